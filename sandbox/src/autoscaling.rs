@@ -1,0 +1,113 @@
+//! Application Auto Scaling: the scalable targets of ECS services. No policies: nothing scales by
+//! itself, but registering a target brings the desired count between its bounds at once.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    clock::Time,
+    cloud::Here,
+    ecs,
+    fault::Fault,
+    journal::Change,
+    json::{Answer, Request, int, raw},
+    shapes::Shapes,
+};
+
+/// The scalable targets of one region, by resource id.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Scaling(BTreeMap<String, Target>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Target {
+    arn: String,
+    created_at: Time,
+    members: Map<String, Value>,
+}
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
+
+pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
+    request.check(&SHAPES, operation, |path| {
+        invalid(format!("1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"))
+    })?;
+    if request.text_of("ServiceNamespace") != Some("ecs") {
+        return Err(invalid("Unsupported service namespace"));
+    }
+    match operation {
+        "RegisterScalableTarget" => register(here, request),
+        "DescribeScalableTargets" => describe(here, request),
+        "DeregisterScalableTarget" => deregister(here, request),
+        _ => Err(Fault::new("UnknownOperationException", "")),
+    }
+}
+
+fn invalid(text: impl Into<String>) -> Fault {
+    Fault::new("ValidationException", text)
+}
+
+fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let id = request.text_of("ResourceId").unwrap_or_default().to_owned();
+    if request.text_of("ScalableDimension") != Some("ecs:service:DesiredCount") {
+        return Err(invalid("Unsupported service namespace, resource type or scalable dimension"));
+    }
+    let service = here.arn("ecs", &id);
+    let Some(desired) = here.region.ecs.services.get(&service).filter(|one| one.status == "ACTIVE").map(|one| one.desired) else {
+        return Err(invalid(format!("ECS service doesn't exist: {id}")));
+    };
+    let mut members = here.region.scaling.0.get(&id).map(|old| old.members.clone()).unwrap_or_default();
+    for (member, value) in request.value.iter().filter(|(member, _)| *member != "Tags") {
+        members.insert(member.clone(), value.clone());
+    }
+    let bound = |member: &str| int(members.get(member)).and_then(|count| u32::try_from(count).ok());
+    let (Some(least), Some(most)) = (bound("MinCapacity"), bound("MaxCapacity")) else {
+        return Err(invalid("Both MinCapacity and MaxCapacity must be specified and cannot be negative"));
+    };
+    if least > most {
+        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
+    }
+    members.entry("SuspendedState").or_insert_with(
+        || json!({"DynamicScalingInSuspended": false, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false}),
+    );
+    let target_id = here.shared.ids.hex(32);
+    let fresh = here.arn("application-autoscaling", &format!("scalable-target/{target_id}"));
+    let created_at = here.now();
+    let target = here.region.scaling.0.entry(id).or_insert(Target { arn: fresh, created_at, members: Map::new() });
+    target.members = members;
+    let arn = target.arn.clone();
+    here.note(Change::Attributes { resource: arn.clone() });
+    ecs::set_desired(here, &service, desired.clamp(least, most));
+    Ok(raw(&json!({"ScalableTargetARN": arn})))
+}
+
+fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let ids = request.texts_of("ResourceIds");
+    let all = here.region.scaling.0.iter().filter(|(id, _)| ids.is_empty() || ids.contains(id));
+    let show = |(_, target): (&String, &Target)| {
+        let mut shown = Value::Object(target.members.clone());
+        shown["ScalableTargetARN"] = json!(target.arn);
+        shown["CreationTime"] = json!(target.created_at.seconds());
+        shown["RoleARN"] = json!(format!(
+            "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
+            here.shared.account
+        ));
+        shown
+    };
+    Ok(raw(&json!({"ScalableTargets": all.map(show).collect::<Vec<_>>()})))
+}
+
+fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let id = request.text_of("ResourceId").unwrap_or_default();
+    match here.region.scaling.0.remove(id) {
+        Some(target) => {
+            here.note(Change::Deleted { arn: target.arn });
+            Ok(raw(&json!({})))
+        }
+        None => Err(Fault::new(
+            "ObjectNotFoundException",
+            format!("No scalable target found for service namespace: ecs, resource ID: {id}, scalable dimension: ecs:service:DesiredCount"),
+        )),
+    }
+}

@@ -1,0 +1,202 @@
+//! The world: regions, the queue of what is due, the journal; and the two ways into it, a request and
+//! the passing of time. What the services do is in their modules.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    autoscaling::Scaling,
+    clock::Time,
+    ecr::Ecr,
+    ecs::{self, Ecs},
+    elb::{self, Elb},
+    ids::Ids,
+    image::Image,
+    invariants::{self, Violation},
+    journal::{Call, Change, Entry},
+    serving::{self, Serving},
+    timers::{Due, Timer, Timers},
+    timing::Timing,
+    wire,
+};
+
+/// An AWS account that lives in the process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cloud {
+    pub(crate) shared: Shared,
+    pub(crate) regions: BTreeMap<String, Region>,
+    /// The region of requests that do not name one.
+    pub(crate) home: String,
+    violations: Vec<Violation>,
+}
+
+/// What all regions share.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    pub(crate) account: String,
+    pub(crate) now: Time,
+    pub(crate) ids: Ids,
+    pub(crate) timing: Timing,
+    pub(crate) images: Vec<Image>,
+    /// The Availability Zones of subnets, where a scenario says them.
+    pub(crate) subnets: BTreeMap<String, String>,
+    pub(crate) timers: Timers,
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) calls: u64,
+    /// The call that is being answered.
+    pub(crate) call: Option<Call>,
+}
+
+/// The resources of one region.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Region {
+    pub(crate) name: String,
+    pub(crate) ecs: Ecs,
+    pub(crate) elb: Elb,
+    pub(crate) ecr: Ecr,
+    pub(crate) scaling: Scaling,
+    /// Which task has which private address.
+    pub(crate) network: BTreeMap<String, String>,
+}
+
+/// Where something happens: one region, and what all share.
+pub(crate) struct Here<'a> {
+    pub(crate) region: &'a mut Region,
+    pub(crate) shared: &'a mut Shared,
+}
+
+impl Cloud {
+    /// An empty account, `123456789012`.
+    pub fn new(seed: u64, now: Time) -> Cloud {
+        let shared = Shared {
+            account: "123456789012".to_owned(),
+            now,
+            ids: Ids::new(seed),
+            timing: Timing::default(),
+            images: Vec::new(),
+            subnets: BTreeMap::new(),
+            timers: Timers::default(),
+            journal: Vec::new(),
+            calls: 0,
+            call: None,
+        };
+        Cloud { shared, regions: BTreeMap::new(), home: "us-east-1".to_owned(), violations: Vec::new() }
+    }
+
+    /// The time of this world.
+    pub fn now(&self) -> Time {
+        self.shared.now
+    }
+
+    /// The region of requests that do not name one.
+    pub fn region(&self) -> &str {
+        &self.home
+    }
+
+    /// Lets time pass: everything that is due happens, in order. Time never goes back.
+    pub fn advance(&mut self, now: Time) {
+        while let Some((at, timer)) = self.shared.timers.pop(now) {
+            self.shared.now = self.shared.now.max(at);
+            if let Some(region) = self.regions.get_mut(&timer.region) {
+                Here { region, shared: &mut self.shared }.happen(timer.due);
+            }
+        }
+        self.shared.now = self.shared.now.max(now);
+    }
+
+    /// Lets time pass until `now` and answers a request.
+    pub fn handle(&mut self, now: Time, request: &http::Request<Bytes>) -> http::Response<Bytes> {
+        self.advance(now);
+        wire::answer(self, request)
+    }
+
+    /// Every change so far.
+    pub fn journal(&self) -> &[Entry] {
+        &self.shared.journal
+    }
+
+    /// Every broken invariant so far.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Changes how an image behaves, for tasks that are started later.
+    pub fn set_image(&mut self, image: Image) {
+        let same = |old: &Image| old.reference == image.reference && old.container == image.container;
+        self.shared.images.retain(|old| !same(old));
+        self.shared.images.push(image);
+    }
+
+    /// Where requests go now.
+    pub fn serving(&self) -> Vec<Serving> {
+        self.regions.values().flat_map(|region| serving::serving(region, self.shared.now)).collect()
+    }
+
+    /// How long a call takes.
+    pub fn latency(&self) -> Duration {
+        self.shared.timing.latency
+    }
+
+    /// Does something in a region, as a call, and judges what it changed.
+    pub(crate) fn act<T>(&mut self, region: &str, call: Call, act: impl FnOnce(&mut Here<'_>) -> T) -> T {
+        let written = self.shared.journal.len();
+        self.shared.call = Some(call);
+        let answer = act(&mut self.here(region));
+        self.shared.call = None;
+        if let Some(region) = self.regions.get(region) {
+            self.violations.extend(invariants::check(region, &self.shared.journal[written..]));
+        }
+        answer
+    }
+
+    pub(crate) fn here(&mut self, region: &str) -> Here<'_> {
+        let region = self
+            .regions
+            .entry(region.to_owned())
+            .or_insert_with(|| Region { name: region.to_owned(), ..Region::default() });
+        Here { region, shared: &mut self.shared }
+    }
+
+    /// Forgets what led to this world.
+    pub(crate) fn begin(&mut self) {
+        self.shared.journal.clear();
+        self.shared.calls = 0;
+        self.violations.clear();
+    }
+}
+
+impl Here<'_> {
+    pub(crate) fn now(&self) -> Time {
+        self.shared.now
+    }
+
+    pub(crate) fn note(&mut self, change: Change) {
+        self.shared.journal.push(Entry { at: self.shared.now, call: self.shared.call.clone(), change });
+    }
+
+    /// Sets a timer.
+    pub(crate) fn later(&mut self, wait: Duration, due: Due) {
+        let timer = Timer { region: self.region.name.clone(), due };
+        self.shared.timers.set(self.shared.now + wait, timer);
+    }
+
+    /// `arn:aws:<service>:<region>:<account>:<rest>`
+    pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{rest}", self.region.name, self.shared.account)
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Task { task, turn } => ecs::task::turn(self, &task, turn),
+            Due::Exit { task, container } => ecs::task::exit(self, &task, container),
+            Due::ContainerCheck { task, container } => ecs::task::check(self, &task, container),
+            Due::Forget { task } => ecs::task::forget(self, &task),
+            Due::Schedule { service } => ecs::scheduler::run(self, &service),
+            Due::Check { group, target, registration } => elb::health::check(self, &group, &target, registration),
+            Due::Drained { group, target, registration } => elb::health::drained(self, &group, &target, registration),
+            Due::Propagated { rule, node, version } => elb::rule::propagated(self, &rule, node, version),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Amazon ECR: repositories and the images in them, without layers. Digests follow from the name and
+//! the tag, so that the same world has the same digests.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Time,
+    cloud::{Here, Region},
+    fault::Fault,
+    ids::Ids,
+    image::Reference,
+    journal::Change,
+    json::{Answer, Request, raw},
+    shapes::Shapes,
+};
+
+/// The repositories of one region, by name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ecr(pub(crate) BTreeMap<String, Repository>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Repository {
+    name: String,
+    created_at: Time,
+    images: Vec<Stored>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stored {
+    digest: String,
+    tags: Vec<String>,
+    pushed_at: Time,
+    archived: bool,
+    manifest: String,
+}
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/ecr.txt")));
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
+    request.check(&SHAPES, operation, |path| {
+        Fault::parameter(format!("Invalid parameter at '{path}' failed to satisfy constraint: 'Member must not be null'"))
+    })?;
+    match operation {
+        "CreateRepository" => create(here, request),
+        "DescribeRepositories" => describe_repositories(here, request),
+        "DescribeImages" => describe_images(here, request),
+        "BatchGetImage" => batch_get(here, request),
+        "PutImage" => put(here, request),
+        _ => Err(Fault::new("UnknownOperationException", "")),
+    }
+}
+
+fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let name = request.text_of("repositoryName").unwrap_or_default().to_owned();
+    if here.region.ecr.0.contains_key(&name) {
+        let account = &here.shared.account;
+        return Err(Fault::new(
+            "RepositoryAlreadyExistsException",
+            format!("The repository with name '{name}' already exists in the registry with id '{account}'"),
+        ));
+    }
+    let created_at = here.now();
+    here.region.ecr.0.insert(name.clone(), Repository { name: name.clone(), created_at, images: Vec::new() });
+    let arn = here.arn("ecr", &format!("repository/{name}"));
+    here.note(Change::Created { arn });
+    let shown = here.region.ecr.0.get(&name).map(|one| show(here, one));
+    Ok(raw(&json!({"repository": shown})))
+}
+
+fn show(here: &Here<'_>, one: &Repository) -> Value {
+    json!({
+        "repositoryArn": here.arn("ecr", &format!("repository/{}", one.name)),
+        "registryId": here.shared.account,
+        "repositoryName": one.name,
+        "repositoryUri": format!("{}.dkr.ecr.{}.amazonaws.com/{}", here.shared.account, here.region.name, one.name),
+        "createdAt": one.created_at.seconds(),
+        "imageTagMutability": "MUTABLE",
+    })
+}
+
+fn repository_not_found(here: &Here<'_>, name: &str) -> Fault {
+    let account = &here.shared.account;
+    Fault::new(
+        "RepositoryNotFoundException",
+        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
+    )
+}
+
+fn find<'h>(here: &'h Here<'_>, request: &Request<'_>) -> Result<&'h Repository, Fault> {
+    let name = request.text_of("repositoryName").unwrap_or_default();
+    let own = request.text_of("registryId").is_none_or(|id| id == here.shared.account);
+    here.region.ecr.0.get(name).filter(|_| own).ok_or_else(|| repository_not_found(here, name))
+}
+
+fn describe_repositories(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let names = request.texts_of("repositoryNames");
+    for name in &names {
+        here.region.ecr.0.get(name).ok_or_else(|| repository_not_found(here, name))?;
+    }
+    let all = here.region.ecr.0.values().filter(|one| names.is_empty() || names.contains(&one.name));
+    Ok(raw(&json!({"repositories": all.map(|one| show(here, one)).collect::<Vec<_>>()})))
+}
+
+/// The tag and the digest that an image id names.
+fn id_of(id: &Value) -> (Option<&str>, Option<&str>) {
+    (id["imageTag"].as_str(), id["imageDigest"].as_str())
+}
+
+impl Repository {
+    fn image(&self, tag: Option<&str>, digest: Option<&str>) -> Option<&Stored> {
+        self.images.iter().find(|one| {
+            (tag.is_some() || digest.is_some())
+                && tag.is_none_or(|tag| one.tags.iter().any(|own| own == tag))
+                && digest.is_none_or(|digest| one.digest == digest)
+        })
+    }
+}
+
+fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let found = find(here, request)?;
+    let ids = request.value.get("imageIds").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut images = Vec::new();
+    for id in &ids {
+        let (tag, digest) = id_of(id);
+        let missing = || {
+            let name = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), |text| format!("'{text}'"));
+            let text = format!(
+                "The image with imageId {{imageDigest:{}, imageTag:{}}} does not exist within the repository with name '{}' in the registry with id '{}'",
+                name(digest), name(tag), found.name, here.shared.account
+            );
+            Fault::new("ImageNotFoundException", text)
+        };
+        images.push(found.image(tag, digest).ok_or_else(missing)?);
+    }
+    if ids.is_empty() {
+        images = found.images.iter().collect();
+    }
+    let detail = |one: &Stored| {
+        let mut detail = json!({
+            "registryId": here.shared.account,
+            "repositoryName": found.name,
+            "imageDigest": one.digest,
+            "imageSizeInBytes": 50_000_000,
+            "imagePushedAt": one.pushed_at.seconds(),
+            "imageManifestMediaType": MANIFEST_TYPE,
+            "imageStatus": if one.archived { "ARCHIVED" } else { "ACTIVE" },
+        });
+        if !one.tags.is_empty() {
+            detail["imageTags"] = json!(one.tags);
+        }
+        detail
+    };
+    Ok(raw(&json!({"imageDetails": images.into_iter().map(detail).collect::<Vec<_>>()})))
+}
+
+fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let found = find(here, request)?;
+    let (mut images, mut failures) = (Vec::new(), Vec::new());
+    for id in request.value.get("imageIds").and_then(Value::as_array).into_iter().flatten() {
+        let (tag, digest) = id_of(id);
+        let failure = match (tag, digest) {
+            (None, None) => Some(("MissingDigestAndTag", "Image identifier must contain at least one of digest and tag")),
+            (Some(_), Some(_)) if found.image(None, digest).is_some() && found.image(tag, digest).is_none() => {
+                Some(("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest"))
+            }
+            _ if found.image(tag, digest).is_none() => Some(("ImageNotFound", "Requested image not found")),
+            _ => None,
+        };
+        match (failure, found.image(tag, digest)) {
+            (None, Some(one)) => {
+                let mut image_id = json!({"imageDigest": one.digest});
+                if let Some(tag) = tag {
+                    image_id["imageTag"] = json!(tag);
+                }
+                images.push(json!({
+                    "registryId": here.shared.account,
+                    "repositoryName": found.name,
+                    "imageId": image_id,
+                    "imageManifest": one.manifest,
+                    "imageManifestMediaType": MANIFEST_TYPE,
+                }));
+            }
+            (failure, _) => {
+                let (code, reason) = failure.unwrap_or(("ImageNotFound", "Requested image not found"));
+                failures.push(json!({"imageId": id, "failureCode": code, "failureReason": reason}));
+            }
+        }
+    }
+    Ok(raw(&json!({"images": images, "failures": failures})))
+}
+
+fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let name = find(here, request)?.name.clone();
+    let manifest = request.text_of("imageManifest").unwrap_or_default().to_owned();
+    let tag = request.text_of("imageTag").map(str::to_owned);
+    let digest = request.text_of("imageDigest").map_or_else(|| digest_of(&manifest), str::to_owned);
+    store(here, &name, &digest, tag.as_deref(), manifest.clone(), false);
+    Ok(raw(&json!({"image": {
+        "registryId": here.shared.account,
+        "repositoryName": name,
+        "imageId": {"imageDigest": digest, "imageTag": tag},
+        "imageManifest": manifest,
+    }})))
+}
+
+fn digest_of(text: &str) -> String {
+    format!("sha256:{}", Ids::of(text).hex(64))
+}
+
+/// Puts an image with a digest of its own into a repository.
+pub(crate) fn push(here: &mut Here<'_>, repository: &str, tag: &str, archived: bool) {
+    let config = digest_of(&format!("{repository}:{tag} config"));
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 1000, "digest": config},
+        "layers": [],
+    });
+    let digest = digest_of(&format!("{repository}:{tag}"));
+    store(here, repository, &digest, Some(tag), manifest.to_string(), archived);
+}
+
+fn store(here: &mut Here<'_>, repository: &str, digest: &str, tag: Option<&str>, manifest: String, archived: bool) {
+    let pushed_at = here.now();
+    let Some(found) = here.region.ecr.0.get_mut(repository) else { return };
+    for one in &mut found.images {
+        one.tags.retain(|own| Some(own.as_str()) != tag);
+    }
+    let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
+    match found.images.iter_mut().find(|one| one.digest == digest) {
+        Some(one) => one.tags.extend(tags),
+        None => found.images.push(Stored { digest: digest.to_owned(), tags, pushed_at, archived, manifest }),
+    }
+    let arn = here.arn("ecr", &format!("repository/{repository}"));
+    here.note(Change::Modified { arn });
+}
+
+/// The digest that a task pulls, or why it cannot: `None` for a registry that this world does not describe.
+pub(crate) fn resolve(region: &Region, account: &str, image: &str) -> Result<Option<String>, String> {
+    let reference = Reference::parse(image);
+    let Some((owner, zone, repository)) = reference.ecr() else { return Ok(None) };
+    if owner != account || zone != region.name {
+        return Ok(None);
+    }
+    let tag = if reference.digest.is_some() { None } else { Some(reference.tag.unwrap_or("latest")) };
+    let found = region.ecr.0.get(repository).and_then(|found| found.image(tag, reference.digest));
+    match found {
+        Some(one) if !one.archived => Ok(Some(one.digest.clone())),
+        _ => Err(not_found(image)),
+    }
+}
+
+/// How ECS says that an image cannot be pulled.
+pub(crate) fn not_found(image: &str) -> String {
+    format!(
+        "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {image}: {image}: not found"
+    )
+}

@@ -1,0 +1,367 @@
+//! The life of a task (Amazon ECS Developer Guide, "Amazon ECS task lifecycle"): each state lasts as
+//! long as the world's timing says, and whatever ends a task goes through `end` or `exit`. Which tasks
+//! there should be is the business of `scheduler`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Attachment, Container, Definition, Tags, Task, scheduler};
+use crate::{
+    clock::Time,
+    cloud::{Here, Region},
+    ecr, elb,
+    image::{self, Behaviour, Does, Reply},
+    journal::Change,
+    json::texts,
+    timers::Due,
+};
+
+/// What is to be started.
+pub(super) struct Order {
+    pub(super) cluster: String,
+    pub(super) service: Option<String>,
+    pub(super) started_by: Option<String>,
+    pub(super) group: String,
+    pub(super) definition: Definition,
+    pub(super) network: Option<Value>,
+    pub(super) launch_type: String,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) tags: Tags,
+}
+
+/// Starts a task and tells its ARN.
+pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
+    let id = here.shared.ids.hex(32);
+    let arn = here.arn("ecs", &format!("task/{}/{id}", order.cluster));
+    here.region.ecs.addresses += 1;
+    let number = here.region.ecs.addresses;
+    let (subnet, zone) = place(here, &order);
+    let containers = order.definition.containers.iter().map(|definition| container(here, &id, definition)).collect();
+    let task = Task {
+        arn: arn.clone(),
+        cluster: order.cluster,
+        service: order.service.clone(),
+        started_by: order.started_by,
+        group: order.group,
+        definition: order.definition.arn,
+        launch_type: order.launch_type,
+        last_status: String::new(),
+        desired_status: "RUNNING".into(),
+        turn: 0,
+        created_at: here.now(),
+        pull_started_at: None,
+        pull_stopped_at: None,
+        started_at: None,
+        stopping_at: None,
+        execution_stopped_at: None,
+        stopped_at: None,
+        stop_code: None,
+        stopped_reason: None,
+        containers,
+        subnet,
+        zone,
+        address: format!("10.{}.{}.{}", number / 62_500, number / 250 % 250, number % 250 + 4),
+        attachments: order.attachments,
+        registered: false,
+        proved: false,
+        tags: order.tags,
+    };
+    here.region.network.insert(task.address.clone(), arn.clone());
+    here.region.ecs.tasks.insert(arn.clone(), task);
+    if let Some(service) = order.service.and_then(|service| here.region.ecs.services.get_mut(&service)) {
+        service.tasks.insert(arn.clone());
+    }
+    let wait = here.shared.timing.provisioning;
+    go(here, &arn, "PROVISIONING", Some(wait));
+    arn
+}
+
+fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinition) -> Container {
+    let described = image::best(&here.shared.images, &definition.image, &definition.name);
+    Container {
+        name: definition.name.clone(),
+        image: definition.image.clone(),
+        digest: None,
+        runtime_id: format!("{task}-{}", crate::ids::Ids::of(&definition.name).number() % 10_000_000_000),
+        essential: definition.essential,
+        ports: definition.ports.clone(),
+        behaviour: Behaviour::of(described, here.shared.timing.ready),
+        health_check: definition.health_check.clone(),
+        last_status: "PENDING".into(),
+        health: "UNKNOWN".into(),
+        failures: 0,
+        started_at: None,
+        exit_code: None,
+        reason: None,
+    }
+}
+
+/// The subnet that has the fewest tasks of the service, and its Availability Zone.
+fn place(here: &Here<'_>, order: &Order) -> (String, String) {
+    let subnets = order.network.as_ref().and_then(|network| network.get("awsvpcConfiguration"));
+    let subnets = texts(subnets.and_then(|vpc| vpc.get("subnets")));
+    let service = order.service.as_ref().and_then(|arn| here.region.ecs.services.get(arn));
+    let others: Vec<&Task> =
+        service.into_iter().flat_map(|service| &service.tasks).filter_map(|arn| here.region.ecs.tasks.get(arn)).collect();
+    let load = |subnet: &String| others.iter().filter(|task| task.wanted() && task.subnet == *subnet).count();
+    let Some((at, subnet)) = subnets.iter().enumerate().min_by_key(|(_, subnet)| load(subnet)) else {
+        return (String::new(), format!("{}a", here.region.name));
+    };
+    let zone = here.shared.subnets.get(subnet).cloned().unwrap_or_else(|| {
+        let zones = elb::zones(here.region);
+        zones.get(at % zones.len().max(1)).cloned().unwrap_or_else(|| format!("{}a", here.region.name))
+    });
+    (subnet.clone(), zone)
+}
+
+/// Goes to a state, and on from there after a while.
+fn go(here: &mut Here<'_>, arn: &str, to: &str, wait: Option<Duration>) {
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    let from = std::mem::replace(&mut task.last_status, to.to_owned());
+    task.turn += 1;
+    let (turn, service) = (task.turn, task.service.clone());
+    here.note(Change::Task { service, task: arn.to_owned(), from, to: to.to_owned() });
+    if let Some(wait) = wait {
+        here.later(wait, Due::Task { task: arn.to_owned(), turn });
+    }
+}
+
+/// A state has lasted as long as it does.
+pub(crate) fn turn(here: &mut Here<'_>, arn: &str, turn: u32) {
+    let now = here.now();
+    let timing = here.shared.timing.clone();
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.turn == turn) else { return };
+    match task.last_status.as_str() {
+        "PROVISIONING" => {
+            task.pull_started_at = Some(now);
+            go(here, arn, "PENDING", Some(timing.pull));
+        }
+        "PENDING" => pulled(here, arn),
+        "ACTIVATING" => running(here, arn),
+        "DEACTIVATING" => go(here, arn, "STOPPING", Some(timing.stop)),
+        "STOPPING" => {
+            stop_containers(task, now);
+            go(here, arn, "DEPROVISIONING", Some(timing.deprovisioning));
+        }
+        "DEPROVISIONING" => stopped(here, arn),
+        _ => {}
+    }
+    owner(here, arn);
+}
+
+/// The pull has ended: all images are there and the containers start, or one cannot be pulled.
+fn pulled(here: &mut Here<'_>, arn: &str) {
+    let now = here.now();
+    let Some(task) = here.region.ecs.tasks.get(arn) else { return };
+    let digests: Vec<Result<Option<String>, String>> = task
+        .containers
+        .iter()
+        .map(|container| {
+            if container.behaviour.does == Does::Missing {
+                return Err(ecr::not_found(&container.image));
+            }
+            ecr::resolve(here.region, &here.shared.account, &container.image)
+        })
+        .collect();
+    let attached = !task.attachments.is_empty();
+    let failure = digests.iter().find_map(|digest| digest.as_ref().err().cloned());
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    task.pull_stopped_at = Some(now);
+    for (container, digest) in task.containers.iter_mut().zip(digests) {
+        match digest {
+            Ok(digest) => container.digest = digest,
+            Err(reason) => container.reason = Some(reason),
+        }
+    }
+    if let Some(reason) = failure {
+        end(here, arn, "TaskFailedToStart", &reason);
+        return;
+    }
+    let mut due = Vec::new();
+    for (at, container) in task.containers.iter_mut().enumerate() {
+        container.last_status = "RUNNING".into();
+        container.started_at = Some(now);
+        if let Some(after) = container.behaviour.exits_after() {
+            due.push((after, Due::Exit { task: arn.to_owned(), container: at }));
+        }
+        if let Some(check) = &container.health_check {
+            due.push((Duration::from_secs(check.interval), Due::ContainerCheck { task: arn.to_owned(), container: at }));
+        }
+    }
+    for (wait, due) in due {
+        here.later(wait, due);
+    }
+    let wait = if attached { here.shared.timing.registration } else { Duration::ZERO };
+    go(here, arn, "ACTIVATING", Some(wait));
+}
+
+/// Everything is set up: the task stands in its target groups and is RUNNING.
+fn running(here: &mut Here<'_>, arn: &str) {
+    let now = here.now();
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    task.started_at = Some(now);
+    task.registered = true;
+    let (attachments, address, zone, service) =
+        (task.attachments.clone(), task.address.clone(), task.zone.clone(), task.service.clone());
+    for attachment in &attachments {
+        elb::health::register(here, &attachment.group, &address, attachment.port, &zone);
+        if let Some(service) = service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn)) {
+            service.moved.entry(attachment.group.clone()).or_default().0 += 1;
+        }
+    }
+    go(here, arn, "RUNNING", None);
+    if let Some(service) = service {
+        scheduler::started(here, &service);
+    }
+}
+
+/// Takes the task out of its target groups; tells how long they drain.
+fn deregister(here: &mut Here<'_>, arn: &str) -> Duration {
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.registered) else { return Duration::ZERO };
+    task.registered = false;
+    let (attachments, address, service) = (task.attachments.clone(), task.address.clone(), task.service.clone());
+    let mut longest = Duration::ZERO;
+    for attachment in &attachments {
+        longest = longest.max(elb::health::deregister(here, &attachment.group, &address, attachment.port));
+        if let Some(service) = service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn)) {
+            service.moved.entry(attachment.group.clone()).or_default().1 += 1;
+        }
+    }
+    longest
+}
+
+/// Ends a task from outside: it leaves its target groups, they drain, and then its containers stop.
+pub(super) fn end(here: &mut Here<'_>, arn: &str, code: &str, reason: &str) {
+    let now = here.now();
+    let timing = here.shared.timing.clone();
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else { return };
+    task.desired_status = "STOPPED".into();
+    task.stop_code = Some(code.to_owned());
+    task.stopped_reason = Some(reason.to_owned());
+    task.stopping_at = Some(now);
+    match task.last_status.as_str() {
+        "RUNNING" => {
+            let drain = if code == "UserInitiated" { Duration::ZERO } else { deregister(here, arn) };
+            go(here, arn, "DEACTIVATING", Some(drain));
+            deregister(here, arn);
+        }
+        "ACTIVATING" => go(here, arn, "STOPPING", Some(timing.stop)),
+        _ => go(here, arn, "DEPROVISIONING", Some(timing.deprovisioning)),
+    }
+    if code == "TaskFailedToStart" {
+        scheduler::failed_to_start(here, arn);
+    }
+    owner(here, arn);
+}
+
+/// A container exits by itself.
+pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
+    let now = here.now();
+    let deprovisioning = here.shared.timing.deprovisioning;
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    let wanted = task.wanted();
+    let ran = task.started_at.is_some();
+    let Some(container) = task.containers.get_mut(at).filter(|container| container.last_status == "RUNNING") else { return };
+    container.last_status = "STOPPED".into();
+    container.exit_code = Some(container.behaviour.code);
+    if container.behaviour.does == Does::Oom {
+        container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
+    }
+    if !container.essential || !wanted {
+        return;
+    }
+    task.desired_status = "STOPPED".into();
+    task.stop_code = Some("EssentialContainerExited".into());
+    task.stopped_reason = Some("Essential container in task exited".into());
+    task.stopping_at = Some(now);
+    stop_containers(task, now);
+    deregister(here, arn);
+    go(here, arn, "DEPROVISIONING", Some(deprovisioning));
+    if !ran {
+        scheduler::failed_to_start(here, arn);
+    }
+    owner(here, arn);
+}
+
+fn stop_containers(task: &mut Task, now: Time) {
+    task.execution_stopped_at = Some(now);
+    for container in task.containers.iter_mut().filter(|container| container.last_status == "RUNNING") {
+        container.last_status = "STOPPED".into();
+        container.exit_code = Some(0);
+    }
+}
+
+fn stopped(here: &mut Here<'_>, arn: &str) {
+    let now = here.now();
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    task.stopped_at = Some(now);
+    for container in &mut task.containers {
+        container.last_status = "STOPPED".into();
+    }
+    here.region.network.remove(&task.address);
+    if let Some(service) = task.service.as_ref().and_then(|service| here.region.ecs.services.get_mut(service)) {
+        service.tasks.remove(arn);
+    }
+    go(here, arn, "STOPPED", None);
+    here.later(Duration::from_secs(3600), Due::Forget { task: arn.to_owned() });
+}
+
+/// A stopped task is shown for an hour.
+pub(crate) fn forget(here: &mut Here<'_>, arn: &str) {
+    here.region.ecs.tasks.remove(arn);
+}
+
+/// A container's own health check runs.
+pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
+    let now = here.now();
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else { return };
+    let before = task.health();
+    let Some(container) = task.containers.get_mut(at) else { return };
+    let (Some(check), Some(started)) = (container.health_check.clone(), container.started_at) else { return };
+    let age = now - started;
+    if container.behaviour.reply(age) == Reply::Status(200) {
+        container.failures = 0;
+        container.health = "HEALTHY".into();
+    } else if age >= Duration::from_secs(check.start_period) {
+        container.failures += 1;
+        if container.failures >= check.retries {
+            container.health = "UNHEALTHY".into();
+        }
+    }
+    let changed = task.health() != before;
+    here.later(Duration::from_secs(check.interval), Due::ContainerCheck { task: arn.to_owned(), container: at });
+    if changed {
+        owner(here, arn);
+    }
+}
+
+/// What a request to an address gets.
+pub(crate) fn reply(region: &Region, address: &str, port: i64, now: Time) -> Reply {
+    let task = region.network.get(address).and_then(|arn| region.ecs.tasks.get(arn));
+    let serving = |container: &&Container| container.last_status == "RUNNING" && container.ports.contains(&port);
+    match task.and_then(|task| task.containers.iter().find(serving)) {
+        Some(container) => container.behaviour.reply(now - container.started_at.unwrap_or(now)),
+        None if task.is_some() => Reply::Refused,
+        None => Reply::Timeout,
+    }
+}
+
+/// Lets the scheduler look at the service that a task belongs to.
+fn owner(here: &mut Here<'_>, arn: &str) {
+    if let Some(service) = here.region.ecs.tasks.get(arn).and_then(|task| task.service.clone()) {
+        scheduler::poke(here, &service);
+    }
+}
+
+/// Lets the scheduler look at the service of the task that has an address: its target's health changed.
+pub(crate) fn target_changed(here: &mut Here<'_>, address: &str) {
+    if let Some(arn) = here.region.network.get(address).cloned() {
+        owner(here, &arn);
+    }
+}
+
+/// The deployment that a task belongs to, for texts.
+pub(super) fn started_by(here: &Here<'_>, arn: &str) -> String {
+    here.region.ecs.tasks.get(arn).and_then(|task| task.started_by.clone()).unwrap_or_default()
+}

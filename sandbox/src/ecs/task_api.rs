@@ -1,0 +1,189 @@
+//! What clients ask of tasks: listing, describing, running and stopping them.
+
+use serde_json::{Value, json};
+
+use super::{Container, Task, cluster, definition, last, listing, service, tags, task};
+use crate::{
+    cloud::Here,
+    fault::Fault,
+    json::{Answer, Request, raw},
+};
+
+pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let others = ["family", "serviceName", "containerInstance", "launchType"];
+    if request.has("startedBy") && others.iter().any(|other| request.has(other)) {
+        return Err(Fault::parameter("cannot combine startedBy with another filter."));
+    }
+    let desired = request.text_of("desiredStatus").unwrap_or("RUNNING");
+    if !["RUNNING", "STOPPED", "PENDING"].contains(&desired) {
+        return Err(Fault::parameter("desiredStatus should be RUNNING, PENDING or STOPPED."));
+    }
+    let wanted_service = match request.text_of("serviceName") {
+        Some(name) => {
+            let not_found = || Fault::new("ServiceNotFoundException", "Service not found.");
+            Some(service::find(here, &cluster, name).ok_or_else(not_found)?)
+        }
+        None => None,
+    };
+    let fits = |task: &&Task| {
+        let family = || last(&task.definition).rsplit_once(':').map_or("", |(family, _)| family);
+        task.cluster == cluster
+            && task.desired_status == desired
+            && wanted_service.as_deref().is_none_or(|arn| task.service.as_deref() == Some(arn))
+            && request.text_of("startedBy").is_none_or(|by| task.started_by.as_deref() == Some(by))
+            && request.text_of("family").is_none_or(|wanted| family() == wanted)
+            && request.text_of("launchType").is_none_or(|wanted| task.launch_type == wanted)
+            && !request.has("containerInstance")
+    };
+    let prefix = here.arn("ecs", &format!("task/{cluster}/"));
+    let tasks = here.region.ecs.tasks.range(prefix.clone()..).map_while(|(arn, task)| arn.starts_with(&prefix).then_some(task));
+    listing::page(request, tasks.filter(fits).map(|task| task.arn.clone()).collect(), 100, "taskArns")
+}
+
+pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let wanted = request.texts_of("tasks");
+    if wanted.is_empty() {
+        return Err(Fault::parameter("Tasks cannot be empty."));
+    }
+    if wanted.len() > 100 {
+        return Err(Fault::parameter("Tasks cannot have more than 100 items."));
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for name in wanted {
+        let arn = here.arn("ecs", &format!("task/{cluster}/{}", last(&name)));
+        match here.region.ecs.tasks.get(&arn) {
+            Some(task) => {
+                let mut shown = show(here, task);
+                if tags::included(request) {
+                    shown["tags"] = tags::show(&task.tags);
+                }
+                found.push(shown);
+            }
+            None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
+        }
+    }
+    Ok(raw(&json!({"tasks": found, "failures": failures})))
+}
+
+pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let definition = definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
+    service::check(here, &request.value, Some(&definition))?;
+    let count = request.int_of("count").unwrap_or(1);
+    if !(1..=10).contains(&count) {
+        return Err(Fault::parameter("Count should be between 1 and 10."));
+    }
+    let tags = tags::of_request(request)?;
+    let mut started = Vec::new();
+    for _ in 0..count {
+        let order = task::Order {
+            cluster: cluster.clone(),
+            service: None,
+            started_by: request.text_of("startedBy").map(str::to_owned),
+            group: request.text_of("group").map_or_else(|| format!("family:{}", definition.family), str::to_owned),
+            definition: definition.clone(),
+            network: request.value.get("networkConfiguration").cloned(),
+            launch_type: request.text_of("launchType").unwrap_or("EC2").to_owned(),
+            attachments: Vec::new(),
+            tags: tags.clone(),
+        };
+        started.push(task::start(here, order));
+    }
+    let shown: Vec<Value> = started.iter().filter_map(|arn| here.region.ecs.tasks.get(arn)).map(|task| show(here, task)).collect();
+    Ok(raw(&json!({"tasks": shown, "failures": []})))
+}
+
+pub(super) fn stop(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let arn = here.arn("ecs", &format!("task/{cluster}/{}", last(request.text_of("task").unwrap_or_default())));
+    if !here.region.ecs.tasks.contains_key(&arn) {
+        return Err(Fault::parameter("The referenced task was not found."));
+    }
+    let reason = request.text_of("reason").unwrap_or("Task stopped by user").to_owned();
+    task::end(here, &arn, "UserInitiated", &reason);
+    let shown = here.region.ecs.tasks.get(&arn).map(|task| show(here, task));
+    Ok(raw(&json!({"task": shown})))
+}
+
+fn show(here: &Here<'_>, task: &Task) -> Value {
+    let id = task.id();
+    let interface = crate::ids::Ids::of(id).uuid();
+    let mut shown = json!({
+        "taskArn": task.arn,
+        "clusterArn": here.arn("ecs", &format!("cluster/{}", task.cluster)),
+        "taskDefinitionArn": task.definition,
+        "group": task.group,
+        "launchType": task.launch_type,
+        "lastStatus": task.last_status,
+        "desiredStatus": task.desired_status,
+        "healthStatus": task.health(),
+        "availabilityZone": task.zone,
+        "connectivity": "CONNECTED",
+        "createdAt": task.created_at.seconds(),
+        "version": task.turn,
+        "containers": task.containers.iter().map(|one| container(task, one, &interface)).collect::<Vec<_>>(),
+        "attachments": [{
+            "id": interface,
+            "type": "ElasticNetworkInterface",
+            "status": if task.last_status == "STOPPED" { "DELETED" } else { "ATTACHED" },
+            "details": [
+                {"name": "subnetId", "value": task.subnet},
+                {"name": "privateIPv4Address", "value": task.address},
+            ],
+        }],
+        "attributes": [],
+        "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
+        "tags": [],
+    });
+    if task.launch_type == "FARGATE" {
+        shown["platformVersion"] = json!("1.4.0");
+        shown["platformFamily"] = json!("Linux");
+    }
+    let texts = [("startedBy", &task.started_by), ("stopCode", &task.stop_code), ("stoppedReason", &task.stopped_reason)];
+    for (member, text) in texts {
+        if let Some(text) = text {
+            shown[member] = json!(text);
+        }
+    }
+    let times = [
+        ("pullStartedAt", task.pull_started_at),
+        ("pullStoppedAt", task.pull_stopped_at),
+        ("startedAt", task.started_at),
+        ("stoppingAt", task.stopping_at),
+        ("executionStoppedAt", task.execution_stopped_at),
+        ("stoppedAt", task.stopped_at),
+    ];
+    for (member, time) in times {
+        if let Some(time) = time {
+            shown[member] = json!(time.seconds());
+        }
+    }
+    shown
+}
+
+fn container(task: &Task, container: &Container, interface: &str) -> Value {
+    let mut shown = json!({
+        "containerArn": format!("{}/{}", task.arn.replace(":task/", ":container/"), crate::ids::Ids::of(&container.runtime_id).uuid()),
+        "taskArn": task.arn,
+        "name": container.name,
+        "image": container.image,
+        "runtimeId": container.runtime_id,
+        "lastStatus": container.last_status,
+        "healthStatus": container.health,
+        "networkBindings": [],
+        "networkInterfaces": [{"attachmentId": interface, "privateIpv4Address": task.address}],
+        "cpu": "0",
+    });
+    if let Some(digest) = &container.digest {
+        shown["imageDigest"] = json!(digest);
+    }
+    if let Some(code) = container.exit_code {
+        shown["exitCode"] = json!(code);
+    }
+    if let Some(reason) = &container.reason {
+        shown["reason"] = json!(reason);
+    }
+    shown
+}

@@ -1,0 +1,129 @@
+//! Attributes of load balancers and target groups, with the defaults that the API reference gives.
+
+use serde_json::{Map, Value, json};
+
+use super::{Texts, group_not_found, load_balancer_not_found, result};
+use crate::{
+    cloud::Here,
+    fault::Fault,
+    journal::Change,
+    query::{self, Answer, required},
+};
+
+const LOAD_BALANCER: &[(&str, &str)] = &[
+    ("access_logs.s3.enabled", "false"),
+    ("access_logs.s3.bucket", ""),
+    ("access_logs.s3.prefix", ""),
+    ("deletion_protection.enabled", "false"),
+    ("ipv6.deny_all_igw_traffic", "false"),
+];
+
+const APPLICATION: &[(&str, &str)] = &[
+    ("idle_timeout.timeout_seconds", "60"),
+    ("client_keep_alive.seconds", "3600"),
+    ("routing.http2.enabled", "true"),
+    ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ("load_balancing.cross_zone.enabled", "true"),
+];
+
+const GROUP: &[(&str, &str)] = &[
+    ("stickiness.enabled", "false"),
+    ("deregistration_delay.timeout_seconds", "300"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+];
+
+const HTTP_GROUP: &[(&str, &str)] = &[
+    ("stickiness.type", "lb_cookie"),
+    ("stickiness.lb_cookie.duration_seconds", "86400"),
+    ("stickiness.app_cookie.cookie_name", ""),
+    ("stickiness.app_cookie.duration_seconds", "86400"),
+    ("slow_start.duration_seconds", "0"),
+    ("load_balancing.algorithm.type", "round_robin"),
+    ("load_balancing.algorithm.anomaly_mitigation", "off"),
+];
+
+const OTHER_GROUP: &[(&str, &str)] = &[
+    ("stickiness.type", "source_ip"),
+    ("proxy_protocol_v2.enabled", "false"),
+    ("preserve_client_ip.enabled", "true"),
+    ("deregistration_delay.connection_termination.enabled", "false"),
+    ("target_health_state.unhealthy.connection_termination.enabled", "true"),
+    ("target_health_state.unhealthy.draining_interval_seconds", "0"),
+];
+
+fn texts(lists: [&[(&str, &str)]; 2]) -> Texts {
+    lists.into_iter().flatten().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+pub(super) fn load_balancer_defaults(kind: &str) -> Texts {
+    let cross_zone: &[(&str, &str)] = &[("load_balancing.cross_zone.enabled", "false")];
+    texts([LOAD_BALANCER, if kind == "application" { APPLICATION } else { cross_zone }])
+}
+
+pub(super) fn group_defaults(protocol: &str) -> Texts {
+    texts([GROUP, if protocol.starts_with("HTTP") { HTTP_GROUP } else { OTHER_GROUP }])
+}
+
+pub(super) fn of_load_balancer(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "LoadBalancerArn");
+    let found = here.region.elb.load_balancers.get(arn).ok_or_else(|| load_balancer_not_found(arn))?;
+    Ok(result([("Attributes", show(&found.attributes))]))
+}
+
+pub(super) fn modify_load_balancer(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "LoadBalancerArn").to_owned();
+    let found = here.region.elb.load_balancers.get_mut(&arn).ok_or_else(|| load_balancer_not_found(&arn))?;
+    let changed = change(&mut found.attributes, &query::list(request, "Attributes"), "Load balancer")?;
+    here.note(Change::Attributes { resource: arn });
+    Ok(changed)
+}
+
+pub(super) fn of_group(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let found = here.region.elb.groups.get(required(request, "TargetGroupArn")).ok_or_else(group_not_found)?;
+    Ok(result([("Attributes", show(&found.attributes))]))
+}
+
+pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "TargetGroupArn").to_owned();
+    let found = here.region.elb.groups.get_mut(&arn).ok_or_else(group_not_found)?;
+    let changes = query::list(request, "Attributes").into_owned();
+    for one in &changes {
+        check_group(one["Key"].as_str().unwrap_or_default(), one["Value"].as_str().unwrap_or_default())?;
+    }
+    let changed = change(&mut found.attributes, &changes, "Target group")?;
+    here.note(Change::Attributes { resource: arn });
+    Ok(changed)
+}
+
+fn check_group(key: &str, value: &str) -> Result<(), Fault> {
+    let number = value.parse::<u32>();
+    let fits = match key {
+        "deregistration_delay.timeout_seconds" => number.is_ok_and(|seconds| seconds <= 3600),
+        "slow_start.duration_seconds" => number.is_ok_and(|seconds| seconds == 0 || (30..=900).contains(&seconds)),
+        "stickiness.lb_cookie.duration_seconds" => number.is_ok_and(|seconds| (1..=604_800).contains(&seconds)),
+        "stickiness.enabled" => value == "true" || value == "false",
+        _ => true,
+    };
+    if fits { Ok(()) } else { Err(Fault::validation(format!("Target group attribute value '{value}' is not valid for '{key}'"))) }
+}
+
+fn change(attributes: &mut Texts, changes: &[Value], what: &str) -> Answer {
+    let mut changed = Vec::new();
+    for one in changes {
+        let key = one["Key"].as_str().unwrap_or_default();
+        if !attributes.contains_key(key) {
+            return Err(Fault::validation(format!("{what} attribute key '{key}' is not recognized")));
+        }
+        changed.push((key.to_owned(), one["Value"].as_str().unwrap_or_default().to_owned()));
+    }
+    attributes.extend(changed);
+    Ok(result([("Attributes", show(attributes))]))
+}
+
+fn show(attributes: &Texts) -> Value {
+    attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
+}

@@ -1,0 +1,207 @@
+//! Target groups: health-check settings and who is registered. What becomes of targets is in `health`.
+
+use serde_json::{Map, Value, json};
+
+use super::{Group, attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging, result, tags};
+use crate::{
+    cloud::Here,
+    fault::Fault,
+    journal::Change,
+    json::{int, texts},
+    query::{self, Answer, required, text},
+};
+
+const CHECK_MEMBERS: &[&str] = &[
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckPath",
+    "HealthCheckEnabled",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher",
+];
+
+pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let name = required(request, "Name").to_owned();
+    load_balancer::check_name(&name, "Target group")?;
+    let tags = tags::parse(&query::list(request, "Tags"))?;
+    let mut members = request.clone();
+    members.shift_remove("Name");
+    members.shift_remove("Tags");
+    fill_in(&mut members);
+    check(&members)?;
+    if let Some(old) = here.region.elb.groups.values().find(|one| one.name == name) {
+        if old.members == members {
+            return Ok(result([("TargetGroups", json!([show(old)]))]));
+        }
+        return Err(Fault::new("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings")));
+    }
+    let id = here.shared.ids.hex(16);
+    let arn = here.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
+    let attributes = attributes::group_defaults(query::required(&members, "Protocol"));
+    let group = Group { arn: arn.clone(), name, members, attributes, tags, load_balancers: Vec::new(), targets: Default::default() };
+    let shown = show(&group);
+    here.region.elb.groups.insert(arn.clone(), group);
+    here.note(Change::Created { arn });
+    Ok(result([("TargetGroups", json!([shown]))]))
+}
+
+/// The defaults of CreateTargetGroup in the API reference.
+fn fill_in(members: &mut Map<String, Value>) {
+    default(members, "TargetType", "instance");
+    default(members, "Protocol", "HTTP");
+    default(members, "VpcId", "vpc-0123456789abcdef0");
+    default(members, "HealthCheckEnabled", "true");
+    default(members, "HealthCheckPort", "traffic-port");
+    default(members, "HealthCheckIntervalSeconds", "30");
+    default(members, "HealthyThresholdCount", "5");
+    default(members, "UnhealthyThresholdCount", "2");
+    default(members, "IpAddressType", "ipv4");
+    let http = required(members, "Protocol").starts_with("HTTP");
+    default(members, "HealthCheckProtocol", if http { "HTTP" } else { "TCP" });
+    if http {
+        default(members, "ProtocolVersion", "HTTP1");
+    }
+    let checks_http = required(members, "HealthCheckProtocol").starts_with("HTTP");
+    default(members, "HealthCheckTimeoutSeconds", if checks_http { "5" } else { "10" });
+    if checks_http {
+        default(members, "HealthCheckPath", "/");
+        let matcher = match text(members, "ProtocolVersion") {
+            Some("GRPC") => json!({"GrpcCode": "12"}),
+            _ => json!({"HttpCode": if http { "200" } else { "200-399" }}),
+        };
+        members.entry("Matcher").or_insert(matcher);
+    }
+}
+
+fn default(members: &mut Map<String, Value>, member: &str, value: &str) {
+    members.entry(member).or_insert_with(|| json!(value));
+}
+
+fn check(members: &Map<String, Value>) -> Result<(), Fault> {
+    let number = |member: &str| int(members.get(member)).unwrap_or(0);
+    let bounds = [
+        ("HealthCheckIntervalSeconds", "Health check interval", 5, 300),
+        ("HealthCheckTimeoutSeconds", "Health check timeout", 2, 120),
+        ("HealthyThresholdCount", "Healthy threshold count", 2, 10),
+        ("UnhealthyThresholdCount", "Unhealthy threshold count", 2, 10),
+    ];
+    for (member, what, least, most) in bounds {
+        let value = number(member);
+        if !(least..=most).contains(&value) {
+            return Err(Fault::validation(format!("{what} '{value}' must be between {least} and {most} inclusive")));
+        }
+    }
+    if query::required(members, "TargetType") != "lambda" && !(1..=65_535).contains(&number("Port")) {
+        return Err(Fault::validation("A port must be specified"));
+    }
+    if number("HealthCheckTimeoutSeconds") >= number("HealthCheckIntervalSeconds") {
+        return Err(Fault::validation("Health check timeout must be smaller than the interval"));
+    }
+    Ok(())
+}
+
+fn show(group: &Group) -> Value {
+    let mut shown = json!({"TargetGroupArn": group.arn, "TargetGroupName": group.name});
+    for (member, value) in &group.members {
+        shown[member] = value.clone();
+    }
+    shown["LoadBalancerArns"] = json!(group.load_balancers);
+    shown
+}
+
+pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let (arns, names) = (texts(request.get("TargetGroupArns")), texts(request.get("Names")));
+    let all = &here.region.elb.groups;
+    let of = text(request, "LoadBalancerArn");
+    if let Some(arn) = of {
+        super::check_arn(arn, "loadbalancer")?;
+        here.region.elb.load_balancers.get(arn).ok_or_else(|| load_balancer_not_found(arn))?;
+    }
+    for arn in &arns {
+        super::check_arn(arn, "targetgroup")?;
+        all.get(arn).ok_or_else(group_not_found)?;
+    }
+    for name in &names {
+        all.values().find(|one| one.name == *name).ok_or_else(group_not_found)?;
+    }
+    let wanted = |one: &&Group| {
+        let here = of.is_none_or(|of| one.load_balancers.iter().any(|arn| arn == of));
+        here && (arns.is_empty() || arns.contains(&one.arn)) && (names.is_empty() || names.contains(&one.name))
+    };
+    paging::page(request, "TargetGroups", all.values().filter(wanted).map(show).collect())
+}
+
+pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "TargetGroupArn").to_owned();
+    super::check_arn(&arn, "targetgroup")?;
+    match here.region.elb.groups.get(&arn) {
+        Some(group) if !group.load_balancers.is_empty() => {
+            Err(Fault::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule")))
+        }
+        Some(_) => {
+            here.region.elb.groups.remove(&arn);
+            here.note(Change::Deleted { arn });
+            Ok(Map::new())
+        }
+        None => Ok(Map::new()),
+    }
+}
+
+pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "TargetGroupArn").to_owned();
+    super::check_arn(&arn, "targetgroup")?;
+    let group = here.region.elb.groups.get_mut(&arn).ok_or_else(group_not_found)?;
+    let mut members = group.members.clone();
+    for member in CHECK_MEMBERS {
+        if let Some(value) = request.get(*member) {
+            members.insert((*member).to_owned(), value.clone());
+        }
+    }
+    check(&members)?;
+    group.members = members;
+    let shown = show(group);
+    here.note(Change::Attributes { resource: arn });
+    Ok(result([("TargetGroups", json!([shown]))]))
+}
+
+/// The id and port of each target of a request; the group's port unless one is given.
+fn targets(here: &Here<'_>, request: &Map<String, Value>) -> Result<(String, Vec<(String, i64, Option<String>)>), Fault> {
+    let arn = required(request, "TargetGroupArn").to_owned();
+    super::check_arn(&arn, "targetgroup")?;
+    let group = here.region.elb.groups.get(&arn).ok_or_else(group_not_found)?;
+    let own = int(group.members.get("Port")).unwrap_or(80);
+    let target = |one: &Value| {
+        let zone = one["AvailabilityZone"].as_str().map(str::to_owned);
+        (one["Id"].as_str().unwrap_or_default().to_owned(), int(one.get("Port")).unwrap_or(own), zone)
+    };
+    let list = query::list(request, "Targets").iter().map(target).collect();
+    Ok((arn, list))
+}
+
+pub(super) fn register_targets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let (arn, targets) = targets(here, request)?;
+    let by_address = super::group_facts(here.region, &arn).is_some_and(|facts| facts.target_type == "ip");
+    for (id, ..) in &targets {
+        if by_address && id.parse::<std::net::IpAddr>().is_err() {
+            return Err(Fault::validation(format!("The IP address '{id}' is not a valid IPv4 address")));
+        }
+    }
+    for (id, port, zone) in targets {
+        let task = here.region.network.get(&id).and_then(|task| here.region.ecs.tasks.get(task));
+        let zone = zone.or_else(|| task.map(|task| task.zone.clone()));
+        let zone = zone.or_else(|| super::zones(here.region).into_iter().next()).unwrap_or_default();
+        health::register(here, &arn, &id, port, &zone);
+    }
+    Ok(Map::new())
+}
+
+pub(super) fn deregister_targets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let (arn, targets) = targets(here, request)?;
+    for (id, port, _) in targets {
+        health::deregister(here, &arn, &id, port);
+    }
+    Ok(Map::new())
+}

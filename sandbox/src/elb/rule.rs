@@ -1,0 +1,267 @@
+//! Rules, and how what they say reaches the load balancer: the answer to a change comes at once, each
+//! node follows later.
+
+use serde_json::{Map, Value, json};
+
+use super::{Rule, action, check_arn, health, listener_not_found, paging, result, rule_not_found, tags, weights};
+use crate::{
+    cloud::Here,
+    fault::Fault,
+    journal::Change,
+    json::{int, texts},
+    query::{self, Answer, required, text},
+    timers::Due,
+};
+
+pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let listener = required(request, "ListenerArn").to_owned();
+    check_arn(&listener, "listener")?;
+    let load_balancer = here.region.elb.listeners.get(&listener).ok_or_else(listener_not_found)?.load_balancer.clone();
+    let priority = priority(request)?;
+    check_free(here, &listener, priority, &[])?;
+    if here.region.elb.rules.values().filter(|one| one.listener == listener && one.priority.is_some()).count() >= 100 {
+        return Err(Fault::new("TooManyRules", "The maximum number of rules per load balancer has been reached"));
+    }
+    let tags = tags::parse(&query::list(request, "Tags"))?;
+    check_conditions(request)?;
+    let actions = action::accept(here, &load_balancer, &query::list(request, "Actions"))?;
+    let id = here.shared.ids.hex(16);
+    let path = listener.split_once(":listener/").map_or("", |(_, path)| path).to_owned();
+    let arn = here.arn("elasticloadbalancing", &format!("listener-rule/{path}/{id}"));
+    let mut members = request.clone();
+    for own in ["ListenerArn", "Priority", "Actions", "Tags"] {
+        members.shift_remove(own);
+    }
+    let rule = Rule {
+        arn: arn.clone(),
+        listener,
+        priority: Some(priority),
+        actions: Vec::new(),
+        members: shown_conditions(members),
+        tags,
+        version: 0,
+        nodes: Vec::new(),
+    };
+    here.region.elb.rules.insert(arn.clone(), rule);
+    here.note(Change::Created { arn: arn.clone() });
+    write_actions(here, &arn, actions);
+    Ok(result([("Rules", json!([here.region.elb.rules.get(&arn).map(show)]))]))
+}
+
+fn priority(request: &Map<String, Value>) -> Result<u32, Fault> {
+    let priority = int(request.get("Priority")).unwrap_or(0);
+    match u32::try_from(priority) {
+        Ok(priority @ 1..=50_000) => Ok(priority),
+        _ => Err(Fault::validation(format!(
+            "1 validation error detected: Value '{priority}' at 'priority' failed to satisfy constraint: Member must have value between 1 and 50000"
+        ))),
+    }
+}
+
+fn check_free(here: &Here<'_>, listener: &str, priority: u32, but: &[&str]) -> Result<(), Fault> {
+    let taken = here
+        .region
+        .elb
+        .rules
+        .values()
+        .any(|one| one.listener == listener && one.priority == Some(priority) && !but.contains(&one.arn.as_str()));
+    if taken { Err(Fault::new("PriorityInUse", format!("Priority '{priority}' is currently in use"))) } else { Ok(()) }
+}
+
+fn check_conditions(request: &Map<String, Value>) -> Result<(), Fault> {
+    let conditions = query::list(request, "Conditions");
+    if conditions.is_empty() {
+        return Err(Fault::validation("A rule must have at least one condition"));
+    }
+    Ok(())
+}
+
+/// The conditions of host and path are shown both ways: as `Values` and as their own configuration.
+fn shown_conditions(mut members: Map<String, Value>) -> Map<String, Value> {
+    let own = [("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")];
+    if let Some(Value::Array(list)) = members.get_mut("Conditions") {
+        for condition in list.iter_mut().filter_map(Value::as_object_mut) {
+            let Some((_, config)) = own.iter().find(|(field, _)| condition.get("Field").is_some_and(|own| own == field)) else { continue };
+            let inner = condition.get(*config).and_then(|config| config.get("Values")).cloned();
+            if let Some(values) = inner {
+                condition.entry("Values").or_insert(values);
+            } else if let Some(values) = condition.get("Values").cloned() {
+                condition.insert((*config).to_owned(), json!({"Values": values}));
+            }
+        }
+    }
+    members
+}
+
+fn show(rule: &Rule) -> Value {
+    let mut shown = json!({
+        "RuleArn": rule.arn,
+        "Priority": rule.priority.map_or_else(|| "default".to_owned(), |priority| priority.to_string()),
+        "Conditions": [],
+    });
+    for (member, value) in &rule.members {
+        shown[member] = value.clone();
+    }
+    shown["Actions"] = json!(rule.actions);
+    shown["IsDefault"] = json!(rule.priority.is_none());
+    shown
+}
+
+pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arns = texts(request.get("RuleArns"));
+    let of = text(request, "ListenerArn");
+    if of.is_none() && arns.is_empty() {
+        return Err(Fault::validation("You must specify either a listener ARN or rule ARNs"));
+    }
+    if let Some(arn) = of {
+        check_arn(arn, "listener")?;
+        here.region.elb.listeners.get(arn).ok_or_else(listener_not_found)?;
+    }
+    for arn in &arns {
+        check_arn(arn, "listener-rule")?;
+        here.region.elb.rules.get(arn).ok_or_else(rule_not_found)?;
+    }
+    let wanted = |one: &&Rule| of.is_none_or(|of| of == one.listener) && (arns.is_empty() || arns.contains(&one.arn));
+    let mut found: Vec<&Rule> = here.region.elb.rules.values().filter(wanted).collect();
+    found.sort_by_key(|one| (one.listener.clone(), one.priority.unwrap_or(u32::MAX)));
+    paging::page(request, "Rules", found.into_iter().map(show).collect())
+}
+
+pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "RuleArn").to_owned();
+    check_arn(&arn, "listener-rule")?;
+    let rule = here.region.elb.rules.get(&arn).ok_or_else(rule_not_found)?;
+    if rule.priority.is_none() {
+        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified")));
+    }
+    let listener = here.region.elb.listeners.get(&rule.listener).ok_or_else(listener_not_found)?;
+    let actions = query::list(request, "Actions");
+    let actions = if actions.is_empty() { None } else { Some(action::accept(here, &listener.load_balancer, &actions)?) };
+    if request.contains_key("Conditions") {
+        check_conditions(request)?;
+    }
+    let mut members = request.clone();
+    for own in ["RuleArn", "Actions", "ResetTransforms"] {
+        members.shift_remove(own);
+    }
+    let members = shown_conditions(members);
+    if let Some(rule) = here.region.elb.rules.get_mut(&arn) {
+        if text(request, "ResetTransforms") == Some("true") {
+            rule.members.shift_remove("Transforms");
+        }
+        if !members.is_empty() {
+            rule.members.extend(members);
+            here.note(Change::Modified { arn: arn.clone() });
+        }
+    }
+    if let Some(actions) = actions {
+        write_actions(here, &arn, actions);
+    }
+    Ok(result([("Rules", json!([here.region.elb.rules.get(&arn).map(show)]))]))
+}
+
+/// Writes a rule's whole action list; the nodes of the load balancer follow one after the other.
+pub(super) fn write_actions(here: &mut Here<'_>, arn: &str, actions: Vec<Value>) {
+    let Some(rule) = here.region.elb.rules.get_mut(arn) else { return };
+    let before = std::mem::replace(&mut rule.actions, actions.clone());
+    rule.version += 1;
+    let (version, subject, listener) = (rule.version, rule.subject().to_owned(), rule.listener.clone());
+    let (old, new) = (weights(&before), weights(&actions));
+    here.note(Change::Actions { rule: subject.clone(), before, after: actions });
+    if old != new {
+        here.note(Change::Weights { rule: subject, before: old.clone(), after: new.clone() });
+    }
+    for (group, _) in old.iter().chain(&new) {
+        refresh_usage(here, group);
+    }
+    let load_balancer = here.region.elb.listeners.get(&listener).map(|listener| listener.load_balancer.clone());
+    let nodes = load_balancer.and_then(|arn| here.region.elb.load_balancers.get(&arn)).map_or(0, |one| one.zones.len());
+    let wait = here.shared.timing.propagation;
+    for node in 0..nodes {
+        let times = u32::try_from(node + 1).unwrap_or(1);
+        here.later(wait * times, Due::Propagated { rule: arn.to_owned(), node, version });
+    }
+}
+
+/// A node learns the weights.
+pub(crate) fn propagated(here: &mut Here<'_>, arn: &str, node: usize, version: u64) {
+    let Some(rule) = here.region.elb.rules.get_mut(arn).filter(|rule| rule.version == version) else { return };
+    let weights = weights(&rule.actions);
+    if rule.nodes.len() <= node {
+        rule.nodes.resize(node + 1, Vec::new());
+    }
+    if rule.nodes[node] != weights {
+        rule.nodes[node].clone_from(&weights);
+        let rule = rule.subject().to_owned();
+        here.note(Change::Propagated { rule, node, weights });
+    }
+}
+
+/// Which load balancer has an action that names the group, whatever its weight.
+fn refresh_usage(here: &mut Here<'_>, group: &str) {
+    let elb = &here.region.elb;
+    let named = |rule: &&Rule| weights(&rule.actions).iter().any(|(arn, _)| arn == group);
+    let listeners = elb.rules.values().filter(named).filter_map(|rule| elb.listeners.get(&rule.listener));
+    let mut load_balancers: Vec<String> = listeners.map(|listener| listener.load_balancer.clone()).collect();
+    load_balancers.sort();
+    load_balancers.dedup();
+    let Some(found) = here.region.elb.groups.get_mut(group) else { return };
+    if found.load_balancers != load_balancers {
+        found.load_balancers = load_balancers;
+        health::usage_changed(here, group);
+    }
+}
+
+pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "RuleArn").to_owned();
+    check_arn(&arn, "listener-rule")?;
+    let rule = here.region.elb.rules.get(&arn).ok_or_else(rule_not_found)?;
+    if rule.priority.is_none() {
+        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
+    }
+    remove(here, &arn);
+    Ok(Map::new())
+}
+
+pub(super) fn remove(here: &mut Here<'_>, arn: &str) {
+    let Some(rule) = here.region.elb.rules.remove(arn) else { return };
+    let (subject, before) = (rule.subject().to_owned(), weights(&rule.actions));
+    here.note(Change::Deleted { arn: arn.to_owned() });
+    if !before.is_empty() {
+        here.note(Change::Weights { rule: subject, before: before.clone(), after: Vec::new() });
+    }
+    for (group, _) in before {
+        refresh_usage(here, &group);
+    }
+}
+
+pub(super) fn set_priorities(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let pairs = query::list(request, "RulePriorities");
+    let mut wanted: Vec<(&str, u32)> = Vec::new();
+    for pair in pairs.iter() {
+        let arn = pair["RuleArn"].as_str().unwrap_or_default();
+        let rule = here.region.elb.rules.get(arn).ok_or_else(rule_not_found)?;
+        if rule.priority.is_none() {
+            return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified")));
+        }
+        let priority = priority(pair.as_object().unwrap_or(&Map::new()))?;
+        if wanted.iter().any(|(_, other)| *other == priority) {
+            return Err(Fault::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
+        }
+        wanted.push((arn, priority));
+    }
+    let moved: Vec<&str> = wanted.iter().map(|(arn, _)| *arn).collect();
+    for (arn, priority) in &wanted {
+        let listener = here.region.elb.rules.get(*arn).map(|rule| rule.listener.clone()).unwrap_or_default();
+        check_free(here, &listener, *priority, &moved)?;
+    }
+    let mut shown = Vec::new();
+    for (arn, priority) in &wanted {
+        if let Some(rule) = here.region.elb.rules.get_mut(*arn) {
+            rule.priority = Some(*priority);
+            shown.push(show(rule));
+        }
+        here.note(Change::Modified { arn: (*arn).to_owned() });
+    }
+    Ok(result([("Rules", shown.into())]))
+}

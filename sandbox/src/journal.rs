@@ -1,0 +1,74 @@
+//! Everything that changed in the world, in order: what clients changed and what changed by itself.
+//! It only records; `invariants` judges.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clock::Time;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Time,
+    /// The call that changed it; `None`: the world did it by itself.
+    pub call: Option<Call>,
+    /// What.
+    pub change: Change,
+}
+
+/// One API call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The how-manieth call of this world, from 1.
+    pub index: u64,
+    /// `ecs`, `elasticloadbalancing`, `ecr`, `sts`, `application-autoscaling`.
+    pub service: String,
+    /// The operation, such as `UpdateService`.
+    pub operation: String,
+    /// The region that it was signed for.
+    pub region: String,
+    /// The client's `User-Agent`.
+    pub user_agent: String,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the members are AWS's words")]
+pub enum Change {
+    /// The weights of a rule (or of a listener's default action), as (target group, weight).
+    Weights { rule: String, before: Vec<(String, u32)>, after: Vec<(String, u32)> },
+    /// The whole action list of a rule or a listener's default action was written.
+    Actions { rule: String, before: Vec<Value>, after: Vec<Value> },
+    /// One node of the load balancer now sends as the rule says.
+    Propagated { rule: String, node: usize, weights: Vec<(String, u32)> },
+    /// A service's desired count.
+    Desired { service: String, before: u32, after: u32 },
+    /// A service's task definition.
+    Revision { service: String, before: String, after: String },
+    /// A task definition revision was registered.
+    Registered { revision: String },
+    /// A task definition revision is INACTIVE now.
+    Deregistered { revision: String },
+    /// All tags of a resource, after a change of some.
+    Tagged { resource: String, tags: BTreeMap<String, String> },
+    /// A task went from one `lastStatus` to another (`from` is empty for a new one).
+    Task { service: Option<String>, task: String, from: String, to: String },
+    /// A target's health (`to` is empty when it is gone).
+    Target { group: String, target: String, from: String, to: String, reason: Option<String> },
+    /// A deployment of a service.
+    Deployment { service: String, id: String, status: String, rollout_state: String },
+    /// A service event.
+    Event { service: String, message: String },
+    /// Attributes or settings of a resource.
+    Attributes { resource: String },
+    /// Something was created.
+    Created { arn: String },
+    /// Something was deleted.
+    Deleted { arn: String },
+    /// Something was changed in another way.
+    Modified { arn: String },
+}

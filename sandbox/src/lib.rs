@@ -1,0 +1,51 @@
+//! An AWS for rehearsals: Amazon ECS, Elastic Load Balancing, Amazon ECR, AWS STS and Application Auto
+//! Scaling, as far as services behind load balancers need them, living in the process and in virtual
+//! time. It answers any client as AWS would; it knows of none.
+//!
+//! ```text
+//! HTTP request -> wire -> json | query -> ecs | elb | ecr | sts | autoscaling -> journal
+//! time         -> timers -> ecs::scheduler, ecs::task, elb::health, elb::rule  -> journal
+//!                                                        journal -> invariants -> violations
+//! ```
+//!
+//! - [`Cloud`] is the world: [`Cloud::handle`] answers a request, [`Cloud::advance`] lets time pass.
+//! - `wire`, `json`, `query`, `shapes`, `fault`: the protocols. Members that the tables in `shapes/` do
+//!   not know are kept and echoed.
+//! - `ecs/`: what ECS keeps, its operations, and how services (`scheduler`) and tasks (`task`) change.
+//! - `elb/`: the same for load balancers; `health` for targets, `rule` for how weights reach the nodes.
+//! - [`journal`]: every change; [`invariants`]: what no client may do.
+//! - [`scenario`]: worlds in TOML. `image`: what the containers of an image do.
+//! - `sdk` (feature `sdk`): the HTTP client of the AWS SDK for Rust, in process.
+//!
+//! Sources: the public API models and developer guides of the services. Times are assumed (see
+//! `timing`) and can be set by each scenario.
+
+mod autoscaling;
+mod clock;
+mod cloud;
+mod duration;
+mod ecr;
+mod ecs;
+mod elb;
+mod fault;
+mod ids;
+mod image;
+pub mod invariants;
+pub mod journal;
+mod json;
+mod query;
+pub mod scenario;
+#[cfg(feature = "sdk")]
+pub mod sdk;
+mod serving;
+mod shapes;
+mod sts;
+mod timers;
+mod timing;
+mod wire;
+
+pub use clock::Time;
+pub use cloud::Cloud;
+pub use image::{Does, Image};
+pub use timing::Timing;
+pub use serving::{Behind, Serving};

@@ -1,0 +1,176 @@
+//! The query protocol: parameters to a tree and back to XML. All scalars are text on this wire and stay
+//! text in the model; lists are what `member.N` numbers. It knows nothing of any service's operations.
+
+use std::borrow::Cow;
+
+use quick_xml::escape::escape;
+use serde_json::{Map, Value};
+
+use crate::{
+    fault::Fault,
+    shapes::{Problem, Shapes, Wire},
+};
+
+/// The result element of an operation.
+pub(crate) type Answer = Result<Map<String, Value>, Fault>;
+
+/// The parameters of a request as a tree.
+pub(crate) fn parse(body: &[u8]) -> Map<String, Value> {
+    let mut root = Value::Object(Map::new());
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &[][..]),
+        };
+        insert(&mut root, &decode(key).split('.').collect::<Vec<_>>(), decode(value));
+    }
+    tidy(&mut root);
+    match root {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn insert(node: &mut Value, path: &[&str], text: String) {
+    let Some((first, rest)) = path.split_first() else {
+        *node = Value::String(text);
+        return;
+    };
+    if !node.is_object() {
+        *node = Value::Object(Map::new());
+    }
+    if let Value::Object(map) = node {
+        insert(map.entry(*first).or_insert(Value::Null), rest, text);
+    }
+}
+
+/// `{"member": {"1": a, "2": b}}` becomes `[a, b]`.
+fn tidy(node: &mut Value) {
+    let Value::Object(map) = node else { return };
+    map.values_mut().for_each(tidy);
+    if map.len() == 1
+        && let Some(Value::Object(items)) = map.get_mut("member")
+        && items.keys().all(|key| key.parse::<u32>().is_ok())
+    {
+        let mut list: Vec<_> = std::mem::take(items).into_iter().collect();
+        list.sort_by_key(|(key, _)| key.parse::<u32>().unwrap_or(0));
+        *node = Value::Array(list.into_iter().map(|(_, value)| value).collect());
+    }
+}
+
+fn decode(text: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let hex = (byte == b'%').then(|| tail.get(..2)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(if byte == b'+' { b' ' } else { byte });
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Refuses wrong types and missing members.
+pub(crate) fn check(shapes: &Shapes, operation: &str, request: &Map<String, Value>) -> Result<(), Fault> {
+    shapes.check(operation, request, Wire::Query).map_err(|problem| match problem {
+        Problem::Missing(path) => Fault::validation(format!(
+            "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
+            lower(&path)
+        )),
+        Problem::Type(path, _, expected) => {
+            Fault::new("MalformedInput", format!("'{}' must be of type {expected}", lower(&path)))
+        }
+    })
+}
+
+fn lower(path: &str) -> String {
+    let mut chars = path.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The document that answers an operation.
+pub(crate) fn response(operation: &str, namespace: &str, result: &Map<String, Value>, request_id: &str) -> String {
+    let mut xml = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
+    members(&mut xml, result);
+    xml.push_str(&format!("</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"));
+    xml
+}
+
+/// The document that refuses one.
+pub(crate) fn error(namespace: &str, fault: &Fault, request_id: &str) -> String {
+    let side = if fault.status < 500 { "Sender" } else { "Receiver" };
+    format!(
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+        fault.code,
+        escape(&fault.message)
+    )
+}
+
+fn members(xml: &mut String, map: &Map<String, Value>) {
+    for (name, value) in map {
+        if !value.is_null() {
+            element(xml, name, value);
+        }
+    }
+}
+
+fn element(xml: &mut String, name: &str, value: &Value) {
+    xml.push_str(&format!("<{name}>"));
+    match value {
+        Value::Object(map) => members(xml, map),
+        Value::Array(list) => list.iter().for_each(|item| element(xml, "member", item)),
+        Value::String(text) => xml.push_str(&escape(text)),
+        other => xml.push_str(&other.to_string()),
+    }
+    xml.push_str(&format!("</{name}>"));
+}
+
+/// Numbers and booleans as the text that they are on this wire; for requests that were not parsed from it.
+pub(crate) fn as_text(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(flag) => Value::String(flag.to_string()),
+        Value::Array(list) => Value::Array(list.into_iter().map(as_text).collect()),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, as_text(value))).collect()),
+        other => other,
+    }
+}
+
+pub(crate) fn text<'a>(request: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
+    request.get(member).and_then(Value::as_str)
+}
+
+/// A member that the tables require: absent cannot happen after `check`.
+pub(crate) fn required<'a>(request: &'a Map<String, Value>, member: &str) -> &'a str {
+    text(request, member).unwrap_or_default()
+}
+
+pub(crate) fn list<'a>(request: &'a Map<String, Value>, member: &str) -> Cow<'a, [Value]> {
+    match request.get(member) {
+        Some(Value::Array(list)) => Cow::Borrowed(list),
+        _ => Cow::Owned(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn parameters_become_a_tree_and_a_tree_becomes_xml() {
+        let tree = parse(b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=");
+        let expected = json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": ""});
+        assert_eq!(Value::Object(tree.clone()), expected);
+        let xml = response("X", "ns", &tree, "id");
+        assert!(xml.contains("<A><member><B>a a</B><C><D>1</D></C></member><member><B>b &amp;</B></member></A>"), "{xml}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Worlds in TOML. A scenario says what is there with the words of the `Create…` requests, names instead
+//! of ARNs, and how images behave; it is built through the same operations that a client would use.
+//! `read` reads and merges files, `build` makes the world, `words` turns a scenario's words into AWS's.
+
+use std::{collections::BTreeMap, fmt};
+
+use toml::Table;
+
+use crate::timing::Timing;
+
+mod build;
+mod read;
+mod words;
+
+pub use crate::image::Image;
+
+/// The scenarios that are built in.
+const BUILTIN: &[(&str, &str)] = &[
+    ("empty", include_str!("../../../scenarios/empty.toml")),
+    ("shop", include_str!("../../../scenarios/shop.toml")),
+];
+
+/// The names of the scenarios that are built in.
+pub fn names() -> Vec<&'static str> {
+    BUILTIN.iter().map(|(name, _)| *name).collect()
+}
+
+/// The text of a scenario that is built in.
+fn builtin(name: &str) -> Option<&'static str> {
+    BUILTIN.iter().find(|(own, _)| *own == name).map(|(_, text)| *text)
+}
+
+/// A world, described.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    region: String,
+    seed: u64,
+    timing: Timing,
+    subnets: BTreeMap<String, String>,
+    /// By section (`service`, `target_group`, …), in the order of the file.
+    sections: BTreeMap<&'static str, Vec<Item>>,
+}
+
+/// One table of a section, and where it stands.
+#[derive(Clone, Debug)]
+struct Item {
+    /// What it is called among those of its section.
+    key: String,
+    table: Table,
+    place: Place,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    file: String,
+    line: usize,
+    /// The lines of the item, to find a member's own line.
+    text: String,
+}
+
+/// What is wrong with a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The file, or the name of the built-in scenario.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong; it names the member.
+    pub what: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Scenario {
+    /// Reads a scenario. `name` is its file: `extends` finds files beside it.
+    pub fn parse(text: &str, name: &str) -> Result<Scenario, Error> {
+        read::read(text, name)
+    }
+
+    /// A scenario that is built in.
+    pub fn builtin(name: &str) -> Option<Scenario> {
+        Scenario::parse(builtin(name)?, name).ok()
+    }
+}
+
+impl Place {
+    /// An error at the line of a member, if it can be found, else at the item's first line.
+    fn error(&self, member: Option<&str>, what: impl Into<String>) -> Error {
+        let own = member.and_then(|member| {
+            let named = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').any(|word| word == member);
+            self.text.lines().position(named)
+        });
+        Error { file: self.file.clone(), line: self.line + own.unwrap_or(0), what: what.into() }
+    }
+}

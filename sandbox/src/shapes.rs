@@ -1,0 +1,177 @@
+//! Which members a request has, of which type, and which of them must be there: read from the tables
+//! in `shapes/`, so that a request is checked by data and not by code. Members that a table does not
+//! know are kept: a client may be newer than this model.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Text,
+    Integer,
+    Number,
+    Bool,
+    Time,
+    Any,
+    List(Box<Kind>),
+    Map(Box<Kind>),
+    Object(String),
+}
+
+#[derive(Debug)]
+struct Member {
+    name: String,
+    required: bool,
+    kind: Kind,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Problem {
+    /// A required member is not there.
+    Missing(String),
+    /// A member has another type; what was found and what is expected.
+    Type(String, &'static str, &'static str),
+}
+
+/// How scalars are written: JSON has types, query parameters are all text.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Wire {
+    Json,
+    Query,
+}
+
+/// The tables of one service.
+#[derive(Debug)]
+pub(crate) struct Shapes(BTreeMap<String, Vec<Member>>);
+
+impl Shapes {
+    pub(crate) fn parse(text: &str) -> Shapes {
+        let mut shapes: BTreeMap<String, Vec<Member>> = BTreeMap::new();
+        let mut name = String::new();
+        for word in text.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split_whitespace()) {
+            match word.split_once(':') {
+                Some((member, kind)) => {
+                    let required = member.ends_with('!');
+                    let member = Member { name: member.trim_end_matches('!').to_owned(), required, kind: Kind::parse(kind) };
+                    shapes.entry(name.clone()).or_default().push(member);
+                }
+                None if word == "=" => drop(shapes.entry(name.clone()).or_default()),
+                None => name = word.to_owned(),
+            }
+        }
+        Shapes(shapes)
+    }
+
+    /// Checks the request of an operation.
+    pub(crate) fn check(&self, operation: &str, request: &Map<String, Value>, wire: Wire) -> Result<(), Problem> {
+        self.object(operation, request, "", wire)
+    }
+
+    fn object(&self, shape: &str, value: &Map<String, Value>, path: &str, wire: Wire) -> Result<(), Problem> {
+        for member in self.0.get(shape).into_iter().flatten() {
+            let path = if path.is_empty() { member.name.clone() } else { format!("{path}.{}", member.name) };
+            match value.get(&member.name) {
+                None | Some(Value::Null) if member.required => return Err(Problem::Missing(path)),
+                None | Some(Value::Null) => {}
+                Some(found) => self.value(&member.kind, found, &path, wire)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, kind: &Kind, value: &Value, path: &str, wire: Wire) -> Result<(), Problem> {
+        let fits = match (kind, value) {
+            (Kind::Any, _) | (Kind::Text, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => true,
+            (Kind::Integer, Value::Number(n)) => n.as_f64().is_some_and(|n| n.fract() == 0.0),
+            (Kind::Number | Kind::Time, Value::Number(_)) => true,
+            (Kind::Time, Value::String(_)) => true,
+            (Kind::Integer, Value::String(text)) => wire == Wire::Query && text.parse::<i64>().is_ok(),
+            (Kind::Number, Value::String(text)) => wire == Wire::Query && text.parse::<f64>().is_ok(),
+            (Kind::Bool, Value::String(text)) => wire == Wire::Query && (text == "true" || text == "false"),
+            // An empty list is written as an empty parameter.
+            (Kind::List(_) | Kind::Object(_), Value::String(text)) => wire == Wire::Query && text.is_empty(),
+            (Kind::List(item), Value::Array(list)) => {
+                for (index, value) in list.iter().enumerate() {
+                    self.value(item, value, &format!("{path}.{}", index + 1), wire)?;
+                }
+                true
+            }
+            (Kind::Map(item), Value::Object(map)) => {
+                for (key, value) in map {
+                    self.value(item, value, &format!("{path}.{key}"), wire)?;
+                }
+                true
+            }
+            (Kind::Object(shape), Value::Object(map)) => return self.object(shape, map, path, wire),
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(Problem::Type(path.to_owned(), found(value), kind.expected())) }
+    }
+}
+
+impl Kind {
+    fn parse(text: &str) -> Kind {
+        let inner = |text: &str| Box::new(Kind::parse(&text[1..text.len() - 1]));
+        match text {
+            "s" => Kind::Text,
+            "i" => Kind::Integer,
+            "n" => Kind::Number,
+            "b" => Kind::Bool,
+            "t" => Kind::Time,
+            "any" => Kind::Any,
+            list if list.starts_with('[') => Kind::List(inner(list)),
+            map if map.starts_with('{') => Kind::Map(inner(map)),
+            object => Kind::Object(object.to_owned()),
+        }
+    }
+
+    fn expected(&self) -> &'static str {
+        match self {
+            Kind::Text => "String",
+            Kind::Integer => "Integer",
+            Kind::Number => "Double",
+            Kind::Bool => "Boolean",
+            Kind::Time => "Date",
+            Kind::List(_) => "List",
+            Kind::Map(_) | Kind::Object(_) | Kind::Any => "Map",
+        }
+    }
+}
+
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NULL",
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(n) if n.is_f64() => "DECIMAL_VALUE",
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Array(_) => "START_ARRAY",
+        Value::Object(_) => "START_OBJECT",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_finds_what_is_missing_and_what_has_another_type() {
+        let shapes = Shapes::parse("# comment\nMake = name!:s size:i parts:[Part]\n  tags:{s}\nPart = id!:s\nEmpty = \n");
+        let check = |value: Value, wire| shapes.check("Make", value.as_object().expect("an object"), wire);
+        assert_eq!(check(json!({"name": "a", "size": 3, "parts": [{"id": "x", "new": 1}], "other": []}), Wire::Json), Ok(()));
+        assert_eq!(check(json!({}), Wire::Json), Err(Problem::Missing("name".into())));
+        assert_eq!(check(json!({"name": "a", "parts": [{}]}), Wire::Json), Err(Problem::Missing("parts.1.id".into())));
+        assert_eq!(
+            check(json!({"name": 5}), Wire::Json),
+            Err(Problem::Type("name".into(), "NUMBER_VALUE", "String"))
+        );
+        assert!(check(json!({"name": "a", "size": "3"}), Wire::Json).is_err());
+        assert_eq!(check(json!({"name": "a", "size": "3", "parts": ""}), Wire::Query), Ok(()));
+        assert!(check(json!({"name": "a", "tags": {"k": 1}}), Wire::Json).is_err());
+    }
+}

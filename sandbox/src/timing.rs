@@ -1,0 +1,72 @@
+//! How long things take. AWS promises none of these; the defaults are assumed, from what deployments
+//! in small accounts commonly show, and a scenario can set each of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::duration;
+
+/// How long things take in a world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timing {
+    /// PROVISIONING: the network interface. Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub provisioning: Duration,
+    /// PENDING: pulling the images. Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub pull: Duration,
+    /// From a container's start until it answers. Assumed: 5 s.
+    #[serde(with = "duration")]
+    pub ready: Duration,
+    /// ACTIVATING: registering with target groups. Assumed: 3 s.
+    #[serde(with = "duration")]
+    pub registration: Duration,
+    /// From a target's registration to its first health check. Assumed: 1 s.
+    #[serde(with = "duration")]
+    pub first_check: Duration,
+    /// Until the n-th load-balancer node follows a change of weights: n times this. Assumed: 5 s.
+    #[serde(with = "duration")]
+    pub propagation: Duration,
+    /// DEPROVISIONING: removing the network interface. Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub deprovisioning: Duration,
+    /// From SIGTERM until the containers have exited. Assumed: 1 s.
+    #[serde(with = "duration")]
+    pub stop: Duration,
+    /// Until the service scheduler notices that something changed. Assumed: 1 s.
+    #[serde(with = "duration")]
+    pub scheduler: Duration,
+    /// How long a task without health checks must run to count as healthy: 40 s
+    /// (Amazon ECS API, `DeploymentConfiguration.minimumHealthyPercent`).
+    #[serde(with = "duration")]
+    pub settle: Duration,
+    /// The first wait of the scheduler when tasks fail to start again and again; it doubles, up to
+    /// 15 minutes (Amazon ECS Developer Guide, service throttle logic). Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub backoff: Duration,
+    /// How long an API call takes. Assumed: 20 ms.
+    #[serde(with = "duration")]
+    pub latency: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        let seconds = Duration::from_secs;
+        Timing {
+            provisioning: seconds(10),
+            pull: seconds(10),
+            ready: seconds(5),
+            registration: seconds(3),
+            first_check: seconds(1),
+            propagation: seconds(5),
+            deprovisioning: seconds(10),
+            stop: seconds(1),
+            scheduler: seconds(1),
+            settle: seconds(40),
+            backoff: seconds(10),
+            latency: Duration::from_millis(20),
+        }
+    }
+}

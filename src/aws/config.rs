@@ -1,0 +1,176 @@
+//! Where the clients connect: the real AWS with the user's settings, or a sandbox in the process.
+
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
+use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use ecs_bg_sandbox::sdk::InProcess;
+
+use super::{Aws, AwsError, EcrClients, Kind, Meter};
+use crate::clock::Clock;
+
+/// What to connect to.
+#[derive(Clone)]
+pub enum Connection {
+    /// The AWS that the environment, the profile and these settings name.
+    Real {
+        /// `--region`
+        region: Option<String>,
+        /// `--profile`
+        profile: Option<String>,
+    },
+    /// An AWS that lives in the process.
+    Sandbox {
+        /// Its HTTP client.
+        http: InProcess,
+        /// The region of its world.
+        region: String,
+        /// Keeps the SDK's retry budget of one world apart from another's.
+        partition: u64,
+    },
+}
+
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Aws {
+    /// Connects. Says at once when there is no region or no credentials.
+    pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, AwsError> {
+        let (config, partition) = match connection {
+            Connection::Real { region, profile } => {
+                (real(region.clone(), profile.clone()).await?, None)
+            }
+            Connection::Sandbox { http, region, partition } => {
+                let partition = RetryPartition::custom(format!("sandbox-{partition}")).build();
+                (sandbox(http.clone(), region, clock), Some(partition))
+            }
+        };
+        let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
+        let provider = config.credentials_provider().ok_or_else(no_credentials)?;
+        let credentials = provider.provide_credentials().await.map_err(|error| {
+            let mut why = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                why = format!("{why}: {error}");
+                cause = error.source();
+            }
+            AwsError { message: format!("no AWS credentials: {why}"), ..no_credentials() }
+        })?;
+        let meter = Meter::default();
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let builder = $sdk::config::Builder::from(&config).interceptor(meter.clone());
+                let builder = match &partition {
+                    Some(partition) => builder.retry_partition(partition.clone()),
+                    None => builder,
+                };
+                $sdk::Client::from_conf(builder.build())
+            }};
+        }
+        Ok(Self {
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            autoscaling: client!(aws_sdk_applicationautoscaling),
+            ecr: EcrClients { config: config.clone() },
+            meter,
+            clock,
+            region,
+            expires: credentials.expiry(),
+        })
+    }
+}
+
+fn no_credentials() -> AwsError {
+    AwsError::new("", Kind::Credentials, "NoCredentials", "no AWS credentials")
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(5)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(READ_TIMEOUT)
+        .operation_timeout(Duration::from_secs(120))
+        .build()
+}
+
+async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, AwsError> {
+    let http = https();
+    // Always given: left to the environment, AWS_RETRY_MODE=legacy would make the loader panic.
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http.clone())
+        .retry_config(retries())
+        .timeout_config(timeouts());
+    let provider = ProviderConfig::without_region().with_http_client(http);
+    // The instance metadata service answers within milliseconds, or is not there.
+    let imds = aws_config::imds::Client::builder()
+        .configure(&provider)
+        .max_attempts(1)
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(1))
+        .build();
+    let mut profile_region = ProfileFileRegionProvider::builder().configure(&provider);
+    let mut chain =
+        DefaultCredentialsChain::builder().configure(provider.clone()).imds_client(imds.clone());
+    if let Some(profile) = &profile {
+        loader = loader.profile_name(profile);
+        profile_region = profile_region.profile_name(profile);
+        chain = chain.profile_name(profile);
+    }
+    let region = RegionProviderChain::first_try(region.map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile_region.build())
+        .or_else(ImdsRegionProvider::builder().configure(&provider).imds_client(imds).build())
+        .region()
+        .await
+        .ok_or_else(no_region)?;
+    let chain = chain.region(region.clone()).build().await;
+    Ok(loader.region(region).credentials_provider(chain).load().await)
+}
+
+fn no_region() -> AwsError {
+    let what = "no region is set: neither --region, nor AWS_REGION, nor a profile names one";
+    AwsError::new("", Kind::Region, "NoRegion", what)
+}
+
+/// The SDK's own builder ignores HTTPS_PROXY; this one honours it.
+fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+        builder.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            builder.set_sleep_impl(components.sleep_impl());
+        }
+        builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build()
+    })
+}
+
+fn sandbox(http: InProcess, region: &str, clock: Clock) -> SdkConfig {
+    let credentials = Credentials::new("SANDBOX", "sandbox", None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .sleep_impl(TokioSleep::new())
+        .time_source(clock)
+        .http_client(http)
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .build()
+}

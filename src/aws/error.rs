@@ -1,0 +1,194 @@
+//! What the SDK says when a call fails, as one kind of error that says what happened, to what, and
+//! whether it may have taken effect.
+
+use std::fmt;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// A call to AWS that failed, or could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsError {
+    /// What was tried: `DescribeServices web in cluster shop`.
+    pub call: String,
+    /// What kind of failure it is.
+    pub kind: Kind,
+    /// AWS's error code, or ours.
+    pub code: String,
+    /// In AWS's words, or the transport's.
+    pub message: String,
+}
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No region is known.
+    Region,
+    /// There are no credentials, or AWS does not take them.
+    Credentials,
+    /// The credentials do not allow it.
+    Denied,
+    /// The thing does not exist.
+    NotFound,
+    /// AWS refuses the call for another reason.
+    Refused,
+    /// Too many calls; this one did not happen.
+    Throttled,
+    /// No connection was made; the call did not happen.
+    Unreachable,
+    /// The call may have taken effect.
+    Unknown,
+}
+
+impl AwsError {
+    /// An error that no call reported.
+    pub fn new(
+        call: impl Into<String>,
+        kind: Kind,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { call: call.into(), kind, code: code.to_owned(), message: message.into() }
+    }
+
+    /// Whether the call certainly had no effect.
+    pub fn did_not_happen(&self) -> bool {
+        self.kind != Kind::Unknown
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn passes(&self) -> bool {
+        matches!(self.kind, Kind::Throttled | Kind::Unreachable | Kind::Unknown)
+    }
+
+    /// The line that can be pasted.
+    pub fn hint(&self) -> String {
+        match self.kind {
+            Kind::Region => "export AWS_REGION=eu-central-1".into(),
+            Kind::Credentials if self.code.contains("Expired") => {
+                "renew the credentials, for example: aws sso login".into()
+            }
+            Kind::Credentials => {
+                "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
+            }
+            Kind::Denied => format!("allow {} to these credentials", self.action()),
+            Kind::NotFound => {
+                "look at cluster, service and region: aws ecs list-services --cluster NAME".into()
+            }
+            Kind::Refused => "see the message from AWS above".into(),
+            Kind::Throttled | Kind::Unreachable | Kind::Unknown => {
+                "run the same command again: it goes on where this one stopped".into()
+            }
+        }
+    }
+
+    /// `ecs:DescribeServices` of a call's description.
+    fn action(&self) -> String {
+        let operation = self.call.split(' ').next().unwrap_or_default();
+        let service = match operation {
+            o if o.contains("Listener") || o.contains("Rule") || o.contains("Target") => {
+                "elasticloadbalancing"
+            }
+            o if o.contains("Image") => "ecr",
+            o if o.contains("Scalable") => "application-autoscaling",
+            _ => "ecs",
+        };
+        match service {
+            "application-autoscaling" => "application-autoscaling:DescribeScalableTargets".into(),
+            // DescribeTargetGroups and its like are no ECS call, DescribeTasks is.
+            service => format!("{service}:{operation}"),
+        }
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Region | Kind::Credentials if self.call.is_empty() => f.write_str(&self.message),
+            _ => write!(f, "{} failed: {}: {}", self.call, self.code, self.message),
+        }
+    }
+}
+
+impl std::error::Error for AwsError {}
+
+/// Codes after which the call did not happen because there were too many of them.
+const THROTTLES: [&str; 6] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "PriorRequestNotComplete",
+];
+
+/// Codes for credentials that AWS does not take.
+const CREDENTIALS: [&str; 7] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+];
+
+/// Turns an SDK error into ours. `call` says the operation first, then what it was about.
+pub(super) fn of<E>(call: impl Into<String>) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let call = call.into();
+    move |error| {
+        let chain = causes(&error);
+        let make = |kind, code: &str, message: &str| AwsError::new(&call, kind, code, message);
+        match &error {
+            SdkError::ServiceError(answer) => {
+                let code = answer.err().code().unwrap_or("Unknown");
+                let message = answer.err().message().unwrap_or("AWS gave no message");
+                let status = answer.raw().status().as_u16();
+                make(kind_of(code, status), code, message)
+            }
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                make(Kind::Unknown, "Timeout", &chain)
+            }
+            SdkError::DispatchFailure(_) if chain.contains("region") => {
+                make(Kind::Region, "NoRegion", "no region is set")
+            }
+            SdkError::DispatchFailure(_) if chain.contains("credential") => {
+                make(Kind::Credentials, "NoCredentials", &chain)
+            }
+            SdkError::DispatchFailure(_) if chain.contains("connect") || chain.contains("dns") => {
+                make(Kind::Unreachable, "Unreachable", &chain)
+            }
+            SdkError::ConstructionFailure(_) => make(Kind::Refused, "NotSent", &chain),
+            _ => make(Kind::Unknown, "NoAnswer", &chain),
+        }
+    }
+}
+
+fn kind_of(code: &str, status: u16) -> Kind {
+    match code {
+        code if THROTTLES.contains(&code) => Kind::Throttled,
+        code if CREDENTIALS.contains(&code) => Kind::Credentials,
+        code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" => Kind::Denied,
+        code if code.contains("NotFound") => Kind::NotFound,
+        _ if status >= 500 || status == 408 => Kind::Unknown,
+        _ => Kind::Refused,
+    }
+}
+
+/// The messages of an error and its causes, without repetition.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut messages = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let message = cause.to_string();
+        if !messages.iter().any(|known| known.contains(&message)) {
+            messages.push(message);
+        }
+        next = cause.source();
+    }
+    messages.join(": ")
+}

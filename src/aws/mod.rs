@@ -1,0 +1,84 @@
+//! The only place that names the AWS SDK: one client set, how its calls are retried, and what it
+//! says. Decides nothing.
+
+mod act;
+mod config;
+mod error;
+mod observe;
+mod raw;
+mod register;
+mod rules;
+mod survey;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use aws_smithy_types::retry::RetryConfig;
+
+pub use config::Connection;
+pub use error::{AwsError, Kind};
+pub use observe::{Focus, Pair};
+
+use crate::clock::Clock;
+
+/// The clients, and what their answers said beside their contents.
+pub struct Aws {
+    ecs: aws_sdk_ecs::Client,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    ecr: EcrClients,
+    autoscaling: aws_sdk_applicationautoscaling::Client,
+    meter: Meter,
+    clock: Clock,
+    /// The region that the deployment is in.
+    pub region: String,
+    /// When the credentials end, where they do.
+    pub expires: Option<SystemTime>,
+}
+
+/// An image may be in another region's registry.
+struct EcrClients {
+    config: aws_config::SdkConfig,
+}
+
+impl EcrClients {
+    fn of(&self, region: &str) -> aws_sdk_ecr::Client {
+        let region = aws_sdk_ecr::config::Region::new(region.to_owned());
+        let config = aws_sdk_ecr::config::Builder::from(&self.config).region(region);
+        aws_sdk_ecr::Client::from_conf(config.build())
+    }
+}
+
+/// Counts calls by operation, and keeps AWS's clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter(Arc<Mutex<Readings>>);
+
+#[derive(Debug, Default)]
+struct Readings {
+    calls: BTreeMap<String, u32>,
+    date: Option<SystemTime>,
+}
+
+impl Meter {
+    fn with<T>(&self, f: impl FnOnce(&mut Readings) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Aws {
+    /// Calls made so far, by operation.
+    pub fn calls(&self) -> BTreeMap<String, u32> {
+        self.meter.with(|readings| readings.calls.clone())
+    }
+
+    /// The time of AWS's last answer, by AWS's clock.
+    fn date(&self) -> SystemTime {
+        self.meter.with(|readings| readings.date).unwrap_or_else(|| self.clock.now())
+    }
+}
+
+/// Changes are sent once: what becomes of a change that was not answered is found out by looking.
+fn once() -> RetryConfig {
+    RetryConfig::disabled()
+}

@@ -1,0 +1,49 @@
+//! Task definitions on the wire: read whole, registered as raw JSON, read back.
+
+use aws_sdk_ecs::types::{SortOrder, TaskDefinitionField};
+
+use super::error::{AwsError, of};
+use super::observe::unreadable;
+use super::raw::{Capture, SendBody};
+use super::{Aws, once};
+use crate::revision::{Revision, short};
+
+impl Aws {
+    /// A revision, by ARN or name, with its tags.
+    pub async fn revision(&self, name: &str) -> Result<Revision, AwsError> {
+        let call = format!("DescribeTaskDefinition {}", short(name));
+        let answer = Capture::default();
+        let request = self
+            .ecs
+            .describe_task_definition()
+            .task_definition(name)
+            .include(TaskDefinitionField::Tags);
+        request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
+        Revision::read(answer.body()).map_err(|error| unreadable(&call, error))
+    }
+
+    /// ARNs of the newest revisions of a family, newest first.
+    pub async fn newest(&self, family: &str, count: u8) -> Result<Vec<String>, AwsError> {
+        let request = self.ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
+        let answer = request.max_results(count.into()).send().await;
+        let answer = answer.map_err(of(format!("ListTaskDefinitions of family {family}")))?;
+        Ok(answer.task_definition_arns().to_vec())
+    }
+
+    /// Registers a revision from the body of a RegisterTaskDefinition; its ARN.
+    pub async fn register(&self, family: &str, body: String) -> Result<String, AwsError> {
+        let call = format!("RegisterTaskDefinition of family {family}");
+        let request = self.ecs.register_task_definition().customize().interceptor(SendBody(body));
+        let config = aws_sdk_ecs::Config::builder().retry_config(once());
+        let answer = request.config_override(config).send().await.map_err(of(&call))?;
+        let arn = answer.task_definition().and_then(|definition| definition.task_definition_arn());
+        arn.map(str::to_owned).ok_or_else(|| unreadable(&call, "no taskDefinitionArn"))
+    }
+
+    /// Takes a revision out of use. Services on it keep running.
+    pub async fn deregister(&self, arn: &str) -> Result<(), AwsError> {
+        let request = self.ecs.deregister_task_definition().task_definition(arn);
+        request.send().await.map_err(of(format!("DeregisterTaskDefinition {}", short(arn))))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! The survey before a plan: all that is read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_applicationautoscaling::types::ServiceNamespace;
+use aws_sdk_ecr::types::ImageIdentifier;
+use futures_util::future::{try_join, try_join_all};
+
+use super::Aws;
+use super::error::{AwsError, Kind, of};
+use crate::image::ImageRef;
+use crate::plan::{Digest, Survey};
+use crate::revision::Revision;
+use crate::world::{Check, Group, Look, Service, World};
+
+/// The newest revisions of a family among which an unfinished deployment is looked for.
+const NEWEST: u8 = 5;
+/// Services of a cluster that are looked through for a twin to name in a hint.
+const SCANNED: usize = 200;
+
+impl Aws {
+    /// Everything that a plan for `service` depends on but the images' digests.
+    pub async fn survey(
+        &self,
+        cluster: &str,
+        service: &str,
+        twin: Option<&str>,
+    ) -> Result<Survey, AwsError> {
+        let mut names = vec![service.to_owned()];
+        names.extend(twin.map(str::to_owned));
+        let mut services = self.services(cluster, &names, true).await?;
+        let tagged = services
+            .iter()
+            .find(|found| found.name == service)
+            .and_then(|found| found.tags.get("ecs-bg:twin"))
+            .filter(|tagged| twin.is_none() && *tagged != service)
+            .cloned();
+        if let Some(tagged) = &tagged {
+            services.extend(self.services(cluster, std::slice::from_ref(tagged), true).await?);
+        }
+        let world = World {
+            at: self.date(),
+            look: Look::Listing,
+            services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(),
+            rules: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            groups: BTreeMap::new(),
+            health: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+        };
+        let twin = twin.map(str::to_owned).or(tagged);
+        let ((balancing, (revisions, newest)), scalable) = try_join(
+            try_join(self.balancing(&world), self.revisions(&world)),
+            self.scalable_targets(&world),
+        )
+        .await?;
+        let world = World { at: self.date(), ..balancing };
+        let candidate = match &twin {
+            Some(_) => None,
+            None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
+        };
+        Ok(Survey {
+            cluster: cluster.to_owned(),
+            service: service.to_owned(),
+            twin,
+            candidate,
+            world,
+            revisions,
+            newest,
+            scalable,
+            expires: self.expires,
+        })
+    }
+
+    /// The load balancers' side: groups, their attributes, targets, and every rule.
+    async fn balancing(&self, world: &World) -> Result<World, AwsError> {
+        let arns: BTreeSet<&str> = world
+            .services
+            .values()
+            .flat_map(|service| {
+                service.attachments.iter().map(|attachment| attachment.group.as_str())
+            })
+            .collect();
+        if arns.is_empty() {
+            return Ok(world.clone());
+        }
+        let described = self.groups(&arns);
+        let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
+        let health = try_join_all(arns.iter().map(|arn| self.health(arn)));
+        let (groups, (attributes, health)) =
+            try_join(described, try_join(attributes, health)).await?;
+        let mut world = world.clone();
+        world.health = health.into_iter().collect();
+        world.groups = groups.into_iter().map(|group| (group.arn.clone(), group)).collect();
+        for (arn, attributes) in arns.iter().zip(attributes) {
+            if let Some(group) = world.groups.get_mut(*arn) {
+                group.attributes = attributes;
+            }
+        }
+        world.rules = self.rules_of(&world).await?;
+        Ok(world)
+    }
+
+    async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, AwsError> {
+        let arns: Vec<String> = arns.iter().map(|arn| (*arn).to_owned()).collect();
+        let request = self.elb.describe_target_groups().set_target_group_arns(Some(arns));
+        let answer = request.send().await.map_err(of("DescribeTargetGroups of the services"))?;
+        let seconds = |seconds: Option<i32>| {
+            std::time::Duration::from_secs(seconds.and_then(|s| s.try_into().ok()).unwrap_or(0))
+        };
+        let count = |count: Option<i32>| count.and_then(|count| count.try_into().ok()).unwrap_or(0);
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Ok(answer
+            .target_groups()
+            .iter()
+            .map(|group| Group {
+                arn: text(group.target_group_arn()),
+                name: text(group.target_group_name()),
+                load_balancers: group.load_balancer_arns().to_vec(),
+                protocol: text(group.protocol().map(|protocol| protocol.as_str())),
+                check: Check {
+                    protocol: text(group.health_check_protocol().map(|protocol| protocol.as_str())),
+                    port: text(group.health_check_port()),
+                    path: text(group.health_check_path()),
+                    matcher: text(group.matcher().and_then(|m| m.http_code().or(m.grpc_code()))),
+                    interval: seconds(group.health_check_interval_seconds()),
+                    timeout: seconds(group.health_check_timeout_seconds()),
+                    unhealthy: count(group.unhealthy_threshold_count()),
+                    healthy: count(group.healthy_threshold_count()),
+                },
+                attributes: None,
+            })
+            .collect())
+    }
+
+    /// `None` where they may not be read.
+    async fn attributes(&self, group: &str) -> Result<Option<BTreeMap<String, String>>, AwsError> {
+        let request = self.elb.describe_target_group_attributes().target_group_arn(group);
+        let answer =
+            request.send().await.map_err(of(format!("DescribeTargetGroupAttributes {group}")));
+        Ok(unless_denied(answer)?.map(|answer| {
+            let attributes = answer.attributes().iter();
+            attributes.filter_map(|a| Some((a.key()?.to_owned(), a.value()?.to_owned()))).collect()
+        }))
+    }
+
+    /// The revisions of the services by ARN, and the newest of their families.
+    async fn revisions(
+        &self,
+        world: &World,
+    ) -> Result<(BTreeMap<String, Revision>, Vec<String>), AwsError> {
+        let mut arns: BTreeSet<String> = world
+            .services
+            .values()
+            .flat_map(|s| {
+                s.deployments.iter().map(|d| d.revision.clone()).chain([s.revision.clone()])
+            })
+            .collect();
+        let families: BTreeSet<String> = arns
+            .iter()
+            .filter_map(|arn| crate::revision::short(arn).rsplit_once(':'))
+            .map(|(family, _)| family.to_owned())
+            .collect();
+        let newest =
+            try_join_all(families.iter().map(|family| self.newest(family, NEWEST))).await?;
+        let newest: Vec<String> = newest.into_iter().flatten().collect();
+        arns.extend(newest.iter().cloned());
+        let revisions = try_join_all(arns.iter().map(|arn| self.revision(arn))).await?;
+        Ok((
+            revisions.into_iter().map(|revision| (revision.arn.clone(), revision)).collect(),
+            newest,
+        ))
+    }
+
+    /// Names of the services whose desired count Application Auto Scaling may change; `None` where
+    /// that may not be read.
+    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<String>>, AwsError> {
+        let resources: Vec<String> = world
+            .services
+            .values()
+            .filter_map(|service| {
+                Some(format!("service/{}", service.arn.split_once(":service/")?.1))
+            })
+            .collect();
+        if resources.is_empty() {
+            return Ok(Some(vec![]));
+        }
+        let request =
+            self.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
+        let answer = request.set_resource_ids(Some(resources)).send().await;
+        let answer = unless_denied(answer.map_err(of("DescribeScalableTargets of the services")))?;
+        Ok(answer.map(|answer| {
+            let targets = answer.scalable_targets().iter();
+            targets
+                .filter_map(|target| Some(target.resource_id().rsplit_once('/')?.1.to_owned()))
+                .collect()
+        }))
+    }
+
+    /// The digest of an image in ECR.
+    pub async fn digest(&self, image: &ImageRef) -> Result<Digest, AwsError> {
+        if let Some(digest) = &image.digest {
+            return Ok(Digest::Known(digest.clone()));
+        }
+        let Some(repository) = image.ecr() else {
+            return Ok(Digest::Unknown("it is not in Amazon ECR".into()));
+        };
+        let tag = image.tag.as_deref().unwrap_or("latest");
+        let request = self
+            .ecr
+            .of(&repository.region)
+            .describe_images()
+            .registry_id(&repository.account)
+            .repository_name(&repository.name)
+            .image_ids(ImageIdentifier::builder().image_tag(tag).build());
+        match request.send().await.map_err(of(format!("DescribeImages {image}"))) {
+            Ok(answer) => {
+                let detail = answer.image_details().first();
+                let archived = detail
+                    .and_then(|detail| detail.image_status())
+                    .filter(|s| s.as_str() != "ACTIVE");
+                match (archived, detail.and_then(|detail| detail.image_digest())) {
+                    (Some(status), _) => Ok(Digest::Missing(format!("it is {}", status.as_str()))),
+                    (None, Some(digest)) => Ok(Digest::Known(digest.to_owned())),
+                    (None, None) => Ok(Digest::Missing("ECR does not know it".into())),
+                }
+            }
+            Err(error) if error.kind == Kind::NotFound => Ok(Digest::Missing(error.message)),
+            Err(error) if error.kind == Kind::Denied => Ok(Digest::Unknown(error.message)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The one other service of the cluster whose groups share every rule with this one's: a
+    /// proposal for a hint, never a choice.
+    async fn candidate(
+        &self,
+        cluster: &str,
+        service: &str,
+        world: &World,
+    ) -> Result<Option<String>, AwsError> {
+        let Some(own) = world.service(service) else { return Ok(None) };
+        let stream = self
+            .ecs
+            .list_services()
+            .cluster(cluster)
+            .max_results(100)
+            .into_paginator()
+            .items()
+            .send();
+        let mut arns: Vec<String> =
+            stream.collect::<Result<Vec<_>, _>>().await.map_err(of("ListServices"))?;
+        arns.truncate(SCANNED);
+        arns.retain(|arn| *arn != own.arn);
+        // DescribeServices takes 10 at a time (API reference).
+        let others =
+            try_join_all(arns.chunks(10).map(|arns| self.services(cluster, arns, true))).await?;
+        let shares_all = |other: &Service| {
+            let rules_of = |service: &Service| -> Vec<&str> {
+                let stands = |rule: &&crate::world::Rule| {
+                    rule.weights()
+                        .iter()
+                        .any(|(group, _)| service.attachments.iter().any(|a| a.group == *group))
+                };
+                world.rules.values().filter(stands).map(|rule| rule.arn.as_str()).collect()
+            };
+            !other.attachments.is_empty() && rules_of(other) == rules_of(own)
+        };
+        let found: Vec<Service> = others.into_iter().flatten().filter(shares_all).collect();
+        Ok(match &found[..] {
+            [one] => Some(one.name.clone()),
+            _ => None,
+        })
+    }
+}
+
+fn unless_denied<T>(answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind == Kind::Denied => Ok(None),
+        Err(error) => Err(error),
+    }
+}

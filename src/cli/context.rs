@@ -1,0 +1,114 @@
+//! Which AWS a command talks to, and the clock that goes with it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use ecs_bg_sandbox::scenario::Scenario;
+use ecs_bg_sandbox::sdk::InProcess;
+use ecs_bg_sandbox::{Cloud, Time};
+
+use super::Globals;
+use crate::aws::{Aws, Connection};
+use crate::clock::Clock;
+use crate::error::{Error, Refusal};
+use crate::host::{Host, Sandbox};
+
+/// The AWS of a command, and its time.
+pub(super) struct Context {
+    pub(super) aws: Aws,
+    pub(super) clock: Clock,
+    state: Option<(PathBuf, Arc<Mutex<Cloud>>)>,
+}
+
+impl Context {
+    /// Connects to what the options and the host say.
+    pub(super) async fn connect(globals: &Globals, host: &Host) -> Result<Self, Error> {
+        let sandbox = match &host.sandbox {
+            Some(sandbox) => Some(sandbox.clone()),
+            None => sandbox(globals)?,
+        };
+        let Some(sandbox) = sandbox else {
+            let clock = Clock::starting_at(SystemTime::now());
+            let (region, profile) = (globals.region.clone(), globals.profile.clone());
+            let aws = Aws::connect(&Connection::Real { region, profile }, clock).await?;
+            return Ok(Self { aws, clock, state: None });
+        };
+        let (now, region) = {
+            let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+            (cloud.now(), cloud.region().to_owned())
+        };
+        let clock = Clock::starting_at(now.into());
+        let mut http =
+            InProcess::new(Arc::clone(&sandbox.cloud), Arc::new(move || Time::from(clock.now())));
+        if let Some(interfere) = &sandbox.interfere {
+            http = http.interfered(Arc::clone(interfere));
+        }
+        let region = globals.region.clone().unwrap_or(region);
+        let partition = fastrand::u64(..);
+        let aws = Aws::connect(&Connection::Sandbox { http, region, partition }, clock).await?;
+        let state = globals.sandbox_state.clone().map(|path| (path, sandbox.cloud));
+        Ok(Self { aws, clock, state })
+    }
+
+    /// Keeps the sandbox's world for the next command.
+    pub(super) fn save(&self) -> Result<(), Error> {
+        let Some((path, cloud)) = &self.state else { return Ok(()) };
+        let mut cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        cloud.advance(Time::from(self.clock.now()));
+        let write = serde_json::to_vec(&*cloud)
+            .map_err(std::io::Error::from)
+            .and_then(|json| fs::write(path, json));
+        write.map_err(|error| {
+            let what = format!("--sandbox-state: {} cannot be written: {error}", path.display());
+            Refusal::new(what, "--sandbox-state FILE").into()
+        })
+    }
+}
+
+fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
+    if let Some(path) = globals.sandbox_state.as_ref().filter(|path| path.exists()) {
+        let hint = format!("rm {}", path.display());
+        let json = fs::read(path).map_err(|error| {
+            Refusal::new(
+                format!("--sandbox-state: {} cannot be read: {error}", path.display()),
+                &hint,
+            )
+        })?;
+        let cloud = serde_json::from_slice(&json).map_err(|error| {
+            Refusal::new(
+                format!("--sandbox-state: {} is no sandbox's world: {error}", path.display()),
+                &hint,
+            )
+        })?;
+        return Ok(Some(Sandbox::new(cloud)));
+    }
+    match (&globals.sandbox, &globals.sandbox_state) {
+        (Some(name), _) => Ok(Some(Sandbox::new(build(name)?))),
+        (None, Some(path)) => {
+            let what = format!(
+                "--sandbox-state: {} does not exist, and no --sandbox says what to begin with",
+                path.display()
+            );
+            Err(Error::Usage(Refusal::new(what, "--sandbox shop")))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Builds the world of a scenario: a built-in one by name, or a file.
+pub(super) fn build(name: &str) -> Result<Cloud, Error> {
+    let names = ecs_bg_sandbox::scenario::names().join(", ");
+    let refused = |what: String| Error::Usage(Refusal::new(what, "--sandbox shop"));
+    let scenario = match Scenario::builtin(name) {
+        Some(scenario) => scenario,
+        None => {
+            let text = fs::read_to_string(name).map_err(|error| {
+                refused(format!("--sandbox: {name} is neither a scenario ({names}) nor a file that can be read: {error}"))
+            })?;
+            Scenario::parse(&text, name).map_err(|error| refused(format!("--sandbox: {error}")))?
+        }
+    };
+    Cloud::from_scenario(&scenario).map_err(|error| refused(format!("--sandbox: {error}")))
+}

@@ -1,0 +1,95 @@
+//! `demo`: the main job, three times, on an AWS that lives in the process.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::sync::PoisonError;
+
+use clap::Args;
+
+use super::{Globals, Output, context, parse};
+use crate::error::Error;
+use crate::host::{Host, Sandbox};
+use crate::render::Render;
+
+/// Watch three deployments on an AWS that lives in the process: no account, no network.
+///
+/// A service of two tasks behind a load balancer gets a good image, one whose health check answers
+/// 500, and one whose container exits at once.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ecs-bg demo --speed 30")]
+pub(super) struct Demo {
+    /// Simulated seconds per second [default: 20 on a terminal, else as fast as it goes]
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    speed: Option<f64>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed.is_finite() => Ok(speed),
+        _ => Err("a number above 0, for example 20".into()),
+    }
+}
+
+const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
+
+pub(super) async fn run(
+    demo: Demo,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let sandbox = Sandbox::new(context::build(globals.sandbox.as_deref().unwrap_or("shop"))?);
+    let pace = demo.speed.or(host.terminal.then_some(20.0));
+    let streams =
+        |stream: &RefCell<Box<dyn Write>>| RefCell::new(stream.replace(Box::new(std::io::sink())));
+    let inner = Host {
+        out: streams(&host.out),
+        err: streams(&host.err),
+        terminal: host.terminal,
+        pace: pace.filter(|_| globals.output == Output::Lines),
+        sandbox: Some(sandbox.clone()),
+    };
+    let mut codes = Vec::new();
+    for tag in ["2", "3", "4"] {
+        let image = format!("{REPOSITORY}:{tag}");
+        codes.push(
+            command(
+                &["deploy", "--cluster", "shop", "--service", "web", "--image", &image],
+                globals,
+                &inner,
+            )
+            .await,
+        );
+    }
+    let status =
+        command(&["status", "--cluster", "shop", "--service", "web"], globals, &inner).await;
+    host.out.replace(inner.out.into_inner());
+    host.err.replace(inner.err.into_inner());
+    let first = format!("{REPOSITORY}:2");
+    let serves = {
+        let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        let serving = cloud.serving();
+        let mut answering =
+            serving.iter().filter(|side| side.weight > 0).flat_map(|side| &side.behind).peekable();
+        answering.peek().is_some()
+            && answering
+                .all(|target| target.answers && target.image.as_deref() == Some(first.as_str()))
+    };
+    let good = codes == [0, 1, 1] && status == 0 && serves;
+    render.demo(&codes, serves, &first);
+    Ok(if good { 0 } else { 4 })
+}
+
+async fn command(arguments: &[&str], globals: &Globals, host: &Host) -> u8 {
+    let mut argv = vec!["ecs-bg"];
+    argv.extend(arguments);
+    if globals.output == Output::Json {
+        argv.extend(["--output", "json"]);
+    } else {
+        crate::render::prompt(&argv, host);
+    }
+    match parse(argv) {
+        Ok(cli) => Box::pin(super::execute(cli, host)).await,
+        Err(error) => super::usage(&error, host),
+    }
+}

@@ -1,0 +1,118 @@
+//! What was typed. One file per command: arguments to `Request`, and who does the work.
+
+mod context;
+mod demo;
+mod deploy;
+mod status;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::host::Host;
+use crate::render::Render;
+
+/// Blue/green deployments for Amazon ECS.
+#[derive(Debug, Parser)]
+#[command(name = "ecs-bg", version, max_term_width = 100, after_help = EXAMPLE)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Exit codes say what serves now:
+  0  the new version, everywhere, at full count
+  1  the old version; the new one was withdrawn
+  2  usage; nothing was changed
+  3  refused, or failed before the first change; nothing was changed
+  4  a person must look; the message says what serves and what to type
+  5  another deployment has taken over
+
+Example:
+  ecs-bg deploy --cluster shop --service web --image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:2";
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Globals {
+    /// How to tell what happens
+    #[arg(long, global = true, value_enum, default_value_t = Output::Lines, value_name = "FORMAT")]
+    output: Output,
+    /// AWS region [default: AWS_REGION, or the profile's]
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
+    /// Profile of the AWS configuration [default: AWS_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Run on an AWS that lives in the process, built from this scenario
+    #[arg(long, global = true, value_name = "NAME|FILE", env = "ECS_BG_SANDBOX")]
+    sandbox: Option<String>,
+    /// Carry the sandbox's world from one command to the next in this file
+    #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_STATE")]
+    sandbox_state: Option<PathBuf>,
+}
+
+/// How to tell what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Lines for people
+    Lines,
+    /// JSON: one object per event and line, or one document
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put a new image into production
+    Deploy(deploy::Deploy),
+    /// Show what a deployment would do; change nothing
+    Plan(deploy::Plan),
+    /// Show what serves
+    Status(status::Status),
+    /// Watch three deployments on an AWS that lives in the process
+    Demo(demo::Demo),
+}
+
+/// Reads a command line; the first argument is the program's name.
+pub fn parse<A: Into<OsString> + Clone>(
+    argv: impl IntoIterator<Item = A>,
+) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(argv)
+}
+
+/// Tells what is wrong with a command line, or gives the help that was asked for.
+pub fn usage(error: &clap::Error, host: &Host) -> u8 {
+    crate::render::usage(error, host);
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+impl Cli {
+    /// Whether this command runs in virtual time.
+    pub fn is_virtual(&self, host: &Host) -> bool {
+        let globals = &self.globals;
+        host.sandbox.is_some()
+            || globals.sandbox.is_some()
+            || globals.sandbox_state.is_some()
+            || matches!(self.command, Command::Demo(_))
+    }
+}
+
+/// Runs a command to its exit code. The future is boxed because `demo` runs commands.
+pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
+    let render = Render::new(host, cli.globals.output);
+    let result = match cli.command {
+        Command::Deploy(deploy) => {
+            deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render).await
+        }
+        Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
+        Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
+        Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,
+    };
+    result.unwrap_or_else(|error| {
+        render.error(&error);
+        error.exit_code()
+    })
+}

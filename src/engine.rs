@@ -1,0 +1,483 @@
+//! The loop: observe, decide, act. The only policy for failures of calls. It never prints.
+
+use std::time::{Duration, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::aws::{Aws, AwsError, Focus, Kind as Failure, Pair};
+use crate::clock::Clock;
+use crate::error::{Error, Refusal};
+use crate::event::{Event, Kind};
+use crate::plan::Plan;
+use crate::record::{Reason, Record};
+use crate::revision::{lost, short};
+use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide};
+use crate::watch::Watch;
+use crate::world::{Look, World};
+
+/// A change is sent only on a world that is younger than this.
+const FRESH: Duration = Duration::from_secs(10);
+/// The user hears something at least this often: CI kills silent steps.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Weights on the way back wait for the record's write no longer than this.
+const RECORD_WAIT: Duration = Duration::from_secs(1);
+/// Between two looks that must agree, or two lookups of what may have been registered.
+const LOOK_TWICE: Duration = Duration::from_secs(5);
+/// Looks or changes that may fail one after the other.
+const FAILURES_MAX: u32 = 20;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The record as it is now.
+    pub record: Record,
+    /// The last look.
+    pub world: World,
+    /// What was seen.
+    pub watch: Watch,
+}
+
+/// What a run needs beside its record.
+pub struct Setting<'a> {
+    /// The clients.
+    pub aws: &'a Aws,
+    /// Time.
+    pub clock: Clock,
+    /// The cluster, as the user named it.
+    pub cluster: String,
+}
+
+/// Registers the planned revision and reads it back. On the way out nothing is left that serves or
+/// could: a revision that AWS did not keep as it was sent is deregistered.
+pub async fn register(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(Record, bool), Error> {
+    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let mut recorded = plan.record_fits();
+    if !recorded {
+        warn(
+            setting,
+            emit,
+            "the record does not fit into tags beside this task definition's own: this run cannot be resumed",
+        );
+    }
+    let arn = loop {
+        let body = plan.registration(recorded).map_err(unwritable)?;
+        match register_once(setting, plan, body).await {
+            Ok(arn) => break arn,
+            // Tags need a permission of their own.
+            Err(error)
+                if recorded
+                    && error.kind == Failure::Denied
+                    && error.message.contains("TagResource") =>
+            {
+                recorded = false;
+                warn(
+                    setting,
+                    emit,
+                    "no record is kept: this run cannot be resumed, tags are not copied; allow ecs:TagResource",
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let revision = setting.aws.revision(&arn).await?;
+    let wanted = plan.registration(false).map_err(unwritable)?;
+    let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
+    if !missing.is_empty() {
+        setting.aws.deregister(&arn).await?;
+        let what =
+            format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
+        return Err(Refusal::new(
+            what,
+            format!("aws ecs describe-task-definition --task-definition {}", short(&arn)),
+        )
+        .into());
+    }
+    let kind = Kind::Registered {
+        revision: short(&arn).to_owned(),
+        base: plan.base.name.clone(),
+        images: plan.images.clone(),
+    };
+    emit(Event { at: setting.clock.now(), kind });
+    Ok((Record { revision: arn, ..plan.record.clone() }, recorded))
+}
+
+fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), what: &str) {
+    emit(Event { at: setting.clock.now(), kind: Kind::Warning { what: what.to_owned() } });
+}
+
+/// RegisterTaskDefinition takes no client token: after a lost answer the revision is looked for by
+/// the record's id before it is registered anew.
+async fn register_once(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    body: String,
+) -> Result<String, AwsError> {
+    let family = plan.base.family();
+    let mut waits = backoff().build();
+    loop {
+        let error = match setting.aws.register(family, body.clone()).await {
+            Ok(arn) => return Ok(arn),
+            Err(error) => error,
+        };
+        match error.kind {
+            Failure::Throttled | Failure::Unreachable => {}
+            Failure::Unknown => {
+                for _ in 0..2 {
+                    setting.clock.sleep(LOOK_TWICE).await;
+                    if let Some(arn) = find(setting.aws, family, &plan.record.id).await? {
+                        return Ok(arn);
+                    }
+                }
+            }
+            _ => return Err(error),
+        }
+        match waits.next() {
+            Some(wait) => setting.clock.sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
+
+async fn find(aws: &Aws, family: &str, id: &str) -> Result<Option<String>, AwsError> {
+    for arn in aws.newest(family, 5).await? {
+        let revision = aws.revision(&arn).await?;
+        let found = Record::from_tags(&arn, &revision.tags)
+            .and_then(Result::ok)
+            .is_some_and(|record| record.id == id);
+        if found {
+            return Ok(Some(arn));
+        }
+    }
+    Ok(None)
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(20))
+        .with_max_times(8)
+        .with_jitter()
+}
+
+/// Drives a deployment to its end. `world` is a look of just now; `recorded` says whether the record
+/// is in tags.
+pub async fn run(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    recorded: bool,
+    emit: &mut dyn FnMut(Event),
+) -> Finished {
+    let pair = Pair {
+        cluster: setting.cluster.clone(),
+        services: [record.blue.clone(), record.green.clone()],
+    };
+    let watch = Watch::new(world.at);
+    let mut run = Run {
+        setting,
+        pair,
+        looked: setting.clock.now(),
+        said: (String::new(), setting.clock.now()),
+        record,
+        world,
+        watch,
+        recorded,
+        unwritten: false,
+        failed: 0,
+        last: None,
+        emit,
+    };
+    let outcome = run.to_the_end().await;
+    Finished { outcome, record: run.record, world: run.world, watch: run.watch }
+}
+
+struct Run<'a> {
+    setting: &'a Setting<'a>,
+    pair: Pair,
+    record: Record,
+    world: World,
+    /// When `world` was looked at, by our clock.
+    looked: SystemTime,
+    watch: Watch,
+    /// The record is kept in tags.
+    recorded: bool,
+    /// The record in tags is older than ours.
+    unwritten: bool,
+    /// What was said last while waiting, and when.
+    said: (String, SystemTime),
+    /// Calls that failed one after the other.
+    failed: u32,
+    /// The last change.
+    last: Option<Action>,
+    emit: &'a mut dyn FnMut(Event),
+}
+
+impl Run<'_> {
+    async fn to_the_end(&mut self) -> Outcome {
+        let mut went_back: Option<Trouble> = None;
+        loop {
+            self.see();
+            let (step, next) =
+                decide(&View { record: &self.record, watch: &self.watch, world: &self.world });
+            let ended = match next {
+                Next::Done(Outcome::WentBack(None)) => return Outcome::WentBack(went_back),
+                Next::Done(outcome) => return outcome,
+                Next::TurnBack(trouble) => {
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                    None
+                }
+                Next::Wait(wait) => self.wait(step, wait).await,
+                Next::Act(action) => self.act(step, action).await,
+            };
+            match ended {
+                None => {}
+                // AWS refuses what the way forward needs.
+                Some(Stop::Refused(error)) if self.record.forward() => {
+                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                }
+                Some(Stop::Refused(error) | Stop::Blind(error)) => {
+                    return Outcome::Stuck(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: Kind) {
+        (self.emit)(Event { at: self.setting.clock.now(), kind });
+    }
+
+    fn see(&mut self) {
+        let before = self.watch.failures.len();
+        self.watch.see(&self.record, &self.world);
+        let new: Vec<_> = self
+            .watch
+            .failures
+            .values()
+            .skip(before.min(self.watch.failures.len()))
+            .cloned()
+            .collect();
+        for failure in new {
+            self.tell(Kind::TaskFailed { task: failure.task, what: failure.what });
+        }
+    }
+
+    /// Waits, then looks.
+    async fn wait(&mut self, step: &str, wait: Wait) -> Option<Stop> {
+        let now = self.setting.clock.now();
+        let silent = now.duration_since(self.said.1).unwrap_or_default();
+        // What only counts down is not news each time.
+        let gist = format!("{step} {}", wait.why.split(" another ").next().unwrap_or_default());
+        if gist != self.said.0 || silent >= SILENCE {
+            self.said = (gist, now);
+            self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
+        }
+        self.setting.clock.sleep(wait.look_in).await;
+        self.look(wait.look).await
+    }
+
+    async fn look(&mut self, look: Look) -> Option<Stop> {
+        let green = &self.record.green;
+        let mut focus = Focus { health: vec![green.clone()], tasks: vec![] };
+        if !self.record.forward() {
+            focus.health.push(self.record.blue.clone());
+        }
+        if look > Look::Glance || self.watch.wants_tasks(&self.record, &self.world) {
+            focus.tasks.push(green.clone());
+        }
+        match self.setting.aws.look(&self.pair, look, &focus, &self.world).await {
+            Ok(world) => {
+                self.world = world;
+                self.looked = self.setting.clock.now();
+                self.failed = 0;
+                None
+            }
+            Err(error) => self.blind(error).await,
+        }
+    }
+
+    /// A look failed. As long as that may pass, it is tried again.
+    async fn blind(&mut self, error: AwsError) -> Option<Stop> {
+        self.failed += 1;
+        if !error.passes() || self.failed > FAILURES_MAX {
+            return Some(Stop::Blind(error));
+        }
+        self.tell(Kind::Warning { what: format!("{error}; trying again") });
+        self.setting.clock.sleep(LOOK_TWICE).await;
+        None
+    }
+
+    /// Whether the world tells enough for this change, and is young enough.
+    fn ready(&self, action: &Action) -> bool {
+        let age = self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH);
+        let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
+        self.world.look >= action.needs() && age < FRESH && read
+    }
+
+    async fn act(&mut self, step: &str, action: Action) -> Option<Stop> {
+        if !self.ready(&action) {
+            return self.look(action.needs()).await;
+        }
+        // An answer that did not show the change: give it time, and look.
+        if self.last.as_ref() == Some(&action) {
+            self.last = None;
+            self.setting.clock.sleep(Duration::from_secs(2)).await;
+            return self.look(action.needs()).await;
+        }
+        if let Action::Write(record) = action {
+            self.write(*record).await;
+            return None;
+        }
+        if self.unwritten && !matches!(action, Action::Weigh { .. }) {
+            self.write(self.record.clone()).await;
+        }
+        self.watch.changes += 1;
+        match self.send(&action).await {
+            Ok(()) => {
+                self.failed = 0;
+                let what = describe(&action, &self.world);
+                self.tell(Kind::Changed { step: step.to_owned(), what });
+                self.last = Some(action);
+                // One look per step of its own: a service that was shrunk is not looked at by listing
+                // again and again.
+                None
+            }
+            Err(error) => self.unanswered(error).await,
+        }
+    }
+
+    /// Sends a change. One that certainly did not happen is sent again while the world is fresh.
+    async fn send(&mut self, action: &Action) -> Result<(), AwsError> {
+        let mut waits = backoff().build();
+        loop {
+            let error = match self.setting.aws.act(&self.pair, action, &mut self.world).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let again = matches!(error.kind, Failure::Throttled | Failure::Unreachable);
+            match waits.next().filter(|_| again) {
+                Some(wait) => self.setting.clock.sleep(wait).await,
+                None => return Err(error),
+            }
+            if !self.ready(action) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// A change failed, or its answer was lost: look first, decide again.
+    async fn unanswered(&mut self, error: AwsError) -> Option<Stop> {
+        self.failed += 1;
+        let limit = if error.passes() { FAILURES_MAX } else { 1 };
+        if self.failed > limit {
+            return Some(Stop::Refused(error));
+        }
+        self.tell(Kind::Warning { what: format!("{error}; looking again") });
+        let failed = self.failed;
+        if self.failed > 1 {
+            self.setting.clock.sleep(LOOK_TWICE).await;
+        }
+        let stop = self.look(Look::Listing).await;
+        // A good look does not make a refused change good.
+        self.failed = self.failed.max(failed);
+        stop
+    }
+
+    /// The record says this now. Writing it down is worth a warning when it fails, never an end.
+    async fn write(&mut self, record: Record) {
+        self.record = record;
+        self.unwritten = self.recorded;
+        if !self.recorded {
+            return;
+        }
+        let action = Action::Write(Box::new(self.record.clone()));
+        match self.send_record(&action).await {
+            Ok(()) => self.unwritten = false,
+            Err(error) => self.unrecorded(&error),
+        }
+    }
+
+    async fn send_record(&mut self, action: &Action) -> Result<(), AwsError> {
+        let mut waits = backoff().with_max_times(3).build();
+        loop {
+            match self.setting.aws.act(&self.pair, action, &mut self.world).await {
+                // Overwriting is absolute: a lost answer is answered by writing again.
+                Err(error) if error.passes() => match waits.next() {
+                    Some(wait) => self.setting.clock.sleep(wait).await,
+                    None => return Err(error),
+                },
+                other => return other,
+            }
+        }
+    }
+
+    fn unrecorded(&mut self, error: &AwsError) {
+        self.tell(Kind::Warning {
+            what: format!("{error}; the deployment goes on, a record of it may be old"),
+        });
+        if !error.passes() {
+            self.recorded = false;
+            self.unwritten = false;
+        }
+    }
+
+    /// Another heading, on the same world. The record is written first, but holds up nothing.
+    async fn turn_back(&mut self, trouble: &Trouble) {
+        self.record = self.record.turned_back(trouble.reason);
+        self.watch.changes = 0;
+        self.failed = 0;
+        self.tell(Kind::TurnedBack {
+            reason: trouble.reason.code().to_owned(),
+            what: trouble.what.clone(),
+        });
+        if !self.recorded {
+            return;
+        }
+        self.unwritten = true;
+        let action = Action::Write(Box::new(self.record.clone()));
+        let write = self.setting.aws.act(&self.pair, &action, &mut self.world);
+        match tokio::time::timeout(RECORD_WAIT, write).await {
+            Ok(Ok(())) => self.unwritten = false,
+            Ok(Err(error)) => self.unrecorded(&error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Why the loop cannot go on.
+enum Stop {
+    /// AWS refuses a change.
+    Refused(AwsError),
+    /// AWS cannot be read.
+    Blind(AwsError),
+}
+
+fn describe(action: &Action, world: &World) -> String {
+    match action {
+        Action::Launch { service, revision, count } => {
+            format!("{service}: {count} tasks of {}", short(revision))
+        }
+        Action::Count { service, count: 0 } => format!("{service}: no tasks"),
+        Action::Count { service, count } => format!("{service}: {count} tasks"),
+        Action::Weigh { rule, .. } => {
+            let Some(rule) = world.rules.get(rule) else { return rule.clone() };
+            let group =
+                |arn: &str| world.groups.get(arn).map_or(short(arn).to_owned(), |g| g.name.clone());
+            let weights: Vec<String> = rule
+                .weights()
+                .iter()
+                .map(|(arn, weight)| format!("{} {weight}", group(arn)))
+                .collect();
+            format!("{}: {}", rule.name, weights.join(", "))
+        }
+        Action::Write(_) => "the record".into(),
+    }
+}

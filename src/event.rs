@@ -1,0 +1,108 @@
+//! What the user should hear about. The engine tells, renderers read; nothing else prints.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+/// Something that happened, and when (by our clock).
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub at: SystemTime,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Kind {
+    /// A deployment begins, or is gone on with.
+    Begun {
+        /// `web:43`
+        deployment: String,
+        /// The service that serves.
+        blue: String,
+        /// The service that the new revision comes up in.
+        green: String,
+        /// Begun by another process.
+        adopted: bool,
+    },
+    /// A revision was registered.
+    Registered {
+        /// `web:43`
+        revision: String,
+        /// The one that it is a clone of.
+        base: String,
+        /// Its new images, by container.
+        images: BTreeMap<String, String>,
+    },
+    /// A change was made.
+    Changed {
+        /// In which step.
+        step: String,
+        /// What it did.
+        what: String,
+    },
+    /// Nothing to do but wait.
+    Waiting {
+        /// In which step.
+        step: String,
+        /// For what.
+        why: String,
+    },
+    /// A task of the new revision failed.
+    TaskFailed {
+        /// Its id.
+        task: String,
+        /// What happened.
+        what: String,
+    },
+    /// The deployment turns back.
+    TurnedBack {
+        /// The reason's code.
+        reason: String,
+        /// What happened.
+        what: String,
+    },
+    /// Something that the user should know, and that does not stop us.
+    Warning {
+        /// What.
+        what: String,
+    },
+    /// The end.
+    Outcome(Box<Ended>),
+}
+
+/// How it ended, and what is worth knowing about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ended {
+    /// `live`, `went-back`, `stuck`, `superseded`, `nothing-to-do`, or `error`.
+    pub outcome: String,
+    /// What the process exits with.
+    pub exit_code: u8,
+    /// `web:43`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// One sentence.
+    pub what: String,
+    /// Why, where it is not good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Tasks of the new revision that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
+    /// What the services said since it began, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_events: Vec<String>,
+    /// What serves: rule, and who has its traffic.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<(String, String)>,
+    /// One line that can be pasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Calls made to AWS, by operation.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_calls: BTreeMap<String, u32>,
+}

@@ -1,0 +1,242 @@
+//! What a stop code, an exit code or a target's reason means: keep waiting or give up, and why, in
+//! plain words. Decides nothing about a deployment.
+
+use crate::revision::short;
+use crate::world::{Check, Group, Target, Task};
+
+/// A task that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The task's id.
+    pub task: String,
+    /// What happened, in plain words.
+    pub what: String,
+    /// Two failures with the same signature have the same cause.
+    pub signature: String,
+    /// Starting it again cannot help.
+    pub hopeless: bool,
+}
+
+/// Beginnings of `stoppedReason`s and container reasons after which another start ends the same way,
+/// with what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
+const HOPELESS: [(&str, &str); 8] = [
+    ("not found", "an image, secret or file that it needs does not exist"),
+    ("does not exist", "something that it needs does not exist"),
+    ("manifest unknown", "the image does not exist"),
+    (
+        "does not contain descriptor matching platform",
+        "the image is not built for this CPU architecture",
+    ),
+    ("exec format error", "the image is not built for this CPU architecture"),
+    ("invalid reference format", "the image's name is not valid"),
+    ("executable file not found", "the command does not exist in the image"),
+    ("no such file or directory", "the command does not exist in the image"),
+];
+
+/// What a stopped task says about its revision: `None` when it did not fail, or when the machine
+/// below it was taken away.
+pub fn failure(task: &Task) -> Option<Failure> {
+    if !task.is_stopped() && task.stop_code.is_none() {
+        return None;
+    }
+    let reason = task.stopped_reason.as_deref().unwrap_or_default();
+    let code = task.stop_code.as_deref().unwrap_or_default();
+    let unhealthy = reason.contains("health checks");
+    match code {
+        "UserInitiated" | "SpotInterruption" | "TerminationNotice" | "InfrastructureHealth" => {
+            return None;
+        }
+        // The scheduler stops tasks to scale in, to replace them, and because they are not healthy.
+        "ServiceSchedulerInitiated" if !unhealthy => return None,
+        _ => {}
+    }
+    let culprit = task
+        .containers
+        .iter()
+        .find(|c| c.reason.is_some())
+        .or_else(|| task.containers.iter().find(|c| c.exit_code.is_some_and(|code| code != 0)))
+        .or_else(|| task.containers.iter().find(|c| c.exit_code.is_some()))
+        .filter(|_| !unhealthy);
+    let detail = culprit.and_then(|c| c.reason.as_deref()).unwrap_or(reason);
+    let exit = culprit.and_then(|c| c.exit_code);
+    let lower = format!("{detail} {reason}").to_lowercase();
+    let cause = HOPELESS.iter().find(|(text, _)| lower.contains(text) && !unhealthy);
+    let mut what = match (culprit, exit) {
+        (Some(container), Some(exit)) if detail.is_empty() || detail == reason => {
+            format!("container `{}` exited with code {exit}", container.name)
+        }
+        (Some(container), Some(exit)) => {
+            format!("container `{}` exited with code {exit}: {detail}", container.name)
+        }
+        (Some(container), None) => format!("container `{}`: {detail}", container.name),
+        (None, _) if reason.is_empty() => "it stopped without a reason".to_owned(),
+        (None, _) => reason.to_owned(),
+    };
+    if let Some((_, meaning)) = cause {
+        what = format!("{what} ({meaning})");
+    } else if exit == Some(137) && lower.contains("outofmemory") {
+        what = format!("{what} (it needs more memory than the task definition gives it)");
+    }
+    let signature = match exit {
+        Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),
+        None => code.to_owned(),
+    };
+    Some(Failure { task: short(&task.arn).to_owned(), what, signature, hopeless: cause.is_some() })
+}
+
+/// Why a target is not healthy, in plain words.
+pub fn explain(target: &Target, group: Option<&Group>) -> String {
+    let place = format!("target {}:{}", target.id, target.port);
+    let check =
+        group.map(|group| describe(&group.check)).unwrap_or_else(|| "the health check".into());
+    let expected = group.map_or("", |group| group.check.matcher.as_str());
+    let description = target.description.as_deref().unwrap_or_default();
+    let answered = description
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once(']'))
+        .map(|(code, _)| code);
+    match (target.reason.as_deref().unwrap_or_default(), answered) {
+        ("Target.ResponseCodeMismatch", Some(code)) => {
+            format!("{place}: {check} answered {code}, expected {expected}")
+        }
+        ("Target.Timeout", _) => format!(
+            "{place}: {check} was not answered within {}",
+            group.map_or("its timeout".into(), |g| humantime::format_duration(g.check.timeout)
+                .to_string())
+        ),
+        ("Target.NotInUse", _) => {
+            format!(
+                "{place}: no rule forwards to its target group, or the load balancer is not in its zone"
+            )
+        }
+        ("Elb.RegistrationInProgress", _) => format!("{place} is being registered"),
+        ("Elb.InitialHealthChecking", _) => {
+            format!("{place} waits for its first good answer to {check}")
+        }
+        (reason, _) if description.is_empty() => format!("{place} is {} {reason}", target.state),
+        _ => format!("{place} is {}: {description}", target.state),
+    }
+}
+
+fn describe(check: &Check) -> String {
+    match check.path.as_str() {
+        "" => format!("the {} health check", check.protocol),
+        path => format!("health check GET {path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Container;
+    use std::time::Duration;
+
+    fn task(stop_code: &str, reason: &str, container: Option<(Option<i32>, &str)>) -> Task {
+        let containers = container.map(|(exit_code, reason)| Container {
+            name: "web".into(),
+            image: "x:1".into(),
+            digest: None,
+            exit_code,
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+        });
+        Task {
+            arn: "arn:aws:ecs:r:1:task/c/abc".into(),
+            revision: "web:1".into(),
+            last_status: "STOPPED".into(),
+            desired_status: "STOPPED".into(),
+            started_by: None,
+            created: None,
+            stop_code: Some(stop_code.into()),
+            stopped_reason: Some(reason.into()),
+            containers: containers.into_iter().collect(),
+            endpoints: vec![],
+        }
+    }
+
+    #[test]
+    fn a_task_stopped_on_purpose_or_with_its_machine_did_not_fail() {
+        for (code, reason) in [
+            ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)"),
+            ("UserInitiated", "Task stopped by user"),
+            ("SpotInterruption", "Your Spot Task was interrupted."),
+            ("InfrastructureHealth", "x"),
+        ] {
+            assert_eq!(failure(&task(code, reason, None)), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_which_container_how_and_whether_to_go_on() {
+        let say = |code, reason, container| {
+            failure(&task(code, reason, container)).map(|f| (f.what, f.hopeless)).unwrap()
+        };
+        let exited = "Essential container in task exited";
+        assert_eq!(
+            say("EssentialContainerExited", exited, Some((Some(1), ""))),
+            ("container `web` exited with code 1".into(), false)
+        );
+        let (what, hopeless) = say(
+            "EssentialContainerExited",
+            exited,
+            Some((Some(137), "OutOfMemoryError: Container killed due to memory usage")),
+        );
+        assert!(
+            what.contains("code 137: OutOfMemoryError") && what.ends_with("gives it)") && !hopeless,
+            "{what}"
+        );
+        let (what, hopeless) = say(
+            "TaskFailedToStart",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: x: not found",
+            None,
+        );
+        assert!(what.ends_with("does not exist)") && hopeless, "{what}");
+        let (_, hopeless) =
+            say("TaskFailedToStart", "CannotPullContainerError: toomanyrequests", None);
+        assert!(!hopeless, "a registry's throttle passes");
+        let (_, hopeless) = say("TaskFailedToStart", "RESOURCE:MEMORY", None);
+        assert!(!hopeless, "capacity may come");
+        let (what, hopeless) = say(
+            "ServiceSchedulerInitiated",
+            "Task failed ELB health checks in (target-group x)",
+            Some((Some(137), "")),
+        );
+        assert!(what.starts_with("Task failed ELB") && !hopeless, "{what}");
+    }
+
+    #[test]
+    fn a_target_says_what_was_asked_and_answered() {
+        let group = Group {
+            arn: "g".into(),
+            name: "g".into(),
+            load_balancers: vec![],
+            protocol: "HTTP".into(),
+            check: Check {
+                protocol: "HTTP".into(),
+                port: "traffic-port".into(),
+                path: "/up".into(),
+                matcher: "200".into(),
+                interval: Duration::from_secs(10),
+                timeout: Duration::from_secs(5),
+                unhealthy: 2,
+                healthy: 2,
+            },
+            attributes: None,
+        };
+        let mut target = Target {
+            id: "10.0.0.7".into(),
+            port: 80,
+            state: "unhealthy".into(),
+            reason: Some("Target.ResponseCodeMismatch".into()),
+            description: Some("Health checks failed with these codes: [301]".into()),
+        };
+        assert_eq!(
+            explain(&target, Some(&group)),
+            "target 10.0.0.7:80: health check GET /up answered 301, expected 200"
+        );
+        target.reason = Some("Target.Timeout".into());
+        assert_eq!(
+            explain(&target, Some(&group)),
+            "target 10.0.0.7:80: health check GET /up was not answered within 5s"
+        );
+    }
+}

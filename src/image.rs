@@ -1,0 +1,443 @@
+//! Image references, and which containers of a task definition a wanted image is for.
+//! Knows nothing of AWS but how an ECR repository is named.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Refusal;
+
+/// A container image reference: `[registry/]path[:tag][@digest]`, as the OCI distribution
+/// specification writes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageRef {
+    registry: Option<String>,
+    path: String,
+    /// The tag, when one was written.
+    pub tag: Option<String>,
+    /// The digest (`sha256:…`), when one was written.
+    pub digest: Option<String>,
+}
+
+/// Where an image lives, when that is Amazon ECR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcrRepository {
+    /// The account that owns the registry, 12 digits.
+    pub account: String,
+    /// The registry's region.
+    pub region: String,
+    /// The repository's name.
+    pub name: String,
+}
+
+impl ImageRef {
+    /// The repository: everything but tag and digest, as it was written.
+    pub fn repository(&self) -> String {
+        match &self.registry {
+            Some(registry) => format!("{registry}/{}", self.path),
+            None => self.path.clone(),
+        }
+    }
+
+    /// The same repository, however it is written: `nginx` is `docker.io/library/nginx`.
+    pub fn same_repository(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+
+    /// The same image with another tag and no digest.
+    pub fn with_tag(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+
+    /// The ECR repository that this image lives in; `None` for every other registry.
+    pub fn ecr(&self) -> Option<EcrRepository> {
+        let host = self.registry.as_deref()?;
+        let parts: Vec<&str> = host.split('.').collect();
+        let [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", ..] = parts[..] else {
+            return None;
+        };
+        let twelve_digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+        twelve_digits.then(|| EcrRepository {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            name: self.path.clone(),
+        })
+    }
+
+    fn canonical(&self) -> (String, String) {
+        match self.registry.as_deref() {
+            None | Some("docker.io" | "index.docker.io") => {
+                let path = match self.path.contains('/') {
+                    true => self.path.clone(),
+                    false => format!("library/{}", self.path),
+                };
+                ("docker.io".into(), path)
+            }
+            Some(registry) => (registry.to_owned(), self.path.clone()),
+        }
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repository())?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for ImageRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = |why: &str| Err(format!("`{text}` is not an image: {why}"));
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest)),
+            None => (text, None),
+        };
+        if digest.is_some_and(|d| !is_digest(d)) {
+            return bad("a digest is `sha256:` and 64 hexadecimal digits");
+        }
+        let (name, tag) = match rest.rsplit_once(':') {
+            // A colon before a slash belongs to the registry's port.
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (rest, None),
+        };
+        if tag.is_some_and(|t| !is_tag(t)) {
+            return bad(
+                "a tag is 1 to 128 letters, digits, `_`, `.`, `-`, and does not begin with `.` or `-`",
+            );
+        }
+        let (registry, path) = match name.split_once('/') {
+            Some((host, path)) if is_host(host) => (Some(host), path),
+            _ => (None, name),
+        };
+        if path.is_empty() {
+            return bad("the repository is missing");
+        }
+        if !path.split('/').all(is_component) {
+            return bad(
+                "a repository is lower-case letters, digits and `.`, `_`, `-` between them, parted by `/`",
+            );
+        }
+        Ok(Self {
+            registry: registry.map(str::to_owned),
+            path: path.to_owned(),
+            tag: tag.map(str::to_owned),
+            digest: digest.map(str::to_owned),
+        })
+    }
+}
+
+/// As Docker decides it: the first component is a registry when it has a dot or a port.
+fn is_host(text: &str) -> bool {
+    text == "localhost" || text.contains(['.', ':'])
+}
+
+fn is_component(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.bytes().all(|b| inner(b) || matches!(b, b'.' | b'_' | b'-'))
+        && text.bytes().next().is_some_and(inner)
+        && text.bytes().last().is_some_and(inner)
+}
+
+/// Whether `text` can be an image's tag.
+pub fn is_tag(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    (1..=128).contains(&text.len())
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))
+}
+
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// One `--image` or `--tag`, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageChange {
+    /// `--image [CONTAINER=]IMAGE`
+    Image {
+        /// The container that it is for; without one, the container of the same repository.
+        container: Option<String>,
+        /// The image.
+        image: ImageRef,
+    },
+    /// `--tag [REPOSITORY=]TAG`
+    Tag {
+        /// The repository whose containers get the tag; without one, the only repository.
+        repository: Option<String>,
+        /// The tag.
+        tag: String,
+    },
+}
+
+impl ImageChange {
+    /// Reads the value of `--image`.
+    pub fn image(text: &str) -> Result<Self, String> {
+        // An image reference has no `=`, so the first one parts the container's name from it.
+        let (container, image) = match text.split_once('=') {
+            Some(("", _)) => {
+                return Err(format!("`{text}`: the container's name before `=` is missing"));
+            }
+            Some((container, image)) => (Some(container.to_owned()), image),
+            None => (None, text),
+        };
+        Ok(Self::Image { container, image: image.parse()? })
+    }
+
+    /// Reads the value of `--tag`.
+    pub fn tag(text: &str) -> Result<Self, String> {
+        let (repository, tag) = match text.split_once('=') {
+            Some(("", _)) => return Err(format!("`{text}`: the repository before `=` is missing")),
+            Some((repository, tag)) => (Some(repository.to_owned()), tag),
+            None => (None, text),
+        };
+        if !is_tag(tag) {
+            return Err(format!(
+                "`{tag}` is not a tag: 1 to 128 letters, digits, `_`, `.`, `-`, not beginning with `.` or `-`"
+            ));
+        }
+        Ok(Self::Tag { repository, tag: tag.to_owned() })
+    }
+}
+
+/// Which container gets which image. `containers` are the names and images of the task definition
+/// that is cloned. What matches nothing, or two things, is refused with a list of what is there.
+pub fn resolve(
+    changes: &[ImageChange],
+    containers: &[(String, String)],
+) -> Result<BTreeMap<String, ImageRef>, Refusal> {
+    let mut images = BTreeMap::new();
+    for change in changes {
+        for (container, image) in resolve_one(change, containers)? {
+            if let Some(other) = images.insert(container.clone(), image.clone()) {
+                return Err(Refusal::new(
+                    format!("container `{container}` is given two images, `{other}` and `{image}`"),
+                    "give each container one --image or --tag",
+                ));
+            }
+        }
+    }
+    Ok(images)
+}
+
+fn resolve_one(
+    change: &ImageChange,
+    containers: &[(String, String)],
+) -> Result<Vec<(String, ImageRef)>, Refusal> {
+    // Images that are no valid reference (a `${VAR}` left in, say) match no repository.
+    let known = || {
+        containers.iter().filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)))
+    };
+    match change {
+        ImageChange::Image { container: Some(wanted), image } => {
+            match containers.iter().any(|(name, _)| name == wanted) {
+                true => Ok(vec![(wanted.clone(), image.clone())]),
+                false => Err(Refusal::new(
+                    format!(
+                        "the task definition has no container `{wanted}`; it has {}",
+                        list(containers)
+                    ),
+                    format!(
+                        "--image {}={image}",
+                        containers.first().map_or("CONTAINER", |(name, _)| name)
+                    ),
+                )),
+            }
+        }
+        ImageChange::Image { container: None, image } => {
+            let same: Vec<&String> = known()
+                .filter(|(_, current)| current.same_repository(image))
+                .map(|(name, _)| name)
+                .collect();
+            match same[..] {
+                [name] => Ok(vec![(name.clone(), image.clone())]),
+                [] => Err(Refusal::new(
+                    format!(
+                        "no container of the task definition uses the repository `{}`; it has {}",
+                        image.repository(),
+                        list(containers)
+                    ),
+                    format!(
+                        "--image {}={image}",
+                        containers.first().map_or("CONTAINER", |(name, _)| name)
+                    ),
+                )),
+                [..] => Err(Refusal::new(
+                    format!(
+                        "{} containers use the repository `{}`: {}",
+                        same.len(),
+                        image.repository(),
+                        list(containers)
+                    ),
+                    same.iter()
+                        .map(|name| format!("--image {name}={image}"))
+                        .collect::<Vec<_>>()
+                        .join(" "),
+                )),
+            }
+        }
+        ImageChange::Tag { repository: Some(wanted), tag } => {
+            let found: Vec<_> = known()
+                .filter(|(_, image)| image.repository() == *wanted || image.path == *wanted)
+                .map(|(name, image)| (name.clone(), image.with_tag(tag)))
+                .collect();
+            let mut repositories: Vec<_> =
+                found.iter().map(|(_, image)| image.canonical()).collect();
+            repositories.dedup();
+            match repositories.len() {
+                1 => Ok(found),
+                0 => Err(Refusal::new(
+                    format!(
+                        "no container of the task definition uses the repository `{wanted}`; it has {}",
+                        list(containers)
+                    ),
+                    tag_hint(known().next().map(|(_, image)| image), tag),
+                )),
+                _ => Err(Refusal::new(
+                    format!("`{wanted}` names more than one repository: {}", list(containers)),
+                    tag_hint(found.first().map(|(_, image)| image.clone()), tag),
+                )),
+            }
+        }
+        ImageChange::Tag { repository: None, tag } => {
+            let all: Vec<_> = known().collect();
+            let one = all.first().filter(|(_, first)| {
+                all.len() == containers.len()
+                    && all.iter().all(|(_, image)| image.same_repository(first))
+            });
+            match one {
+                Some(_) => Ok(all
+                    .iter()
+                    .map(|(name, image)| ((*name).clone(), image.with_tag(tag)))
+                    .collect()),
+                None => Err(Refusal::new(
+                    format!(
+                        "the task definition uses more than one repository: {}",
+                        list(containers)
+                    ),
+                    tag_hint(all.first().map(|(_, image)| image.clone()), tag),
+                )),
+            }
+        }
+    }
+}
+
+fn tag_hint(image: Option<ImageRef>, tag: &str) -> String {
+    format!("--tag {}={tag}", image.map_or("REPOSITORY".into(), |image| image.repository()))
+}
+
+fn list(containers: &[(String, String)]) -> String {
+    containers
+        .iter()
+        .map(|(name, image)| format!("`{name}` ({image})"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> (Option<String>, String, Option<String>, Option<String>) {
+        let image: ImageRef = text.parse().expect(text);
+        assert_eq!(image.to_string(), text, "an image is written as it was read");
+        (image.registry, image.path, image.tag, image.digest)
+    }
+
+    #[test]
+    fn registries_ports_levels_tags_and_digests_are_told_apart() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let s = |t: &str| Some(t.to_owned());
+        assert_eq!(parsed("nginx"), (None, "nginx".into(), None, None));
+        assert_eq!(parsed("nginx:1.25-alpine"), (None, "nginx".into(), s("1.25-alpine"), None));
+        assert_eq!(parsed("localhost:5000/x"), (s("localhost:5000"), "x".into(), None, None));
+        assert_eq!(parsed("host:5000/a/b/c:9"), (s("host:5000"), "a/b/c".into(), s("9"), None));
+        assert_eq!(parsed("team/app:1"), (None, "team/app".into(), s("1"), None));
+        assert_eq!(
+            parsed(&format!("r.io/a/b:1@{digest}")),
+            (s("r.io"), "a/b".into(), s("1"), Some(digest.clone()))
+        );
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        for text in
+            ["", ":1", "a//b", "a/", "A/b", "a:b:c", "a:", "a@sha256:12", "a b", "-a", "r.io/"]
+        {
+            assert!(text.parse::<ImageRef>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_ecr_repository_is_recognised() {
+        let image: ImageRef =
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:2".parse().unwrap();
+        let ecr = image.ecr().unwrap();
+        assert_eq!(
+            (ecr.account.as_str(), ecr.region.as_str(), ecr.name.as_str()),
+            ("123456789012", "eu-central-1", "shop/web")
+        );
+        assert!("docker.io/shop/web".parse::<ImageRef>().unwrap().ecr().is_none());
+    }
+
+    fn containers() -> Vec<(String, String)> {
+        [
+            ("web", "r.io/shop/web:1"),
+            ("worker", "r.io/shop/worker:1"),
+            ("cron", "r.io/shop/worker:1"),
+        ]
+        .map(|(name, image)| (name.into(), image.into()))
+        .to_vec()
+    }
+
+    fn resolved(change: ImageChange) -> Result<String, String> {
+        resolve(&[change], &containers())
+            .map(|images| {
+                images
+                    .iter()
+                    .map(|(name, image)| format!("{name}={image}"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .map_err(|refusal| refusal.what)
+    }
+
+    #[test]
+    fn an_image_finds_its_container_by_whole_repository() {
+        let image = |text| resolved(ImageChange::image(text).unwrap());
+        assert_eq!(image("r.io/shop/web:2").unwrap(), "web=r.io/shop/web:2");
+        assert_eq!(image("cron=other.io/x:2").unwrap(), "cron=other.io/x:2");
+        assert!(image("shop/web:2").unwrap_err().starts_with("no container"));
+        assert!(image("r.io/shop/worker:2").unwrap_err().starts_with("2 containers"));
+        assert!(
+            image("nope=r.io/shop/web:2")
+                .unwrap_err()
+                .contains("has no container `nope`; it has `web` (r.io/shop/web:1)")
+        );
+    }
+
+    #[test]
+    fn a_tag_is_for_one_repository_and_all_its_containers() {
+        let tag = |text| resolved(ImageChange::tag(text).unwrap());
+        assert!(
+            tag("2").unwrap_err().starts_with("the task definition uses more than one repository")
+        );
+        assert_eq!(
+            tag("shop/worker=2").unwrap(),
+            "cron=r.io/shop/worker:2 worker=r.io/shop/worker:2"
+        );
+        assert_eq!(tag("r.io/shop/web=2").unwrap(), "web=r.io/shop/web:2");
+        assert!(tag("web=2").unwrap_err().starts_with("no container"));
+        let two = [ImageChange::tag("shop/web=2").unwrap(), ImageChange::image("web=x:3").unwrap()];
+        assert!(resolve(&two, &containers()).unwrap_err().what.contains("two images"));
+    }
+}

@@ -1,0 +1,389 @@
+//! The plan: every choice, made once, from one survey. Pure. Refusals are in `refusals`.
+
+mod refusals;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::actions::GroupPair;
+use crate::error::Refusal;
+use crate::image::{ImageRef, resolve};
+use crate::record::{End, Heading, Record};
+use crate::request::{FOLLOW_MIN, Request, fingerprint};
+use crate::revision::{Revision, clone_request, diff, own_tags, short};
+use crate::route::View;
+use crate::world::{Rule, Service, World};
+
+/// All that is read once, before a plan.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// As the user named it.
+    pub cluster: String,
+    /// As the user named it.
+    pub service: String,
+    /// The other service of the pair, as the user or the tag `ecs-bg:twin` names it.
+    pub twin: Option<String>,
+    /// A service that could be the twin: a proposal.
+    pub candidate: Option<String>,
+    /// Services, rules, groups and targets. No tasks.
+    pub world: World,
+    /// Revisions that matter, by ARN.
+    pub revisions: BTreeMap<String, Revision>,
+    /// ARNs of the newest revisions of the families, newest first.
+    pub newest: Vec<String>,
+    /// Names of services with a scalable target; `None` where that may not be read.
+    pub scalable: Option<Vec<String>>,
+    /// When the credentials end.
+    pub expires: Option<SystemTime>,
+}
+
+/// What is known of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Digest {
+    /// It is there, with this digest.
+    Known(String),
+    /// It is not there, or cannot be pulled.
+    Missing(String),
+    /// That cannot be told, and why.
+    Unknown(String),
+}
+
+/// What only the process can add to a plan.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// A random id for a new record.
+    pub deployment: String,
+    /// A random id for this process.
+    pub owner: String,
+}
+
+/// What is to be done about a request.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// A new deployment.
+    Deploy(Box<Plan>),
+    /// The same request is under way: go on with it.
+    Adopt(Box<Record>),
+    /// It is live already.
+    Nothing {
+        /// The service that serves.
+        service: String,
+        /// The revision that it runs.
+        revision: String,
+    },
+}
+
+/// Every choice, made once.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The record as it will begin; `revision` is empty until there is one.
+    pub record: Record,
+    /// The revision that is cloned.
+    pub base: Revision,
+    /// Images by container.
+    pub images: BTreeMap<String, String>,
+    /// What the user should know before.
+    pub warnings: Vec<String>,
+    /// What will be done, in order: step and what it does.
+    pub steps: Vec<(&'static str, String)>,
+    /// The task definition's changes, masked.
+    pub diff: Vec<String>,
+}
+
+/// Both sides, by role.
+#[derive(Clone, Debug)]
+pub struct Sides<'a> {
+    /// The one that serves.
+    pub blue: &'a Service,
+    /// The idle one.
+    pub green: &'a Service,
+    /// Their target groups.
+    pub pairs: Vec<GroupPair>,
+}
+
+impl Survey {
+    fn pair(&self) -> Option<[&Service; 2]> {
+        Some([self.world.service(&self.service)?, self.world.service(self.twin.as_deref()?)?])
+    }
+
+    /// The cluster's name.
+    pub fn cluster_name(&self) -> &str {
+        self.cluster.rsplit('/').next().unwrap_or(&self.cluster)
+    }
+
+    /// The record of an unfinished deployment of this pair, if there is one: first on what the
+    /// services run, then on the newest revisions.
+    pub fn open_record(&self) -> Option<Result<Record, String>> {
+        let mut records = self.records();
+        records.retain(|record| record.as_ref().map_or(true, |record| record.closed.is_none()));
+        // One that can be read is worth more than one that cannot.
+        records.sort_by_key(Result::is_err);
+        records.into_iter().next()
+    }
+
+    /// Records of this pair, those of running revisions first, then the newest.
+    fn records(&self) -> Vec<Result<Record, String>> {
+        let running = self
+            .world
+            .services
+            .values()
+            .flat_map(|s| s.deployments.iter().map(|d| d.revision.as_str()));
+        let mut seen = std::collections::BTreeSet::new();
+        running
+            .chain(self.newest.iter().map(String::as_str))
+            .filter(|arn| seen.insert(arn.to_owned()))
+            .filter_map(|arn| Record::from_tags(arn, &self.revisions.get(arn)?.tags))
+            .filter(|record| match record {
+                Ok(record) => self.is_of_this_pair(record),
+                Err(_) => true,
+            })
+            .collect()
+    }
+
+    fn is_of_this_pair(&self, record: &Record) -> bool {
+        let names = [Some(self.service.as_str()), self.twin.as_deref()];
+        record.cluster == self.cluster_name()
+            && names.contains(&Some(record.blue.as_str()))
+            && names.contains(&Some(record.green.as_str()))
+    }
+
+    /// The record that is closed on the revision that `service` runs.
+    fn closed_on(&self, service: &Service) -> Option<Record> {
+        let tags = &self.revisions.get(&service.revision)?.tags;
+        let record = Record::from_tags(&service.revision, tags)?.ok()?;
+        (record.closed.is_some_and(|closed| closed.end == End::Live)
+            && record.green == service.name)
+            .then_some(record)
+    }
+}
+
+/// Which container gets which image. The base is the live side's revision.
+pub fn images(request: &Request, survey: &Survey) -> Result<BTreeMap<String, ImageRef>, Refusal> {
+    let base = match survey.open_record() {
+        // An unfinished deployment of the same request has its images in its own revision.
+        Some(Ok(record)) => {
+            survey.revisions.get(&record.from).or_else(|| survey.revisions.get(&record.revision))
+        }
+        _ => survey.revisions.get(&refusals::sides(survey)?.blue.revision),
+    };
+    let base =
+        base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
+    resolve(&request.changes, &base.containers)
+}
+
+/// Every choice, or a refusal. `digests` are those of `images`, by container.
+pub fn plan(
+    request: &Request,
+    survey: &Survey,
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+    identity: &Identity,
+) -> Result<Decision, Refusal> {
+    refusals::missing_images(images, digests)?;
+    let mut warnings = refusals::unread(survey, images, digests);
+    let resolved: BTreeMap<String, String> = images
+        .iter()
+        .map(|(container, image)| match digests.get(container) {
+            Some(Digest::Known(digest)) => (container.clone(), digest.clone()),
+            _ => (container.clone(), image.to_string()),
+        })
+        .collect();
+    let pair = [survey.service.as_str(), survey.twin.as_deref().unwrap_or_default()];
+    let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved);
+    match survey.open_record() {
+        Some(Ok(record)) if record.request == fingerprint => {
+            return Ok(Decision::Adopt(Box::new(record)));
+        }
+        Some(Ok(record)) => return Err(refusals::unfinished(survey, &record)),
+        Some(Err(unreadable)) => warnings.push(unreadable),
+        None => {}
+    }
+    let sides = refusals::sides(survey)?;
+    let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
+    let live =
+        survey.closed_on(sides.blue).filter(|record| certain && record.request == fingerprint);
+    if live.is_some()
+        && sides.blue.running >= sides.blue.desired
+        && sides.blue.deployments.len() == 1
+    {
+        let revision = short(&sides.blue.revision).to_owned();
+        return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision });
+    }
+    warnings.extend(refusals::differences(survey, &sides)?);
+    let record = draft(request, survey, &sides, fingerprint, identity);
+    refusals::credentials(survey, &record)?;
+    if record.follow < FOLLOW_MIN {
+        warnings.push(format!(
+            "--follow {}: requests may be lost, a load balancer can take 30s and more to follow",
+            humantime::format_duration(record.follow)
+        ));
+    }
+    let base = survey.revisions.get(&sides.blue.revision).cloned();
+    let base =
+        base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
+    let images: BTreeMap<String, String> =
+        images.iter().map(|(container, image)| (container.clone(), image.to_string())).collect();
+    let unreadable = |error: serde_json::Error| {
+        Refusal::new(format!("{} cannot be cloned: {error}", base.name), "ecs-bg status")
+    };
+    let body = clone_request(&base.raw, &images, &own_tags(&base.tags)).map_err(unreadable)?;
+    let diff = diff(&base.raw, &body).map_err(unreadable)?;
+    let steps = steps(&record, &base, &images, &sides, &survey.world);
+    Ok(Decision::Deploy(Box::new(Plan { record, base, images, warnings, steps, diff })))
+}
+
+impl Plan {
+    /// The body of the RegisterTaskDefinition: the clone, with the record in its tags where that is
+    /// possible and wanted.
+    pub fn registration(&self, with_record: bool) -> Result<String, serde_json::Error> {
+        let mut tags = own_tags(&self.base.tags);
+        // The revision's number is not known yet; the family is, and tags need no more.
+        let record =
+            Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
+        if let Some(record) = with_record.then(|| record.to_tags(&tags)).flatten() {
+            tags.extend(record);
+        }
+        clone_request(&self.base.raw, &self.images, &tags)
+    }
+
+    /// Whether the record fits beside the user's own tags.
+    pub fn record_fits(&self) -> bool {
+        let record =
+            Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
+        record.to_tags(&own_tags(&self.base.tags)).is_some()
+    }
+}
+
+fn family_arn(base: &Revision) -> &str {
+    base.arn.rsplit_once(':').map_or(base.arn.as_str(), |(family, _)| family)
+}
+
+fn draft(
+    request: &Request,
+    survey: &Survey,
+    sides: &Sides<'_>,
+    fingerprint: String,
+    identity: &Identity,
+) -> Record {
+    let network = survey.world.groups.values().any(|group| {
+        group.load_balancers.iter().any(|balancer| balancer.contains(":loadbalancer/net/"))
+    });
+    // Without evidence: what made 503s go away behind an ALB (argo-rollouts #4595), and what ECS
+    // itself waits behind an NLB (developer guide, "Network Load Balancer resources for blue/green").
+    let follow = Duration::from_secs(if network { 600 } else { 120 });
+    Record {
+        id: identity.deployment.clone(),
+        request: fingerprint,
+        revision: String::new(),
+        cluster: survey.cluster_name().to_owned(),
+        blue: sides.blue.name.clone(),
+        green: sides.green.name.clone(),
+        from: sides.blue.revision.clone(),
+        was: sides.green.revision.clone(),
+        count: sides.blue.desired,
+        shares: request.shares.clone(),
+        bake: request.bake,
+        follow: request.follow.unwrap_or(follow),
+        timeout: request.timeout,
+        start: survey.world.at,
+        heading: Heading::Forward,
+        to: None,
+        held: None,
+        closed: None,
+        owner: identity.owner.clone(),
+        seen: survey.world.at,
+    }
+}
+
+fn steps(
+    record: &Record,
+    base: &Revision,
+    images: &BTreeMap<String, String>,
+    sides: &Sides<'_>,
+    world: &World,
+) -> Vec<(&'static str, String)> {
+    let (blue, green) = (&sides.blue.name, &sides.green.name);
+    let time = |duration: Duration| humantime::format_duration(duration).to_string();
+    let images: Vec<String> =
+        images.iter().map(|(container, image)| format!("{container}={image}")).collect();
+    let rules: Vec<&str> = world.rules.values().map(|rule| rule.name.as_str()).collect();
+    let lacking = |rule: &&Rule| !crate::actions::green_stands(&rule.actions, &sides.pairs);
+    let lacking: Vec<&str> =
+        world.rules.values().filter(lacking).map(|rule| rule.name.as_str()).collect();
+    let mut steps = vec![(
+        "register",
+        format!("a revision of {} like {} with {}", base.family(), base.name, images.join(", ")),
+    )];
+    steps.push(match lacking[..] {
+        [] => ("attach", format!("{green} stands in {} already", rules.join(", "))),
+        [..] => ("attach", format!("add {green} to {} at weight 0", lacking.join(", "))),
+    });
+    let count = record.count.max(sides.green.desired);
+    steps.push(("launch", format!("{green}: {count} tasks")));
+    steps.push((
+        "settle",
+        format!(
+            "until {count} targets are healthy; back if there is no progress for {}",
+            time(record.timeout)
+        ),
+    ));
+    for share in &record.shares {
+        let hold = if share.hold.is_zero() {
+            String::new()
+        } else {
+            format!(", held for {}", time(share.hold))
+        };
+        steps.push((
+            "shift",
+            format!("{} % to {green} in {}{hold}", share.percent, rules.join(", ")),
+        ));
+    }
+    steps.push(("bake", format!("watch it for {}; {blue} stays whole", time(record.bake))));
+    steps.push((
+        "follow",
+        format!("until {} after the last change of weights", time(record.follow)),
+    ));
+    steps.push(("retire", format!("{blue}: no tasks")));
+    steps
+}
+
+/// What serves now, for people: the side that has the weight in each rule.
+pub fn serving(
+    world: &World,
+    pairs: &[GroupPair],
+    record_free: [&Service; 2],
+) -> Vec<(String, String)> {
+    let [one, other] = record_free;
+    world
+        .rules
+        .values()
+        .map(|rule| {
+            let shown = match crate::actions::green_per_mille(&rule.actions, pairs) {
+                None => "nobody".to_owned(),
+                Some(0) => format!("100 % {}", one.name),
+                Some(1000) => format!("100 % {}", other.name),
+                Some(part) => format!(
+                    "{} % {}, {} % {}",
+                    f64::from(1000 - part) / 10.0,
+                    one.name,
+                    f64::from(part) / 10.0,
+                    other.name
+                ),
+            };
+            (rule.name.clone(), shown)
+        })
+        .collect()
+}
+
+/// For `status`: the pair of a survey, and its groups, whichever side serves.
+pub fn pair_of(survey: &Survey) -> Option<([&Service; 2], Vec<GroupPair>)> {
+    let [one, other] = survey.pair()?;
+    Some(([one, other], crate::route::group_pairs(one, other)))
+}
+
+/// Where an unfinished deployment stands: the first step that does not hold.
+pub fn standing(record: &Record, world: &World) -> &'static str {
+    let mut watch = crate::watch::Watch::new(world.at);
+    watch.see(record, world);
+    crate::route::decide(&View { record, watch: &watch, world }).0
+}

@@ -1,0 +1,622 @@
+//! Why a deployment is not started: everything that would make moving weights between two services
+//! unsafe, or quietly wrong. Each says what is in the way and gives one command.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Digest, Sides, Survey};
+use crate::actions::{green_per_mille, weights};
+use crate::error::Refusal;
+use crate::image::ImageRef;
+use crate::record::Record;
+use crate::revision::short;
+use crate::route::group_pairs;
+use crate::world::{Group, Service};
+
+fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(what, hint))
+}
+
+/// Who is blue and who is green, when all is well with both.
+pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
+    let service = existing(survey, &survey.service)?;
+    suitable(survey, service)?;
+    let Some(twin) = &survey.twin else { return Err(no_twin(survey)) };
+    if *twin == survey.service {
+        return refuse(format!("{twin} cannot be its own twin"), "--twin OTHER_SERVICE");
+    }
+    let twin = existing(survey, twin)?;
+    suitable(survey, twin)?;
+    paired(survey, service, twin)?;
+    let (blue, green) = by_weight(survey, service, twin)?;
+    serving_well(survey, blue)?;
+    unscaled(survey, [blue, green])?;
+    let sides = Sides { blue, green, pairs: group_pairs(blue, green) };
+    unsticky(survey, &sides)?;
+    Ok(sides)
+}
+
+fn existing<'a>(survey: &'a Survey, name: &str) -> Result<&'a Service, Refusal> {
+    match survey.world.service(name).filter(|service| service.status != "INACTIVE") {
+        Some(service) => Ok(service),
+        None => refuse(
+            format!("cluster {} has no service {name}", survey.cluster_name()),
+            format!("aws ecs list-services --cluster {}", survey.cluster_name()),
+        ),
+    }
+}
+
+/// What the `listener` engine cannot do with a service, whatever its twin is.
+fn suitable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
+    let (name, cluster) = (&service.name, survey.cluster_name());
+    let update = format!("aws ecs update-service --cluster {cluster} --service {name}");
+    if service.status != "ACTIVE" {
+        return refuse(
+            format!("{name} is {}", service.status),
+            format!("aws ecs describe-services --cluster {cluster} --services {name}"),
+        );
+    }
+    let setting = |path: &[&str]| {
+        path.iter()
+            .try_fold(None::<&Value>, |value, key| match value {
+                None => service.settings.get(*key).map(Some),
+                Some(value) => value.get(key).map(Some),
+            })
+            .flatten()
+    };
+    match setting(&["deploymentController", "type"]).and_then(Value::as_str) {
+        Some("CODE_DEPLOY") => {
+            return refuse(
+                format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY)"),
+                format!("{update} --deployment-controller type=ECS"),
+            );
+        }
+        Some(other) if other != "ECS" => {
+            return refuse(
+                format!(
+                    "{name} has the deployment controller {other}: its task sets are somebody else's"
+                ),
+                format!("{update} --deployment-controller type=ECS"),
+            );
+        }
+        _ => {}
+    }
+    if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
+        return refuse(
+            format!("{name} is a DAEMON service: its tasks cannot stand beside another version's"),
+            format!("{update} --force-new-deployment"),
+        );
+    }
+    let strategy = setting(&["deploymentConfiguration", "strategy"]).and_then(Value::as_str);
+    if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
+        return refuse(
+            format!("ECS itself deploys {name} with the strategy {strategy} and moves its weights"),
+            format!("{update} --deployment-configuration strategy=ROLLING"),
+        );
+    }
+    let filled = |value: Option<&Value>| {
+        value.and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    };
+    let primary = setting(&["deployments"])
+        .and_then(Value::as_array)
+        .and_then(|list| list.iter().find(|deployment| deployment["status"] == "PRIMARY"));
+    let in_primary = |path: &str| primary.and_then(|primary| primary.pointer(path));
+    if filled(in_primary("/serviceConnectConfiguration/services")) {
+        return refuse(
+            format!("{name} takes traffic through Service Connect, past the load balancer"),
+            format!("{update} --service-connect-configuration enabled=false"),
+        );
+    }
+    if filled(setting(&["serviceRegistries"])) {
+        return refuse(
+            format!("{name} is in a service registry: callers find it past the load balancer"),
+            format!("{update} --service-registries '[]'"),
+        );
+    }
+    if filled(in_primary("/vpcLatticeConfigurations")) {
+        return refuse(
+            format!("{name} takes traffic through VPC Lattice, past the load balancer"),
+            format!("{update} --vpc-lattice-configurations '[]'"),
+        );
+    }
+    let balancers = setting(&["loadBalancers"]).and_then(Value::as_array);
+    if balancers.is_some_and(|list| list.iter().any(|lb| lb.get("loadBalancerName").is_some())) {
+        return refuse(
+            format!("{name} is behind a Classic Load Balancer, which has no weights"),
+            "aws elbv2 create-load-balancer --name NAME --subnets SUBNET SUBNET",
+        );
+    }
+    if service.attachments.is_empty() {
+        return refuse(
+            format!("{name} is in no target group: there are no weights to move"),
+            format!("{update} --task-definition FAMILY"),
+        );
+    }
+    Ok(())
+}
+
+fn no_twin(survey: &Survey) -> Refusal {
+    let (name, cluster) = (&survey.service, survey.cluster_name());
+    let what = format!(
+        "{name} has no twin: a second service, whose target groups stand in the same rules"
+    );
+    match &survey.candidate {
+        Some(candidate) => Refusal::new(
+            format!("{what}. {candidate} looks like one"),
+            format!("--twin {candidate}"),
+        ),
+        None => Refusal::new(
+            what,
+            format!("aws ecs list-services --cluster {cluster}, then --twin NAME"),
+        ),
+    }
+}
+
+/// Both services must be able to stand in for each other behind the same rules.
+fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal> {
+    let places = |service: &Service| {
+        let mut places: Vec<_> =
+            service.attachments.iter().map(|a| (a.container.clone(), a.port)).collect();
+        places.sort();
+        places
+    };
+    let (mine, theirs) = (places(one), places(other));
+    let say = |places: &[(String, u16)]| {
+        places
+            .iter()
+            .map(|(container, port)| format!("{container}:{port}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let cluster = survey.cluster_name();
+    if mine != theirs {
+        return refuse(
+            format!(
+                "{} registers {} in target groups, {} registers {}: they do not match",
+                one.name,
+                say(&mine),
+                other.name,
+                say(&theirs)
+            ),
+            format!(
+                "aws ecs describe-services --cluster {cluster} --services {} {}",
+                one.name, other.name
+            ),
+        );
+    }
+    if mine.windows(2).any(|two| two[0] == two[1]) {
+        return refuse(
+            format!(
+                "{} registers {} in two target groups: which belongs to which is not certain",
+                one.name,
+                say(&mine)
+            ),
+            format!(
+                "aws ecs describe-services --cluster {cluster} --services {} {}",
+                one.name, other.name
+            ),
+        );
+    }
+    for pair in group_pairs(one, other) {
+        let groups = &survey.world.groups;
+        let (Some(a), Some(b)) = (groups.get(&pair.blue), groups.get(&pair.green)) else {
+            continue;
+        };
+        if a.arn == b.arn {
+            return refuse(
+                format!(
+                    "{} and {} share the target group {}: traffic cannot be told apart",
+                    one.name, other.name, a.name
+                ),
+                "aws elbv2 create-target-group --name NAME --protocol HTTP --port 80 --target-type ip --vpc-id VPC",
+            );
+        }
+        if a.protocol != b.protocol {
+            return refuse(
+                format!(
+                    "target groups {} ({}) and {} ({}) have different protocols",
+                    a.name, a.protocol, b.name, b.protocol
+                ),
+                format!("aws elbv2 describe-target-groups --names {} {}", a.name, b.name),
+            );
+        }
+        let apart = !a.load_balancers.is_empty()
+            && !b.load_balancers.is_empty()
+            && a.load_balancers != b.load_balancers;
+        if apart {
+            return refuse(
+                format!(
+                    "target groups {} and {} are behind different load balancers",
+                    a.name, b.name
+                ),
+                format!("aws elbv2 describe-target-groups --names {} {}", a.name, b.name),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The side with all the weight is blue.
+fn by_weight<'a>(
+    survey: &'a Survey,
+    one: &'a Service,
+    other: &'a Service,
+) -> Result<(&'a Service, &'a Service), Refusal> {
+    let pairs = group_pairs(one, other);
+    let rules = survey.world.rules.values();
+    let describe = |arn: &str| format!("aws elbv2 describe-rules --rule-arns {arn}");
+    let mut live: Option<(bool, &str)> = None;
+    for rule in rules {
+        for (group, weight) in weights(&rule.actions) {
+            let known = pairs.iter().any(|pair| pair.blue == group || pair.green == group);
+            if !known && weight > 0 {
+                let group = survey
+                    .world
+                    .groups
+                    .get(&group)
+                    .map_or(short(&group).to_owned(), |g| g.name.clone());
+                return refuse(
+                    format!("rule {} gives traffic to a third target group, {group}", rule.name),
+                    describe(&rule.arn),
+                );
+            }
+        }
+        let second = match green_per_mille(&rule.actions, &pairs) {
+            Some(0) => false,
+            Some(1000) => true,
+            None => {
+                return refuse(
+                    format!("rule {} gives no side any weight", rule.name),
+                    describe(&rule.arn),
+                );
+            }
+            Some(_) => {
+                return refuse(
+                    format!(
+                        "rule {} gives both {} and {} traffic, and no record says why",
+                        rule.name, one.name, other.name
+                    ),
+                    describe(&rule.arn),
+                );
+            }
+        };
+        match live {
+            Some((first, name)) if first != second => {
+                return refuse(
+                    format!(
+                        "rule {name} gives traffic to one of {} and {}, rule {} to the other",
+                        one.name, other.name, rule.name
+                    ),
+                    describe(&rule.arn),
+                );
+            }
+            _ => live = Some((second, &rule.name)),
+        }
+    }
+    match live {
+        Some((false, _)) => Ok((one, other)),
+        Some((true, _)) => Ok((other, one)),
+        None => refuse(
+            format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
+            "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
+        ),
+    }
+}
+
+fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
+    let cluster = survey.cluster_name();
+    if blue.desired == 0 {
+        return refuse(
+            format!("{} has the traffic and wants no tasks (desired count 0)", blue.name),
+            format!(
+                "aws ecs update-service --cluster {cluster} --service {} --desired-count 1",
+                blue.name
+            ),
+        );
+    }
+    if blue.deployments.len() > 1 {
+        return refuse(
+            format!("{} has the traffic and is being deployed by somebody else", blue.name),
+            format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
+        );
+    }
+    Ok(())
+}
+
+fn unscaled(survey: &Survey, pair: [&Service; 2]) -> Result<(), Refusal> {
+    let scaled = pair
+        .iter()
+        .find(|service| survey.scalable.iter().flatten().any(|name| *name == service.name));
+    match scaled {
+        None => Ok(()),
+        Some(service) => refuse(
+            format!(
+                "Application Auto Scaling changes the desired count of {}, which this engine does not handle yet",
+                service.name
+            ),
+            format!(
+                "aws application-autoscaling describe-scalable-targets --service-namespace ecs --resource-ids service/{}/{}",
+                survey.cluster_name(),
+                service.name
+            ),
+        ),
+    }
+}
+
+/// Stickiness pins clients to a group that was emptied.
+fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
+    let sticky = |group: &&Group| {
+        let attributes = group.attributes.as_ref();
+        attributes
+            .and_then(|a| a.get("stickiness.enabled"))
+            .is_some_and(|enabled| enabled == "true")
+    };
+    let groups = sides.pairs.iter().flat_map(|pair| [&pair.blue, &pair.green]);
+    if let Some(group) = groups.filter_map(|arn| survey.world.groups.get(arn)).find(sticky) {
+        return refuse(
+            format!(
+                "target group {} has stickiness: clients would stay on a side that is emptied",
+                group.name
+            ),
+            format!(
+                "aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
+                group.arn
+            ),
+        );
+    }
+    let pins = |(key, value): &(String, String)| {
+        key.ends_with("TargetGroupStickinessConfig.Enabled") && value == "true"
+    };
+    match survey.world.rules.values().find(|rule| rule.actions.iter().any(pins)) {
+        Some(rule) => refuse(
+            format!(
+                "rule {} has target group stickiness: clients would stay on a side that is emptied",
+                rule.name
+            ),
+            format!("aws elbv2 describe-rules --rule-arns {}", rule.arn),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Members of a service that must be alike, with the option of `aws ecs update-service` that levels
+/// them, and whether that takes a text as it is.
+const ALIKE: [(&str, &str); 5] = [
+    ("networkConfiguration", "--network-configuration"),
+    ("capacityProviderStrategy", "--capacity-provider-strategy"),
+    ("platformVersion", "--platform-version"),
+    ("healthCheckGracePeriodSeconds", "--health-check-grace-period-seconds"),
+    ("launchType", "--capacity-provider-strategy"),
+];
+
+/// Members that may differ, and that the user should hear of.
+const WARNED: [&str; 7] = [
+    "deploymentConfiguration",
+    "enableExecuteCommand",
+    "placementConstraints",
+    "placementStrategy",
+    "propagateTags",
+    "enableECSManagedTags",
+    "availabilityZoneRebalancing",
+];
+
+/// An idle service goes stale: what would make green behave otherwise than blue is refused, the
+/// rest is told.
+pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<String>, Refusal> {
+    let (blue, green) = (sides.blue, sides.green);
+    let member =
+        |service: &Service, name: &str| sorted(service.settings.get(name).unwrap_or(&Value::Null));
+    for (name, option) in ALIKE {
+        let (own, other) = (member(blue, name), member(green, name));
+        if own != other {
+            let value = match service_value(blue, name) {
+                Value::String(text) => text,
+                value => format!("'{value}'"),
+            };
+            return refuse(
+                format!("{} and {} differ in {name}: {own} and {other}", blue.name, green.name),
+                format!(
+                    "aws ecs update-service --cluster {} --service {} {option} {value}",
+                    survey.cluster_name(),
+                    green.name
+                ),
+            );
+        }
+    }
+    let mut warnings: Vec<String> = WARNED
+        .iter()
+        .filter(|name| member(blue, name) != member(green, name))
+        .map(|name| {
+            let (own, other) = (member(blue, name), member(green, name));
+            format!("{} and {} differ in {name}: {own} and {other}", blue.name, green.name)
+        })
+        .collect();
+    for pair in &sides.pairs {
+        let groups = &survey.world.groups;
+        let (Some(a), Some(b)) = (groups.get(&pair.blue), groups.get(&pair.green)) else {
+            continue;
+        };
+        if a.check != b.check {
+            return refuse(
+                format!(
+                    "target groups {} and {} differ in their health check: {:?} and {:?}",
+                    a.name, b.name, a.check, b.check
+                ),
+                level_check(a, b),
+            );
+        }
+        warnings.extend(attribute_differences(a, b));
+    }
+    Ok(warnings)
+}
+
+fn service_value(service: &Service, name: &str) -> Value {
+    let value = service.settings.get(name).cloned().unwrap_or(Value::Null);
+    match (name, value) {
+        // A launch type cannot be changed; the capacity provider of the same name can be set.
+        ("launchType", Value::String(text)) => Value::String(format!("capacityProvider={text}")),
+        ("capacityProviderStrategy", Value::Null) => Value::Array(vec![]),
+        ("healthCheckGracePeriodSeconds", Value::Null) => Value::from(0),
+        (_, value) => value,
+    }
+}
+
+fn level_check(from: &Group, to: &Group) -> String {
+    let check = &from.check;
+    let mut command = format!(
+        "aws elbv2 modify-target-group --target-group-arn {} --health-check-protocol {} --health-check-port {} \
+         --health-check-interval-seconds {} --health-check-timeout-seconds {} --healthy-threshold-count {} \
+         --unhealthy-threshold-count {}",
+        to.arn,
+        check.protocol,
+        check.port,
+        check.interval.as_secs(),
+        check.timeout.as_secs(),
+        check.healthy,
+        check.unhealthy
+    );
+    if !check.path.is_empty() {
+        command +=
+            &format!(" --health-check-path '{}' --matcher HttpCode={}", check.path, check.matcher);
+    }
+    command
+}
+
+fn attribute_differences(a: &Group, b: &Group) -> Vec<String> {
+    let (Some(own), Some(other)) = (&a.attributes, &b.attributes) else { return vec![] };
+    let text = |value: Option<&String>| value.map_or("nothing", String::as_str).to_owned();
+    own.keys()
+        .chain(other.keys())
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .filter(|key| own.get(*key) != other.get(*key))
+        .map(|key| {
+            let (mine, theirs) = (text(own.get(key)), text(other.get(key)));
+            format!("target groups {} and {} differ in {key}: {mine} and {theirs}", a.name, b.name)
+        })
+        .collect()
+}
+
+/// Lists of subnets and the like are sets.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(sorted).collect();
+            items.sort_by_key(ToString::to_string);
+            Value::Array(items)
+        }
+        Value::Object(members) => {
+            let mut members: Vec<_> =
+                members.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            members.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(members.into_iter().collect())
+        }
+        value => value.clone(),
+    }
+}
+
+/// An image that is not there would be found out by the first task; better now.
+pub(super) fn missing_images(
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+) -> Result<(), Refusal> {
+    for (container, image) in images {
+        if let (Some(Digest::Missing(why)), Some(ecr)) = (digests.get(container), image.ecr()) {
+            return refuse(
+                format!("image {image} for container {container} cannot be used: {why}"),
+                format!(
+                    "aws ecr list-images --registry-id {} --region {} --repository-name {}",
+                    ecr.account, ecr.region, ecr.name
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What could not be read, what is lost by it, and the permission that brings it back.
+pub(super) fn unread(
+    survey: &Survey,
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (container, image) in images {
+        if let (Some(Digest::Unknown(why)), Some(_)) = (digests.get(container), image.ecr()) {
+            warnings
+                .push(format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
+        }
+    }
+    if survey.scalable.is_none() {
+        warnings.push(
+            "auto scaling was not looked at: a scalable target could revive the retired service; allow \
+             application-autoscaling:DescribeScalableTargets"
+                .into(),
+        );
+    }
+    if survey.world.groups.values().any(|group| group.attributes.is_none()) {
+        warnings.push(
+            "target group attributes were not compared, stickiness was not looked for; allow \
+             elasticloadbalancing:DescribeTargetGroupAttributes"
+                .into(),
+        );
+    }
+    warnings
+}
+
+/// Another deployment of the pair is not finished.
+pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
+    let images: Vec<String> = survey
+        .revisions
+        .get(&record.revision)
+        .map(|revision| {
+            let base = survey.revisions.get(&record.from);
+            let changed = |(name, image): &&(String, String)| {
+                base.is_none_or(|base| !base.containers.contains(&(name.clone(), image.clone())))
+            };
+            revision
+                .containers
+                .iter()
+                .filter(changed)
+                .map(|(name, image)| format!("--image {name}={image}"))
+                .collect()
+        })
+        .unwrap_or_default();
+    let step = super::standing(record, &survey.world);
+    let heading = if record.forward() { "going forward" } else { "going back" };
+    Refusal::new(
+        format!(
+            "{} from {} to {} is not finished ({heading}, at {step})",
+            record.name(),
+            record.blue,
+            record.green
+        ),
+        format!(
+            "ecs-bg deploy --cluster {} --service {} {}",
+            survey.cluster,
+            survey.service,
+            images.join(" ")
+        ),
+    )
+}
+
+/// Credentials that end in mid-deployment leave it half done.
+pub(super) fn credentials(survey: &Survey, record: &Record) -> Result<(), Refusal> {
+    let Some(expires) = survey.expires else { return Ok(()) };
+    let holds: Duration = record.shares.iter().map(|share| share.hold).sum();
+    let least = holds + record.bake.max(record.follow);
+    let left = expires.duration_since(survey.world.at).unwrap_or_default();
+    match left < least {
+        true => refuse(
+            format!(
+                "the credentials end in {}, the deployment needs at least {}",
+                humantime::format_duration(Duration::from_secs(left.as_secs())),
+                humantime::format_duration(least)
+            ),
+            "renew the credentials with a longer session, then run the same command",
+        ),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,430 @@
+//! The record of a deployment: the few facts that must outlive the process because AWS cannot be
+//! asked for them. It is kept in tags on the revision that the deployment registered. Tags are
+//! readable by many and writable by some: nothing secret goes in, and nothing in them is executed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::request::Share;
+use crate::revision::short;
+
+/// ECS's limits for tags (API reference of Tag).
+const TAGS_MAX: usize = 50;
+const TAG_VALUE_MAX: usize = 256;
+
+/// What a deployment is, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Random; tells one deployment from every other.
+    pub id: String,
+    /// Which request this is (`request::fingerprint`).
+    pub request: String,
+    /// The ARN of the revision that carries the record. The deployment's name is its short form.
+    pub revision: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service that served when it began.
+    pub blue: String,
+    /// The service that the new revision comes up in.
+    pub green: String,
+    /// ARN of blue's revision: the way back.
+    pub from: String,
+    /// ARN of the revision that green was on before.
+    pub was: String,
+    /// Blue's desired count when it began, raised when blue scales out, never lowered.
+    pub count: u32,
+    /// How the traffic moves.
+    pub shares: Vec<Share>,
+    /// How long 100 % is held.
+    pub bake: Duration,
+    /// How long the load balancer is given to follow a change.
+    pub follow: Duration,
+    /// How long there may be no progress.
+    pub timeout: Duration,
+    /// When it began.
+    pub start: SystemTime,
+    /// Which way it goes.
+    pub heading: Heading,
+    /// Green's share (in percent) that is being written to the rules, or was; `None` before the
+    /// first one: until then no traffic was ever meant for green.
+    pub to: Option<u8>,
+    /// The share that every rule was read to have, and since when.
+    pub held: Option<Held>,
+    /// The end, once it is there. A closed record is never opened again.
+    pub closed: Option<Closed>,
+    /// Which process drives it.
+    pub owner: String,
+    /// When its owner last said so.
+    pub seen: SystemTime,
+}
+
+/// Forward, or back and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// The new revision is being introduced.
+    Forward,
+    /// It is being withdrawn.
+    Back(Reason),
+}
+
+/// Why a deployment turned back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Targets of green are not healthy.
+    Sick,
+    /// Tasks of green stop.
+    Tasks,
+    /// ECS put green back on its old revision.
+    EcsRollback,
+    /// No progress for too long.
+    Deadline,
+    /// Somebody deployed to blue.
+    BlueChanged,
+    /// AWS refused a change that the way forward needs.
+    Refused,
+    /// More changes than a deployment can need.
+    Bound,
+}
+
+/// A share of the traffic that all rules have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Green's share in percent.
+    pub share: u8,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// How it ended, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// What serves.
+    pub end: End,
+    /// When that was written.
+    pub at: SystemTime,
+}
+
+/// What serves when a record is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The new revision, in green.
+    Live,
+    /// The old one, in blue.
+    WentBack,
+}
+
+/// Codes as they are written in tags.
+const REASONS: [(Reason, &str); 7] = [
+    (Reason::Sick, "sick"),
+    (Reason::Tasks, "tasks"),
+    (Reason::EcsRollback, "ecs-rollback"),
+    (Reason::Deadline, "deadline"),
+    (Reason::BlueChanged, "blue-changed"),
+    (Reason::Refused, "refused"),
+    (Reason::Bound, "bound"),
+];
+const ENDS: [(End, &str); 2] = [(End::Live, "live"), (End::WentBack, "went-back")];
+
+fn code<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
+    table.iter().find(|(other, _)| *other == value).map_or("?", |(_, code)| code)
+}
+
+fn decode<T: Copy>(table: &[(T, &str)], text: &str) -> Option<T> {
+    table.iter().find(|(_, code)| *code == text).map(|(value, _)| *value)
+}
+
+impl Reason {
+    /// The code that tags and JSON show.
+    pub fn code(self) -> &'static str {
+        code(&REASONS, self)
+    }
+}
+
+impl End {
+    /// The code that tags and JSON show.
+    pub fn code(self) -> &'static str {
+        code(&ENDS, self)
+    }
+}
+
+impl Record {
+    /// The name that people know it by: `web:43`.
+    pub fn name(&self) -> &str {
+        short(&self.revision)
+    }
+
+    /// Whether it goes forward.
+    pub fn forward(&self) -> bool {
+        self.heading == Heading::Forward
+    }
+
+    /// Turned back. If traffic was ever meant for green, it is to have none; if none ever was, there
+    /// is nothing to take back.
+    pub fn turned_back(&self, reason: Reason) -> Self {
+        let mut record = self.clone();
+        record.heading = Heading::Back(reason);
+        record.to = self.to.map(|_| 0);
+        record
+    }
+
+    /// The record as tags. `None` when it does not fit into tags beside `others` (the user's).
+    pub fn to_tags(&self, others: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+        let seconds =
+            |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let family =
+            short(&self.revision).rsplit_once(':').map_or("", |(family, _)| family).to_owned();
+        let revision = |arn: &str| match short(arn).rsplit_once(':') {
+            Some((same, number)) if same == family => number.to_owned(),
+            _ => short(arn).to_owned(),
+        };
+        let shares: Vec<_> =
+            self.shares.iter().map(|s| format!("{}/{}", s.percent, s.hold.as_secs())).collect();
+        let mut state = match self.heading {
+            Heading::Forward => "heading=forward".to_owned(),
+            Heading::Back(reason) => format!("heading=back why={}", reason.code()),
+        };
+        if let Some(to) = self.to {
+            state += &format!(" to={to}");
+        }
+        if let Some(held) = self.held {
+            state += &format!(" held={}/{}", held.share, seconds(held.since));
+        }
+        if let Some(closed) = self.closed {
+            state += &format!(" closed={}/{}", closed.end.code(), seconds(closed.at));
+        }
+        let tags = BTreeMap::from(
+            [
+                (
+                    "record",
+                    format!(
+                        "v=1 id={} for={} start={}",
+                        self.id,
+                        self.request,
+                        seconds(self.start)
+                    ),
+                ),
+                ("cluster", self.cluster.clone()),
+                ("blue", self.blue.clone()),
+                ("green", self.green.clone()),
+                ("from", revision(&self.from)),
+                ("was", revision(&self.was)),
+                ("shares", shares.join("+")),
+                (
+                    "plan",
+                    format!(
+                        "count={} bake={} follow={} timeout={} end=swap",
+                        self.count,
+                        self.bake.as_secs(),
+                        self.follow.as_secs(),
+                        self.timeout.as_secs()
+                    ),
+                ),
+                ("state", state),
+                ("owner", format!("id={} seen={}", self.owner, seconds(self.seen))),
+            ]
+            .map(|(key, value)| (format!("ecs-bg:{key}"), value)),
+        );
+        let fits = tags.len() + others.len() <= TAGS_MAX
+            && tags.values().all(|v| v.len() <= TAG_VALUE_MAX);
+        fits.then_some(tags)
+    }
+
+    /// The record on a revision; `None` when there is none, `Err` when there is one that cannot be
+    /// read (edited by hand, cut, or of a newer version).
+    pub fn from_tags(
+        revision: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Option<Result<Self, String>> {
+        let head = tags.get("ecs-bg:record")?;
+        Some(Self::read(revision, head, tags).ok_or_else(|| {
+            format!(
+                "the record in the tags of {} cannot be read: `ecs-bg:record` is `{head}`",
+                short(revision)
+            )
+        }))
+    }
+
+    fn read(revision: &str, head: &str, tags: &BTreeMap<String, String>) -> Option<Self> {
+        let tag = |key: &str| tags.get(&format!("ecs-bg:{key}")).map(String::as_str);
+        let (prefix, name) = revision.rsplit_once('/')?;
+        let (family, _) = name.rsplit_once(':')?;
+        let arn = |text: &str| match text.contains(':') {
+            true => format!("{prefix}/{text}"),
+            false => format!("{prefix}/{family}:{text}"),
+        };
+        let (plan, state, owner) = (tag("plan")?, tag("state")?, tag("owner")?);
+        if field(head, "v")? != "1" {
+            return None;
+        }
+        let heading = match field(state, "heading")? {
+            "forward" => Heading::Forward,
+            "back" => Heading::Back(decode(&REASONS, field(state, "why")?)?),
+            _ => return None,
+        };
+        let shares = tag("shares")?
+            .split('+')
+            .map(|item| {
+                let (percent, hold) = item.split_once('/')?;
+                let percent = percent.parse().ok().filter(|p| (1..=100).contains(p))?;
+                Some(Share { percent, hold: Duration::from_secs(hold.parse().ok()?) })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        let held = optional(field(state, "held"), |text| {
+            let (share, since) = text.split_once('/')?;
+            Some(Held { share: share.parse().ok().filter(|s| *s <= 100)?, since: time(since)? })
+        })?;
+        let closed = optional(field(state, "closed"), |text| {
+            let (end, at) = text.split_once('/')?;
+            Some(Closed { end: decode(&ENDS, end)?, at: time(at)? })
+        })?;
+        let span = |key| Some(Duration::from_secs(field(plan, key)?.parse().ok()?));
+        (shares.last()?.percent == 100).then_some(())?;
+        Some(Self {
+            id: field(head, "id")?.to_owned(),
+            request: field(head, "for")?.to_owned(),
+            start: time(field(head, "start")?)?,
+            revision: revision.to_owned(),
+            cluster: tag("cluster")?.to_owned(),
+            blue: tag("blue")?.to_owned(),
+            green: tag("green")?.to_owned(),
+            from: arn(tag("from")?),
+            was: arn(tag("was")?),
+            count: field(plan, "count")?.parse().ok()?,
+            shares,
+            bake: span("bake")?,
+            follow: span("follow")?,
+            timeout: span("timeout")?,
+            heading,
+            to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
+            held,
+            closed,
+            owner: field(owner, "id")?.to_owned(),
+            seen: time(field(owner, "seen")?)?,
+        })
+    }
+}
+
+/// `Some(None)` when there is nothing to read, `None` when what is there cannot be read.
+fn optional<T>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        None => Some(None),
+        Some(text) => read(text).map(Some),
+    }
+}
+
+fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.split(' ')
+        .filter_map(|word| word.split_once('='))
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(text.parse().ok()?))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_768_478_400 + seconds)
+    }
+
+    pub(crate) fn record() -> Record {
+        Record {
+            id: "0123456789abcdef".into(),
+            request: "fedcba9876543210".into(),
+            revision: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:43".into(),
+            cluster: "shop".into(),
+            blue: "web".into(),
+            green: "web-green".into(),
+            from: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:42".into(),
+            was: "arn:aws:ecs:eu-central-1:123456789012:task-definition/old:7".into(),
+            count: 2,
+            shares: vec![
+                Share { percent: 10, hold: Duration::from_secs(300) },
+                Share { percent: 100, hold: Duration::ZERO },
+            ],
+            bake: Duration::from_secs(60),
+            follow: Duration::from_secs(120),
+            timeout: Duration::from_secs(900),
+            start: at(0),
+            heading: Heading::Forward,
+            to: None,
+            held: None,
+            closed: None,
+            owner: "a1".into(),
+            seen: at(5),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_tags_at_every_stage() {
+        let mut stages = vec![record()];
+        stages.push(Record { to: Some(10), ..record() });
+        stages.push(Record {
+            to: Some(100),
+            held: Some(Held { share: 10, since: at(60) }),
+            ..record()
+        });
+        for (reason, _) in REASONS {
+            stages.push(stages[2].turned_back(reason));
+        }
+        for (end, _) in ENDS {
+            stages.push(Record { closed: Some(Closed { end, at: at(99) }), ..stages[2].clone() });
+        }
+        for stage in stages {
+            let tags = stage.to_tags(&BTreeMap::new()).unwrap();
+            assert_eq!(Record::from_tags(&stage.revision, &tags), Some(Ok(stage)));
+        }
+    }
+
+    #[test]
+    fn tags_keep_to_what_ecs_allows() {
+        let longest = Record {
+            blue: "b".repeat(255),
+            green: "g".repeat(255),
+            cluster: "c".repeat(255),
+            shares: (1..=20)
+                .map(|p| Share { percent: p * 5, hold: Duration::from_secs(1_209_600) })
+                .collect(),
+            ..record().turned_back(Reason::BlueChanged)
+        };
+        let tags = longest.to_tags(&BTreeMap::new()).unwrap();
+        assert!(tags.len() <= 12);
+        for (key, value) in &tags {
+            let legal = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+            assert!(key.chars().all(legal) && value.chars().all(legal), "{key}={value}");
+        }
+        let full: BTreeMap<_, _> = (0..45).map(|n| (n.to_string(), String::new())).collect();
+        assert_eq!(record().to_tags(&full), None, "more than 50 tags");
+    }
+
+    #[test]
+    fn a_record_that_was_edited_cut_or_is_newer_is_said_to_be_so() {
+        let tags = record().to_tags(&BTreeMap::new()).unwrap();
+        assert_eq!(Record::from_tags("x/web:1", &BTreeMap::new()), None);
+        let with = |key: &str, value: &str| {
+            let mut tags = tags.clone();
+            tags.insert(key.into(), value.into());
+            Record::from_tags(&record().revision, &tags).unwrap()
+        };
+        assert!(with("ecs-bg:record", "v=2 id=a for=b start=1").is_err());
+        assert!(with("ecs-bg:state", "heading=sideways").is_err());
+        assert!(with("ecs-bg:state", "heading=forward to=101").is_err());
+        assert!(with("ecs-bg:state", "heading=back why=mood").is_err());
+        assert!(with("ecs-bg:plan", "count=2").is_err());
+        assert!(with("ecs-bg:shares", "10/5").is_err());
+        assert!(with("ecs-bg:new", "a newer version may add tags").is_ok());
+        let mut cut = tags.clone();
+        cut.remove("ecs-bg:owner");
+        assert!(Record::from_tags(&record().revision, &cut).unwrap().is_err());
+    }
+
+    #[test]
+    fn turning_back_takes_back_only_what_was_given() {
+        assert_eq!(record().turned_back(Reason::Sick).to, None);
+        assert_eq!(Record { to: Some(100), ..record() }.turned_back(Reason::Sick).to, Some(0));
+    }
+}

@@ -1,0 +1,81 @@
+//! JSON: one object per event and line, or one document. Times are RFC 3339.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::SCHEMA;
+use crate::error::Error;
+use crate::event::Event;
+use crate::plan::Decision;
+
+/// One event, on one line.
+pub(super) fn event(event: &Event, elapsed: Duration) -> String {
+    let mut object = json!({
+        "schema": SCHEMA,
+        "at": humantime::format_rfc3339_seconds(event.at).to_string(),
+        "elapsed_seconds": elapsed.as_secs(),
+    });
+    merge(&mut object, &event.kind);
+    object.to_string()
+}
+
+/// One document.
+pub(super) fn document(value: &impl Serialize) -> String {
+    let mut object = json!({ "schema": SCHEMA });
+    merge(&mut object, value);
+    format!("{object:#}")
+}
+
+/// What would be done.
+pub(super) fn plan(decision: &Decision) -> String {
+    let value = match decision {
+        Decision::Deploy(plan) => json!({
+            "decision": "deploy",
+            "blue": plan.record.blue,
+            "green": plan.record.green,
+            "base": plan.base.name,
+            "images": plan.images,
+            "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
+            "diff": plan.diff,
+            "warnings": plan.warnings,
+        }),
+        Decision::Adopt(record) => json!({
+            "decision": "adopt",
+            "deployment": record.name(),
+            "blue": record.blue,
+            "green": record.green,
+        }),
+        Decision::Nothing { service, revision } => {
+            json!({"decision": "nothing-to-do", "service": service, "revision": revision})
+        }
+    };
+    document(&value)
+}
+
+/// How the demo ended.
+pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
+    json!({"schema": SCHEMA, "event": "demo", "exit_codes": codes, "image": image, "serves": serves}).to_string()
+}
+
+/// Why a command could not do its work: the last line of a deployment that never began.
+pub(super) fn error(error: &Error) -> String {
+    json!({
+        "schema": SCHEMA,
+        "event": "outcome",
+        "outcome": "error",
+        "exit_code": error.exit_code(),
+        "what": error.to_string(),
+        "hint": error.hint(),
+    })
+    .to_string()
+}
+
+fn merge(object: &mut Value, value: &impl Serialize) {
+    if let (Some(object), Ok(Value::Object(members))) =
+        (object.as_object_mut(), serde_json::to_value(value))
+    {
+        object.extend(members);
+    }
+}

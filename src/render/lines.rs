@@ -1,0 +1,137 @@
+//! Lines for people: the time since the beginning, the step, and what happened.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::report::Status;
+use crate::event::{Ended, Kind};
+use crate::plan::{Decision, Survey};
+
+/// One event. (Warnings and the end have forms of their own.)
+pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
+    let (step, what) = match kind {
+        Kind::Begun { deployment, blue, green, adopted } => {
+            let verb = if *adopted { "goes on with" } else { "begins" };
+            ("deploy", format!("{deployment} {verb}: {blue} serves, {green} comes up"))
+        }
+        Kind::Registered { revision, base, images } => {
+            let images: Vec<String> =
+                images.iter().map(|(name, image)| format!("{name}={image}")).collect();
+            ("register", format!("{revision} like {base} with {}", images.join(", ")))
+        }
+        Kind::Changed { step, what } => (step.as_str(), what.clone()),
+        Kind::Waiting { step, why } => (step.as_str(), why.clone()),
+        Kind::TaskFailed { task, what } => ("failed", format!("task {}: {what}", brief(task))),
+        Kind::TurnedBack { what, .. } => ("back", format!("turning back: {what}")),
+        Kind::Warning { what } => ("warning", what.clone()),
+        Kind::Outcome(ended) => ("end", ended.what.clone()),
+    };
+    let seconds = elapsed.as_secs();
+    format!("{:>3}:{:02}  {step:<8}  {what}", seconds / 60, seconds % 60)
+}
+
+/// The end, on one screen.
+pub(super) fn end(ended: &Ended) -> String {
+    let mut text = format!("\n{} (exit code {})", ended.what, ended.exit_code);
+    let mut row = |name: &str, what: &str| {
+        let _ = write!(text, "\n  {name:<8}  {what}");
+    };
+    if let Some(why) = &ended.why {
+        row("why", why);
+    }
+    for (index, failure) in ended.failures.iter().enumerate() {
+        row(if index == 0 { "failed" } else { "" }, failure);
+    }
+    for (index, event) in ended.service_events.iter().enumerate() {
+        row(if index == 0 { "events" } else { "" }, event);
+    }
+    for (index, (rule, who)) in ended.serves.iter().enumerate() {
+        row(if index == 0 { "serves" } else { "" }, &format!("{rule}: {who}"));
+    }
+    text
+}
+
+/// What would be done.
+pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
+    match decision {
+        Decision::Nothing { service, revision } => {
+            format!("nothing to do: {revision} with these images serves in {service}")
+        }
+        Decision::Adopt(record) => format!(
+            "{} from {} to {} is under way: deploy would go on with it, at {}",
+            record.name(),
+            record.blue,
+            record.green,
+            crate::plan::standing(record, &survey.world)
+        ),
+        Decision::Deploy(plan) => {
+            let mut text = format!("{} serves, {} comes up\n", plan.record.blue, plan.record.green);
+            for (step, what) in &plan.steps {
+                let _ = write!(text, "\n  {step:<8}  {what}");
+            }
+            let _ = write!(text, "\n\n{} and its clone:\n", plan.base.name);
+            for line in &plan.diff {
+                let _ = write!(text, "\n  {line}");
+            }
+            text
+        }
+    }
+}
+
+/// What serves.
+pub(super) fn status(status: &Status) -> String {
+    let mut text = String::new();
+    for service in &status.services {
+        let _ = writeln!(
+            text,
+            "{}  {}  {} of {} tasks{}",
+            service.name,
+            service.revision,
+            service.running,
+            service.desired,
+            if service.pending > 0 {
+                format!(", {} pending", service.pending)
+            } else {
+                String::new()
+            }
+        );
+        for (container, image) in &service.images {
+            let _ = writeln!(text, "  {:<8}  {container}={image}", "image");
+        }
+        for group in &service.groups {
+            let states: Vec<String> =
+                group.targets.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            let states =
+                if states.is_empty() { "no targets".to_owned() } else { states.join(", ") };
+            let _ = writeln!(text, "  {:<8}  {}: {states}", "targets", group.name);
+            for why in &group.why {
+                let _ = writeln!(text, "  {:<8}  {why}", "");
+            }
+        }
+    }
+    for (rule, who) in &status.serves {
+        let _ = writeln!(text, "serves  {rule}: {who}");
+    }
+    match &status.record {
+        Some(record) => {
+            let _ = write!(text, "record  {}", record.what);
+        }
+        None => text.push_str("record  none"),
+    }
+    text
+}
+
+/// How the demo ended.
+pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
+    let codes: Vec<String> = codes.iter().map(u8::to_string).collect();
+    let serves = if serves { "serves everywhere" } else { "does NOT serve everywhere" };
+    format!(
+        "\nThe three deployments ended {}, as they should end 0, 1, 1; {image} {serves}.",
+        codes.join(", ")
+    )
+}
+
+/// Enough of a task's id to tell it from its neighbours.
+fn brief(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}

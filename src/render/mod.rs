@@ -1,0 +1,142 @@
+//! The only place that prints. Reads events and documents; decides nothing.
+
+mod json;
+mod lines;
+mod report;
+
+use std::cell::Cell;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+pub use report::ended;
+
+use crate::cli::Output;
+use crate::error::Error;
+use crate::event::{Ended, Event, Kind};
+use crate::host::Host;
+use crate::plan::{Decision, Survey};
+
+/// Version of the JSON that is printed.
+pub const SCHEMA: u32 = 1;
+
+/// Prints, in one format, where the host says.
+pub struct Render<'a> {
+    host: &'a Host,
+    output: Output,
+    start: Cell<Option<SystemTime>>,
+    last: Cell<Option<SystemTime>>,
+}
+
+impl<'a> Render<'a> {
+    /// A renderer for one command.
+    pub fn new(host: &'a Host, output: Output) -> Self {
+        Self { host, output, start: Cell::new(None), last: Cell::new(None) }
+    }
+
+    /// One event of a deployment.
+    pub fn event(&self, event: &Event) {
+        let start = self.start.get().unwrap_or(event.at);
+        self.start.set(Some(start));
+        self.pace(event.at);
+        let elapsed = event.at.duration_since(start).unwrap_or_default();
+        match self.output {
+            Output::Json => self.out(&json::event(event, elapsed)),
+            Output::Lines => match &event.kind {
+                Kind::Warning { what } => self.err(&format!("warning: {what}")),
+                Kind::Outcome(ended) => self.end(ended),
+                kind => self.out(&lines::event(kind, elapsed)),
+            },
+        }
+    }
+
+    fn end(&self, ended: &Ended) {
+        self.out(&lines::end(ended));
+        if let Some(hint) = &ended.hint {
+            self.err(&format!("hint: {hint}"));
+        }
+    }
+
+    /// What a deployment would do.
+    pub fn plan(&self, survey: &Survey, decision: &Decision) {
+        match self.output {
+            Output::Json => self.out(&json::plan(decision)),
+            Output::Lines => {
+                if let Decision::Deploy(plan) = decision {
+                    plan.warnings.iter().for_each(|what| self.err(&format!("warning: {what}")));
+                }
+                self.out(&lines::plan(survey, decision));
+            }
+        }
+    }
+
+    /// What serves.
+    pub fn status(&self, survey: &Survey) {
+        let status = report::status(survey);
+        match self.output {
+            Output::Json => self.out(&json::document(&status)),
+            Output::Lines => self.out(&lines::status(&status)),
+        }
+    }
+
+    /// How the demo ended.
+    pub fn demo(&self, codes: &[u8], serves: bool, image: &str) {
+        match self.output {
+            Output::Json => self.out(&json::demo(codes, serves, image)),
+            Output::Lines => self.out(&lines::demo(codes, serves, image)),
+        }
+    }
+
+    /// Why a command could not do its work.
+    pub fn error(&self, error: &Error) {
+        match self.output {
+            Output::Json => self.out(&json::error(error)),
+            Output::Lines => {}
+        }
+        self.err(&format!("error: {error}"));
+        self.err(&format!("hint: {}", error.hint()));
+    }
+
+    /// Lets the reader's time pass as the simulated time did. Nobody waits longer than 3 s.
+    fn pace(&self, at: SystemTime) {
+        let passed =
+            self.last.get().and_then(|last| at.duration_since(last).ok()).unwrap_or_default();
+        self.last.set(Some(at));
+        if let Some(pace) = self.host.pace {
+            let pause =
+                Duration::try_from_secs_f64(passed.as_secs_f64() / pace).unwrap_or_default();
+            std::thread::sleep(pause.min(Duration::from_secs(3)));
+        }
+    }
+
+    fn out(&self, text: &str) {
+        print(&self.host.out, text);
+    }
+
+    fn err(&self, text: &str) {
+        print(&self.host.err, text);
+    }
+}
+
+/// The command that the demo is about to run.
+pub fn prompt(argv: &[&str], host: &Host) {
+    print(&host.out, &format!("\n$ {}", argv.join(" ")));
+}
+
+/// What is wrong with a command line, or the help that was asked for.
+pub fn usage(error: &clap::Error, host: &Host) {
+    let text =
+        if host.terminal { error.render().ansi().to_string() } else { error.render().to_string() };
+    match error.use_stderr() {
+        true => {
+            print(&host.err, text.trim_end());
+            print(&host.err, "hint: ecs-bg --help");
+        }
+        false => print(&host.out, text.trim_end()),
+    }
+}
+
+/// A reader that went away is no reason to stop a deployment.
+fn print(stream: &std::cell::RefCell<Box<dyn Write>>, text: &str) {
+    let mut stream = stream.borrow_mut();
+    let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+}

@@ -1,0 +1,216 @@
+//! What is worth telling about an end or a state: data for both formats.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::engine::Finished;
+use crate::event::Ended;
+use crate::health::explain;
+use crate::plan::{Survey, pair_of, serving, standing};
+use crate::record::{Heading, Record};
+use crate::request::Request;
+use crate::revision::short;
+use crate::route::{Outcome, View};
+use crate::world::{Service, World};
+
+/// Lines of a service's history that a report shows.
+const EVENTS: usize = 6;
+/// Failed tasks that a report shows.
+const FAILURES: usize = 3;
+
+/// The end of a deployment.
+pub fn ended(finished: &Finished, request: &Request, api_calls: BTreeMap<String, u32>) -> Ended {
+    let Finished { outcome, record, world, watch } = finished;
+    let name = record.name();
+    let view = View { record, watch, world };
+    let status =
+        format!("ecs-bg status --cluster {} --service {}", request.cluster, request.service);
+    let (what, why, hint) = match outcome {
+        Outcome::Live => (format!("{name} is live in {}", record.green), None, None),
+        Outcome::WentBack(trouble) => {
+            let why = trouble.as_ref().map(ToString::to_string).or_else(|| match record.heading {
+                Heading::Back(reason) => {
+                    Some(format!("turned back by an earlier run ({})", reason.code()))
+                }
+                Heading::Forward => None,
+            });
+            let what =
+                format!("{name} was withdrawn, {} serves in {}", short(&record.from), record.blue);
+            (what, why, Some(status))
+        }
+        Outcome::Stuck(why) => {
+            let what = format!("{name} is neither live nor withdrawn: a person must look");
+            (what, Some(why.clone()), Some(status))
+        }
+        Outcome::Superseded(by) => {
+            (format!("{name} is superseded, nothing more is done"), Some(by.clone()), Some(status))
+        }
+    };
+    let good = *outcome == Outcome::Live;
+    let services = [&record.blue, &record.green].map(|name| world.service(name));
+    let failures = watch.failures.values().take(FAILURES);
+    Ended {
+        outcome: outcome.code().to_owned(),
+        exit_code: outcome.exit_code(),
+        deployment: Some(name.to_owned()),
+        what,
+        why,
+        failures: failures
+            .map(|failure| format!("task {}: {}", failure.task, failure.what))
+            .collect(),
+        service_events: match world.service(&record.green) {
+            Some(green) if !good => recent(green, record),
+            _ => vec![],
+        },
+        serves: match services {
+            [Some(blue), Some(green)] => serving(world, &view.pairs(), [blue, green]),
+            _ => vec![],
+        },
+        hint,
+        api_calls,
+    }
+}
+
+/// What a service said since a deployment began, oldest first.
+fn recent(service: &Service, record: &Record) -> Vec<String> {
+    let since = service.events.iter().filter(|event| event.at >= record.start);
+    let mut events: Vec<String> = since.take(EVENTS).map(|event| event.message.clone()).collect();
+    events.reverse();
+    events
+}
+
+/// What serves, both sides and the record.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    pub(super) cluster: String,
+    pub(super) services: Vec<Side>,
+    pub(super) serves: Vec<(String, String)>,
+    pub(super) record: Option<RecordStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Side {
+    pub(super) name: String,
+    pub(super) revision: String,
+    pub(super) images: Vec<(String, String)>,
+    pub(super) desired: u32,
+    pub(super) running: u32,
+    pub(super) pending: u32,
+    pub(super) groups: Vec<GroupStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct GroupStatus {
+    pub(super) name: String,
+    /// How many targets are in which state.
+    pub(super) targets: BTreeMap<String, usize>,
+    /// Why those that are not healthy are not.
+    pub(super) why: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RecordStatus {
+    pub(super) deployment: String,
+    pub(super) open: bool,
+    pub(super) blue: String,
+    pub(super) green: String,
+    pub(super) heading: &'static str,
+    /// The first step that does not hold.
+    pub(super) step: Option<&'static str>,
+    pub(super) share: Option<u8>,
+    pub(super) outcome: Option<&'static str>,
+    pub(super) started: String,
+    pub(super) what: String,
+}
+
+pub(super) fn status(survey: &Survey) -> Status {
+    let world = &survey.world;
+    let named = [Some(survey.service.as_str()), survey.twin.as_deref()];
+    let services = named.into_iter().flatten().filter_map(|name| world.service(name));
+    Status {
+        cluster: survey.cluster_name().to_owned(),
+        services: services.clone().map(|service| side(survey, world, service)).collect(),
+        serves: match pair_of(survey) {
+            Some((services, pairs)) => serving(world, &pairs, services),
+            None => vec![],
+        },
+        record: record(survey, services),
+    }
+}
+
+fn side(survey: &Survey, world: &World, service: &Service) -> Side {
+    let images =
+        survey.revisions.get(&service.revision).map(|revision| revision.containers.clone());
+    let groups = service.attachments.iter().map(|attachment| {
+        let group = world.groups.get(&attachment.group);
+        let targets = world.targets(&attachment.group).unwrap_or_default();
+        let mut states = BTreeMap::new();
+        for target in targets {
+            *states.entry(target.state.clone()).or_insert(0) += 1;
+        }
+        let sick = targets
+            .iter()
+            .filter(|target| !matches!(target.state.as_str(), "healthy" | "draining"));
+        GroupStatus {
+            name: group.map_or(attachment.group.clone(), |group| group.name.clone()),
+            targets: states,
+            why: sick.map(|target| explain(target, group)).collect(),
+        }
+    });
+    Side {
+        name: service.name.clone(),
+        revision: short(&service.revision).to_owned(),
+        images: images.unwrap_or_default(),
+        desired: service.desired,
+        running: service.running,
+        pending: service.pending,
+        groups: groups.collect(),
+    }
+}
+
+/// The open record of the pair, or else the one on what serves.
+fn record<'a>(
+    survey: &Survey,
+    mut services: impl Iterator<Item = &'a Service>,
+) -> Option<RecordStatus> {
+    let open = survey.open_record().and_then(Result::ok);
+    let open = open.or_else(|| {
+        services.find_map(|service| {
+            let revision =
+                survey.revisions.get(&service.revision).filter(|_| service.desired > 0)?;
+            Record::from_tags(&revision.arn, &revision.tags)?.ok()
+        })
+    });
+    let record = open?;
+    let heading = if record.forward() { "forward" } else { "back" };
+    let step = record.closed.is_none().then(|| standing(&record, &survey.world));
+    let started = humantime::format_rfc3339_seconds(record.start).to_string();
+    let what = match (record.closed, step) {
+        (Some(closed), _) => format!(
+            "{} {} since {}",
+            record.name(),
+            closed.end.code(),
+            humantime::format_rfc3339_seconds(closed.at)
+        ),
+        (None, step) => format!(
+            "{} from {} to {}, begun {started}: heading {heading}, at {}",
+            record.name(),
+            record.blue,
+            record.green,
+            step.unwrap_or("?")
+        ),
+    };
+    Some(RecordStatus {
+        deployment: record.name().to_owned(),
+        open: record.closed.is_none(),
+        heading,
+        step,
+        share: record.held.map(|held| held.share),
+        outcome: record.closed.map(|closed| closed.end.code()),
+        started,
+        what,
+        blue: record.blue,
+        green: record.green,
+    })
+}

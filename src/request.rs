@@ -1,0 +1,287 @@
+//! What the user asked for, validated. Knows nothing of what is there: that is `plan`'s business.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::Refusal;
+use crate::image::ImageChange;
+
+/// What the arguments of a deployment say, as they were typed.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    /// `--cluster`
+    pub cluster: String,
+    /// `--service`
+    pub service: String,
+    /// `--twin`
+    pub twin: Option<String>,
+    /// `--image`, repeated
+    pub images: Vec<String>,
+    /// `--tag`, repeated
+    pub tags: Vec<String>,
+    /// `--shares`
+    pub shares: String,
+    /// `--bake`
+    pub bake: String,
+    /// `--timeout`
+    pub timeout: String,
+    /// `--follow`
+    pub follow: Option<String>,
+}
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The cluster, by name or ARN.
+    pub cluster: String,
+    /// Either service of the pair, by name.
+    pub service: String,
+    /// The other one, by name, where it was said.
+    pub twin: Option<String>,
+    /// The images wanted.
+    pub changes: Vec<ImageChange>,
+    /// How the traffic moves: rising, the last one is 100.
+    pub shares: Vec<Share>,
+    /// How long 100 % is held before the old version is retired.
+    pub bake: Duration,
+    /// How long there may be no progress.
+    pub timeout: Duration,
+    /// How long the load balancer is given to follow, where it was said.
+    pub follow: Option<Duration>,
+}
+
+/// A share of the traffic, and how long it is kept before the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// 1 to 100.
+    pub percent: u8,
+    /// Kept this long; for 100 % the bake counts instead.
+    pub hold: Duration,
+}
+
+/// The smallest time for which the load balancer's following may be trusted without evidence.
+pub const FOLLOW_MIN: Duration = Duration::from_secs(30);
+
+impl Request {
+    /// Validates what was typed. An error names the argument.
+    pub fn new(typed: &Typed) -> Result<Self, Refusal> {
+        let changes: Vec<ImageChange> = typed
+            .images
+            .iter()
+            .map(|text| {
+                ImageChange::image(text)
+                    .map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
+            })
+            .chain(typed.tags.iter().map(|text| {
+                ImageChange::tag(text)
+                    .map_err(|why| bad("--tag", why, "--tag TAG, or --tag REPOSITORY=TAG"))
+            }))
+            .collect::<Result<_, _>>()?;
+        if changes.is_empty() {
+            return Err(Refusal::new(
+                "no image: say what is to be deployed",
+                "--image REPOSITORY:TAG",
+            ));
+        }
+        Ok(Self {
+            cluster: cluster(&typed.cluster)?,
+            service: service("--service", &typed.service)?,
+            twin: typed.twin.as_deref().map(|name| service("--twin", name)).transpose()?,
+            changes,
+            shares: shares(&typed.shares)?,
+            bake: duration("--bake", &typed.bake)?,
+            timeout: match duration("--timeout", &typed.timeout)? {
+                Duration::ZERO => {
+                    return Err(bad(
+                        "--timeout",
+                        "`0` leaves no time to start a task",
+                        "--timeout 15m",
+                    ));
+                }
+                timeout => timeout,
+            },
+            follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
+        })
+    }
+}
+
+fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
+    Refusal::new(format!("{argument}: {why}"), hint)
+}
+
+/// Reads a duration: `60s`, `15m`, `1h30m`, `0`; a bare number is seconds.
+pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
+    let limit = Duration::from_secs(14 * 24 * 3600);
+    let hint = format!("{argument} 60s, or 15m, or 0");
+    let parsed = match text.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text.trim()).map_err(|error| {
+            bad(argument, format!("`{text}` is not a duration: {error}"), &hint)
+        })?,
+    };
+    match parsed {
+        long if long > limit => Err(bad(argument, format!("`{text}` is more than 14 days"), &hint)),
+        odd if odd.subsec_nanos() != 0 => {
+            Err(bad(argument, format!("`{text}` is not a whole number of seconds"), &hint))
+        }
+        fine => Ok(fine),
+    }
+}
+
+/// Reads `10:5m,50:5m,100`: shares in percent, each with the time that it is held.
+fn shares(text: &str) -> Result<Vec<Share>, Refusal> {
+    let wrong = |why: String| Err(bad("--shares", why, "--shares 10:5m,50:5m,100"));
+    let mut shares: Vec<Share> = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        let (percent, hold) = match item.split_once(':') {
+            Some((percent, hold)) => (percent, duration("--shares", hold)?),
+            None => (item, Duration::ZERO),
+        };
+        let percent = match percent.strip_suffix('%').unwrap_or(percent).parse::<u8>() {
+            Ok(percent @ 1..=100) => percent,
+            _ => {
+                return wrong(format!(
+                    "`{item}` is not a share: a whole number from 1 to 100, and `:HOLD`"
+                ));
+            }
+        };
+        if percent == 100 && !hold.is_zero() {
+            return wrong("100 % is held for --bake, it takes no hold of its own".into());
+        }
+        if shares.last().is_some_and(|last| last.percent >= percent) {
+            return wrong(format!("`{text}` does not rise"));
+        }
+        shares.push(Share { percent, hold });
+    }
+    match shares.last() {
+        Some(Share { percent: 100, .. }) => Ok(shares),
+        _ => wrong(format!("`{text}` does not end at 100")),
+    }
+}
+
+fn service(argument: &str, text: &str) -> Result<String, Refusal> {
+    // A service's ARN ends in its name.
+    let name = match text.starts_with("arn:") {
+        true => text.rsplit('/').next().unwrap_or_default(),
+        false => text,
+    };
+    match is_ecs_name(name) {
+        true => Ok(name.to_owned()),
+        false => Err(bad(
+            argument,
+            format!("`{text}` is not a service: 1 to 255 letters, digits, `_` and `-`"),
+            &format!("{argument} NAME"),
+        )),
+    }
+}
+
+fn cluster(text: &str) -> Result<String, Refusal> {
+    let name = match text.starts_with("arn:") {
+        true => text.rsplit('/').next().unwrap_or_default(),
+        false => text,
+    };
+    match is_ecs_name(name) {
+        true => Ok(text.to_owned()),
+        false => Err(bad(
+            "--cluster",
+            format!("`{text}` is not a cluster: 1 to 255 letters, digits, `_` and `-`"),
+            "--cluster NAME",
+        )),
+    }
+}
+
+/// ECS's rule for the names of clusters and services (API reference of CreateService).
+fn is_ecs_name(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// What makes two requests the same one: which images (by digest where that is known) reach which
+/// pair. How they get there may differ: a run that adopts a record follows the record.
+pub fn fingerprint(cluster: &str, pair: [&str; 2], images: &BTreeMap<String, String>) -> String {
+    let mut pair = pair;
+    pair.sort_unstable();
+    let mut hash = Sha256::new();
+    for part in [cluster, pair[0], pair[1]]
+        .into_iter()
+        .chain(images.iter().flat_map(|(name, image)| [name.as_str(), image.as_str()]))
+    {
+        // Lengths, so that no two lists of parts read alike.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed() -> Typed {
+        Typed {
+            cluster: "shop".into(),
+            service: "web".into(),
+            images: vec!["shop/web:2".into()],
+            shares: "100".into(),
+            bake: "60s".into(),
+            timeout: "15m".into(),
+            ..Typed::default()
+        }
+    }
+
+    #[test]
+    fn durations_are_whole_seconds_with_or_without_a_unit() {
+        let seconds = |text| duration("--bake", text).map(|d| d.as_secs()).map_err(|r| r.what);
+        assert_eq!(seconds("0"), Ok(0));
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds("1h30m"), Ok(5400));
+        for text in ["", "-1", "soon", "1.5", "500ms", "15 days", "1d 99999999h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_rise_to_100() {
+        let read = |text| {
+            shares(text)
+                .map(|s| s.iter().map(|s| (s.percent, s.hold.as_secs())).collect::<Vec<_>>())
+        };
+        assert_eq!(read("100").unwrap(), [(100, 0)]);
+        assert_eq!(read("10:5m, 50%:60,100").unwrap(), [(10, 300), (50, 60), (100, 0)]);
+        for text in
+            ["", "0,100", "10", "50,10,100", "10,10,100", "101", "ten,100", "100:5m", "10:x,100"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_argument_is_named_when_it_is_wrong() {
+        let what = |change: fn(&mut Typed)| {
+            let mut typed = typed();
+            change(&mut typed);
+            Request::new(&typed).unwrap_err().what
+        };
+        assert!(what(|t| t.service = "we b".into()).starts_with("--service: `we b`"));
+        assert!(what(|t| t.cluster = String::new()).starts_with("--cluster:"));
+        assert!(what(|t| t.images = vec!["A:b".into()]).starts_with("--image: `A:b`"));
+        assert!(what(|t| t.tags = vec!["=1".into()]).starts_with("--tag:"));
+        assert!(what(|t| t.images.clear()).starts_with("no image"));
+        assert!(what(|t| t.timeout = "0".into()).starts_with("--timeout:"));
+        assert!(what(|t| t.follow = Some("x".into())).starts_with("--follow:"));
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_pair_and_the_images() {
+        let images = |image: &str| BTreeMap::from([("web".to_owned(), image.to_owned())]);
+        let one = fingerprint("c", ["a", "b"], &images("x:1"));
+        assert_eq!(one, fingerprint("c", ["b", "a"], &images("x:1")));
+        assert_ne!(one, fingerprint("c", ["b", "a"], &images("x:2")));
+        assert_ne!(one, fingerprint("c2", ["a", "b"], &images("x:1")));
+    }
+}

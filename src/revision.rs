@@ -1,0 +1,400 @@
+//! A task definition as JSON: cloned, given new images, compared. Only what is changed is parsed;
+//! every other member is carried as the exact bytes that AWS sent, so that a member which AWS adds
+//! next year survives. Knows nothing of clients or of records.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use similar::{ChangeTag, TextDiff};
+
+/// Members of DescribeTaskDefinition's `taskDefinition` that RegisterTaskDefinition does not take.
+pub const OUTPUT_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "deregisteredAt",
+    "registeredBy",
+    "deleteRequestedAt",
+];
+
+/// A registered task definition: AWS's whole answer, and the few members that decisions need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its ARN.
+    pub arn: String,
+    /// `family:revision`, the name that people know.
+    pub name: String,
+    /// Whether it is ACTIVE (a service can be put on it).
+    pub active: bool,
+    /// Names and images of its containers.
+    pub containers: Vec<(String, String)>,
+    /// `(container, containerPort)` of every port mapping.
+    pub ports: Vec<(String, u16)>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// AWS's answer to DescribeTaskDefinition, as it came.
+    pub raw: String,
+}
+
+/// `family:revision` of a task definition's ARN.
+pub fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+impl Revision {
+    /// Reads AWS's answer to DescribeTaskDefinition with `include: [TAGS]`.
+    pub fn read(raw: &str) -> Result<Self, serde_json::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            task_definition: Definition,
+            #[serde(default)]
+            tags: Vec<Tag>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Definition {
+            task_definition_arn: String,
+            status: Option<String>,
+            #[serde(default)]
+            container_definitions: Vec<Container>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Container {
+            name: String,
+            #[serde(default)]
+            image: String,
+            #[serde(default)]
+            port_mappings: Vec<Port>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Port {
+            container_port: Option<u16>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Tag {
+            key: String,
+            #[serde(default)]
+            value: String,
+        }
+        let Answer { task_definition: definition, tags } = serde_json::from_str(raw)?;
+        let containers = &definition.container_definitions;
+        Ok(Self {
+            name: short(&definition.task_definition_arn).to_owned(),
+            arn: definition.task_definition_arn.clone(),
+            active: definition.status.as_deref() != Some("INACTIVE"),
+            containers: containers.iter().map(|c| (c.name.clone(), c.image.clone())).collect(),
+            ports: containers
+                .iter()
+                .flat_map(|c| {
+                    c.port_mappings.iter().filter_map(|p| Some((c.name.clone(), p.container_port?)))
+                })
+                .collect(),
+            tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            raw: raw.to_owned(),
+        })
+    }
+
+    /// The family.
+    pub fn family(&self) -> &str {
+        self.name.rsplit_once(':').map_or(self.name.as_str(), |(family, _)| family)
+    }
+}
+
+/// A JSON object whose members stay as they are written, in their order.
+#[derive(Clone, Debug, Default)]
+struct RawObject(Vec<(String, Box<RawValue>)>);
+
+impl RawObject {
+    fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    fn set(&mut self, name: &str, value: Box<RawValue>) {
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    fn part<'de, T: Deserialize<'de>>(&'de self, name: &str) -> Result<T, serde_json::Error> {
+        let missing = || serde::de::Error::custom(format!("no member `{name}`"));
+        serde_json::from_str(self.get(name).ok_or_else(missing)?.get())
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawObject;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(RawObject(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// The body of a RegisterTaskDefinition that makes a revision like `describe` (AWS's answer to
+/// DescribeTaskDefinition) with other images by container name, and with `tags`.
+pub fn clone_request(
+    describe: &str,
+    images: &BTreeMap<String, String>,
+    tags: &BTreeMap<String, String>,
+) -> Result<String, serde_json::Error> {
+    let top: RawObject = serde_json::from_str(describe)?;
+    let mut definition: RawObject = top.part("taskDefinition")?;
+    definition.0.retain(|(key, _)| !OUTPUT_ONLY.contains(&key.as_str()));
+    let mut containers: Vec<RawObject> = definition.part("containerDefinitions")?;
+    for container in &mut containers {
+        let name: String = container.part("name")?;
+        if let Some(image) = images.get(&name) {
+            container.set("image", to_raw_value(image)?);
+        }
+    }
+    definition.set("containerDefinitions", to_raw_value(&containers)?);
+    if !tags.is_empty() {
+        let list: Vec<_> = tags
+            .iter()
+            .map(|(key, value)| serde_json::json!({"key": key, "value": value}))
+            .collect();
+        definition.set("tags", to_raw_value(&list)?);
+    }
+    serde_json::to_string(&definition)
+}
+
+/// The tags of a revision that a clone of it takes over: neither AWS's own nor our record.
+pub fn own_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let ours = |key: &str| key.starts_with("ecs-bg:") || key.starts_with("aws:");
+    tags.iter()
+        .filter(|(key, _)| !ours(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// What differs between the `wanted` body of a RegisterTaskDefinition and what AWS says it
+/// `registered` (an answer to DescribeTaskDefinition), as paths. Members that AWS added are its
+/// defaults and no loss; environment and secrets are sets by name.
+pub fn lost(wanted: &str, registered: &str) -> Result<Vec<String>, serde_json::Error> {
+    let mut wanted: Value = serde_json::from_str(wanted)?;
+    if let Some(object) = wanted.as_object_mut() {
+        object.remove("tags");
+    }
+    let registered: Value = serde_json::from_str(registered)?;
+    let mut paths = Vec::new();
+    compare(&wanted, registered.get("taskDefinition").unwrap_or(&Value::Null), "", &mut paths);
+    Ok(paths)
+}
+
+fn compare(wanted: &Value, found: &Value, path: &str, paths: &mut Vec<String>) {
+    match (wanted, found) {
+        (Value::Object(wanted), Value::Object(found)) => {
+            for (key, value) in wanted {
+                let path = format!("{path}/{key}");
+                match found.get(key) {
+                    Some(other) => compare(value, other, &path, paths),
+                    None if is_empty(value) => {}
+                    None => paths.push(path),
+                }
+            }
+        }
+        (Value::Array(wanted), Value::Array(found))
+            if is_set(path) && wanted.len() == found.len() =>
+        {
+            for value in wanted {
+                let name = &value["name"];
+                match found.iter().find(|other| other["name"] == *name) {
+                    Some(other) => compare(
+                        value,
+                        other,
+                        &format!("{path}/{}", name.as_str().unwrap_or("?")),
+                        paths,
+                    ),
+                    None => paths.push(format!("{path}/{}", name.as_str().unwrap_or("?"))),
+                }
+            }
+        }
+        (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
+            for (index, (value, other)) in wanted.iter().zip(found).enumerate() {
+                compare(value, other, &format!("{path}/{index}"), paths);
+            }
+        }
+        (wanted, found) if wanted == found => {}
+        _ => paths.push(path.to_owned()),
+    }
+}
+
+fn is_set(path: &str) -> bool {
+    path.ends_with("/environment") || path.ends_with("/secrets")
+}
+
+/// AWS may leave out what holds nothing.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+/// The lines that a registration of `body` changes against the revision that AWS `described`, as a
+/// unified diff. What may be secret is masked on both sides, so a changed secret shows as changed
+/// and a kept one does not show.
+pub fn diff(described: &str, body: &str) -> Result<Vec<String>, serde_json::Error> {
+    let before: Value = serde_json::from_str(described)?;
+    let mut before = before.get("taskDefinition").cloned().unwrap_or_default();
+    let mut after: Value = serde_json::from_str(body)?;
+    if let Some(object) = before.as_object_mut() {
+        object.retain(|key, _| !OUTPUT_ONLY.contains(&key.as_str()));
+    }
+    if let Some(object) = after.as_object_mut() {
+        object.remove("tags");
+    }
+    let mut seen = Vec::new();
+    mask(&mut before, false, &mut seen);
+    mask(&mut after, false, &mut seen);
+    let (before, after) =
+        (serde_json::to_string_pretty(&before)?, serde_json::to_string_pretty(&after)?);
+    let diff = TextDiff::from_lines(&before, &after);
+    let mut lines = Vec::new();
+    for group in diff.grouped_ops(1) {
+        if !lines.is_empty() {
+            lines.push("…".to_owned());
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let sign = match change.tag() {
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+                ChangeTag::Equal => ' ',
+            };
+            lines.push(format!("{sign} {}", change.value().trim_end()));
+        }
+    }
+    Ok(lines)
+}
+
+/// Members whose values may be secret: an environment's values, what a secret points to, a logging
+/// driver's options, and commands (a health check's too), which may carry a password.
+const SECRET_MEMBERS: [&str; 7] =
+    ["environment", "secrets", "secretOptions", "options", "command", "entryPoint", "dockerLabels"];
+
+/// Replaces what may be secret by `***` and a number: equal values have equal numbers, so that a
+/// diff shows which ones change and never what they are.
+fn mask(value: &mut Value, secret: bool, seen: &mut Vec<Value>) {
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (key, value) in members {
+                // The name of a variable is no secret.
+                let named = secret && key == "name";
+                mask(value, !named && (secret || SECRET_MEMBERS.contains(&key.as_str())), seen);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, secret, seen)),
+        value if secret => {
+            let number = seen.iter().position(|other| other == value).unwrap_or_else(|| {
+                seen.push(value.clone());
+                seen.len() - 1
+            });
+            *value = Value::String(format!("***{}", number + 1));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DESCRIBED: &str = r#"{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:eu-central-1:1:task-definition/web:7",
+        "family":"web","revision":7,"status":"ACTIVE","new1":12345678901234567890123,"containerDefinitions":[
+        {"name":"web","image":"r/web:1","cpu":2.50,"new2":"\u00e9","portMappings":[{"containerPort":80}],
+         "environment":[{"name":"TOKEN","value":"hunter2"},{"name":"MODE","value":"a"}]},{"name":"side","image":"x:1"}]},
+        "tags":[{"key":"team","value":"shop"},{"key":"ecs-bg:record","value":"v=1"},{"key":"aws:x","value":"y"}]}"#;
+
+    fn images(image: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("web".to_owned(), image.to_owned())])
+    }
+
+    #[test]
+    fn a_clone_changes_the_image_and_carries_the_rest_as_it_was_written() {
+        let revision = Revision::read(DESCRIBED).unwrap();
+        assert_eq!((revision.name.as_str(), revision.family()), ("web:7", "web"));
+        assert_eq!(revision.ports, [("web".to_owned(), 80)]);
+        let body = clone_request(DESCRIBED, &images("r/web:2"), &own_tags(&revision.tags)).unwrap();
+        let expected = DESCRIBED
+            .replace("{\"taskDefinition\":{\"taskDefinitionArn\":\"arn:aws:ecs:eu-central-1:1:task-definition/web:7\",", "{")
+            .replace("\"revision\":7,\"status\":\"ACTIVE\",", "")
+            .replace("r/web:1", "r/web:2");
+        let strip = |text: &str| text.split_whitespace().collect::<String>();
+        let definition = strip(&expected);
+        let definition = definition.split_once("},\"tags\"").unwrap().0;
+        assert_eq!(
+            strip(&body),
+            format!("{definition},\"tags\":[{{\"key\":\"team\",\"value\":\"shop\"}}]}}")
+        );
+    }
+
+    #[test]
+    fn reading_back_names_what_was_lost_and_nothing_else() {
+        let body = clone_request(DESCRIBED, &images("r/web:2"), &BTreeMap::new()).unwrap();
+        let registered =
+            |change: fn(String) -> String| change(DESCRIBED.replace("r/web:1", "r/web:2"));
+        assert_eq!(lost(&body, &registered(|text| text)).unwrap(), [""; 0]);
+        let swapped = r#"{"name":"MODE","value":"a"},{"name":"TOKEN","value":"hunter2"}"#;
+        let original = r#"{"name":"TOKEN","value":"hunter2"},{"name":"MODE","value":"a"}"#;
+        assert_eq!(
+            lost(&body, &DESCRIBED.replace("web:1\"", "web:2\"").replace(original, swapped))
+                .unwrap(),
+            [""; 0]
+        );
+        let cut =
+            registered(|text| text.replace("\"cpu\":2.50,", "").replace("hunter2", "hunter3"));
+        assert_eq!(
+            lost(&body, &cut).unwrap(),
+            ["/containerDefinitions/0/cpu", "/containerDefinitions/0/environment/TOKEN/value"]
+        );
+    }
+
+    #[test]
+    fn a_diff_shows_the_image_and_masks_what_may_be_secret() {
+        let body = clone_request(DESCRIBED, &images("r/web:2"), &BTreeMap::new()).unwrap();
+        let lines = diff(DESCRIBED, &body).unwrap().join("\n");
+        assert!(
+            lines.contains("-       \"image\": \"r/web:1\"")
+                && lines.contains("+       \"image\": \"r/web:2\""),
+            "{lines}"
+        );
+        let lines = diff(DESCRIBED, &body.replace("hunter2", "hunter3")).unwrap().join("\n");
+        assert!(
+            lines.contains("-           \"value\": \"***1\"")
+                && lines.contains("+           \"value\": \"***3\""),
+            "{lines}"
+        );
+        assert!(lines.contains("\"name\": \"TOKEN\"") && !lines.contains("hunter"), "{lines}");
+    }
+}

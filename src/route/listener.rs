@@ -1,0 +1,260 @@
+//! The `listener` engine: two services behind one load balancer, and we move the weights between
+//! their target groups. The two tables are the specification; each step is a function below, in
+//! their order.
+
+use std::time::Duration;
+
+use super::{Action, Next, Outcome, Step, View, Wait, trouble};
+use crate::actions::{green_stands, weights, with_green, with_share};
+use crate::revision::short;
+use crate::world::{Look, Service};
+
+/// The way forward.
+pub const FORWARD: &[Step] = &[
+    Step { name: "attach", next: attach }, // green's groups stand in every rule of blue's, at whatever weight
+    Step { name: "launch", next: launch }, // green is on our revision with the tasks it needs
+    Step { name: "settle", next: settle }, // green runs only our revision, all of it healthy
+    Step { name: "shift", next: shift },   // traffic, share by share, each held
+    Step { name: "bake", next: bake },     // 100 % held; blue stays whole
+    Step { name: "follow", next: follow }, // the load balancer has followed the last change
+    Step { name: "retire", next: retire }, // blue wants no tasks; draining is ECS's business
+];
+
+/// The way back.
+pub const BACK: &[Step] = &[
+    Step { name: "revive", next: revive }, // blue has enough healthy targets
+    Step { name: "return", next: give_back }, // all traffic on blue, one call per rule
+    Step { name: "follow", next: follow },
+    Step { name: "clear", next: clear }, // green wants no tasks
+    Step { name: "recover", next: recover }, // blue is whole again
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Between looks while nothing can have changed.
+const SPARSE: Duration = Duration::from_secs(5);
+/// Between looks while green carries traffic and time must pass.
+const WATCHFUL: Duration = Duration::from_secs(10);
+/// Looks may be dense for this long at a stretch.
+const DENSE_FOR: Duration = Duration::from_secs(30);
+
+/// What can end or turn a deployment whatever step it is in.
+pub fn before_every_step(view: &View<'_>) -> Option<Next> {
+    let record = view.record;
+    for name in [&record.blue, &record.green] {
+        match view.world.service(name) {
+            None => return stuck(format!("the service {name} is gone")),
+            Some(service) if service.status != "ACTIVE" => {
+                return stuck(format!("the service {name} is {}", service.status));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(other) = superseded(view) {
+        return Some(Next::Done(Outcome::Superseded(other)));
+    }
+    if let Some(next) = drifted(view) {
+        return Some(next);
+    }
+    match record.forward() {
+        true => trouble::trouble(view).map(Next::TurnBack),
+        false => overdue(view),
+    }
+}
+
+/// Somebody put green on a revision that is neither ours nor the one it had.
+fn superseded(view: &View<'_>) -> Option<String> {
+    let (record, green) = (view.record, view.green()?);
+    let primary = green.primary()?;
+    let known = primary.revision == record.revision || primary.revision == record.was;
+    (!known)
+        .then(|| format!("{} was put on {} by somebody else", green.name, short(&primary.revision)))
+}
+
+/// A rule shows what we neither held nor were writing. One look is no knowledge: AWS may answer with
+/// the past. After two, weights on a side that can serve are left alone for a person to judge;
+/// weights on a side that cannot are put right.
+fn drifted(view: &View<'_>) -> Option<Next> {
+    let (rule, shown) = view.drift()?;
+    let (since, looks) = view.watch.drift?;
+    let shows = match shown {
+        Some(per_mille) => {
+            format!("{}.{} % for {}", per_mille / 10, per_mille % 10, view.record.green)
+        }
+        None => "no weight for either side".to_owned(),
+    };
+    if looks < 2 || view.since(since) < SPARSE {
+        let why = format!("rule {} shows {shows}: looking again", rule.name);
+        return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
+    }
+    let heavy: &Service = if shown.unwrap_or(0) > 0 { view.green()? } else { view.blue()? };
+    let healthy = shown.map_or(0, |_| view.world.healthy(heavy).unwrap_or(0));
+    if healthy == 0 {
+        let share =
+            if view.record.forward() { view.record.held.map_or(0, |held| held.share) } else { 0 };
+        return weigh(view, rule, share);
+    }
+    stuck(format!("rule {} shows {shows}, which this deployment did not write", rule.name))
+}
+
+/// The way back has its bounds too.
+fn overdue(view: &View<'_>) -> Option<Next> {
+    let since = view.watch.back_since?;
+    let bound = view.record.timeout + view.record.follow + Duration::from_secs(600);
+    let late = view.since(since) > bound || view.watch.changes > 1000;
+    late.then(|| {
+        Next::Done(Outcome::Stuck(
+            view.blue_lacks().unwrap_or_else(|| "the way back does not end".into()),
+        ))
+    })
+}
+
+fn stuck(what: String) -> Option<Next> {
+    Some(Next::Done(Outcome::Stuck(what)))
+}
+
+fn wait(why: impl Into<String>, look_in: Duration) -> Option<Next> {
+    Some(Next::Wait(Wait { why: why.into(), look_in, look: Look::Glance }))
+}
+
+fn act(action: Action) -> Option<Next> {
+    Some(Next::Act(action))
+}
+
+fn write(record: crate::record::Record) -> Option<Next> {
+    act(Action::Write(Box::new(record)))
+}
+
+fn weigh(view: &View<'_>, rule: &crate::world::Rule, percent: u8) -> Option<Next> {
+    let actions = with_share(&rule.actions, &view.pairs(), percent);
+    act(Action::Weigh { rule: rule.arn.clone(), actions })
+}
+
+/// Rules are found by listing, so an added rule of blue's is attached too.
+fn attach(view: &View<'_>) -> Option<Next> {
+    let pairs = view.pairs();
+    let rule = view.world.rules.values().find(|rule| !green_stands(&rule.actions, &pairs))?;
+    act(Action::Weigh { rule: rule.arn.clone(), actions: with_green(&rule.actions, &pairs) })
+}
+
+/// Never lowers green.
+fn launch(view: &View<'_>) -> Option<Next> {
+    let green = view.green()?;
+    let count = view.need().max(green.desired);
+    if green.revision != view.record.revision {
+        let revision = view.record.revision.clone();
+        return act(Action::Launch { service: green.name.clone(), revision, count });
+    }
+    (green.desired < count).then(|| Next::Act(Action::Count { service: green.name.clone(), count }))
+}
+
+fn settle(view: &View<'_>) -> Option<Next> {
+    let lacks = view.unsettled()?;
+    // Dense once the tasks run and only the load balancer's word is missing.
+    let dense = view.watch.running_since.is_some_and(|since| view.since(since) < DENSE_FOR);
+    wait(lacks, if dense { SECOND } else { SPARSE })
+}
+
+fn shift(view: &View<'_>) -> Option<Next> {
+    let record = view.record;
+    let Some(to) = record.to else {
+        return write(view.writing(record.shares.first()?.percent));
+    };
+    if let Some(rule) = view.not_reading(to).first() {
+        return weigh(view, rule, to);
+    }
+    let Some(held) = record.held.filter(|held| held.share == to) else {
+        return write(view.holding(to));
+    };
+    let index = record.shares.iter().position(|share| share.percent == to)?;
+    let next = record.shares.get(index + 1)?;
+    match left(view, held.since, record.shares[index].hold) {
+        Some(left) => wait(
+            format!("{to} % on {}, held for another {}", record.green, seconds(left)),
+            left.min(WATCHFUL),
+        ),
+        None => write(view.writing(next.percent)),
+    }
+}
+
+fn bake(view: &View<'_>) -> Option<Next> {
+    let left = left(view, view.record.held?.since, view.record.bake)?;
+    wait(
+        format!("100 % on {}, watched for another {}", view.record.green, seconds(left)),
+        left.min(WATCHFUL),
+    )
+}
+
+/// Read-back is not what the load balancer's nodes do yet: 503s were seen where the old side was
+/// scaled down right after its weight was 0.
+fn follow(view: &View<'_>) -> Option<Next> {
+    view.record.to?;
+    let since = view.record.held?.since;
+    let left = view.record.follow.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
+    wait(format!("the load balancer follows, for another {}", seconds(left)), left.min(WATCHFUL))
+}
+
+fn retire(view: &View<'_>) -> Option<Next> {
+    let blue = view.blue()?;
+    empty(view, blue)
+}
+
+fn revive(view: &View<'_>) -> Option<Next> {
+    let (blue, green) = (view.blue()?, view.green()?);
+    let need = view.record.count.max(green.desired);
+    if blue.desired < need {
+        return act(Action::Count { service: blue.name.clone(), count: need });
+    }
+    wait(view.blue_lacks()?, SECOND)
+}
+
+fn give_back(view: &View<'_>) -> Option<Next> {
+    let to = view.record.to?;
+    if let Some(rule) = view.not_reading(to).first() {
+        return weigh(view, rule, to);
+    }
+    match view.record.held.filter(|held| held.share == to) {
+        Some(_) => None,
+        None => write(view.holding(to)),
+    }
+}
+
+fn clear(view: &View<'_>) -> Option<Next> {
+    let green = view.green()?;
+    empty(view, green)
+}
+
+fn recover(view: &View<'_>) -> Option<Next> {
+    let blue = view.blue()?;
+    let healthy = view.world.healthy(blue).unwrap_or(0);
+    let whole = blue.running >= blue.desired && healthy >= blue.desired as usize;
+    if whole {
+        return None;
+    }
+    wait(format!("{healthy} of {} targets of {} healthy", blue.desired, blue.name), SPARSE)
+}
+
+/// A side wants no tasks; but not while any rule gives it weight.
+fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
+    if service.desired == 0 {
+        return None;
+    }
+    let weighty = view.world.rules.values().find(|rule| {
+        weights(&rule.actions).iter().any(|(group, weight)| {
+            *weight > 0 && service.attachments.iter().any(|own| own.group == *group)
+        })
+    });
+    match weighty {
+        Some(rule) if view.world.look == Look::Listing => {
+            stuck(format!("rule {} still gives {} traffic", rule.name, service.name))
+        }
+        _ => act(Action::Count { service: service.name.clone(), count: 0 }),
+    }
+}
+
+fn left(view: &View<'_>, since: std::time::SystemTime, hold: Duration) -> Option<Duration> {
+    hold.checked_sub(view.watched_since(since)).filter(|left| !left.is_zero())
+}
+
+fn seconds(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}

@@ -1,0 +1,146 @@
+//! The decision: given what is to be, what was seen and what is, what comes next. Pure: no clock, no
+//! I/O. There is no program counter: a deployment is at the first step of its route that does not
+//! hold yet, so going on after a crash is running it again.
+
+pub mod listener;
+mod trouble;
+mod view;
+
+use std::time::Duration;
+
+pub use trouble::Trouble;
+pub use view::{View, group_pairs};
+
+use crate::record::{End, Record};
+use crate::world::Look;
+
+/// Something that must hold. A route is a list of steps.
+pub struct Step {
+    /// The name that users see.
+    pub name: &'static str,
+    /// `None` when it holds.
+    pub next: fn(&View<'_>) -> Option<Next>,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum Next {
+    /// One change.
+    Act(Action),
+    /// Nothing to do but to look again.
+    Wait(Wait),
+    /// Things are not well on the way forward. Decide again, on the way back.
+    TurnBack(Trouble),
+    /// It is over, or not ours any more.
+    Done(Outcome),
+}
+
+/// Waiting, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What is missing, for the user.
+    pub why: String,
+    /// When the next look is due.
+    pub look_in: Duration,
+    /// How much it takes in.
+    pub look: Look,
+}
+
+/// One absolute change; one action is one AWS call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `service` is on `revision` with `count` tasks.
+    Launch {
+        /// The service's name.
+        service: String,
+        /// The revision's ARN.
+        revision: String,
+        /// Tasks wanted.
+        count: u32,
+    },
+    /// `service` wants `count` tasks.
+    Count {
+        /// The service's name.
+        service: String,
+        /// Tasks wanted.
+        count: u32,
+    },
+    /// The rule has these actions.
+    Weigh {
+        /// The rule's ARN.
+        rule: String,
+        /// The whole action list.
+        actions: Vec<(String, String)>,
+    },
+    /// The record says this.
+    Write(Box<Record>),
+}
+
+impl Action {
+    /// How much of the world must have been looked at for this change.
+    pub fn needs(&self) -> Look {
+        match self {
+            // The sides that are shrunk are looked at directly before, with every rule.
+            Self::Count { count: 0, .. } => Look::Listing,
+            _ => Look::Whole,
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new revision serves, everywhere, at full count.
+    Live,
+    /// The old one serves, everywhere, at full count. `None`: turned back by an earlier process.
+    WentBack(Option<Trouble>),
+    /// A person must look.
+    Stuck(String),
+    /// Another deployment has taken over.
+    Superseded(String),
+}
+
+impl Outcome {
+    /// Exit codes say what serves now.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Live => 0,
+            Self::WentBack(_) => 1,
+            Self::Stuck(_) => 4,
+            Self::Superseded(_) => 5,
+        }
+    }
+
+    /// The code that JSON shows.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::WentBack(_) => "went-back",
+            Self::Stuck(_) => "stuck",
+            Self::Superseded(_) => "superseded",
+        }
+    }
+}
+
+/// What comes next, and in which step.
+pub fn decide(view: &View<'_>) -> (&'static str, Next) {
+    if let Some(closed) = view.record.closed {
+        let outcome = match closed.end {
+            End::Live => Outcome::Live,
+            End::WentBack => Outcome::WentBack(None),
+        };
+        return ("close", Next::Done(outcome));
+    }
+    if let Some(next) = listener::before_every_step(view) {
+        return ("check", next);
+    }
+    let (table, end) = match view.record.forward() {
+        true => (listener::FORWARD, End::Live),
+        false => (listener::BACK, End::WentBack),
+    };
+    table
+        .iter()
+        .find_map(|step| Some((step.name, (step.next)(view)?)))
+        .unwrap_or_else(|| ("close", Next::Act(Action::Write(Box::new(view.closed(end))))))
+}

@@ -1,0 +1,138 @@
+//! Whether the way forward is still good: judged once a turn, in one place.
+
+use std::fmt;
+
+use super::View;
+use crate::health::explain;
+use crate::record::Reason;
+use crate::world::{Service, Target};
+
+/// Why we turn back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For the record and for programs.
+    pub reason: Reason,
+    /// For people: what happened to what.
+    pub what: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// More changes than any deployment needs; an action that never becomes true stops here.
+const CHANGES_MAX: u32 = 1000;
+
+/// What is wrong with going on, if anything is.
+pub fn trouble(view: &View<'_>) -> Option<Trouble> {
+    let (blue, green) = (view.blue()?, view.green()?);
+    let found = |reason, what: String| Some(Trouble { reason, what });
+    if let Some(what) = rolled_back_by_ecs(view, green) {
+        return found(Reason::EcsRollback, what);
+    }
+    if let Some(what) = failing_tasks(view, green) {
+        return found(Reason::Tasks, what);
+    }
+    if let Some(what) = sick_target(view, green).or_else(|| emptied(view, green)) {
+        return found(Reason::Sick, what);
+    }
+    if let Some(what) = blue_changed(view, blue) {
+        return found(Reason::BlueChanged, what);
+    }
+    let (best, at) = view.watch.best;
+    if view.since(at) >= view.record.timeout && !view.settled() {
+        let timeout = humantime::format_duration(view.record.timeout);
+        let lacks = view.unsettled().unwrap_or_default();
+        return found(
+            Reason::Deadline,
+            format!("no progress for {timeout} beyond {best} healthy: {lacks}"),
+        );
+    }
+    if view.watch.changes > CHANGES_MAX {
+        return found(Reason::Bound, format!("{CHANGES_MAX} changes were not enough"));
+    }
+    None
+}
+
+/// The deployment circuit breaker, an alarm or somebody's StopServiceDeployment put green back on
+/// its old revision, or is doing so.
+fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
+    let ours =
+        green.deployments.iter().find(|deployment| deployment.revision == view.record.revision);
+    if let Some(failed) = ours.filter(|deployment| deployment.rollout.as_deref() == Some("FAILED"))
+    {
+        let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed");
+        return Some(match view.watch.failures.values().next() {
+            Some(failure) => format!("{why} Task {}: {}", failure.task, failure.what),
+            None => why.to_owned(),
+        });
+    }
+    let launched = view.watch.launched || view.record.to.is_some();
+    let back = green.primary().is_some_and(|primary| primary.revision == view.record.was);
+    let differs = view.record.was != view.record.revision;
+    (launched && back && differs)
+        .then(|| format!("ECS put {} back on its old revision", green.name))
+}
+
+fn failing_tasks(view: &View<'_>, green: &Service) -> Option<String> {
+    let failures = &view.watch.failures;
+    let say = |task: &str, what: &str| format!("task {task}: {what}");
+    if let Some(hopeless) = failures.values().find(|failure| failure.hopeless) {
+        return Some(say(&hopeless.task, &hopeless.what));
+    }
+    // The same exit code twice is no accident.
+    let exits: Vec<_> = failures.values().filter(|f| f.signature.contains(':')).collect();
+    for (index, failure) in exits.iter().enumerate() {
+        if exits[..index].iter().any(|other| other.signature == failure.signature) {
+            return Some(say(&failure.task, &failure.what) + ", as another before it");
+        }
+    }
+    let limit = (green.desired as usize).div_ceil(2).max(3);
+    let last = failures.values().last().filter(|_| failures.len() >= limit)?;
+    Some(format!("{} tasks failed; {}", failures.len(), say(&last.task, &last.what)))
+}
+
+/// A target that the load balancer calls unhealthy though it was healthy, or had the time to become
+/// so: the grace period, and `threshold` checks of which the first may fall on its registration.
+fn sick_target(view: &View<'_>, green: &Service) -> Option<String> {
+    green.attachments.iter().find_map(|attachment| {
+        let group = view.world.groups.get(&attachment.group);
+        let patience = group.map_or(green.grace, |group| {
+            green.grace + group.check.interval * group.check.unhealthy.saturating_sub(1)
+        });
+        let targets = view.world.targets(&attachment.group)?;
+        let overdue = |target: &Target| {
+            let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
+            unproved.is_none_or(|unproved| unproved >= patience)
+        };
+        let sick = targets.iter().find(|target| target.state == "unhealthy" && overdue(target))?;
+        Some(explain(sick, group))
+    })
+}
+
+/// Green has traffic and nothing that could answer it.
+fn emptied(view: &View<'_>, green: &Service) -> Option<String> {
+    let pairs = view.pairs();
+    let has_traffic = view.world.rules.values().any(|rule| {
+        crate::actions::green_per_mille(&rule.actions, &pairs).is_some_and(|share| share > 0)
+    });
+    let empty = view.world.healthy(green) == Some(0);
+    (has_traffic && empty).then(|| format!("{} has traffic and no healthy target", green.name))
+}
+
+fn blue_changed(view: &View<'_>, blue: &Service) -> Option<String> {
+    let other = blue.deployments.iter().find(|deployment| deployment.revision != view.record.from);
+    match other.filter(|_| blue.desired > 0) {
+        Some(other) => Some(format!(
+            "somebody deployed {} to {}, which serves",
+            crate::revision::short(&other.revision),
+            blue.name
+        )),
+        None if blue.desired > 0 && blue.deployments.len() > 1 => {
+            Some(format!("somebody started another deployment of {}, which serves", blue.name))
+        }
+        None => None,
+    }
+}

@@ -1,0 +1,205 @@
+//! What a step sees: roles and quantities as functions of record, watch and world. Decides nothing.
+
+use std::time::{Duration, SystemTime};
+
+use crate::actions::{GroupPair, green_per_mille};
+use crate::record::{Closed, End, Held, Record};
+use crate::watch::Watch;
+use crate::world::{Rule, Service, Target, World};
+
+/// Everything that a decision may depend on.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// What is to be.
+    pub record: &'a Record,
+    /// What this process has seen.
+    pub watch: &'a Watch,
+    /// What is.
+    pub world: &'a World,
+}
+
+/// The groups of two services that belong together: the same container and port.
+pub fn group_pairs(blue: &Service, green: &Service) -> Vec<GroupPair> {
+    let partner = |container: &str, port| {
+        green.attachments.iter().find(|other| other.container == container && other.port == port)
+    };
+    blue.attachments
+        .iter()
+        .filter_map(|own| {
+            let green = partner(&own.container, own.port)?.group.clone();
+            Some(GroupPair { blue: own.group.clone(), green })
+        })
+        .collect()
+}
+
+impl<'a> View<'a> {
+    /// The service that served when it began.
+    pub fn blue(&self) -> Option<&'a Service> {
+        self.world.service(&self.record.blue)
+    }
+
+    /// The service that the new revision comes up in.
+    pub fn green(&self) -> Option<&'a Service> {
+        self.world.service(&self.record.green)
+    }
+
+    /// Their target groups.
+    pub fn pairs(&self) -> Vec<GroupPair> {
+        match (self.blue(), self.green()) {
+            (Some(blue), Some(green)) => group_pairs(blue, green),
+            _ => vec![],
+        }
+    }
+
+    /// Now, by AWS's clock.
+    pub fn now(&self) -> SystemTime {
+        self.world.at
+    }
+
+    /// The time since `then`; none when the clock says otherwise.
+    pub fn since(&self, then: SystemTime) -> Duration {
+        self.now().duration_since(then).unwrap_or_default()
+    }
+
+    /// The time since `then` during which this process watched.
+    pub fn watched_since(&self, then: SystemTime) -> Duration {
+        self.since(then.max(self.watch.start))
+    }
+
+    /// Tasks that green must have: never fewer than when it began, nor than blue wants while blue
+    /// carries traffic.
+    pub fn need(&self) -> u32 {
+        let blue = self.blue().filter(|_| !self.all_read(100)).map_or(0, |blue| blue.desired);
+        self.record.count.max(blue)
+    }
+
+    /// Rules that do not read `percent` for green.
+    pub fn not_reading(&self, percent: u8) -> Vec<&'a Rule> {
+        let pairs = self.pairs();
+        let wanted = Some(u32::from(percent) * 10);
+        self.world
+            .rules
+            .values()
+            .filter(|rule| green_per_mille(&rule.actions, &pairs) != wanted)
+            .collect()
+    }
+
+    /// Whether every rule was read to give green `percent`.
+    pub fn all_read(&self, percent: u8) -> bool {
+        self.world.unread.is_empty() && self.not_reading(percent).is_empty()
+    }
+
+    /// A rule that shows neither what was held nor what is being written, and what it shows. Only a
+    /// rule that was read can tell.
+    pub fn drift(&self) -> Option<(&'a Rule, Option<u32>)> {
+        let pairs = self.pairs();
+        let held = self.record.held.map_or(0, |held| held.share);
+        let expected =
+            [held, self.record.to.unwrap_or(0)].map(|percent| Some(u32::from(percent) * 10));
+        self.world
+            .rules
+            .values()
+            .filter(|rule| !self.world.unread.contains(&rule.arn))
+            .map(|rule| (rule, green_per_mille(&rule.actions, &pairs)))
+            .find(|(_, shown)| !expected.contains(shown))
+    }
+
+    /// Whether green runs only our revision, whole and healthy, as far as this look can tell.
+    pub fn settled(&self) -> bool {
+        self.unsettled().is_none()
+    }
+
+    /// What green still lacks.
+    pub fn unsettled(&self) -> Option<String> {
+        let green = self.green()?;
+        let need = self.need().max(green.desired);
+        let revision = self.record.name();
+        if green.revision != self.record.revision {
+            return Some(format!("{} is not on {revision} yet", green.name));
+        }
+        if green.running < need || green.pending > 0 {
+            let pending = match green.pending {
+                0 => String::new(),
+                pending => format!(", {pending} pending"),
+            };
+            return Some(format!("{} of {need} tasks running{pending}", green.running));
+        }
+        if green.deployments.len() > 1 {
+            return Some(format!("tasks of an earlier revision are leaving {}", green.name));
+        }
+        if green.ecs_rolls_back
+            && green.primary().and_then(|primary| primary.rollout.as_deref()) != Some("COMPLETED")
+        {
+            return Some(format!("ECS may still roll {} back", green.name));
+        }
+        self.unhealthy(green, need)
+    }
+
+    fn unhealthy(&self, green: &Service, need: u32) -> Option<String> {
+        for attachment in &green.attachments {
+            let targets = self.world.targets(&attachment.group).unwrap_or_default();
+            let healthy: Vec<&Target> =
+                targets.iter().filter(|target| target.is_healthy()).collect();
+            if let Some(tasks) = self.world.tasks.get(&green.arn) {
+                let ours = |target: &Target| {
+                    tasks.iter().any(|task| {
+                        task.revision == self.record.revision
+                            && !task.is_stopped()
+                            && task.is(target)
+                    })
+                };
+                if let Some(stranger) = healthy.iter().find(|target| !ours(target)) {
+                    return Some(format!(
+                        "target {}:{} is not of {}",
+                        stranger.id,
+                        stranger.port,
+                        self.record.name()
+                    ));
+                }
+            }
+            if healthy.len() < need as usize {
+                return Some(format!("{} of {need} targets healthy", healthy.len()));
+            }
+        }
+        None
+    }
+
+    /// Whether the way back waits for blue to have enough healthy targets.
+    pub fn waits_for_blue(&self) -> bool {
+        !self.record.forward() && self.blue_lacks().is_some()
+    }
+
+    /// What blue lacks to take the traffic back.
+    pub fn blue_lacks(&self) -> Option<String> {
+        let (blue, green) = (self.blue()?, self.green()?);
+        let healthy = self.world.healthy(blue).unwrap_or(0);
+        let green_healthy = self.world.healthy(green).unwrap_or(0);
+        let need = u64::from(self.record.count.max(green.desired));
+        let enough = (need * u64::from(blue.min_healthy_percent)).div_ceil(100).max(1) as usize;
+        // Users must not sit on a sick green because blue lacks its tenth task.
+        let waited = self
+            .watch
+            .reviving_since
+            .is_some_and(|since| self.since(since) >= Duration::from_secs(30));
+        let sick = green_healthy < green.desired as usize;
+        let wanted = if waited && sick { 1 } else { enough.max(green_healthy) };
+        (healthy < wanted)
+            .then(|| format!("{healthy} of {wanted} targets of {} healthy", blue.name))
+    }
+
+    /// The record, closed now.
+    pub fn closed(&self, end: End) -> Record {
+        Record { closed: Some(Closed { end, at: self.now() }), ..self.record.clone() }
+    }
+
+    /// The record with the share that is to be written next.
+    pub fn writing(&self, percent: u8) -> Record {
+        let blue = self.blue().map_or(0, |blue| blue.desired);
+        Record { to: Some(percent), count: self.record.count.max(blue), ..self.record.clone() }
+    }
+
+    /// The record with the share that every rule was read to have.
+    pub fn holding(&self, percent: u8) -> Record {
+        Record { held: Some(Held { share: percent, since: self.now() }), ..self.record.clone() }
+    }
+}

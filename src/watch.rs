@@ -1,0 +1,125 @@
+//! What this process has seen since it began to look: the memory that decisions about time need and
+//! that a next process may lose, because everything in it can be counted anew. A fold over looks.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::health::{Failure, failure};
+use crate::record::Record;
+use crate::route::View;
+use crate::world::{Target, World};
+
+/// What was seen so far.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The first look: unwatched time counts for nothing.
+    pub start: SystemTime,
+    /// Most healthy targets that green had so far, and when there was last more, or enough.
+    pub best: (usize, SystemTime),
+    /// Green's service was seen on our revision.
+    pub launched: bool,
+    /// Since when green's tasks all run and only targets are awaited.
+    pub running_since: Option<SystemTime>,
+    /// Most tasks that green was seen to run.
+    pub running_max: u32,
+    /// Since when blue is awaited on the way back.
+    pub reviving_since: Option<SystemTime>,
+    /// When this process turned back, or took over on the way back.
+    pub back_since: Option<SystemTime>,
+    /// Since when a rule shows what we neither held nor were writing, and in how many looks.
+    pub drift: Option<(SystemTime, u32)>,
+    /// Tasks of our revision that failed, by ARN.
+    pub failures: BTreeMap<String, Failure>,
+    /// Changes made on this heading.
+    pub changes: u32,
+    /// Green's targets: when each was first seen, and whether it was ever healthy.
+    targets: BTreeMap<(String, String, u16), (SystemTime, bool)>,
+}
+
+impl Watch {
+    /// Begins to watch.
+    pub fn new(start: SystemTime) -> Self {
+        Self {
+            start,
+            best: (0, start),
+            launched: false,
+            running_since: None,
+            running_max: 0,
+            reviving_since: None,
+            back_since: None,
+            drift: None,
+            failures: BTreeMap::new(),
+            changes: 0,
+            targets: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in a look.
+    pub fn see(&mut self, record: &Record, world: &World) {
+        self.see_green(record, world);
+        if !record.forward() {
+            self.back_since.get_or_insert(world.at);
+        }
+        let view = View { record, watch: self, world };
+        let (drifts, settled, waits_for_blue) =
+            (view.drift().is_some(), view.settled(), view.waits_for_blue());
+        if world.look > crate::world::Look::Glance {
+            self.drift = drifts.then(|| match self.drift {
+                Some((since, looks)) => (since, looks + 1),
+                None => (world.at, 1),
+            });
+        }
+        if settled {
+            self.best.1 = world.at;
+        }
+        self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
+    }
+
+    fn see_green(&mut self, record: &Record, world: &World) {
+        let Some(green) = world.service(&record.green) else { return };
+        if green.primary().is_some_and(|primary| primary.revision == record.revision) {
+            self.launched = true;
+        }
+        let all_run = self.launched && green.desired > 0 && green.running >= green.desired;
+        self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));
+        self.running_max = self.running_max.max(green.running);
+        if let Some(healthy) = world.healthy(green).filter(|healthy| *healthy > self.best.0) {
+            self.best = (healthy, world.at);
+        }
+        for attachment in &green.attachments {
+            for target in world.targets(&attachment.group).unwrap_or_default() {
+                let seen =
+                    self.targets.entry(key(&attachment.group, target)).or_insert((world.at, false));
+                seen.1 |= target.is_healthy();
+            }
+        }
+        for task in world.tasks.get(&green.arn).into_iter().flatten() {
+            if task.revision == record.revision
+                && let Some(failure) = failure(task)
+            {
+                self.failures.insert(task.arn.clone(), failure);
+            }
+        }
+    }
+
+    /// How long a target has had to become healthy; `None` when it was healthy before.
+    pub fn unproved_for(&self, group: &str, target: &Target, now: SystemTime) -> Option<Duration> {
+        match self.targets.get(&key(group, target)) {
+            Some((_, true)) => None,
+            Some((since, false)) => Some(now.duration_since(*since).unwrap_or_default()),
+            None => Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether green lost tasks, or ECS says so: then they are looked at for their reasons. The
+    /// services tell that at no cost.
+    pub fn wants_tasks(&self, record: &Record, world: &World) -> bool {
+        let Some(green) = world.service(&record.green) else { return false };
+        let failed: u32 = green.deployments.iter().map(|deployment| deployment.failed).sum();
+        self.launched && (failed as usize > self.failures.len() || green.running < self.running_max)
+    }
+}
+
+fn key(group: &str, target: &Target) -> (String, String, u16) {
+    (group.to_owned(), target.id.clone(), target.port)
+}
