@@ -253,8 +253,8 @@ mod tests {
     fn weights_are_compared_normalised() {
         let odd = |blue: u32, green: u32| {
             let text = FORWARD
-                .replace("Weight=100", &format!("Weight={blue}"))
-                .replace("Weight=0", &format!("Weight={green}"));
+                .replace("1.Weight=100", &format!("1.Weight={blue}"))
+                .replace("2.Weight=0", &format!("2.Weight={green}"));
             green_per_mille(&list(&text), &pairs())
         };
         assert_eq!(odd(3, 1), Some(250));

@@ -77,12 +77,12 @@ impl Watch {
 
     fn see_green(&mut self, record: &Record, world: &World) {
         let Some(green) = world.service(&record.green) else { return };
-        if green.primary().is_some_and(|primary| primary.revision == record.revision) {
-            self.launched = true;
-        }
-        let all_run = self.launched && green.desired > 0 && green.running >= green.desired;
+        let running = View { record, watch: self, world }.ours().map(|ours| ours.running);
+        self.launched |= running.is_some();
+        let running = running.unwrap_or(0);
+        let all_run = green.desired > 0 && running >= green.desired;
         self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));
-        self.running_max = self.running_max.max(green.running);
+        self.running_max = self.running_max.max(running);
         if let Some(healthy) = world.healthy(green).filter(|healthy| *healthy > self.best.0) {
             self.best = (healthy, world.at);
         }
@@ -114,9 +114,10 @@ impl Watch {
     /// Whether green lost tasks, or ECS says so: then they are looked at for their reasons. The
     /// services tell that at no cost.
     pub fn wants_tasks(&self, record: &Record, world: &World) -> bool {
-        let Some(green) = world.service(&record.green) else { return false };
-        let failed: u32 = green.deployments.iter().map(|deployment| deployment.failed).sum();
-        self.launched && (failed as usize > self.failures.len() || green.running < self.running_max)
+        let deployments = world.service(&record.green).map_or(&[][..], |green| &green.deployments);
+        let ours = deployments.iter().filter(|deployment| deployment.revision == record.revision);
+        let (failed, running) = ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running));
+        self.launched && (failed as usize > self.failures.len() || running < self.running_max)
     }
 }
 

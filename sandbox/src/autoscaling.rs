@@ -27,7 +27,8 @@ struct Target {
     members: Map<String, Value>,
 }
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     request.check(&SHAPES, operation, |path| {
@@ -54,16 +55,26 @@ fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         return Err(invalid("Unsupported service namespace, resource type or scalable dimension"));
     }
     let service = here.arn("ecs", &id);
-    let Some(desired) = here.region.ecs.services.get(&service).filter(|one| one.status == "ACTIVE").map(|one| one.desired) else {
+    let Some(desired) = here
+        .region
+        .ecs
+        .services
+        .get(&service)
+        .filter(|one| one.status == "ACTIVE")
+        .map(|one| one.desired)
+    else {
         return Err(invalid(format!("ECS service doesn't exist: {id}")));
     };
-    let mut members = here.region.scaling.0.get(&id).map(|old| old.members.clone()).unwrap_or_default();
+    let mut members =
+        here.region.scaling.0.get(&id).map(|old| old.members.clone()).unwrap_or_default();
     for (member, value) in request.value.iter().filter(|(member, _)| *member != "Tags") {
         members.insert(member.clone(), value.clone());
     }
     let bound = |member: &str| int(members.get(member)).and_then(|count| u32::try_from(count).ok());
     let (Some(least), Some(most)) = (bound("MinCapacity"), bound("MaxCapacity")) else {
-        return Err(invalid("Both MinCapacity and MaxCapacity must be specified and cannot be negative"));
+        return Err(invalid(
+            "Both MinCapacity and MaxCapacity must be specified and cannot be negative",
+        ));
     };
     if least > most {
         return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
@@ -74,7 +85,11 @@ fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let target_id = here.shared.ids.hex(32);
     let fresh = here.arn("application-autoscaling", &format!("scalable-target/{target_id}"));
     let created_at = here.now();
-    let target = here.region.scaling.0.entry(id).or_insert(Target { arn: fresh, created_at, members: Map::new() });
+    let target = here.region.scaling.0.entry(id).or_insert(Target {
+        arn: fresh,
+        created_at,
+        members: Map::new(),
+    });
     target.members = members;
     let arn = target.arn.clone();
     here.note(Change::Attributes { resource: arn.clone() });
@@ -107,7 +122,9 @@ fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         }
         None => Err(Fault::new(
             "ObjectNotFoundException",
-            format!("No scalable target found for service namespace: ecs, resource ID: {id}, scalable dimension: ecs:service:DesiredCount"),
+            format!(
+                "No scalable target found for service namespace: ecs, resource ID: {id}, scalable dimension: ecs:service:DesiredCount"
+            ),
         )),
     }
 }

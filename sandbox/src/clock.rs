@@ -9,7 +9,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// A moment: milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Time(pub u64);
 
 impl Time {
@@ -26,7 +28,8 @@ impl Time {
     /// As the `Date` header is written.
     pub(crate) fn http_date(self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let text = self.rfc3339();
         let (year, month, day, clock) = (&text[..4], &text[5..7], &text[8..10], &text[11..19]);
         let month = month.parse().ok().and_then(|m: usize| MONTHS.get(m - 1)).unwrap_or(&"Jan");

@@ -82,7 +82,12 @@ impl Cloud {
             calls: 0,
             call: None,
         };
-        Cloud { shared, regions: BTreeMap::new(), home: "us-east-1".to_owned(), violations: Vec::new() }
+        Cloud {
+            shared,
+            regions: BTreeMap::new(),
+            home: "us-east-1".to_owned(),
+            violations: Vec::new(),
+        }
     }
 
     /// The time of this world.
@@ -108,8 +113,19 @@ impl Cloud {
 
     /// Lets time pass until `now` and answers a request.
     pub fn handle(&mut self, now: Time, request: &http::Request<Bytes>) -> http::Response<Bytes> {
+        let call = wire::call(self, request);
+        self.handle_as(now, request, call)
+    }
+
+    /// The same, for a call that has its number already.
+    pub(crate) fn handle_as(
+        &mut self,
+        now: Time,
+        request: &http::Request<Bytes>,
+        call: Call,
+    ) -> http::Response<Bytes> {
         self.advance(now);
-        wire::answer(self, request)
+        wire::answer(self, request, call)
     }
 
     /// Every change so far.
@@ -124,7 +140,8 @@ impl Cloud {
 
     /// Changes how an image behaves, for tasks that are started later.
     pub fn set_image(&mut self, image: Image) {
-        let same = |old: &Image| old.reference == image.reference && old.container == image.container;
+        let same =
+            |old: &Image| old.reference == image.reference && old.container == image.container;
         self.shared.images.retain(|old| !same(old));
         self.shared.images.push(image);
     }
@@ -140,7 +157,12 @@ impl Cloud {
     }
 
     /// Does something in a region, as a call, and judges what it changed.
-    pub(crate) fn act<T>(&mut self, region: &str, call: Call, act: impl FnOnce(&mut Here<'_>) -> T) -> T {
+    pub(crate) fn act<T>(
+        &mut self,
+        region: &str,
+        call: Call,
+        act: impl FnOnce(&mut Here<'_>) -> T,
+    ) -> T {
         let written = self.shared.journal.len();
         self.shared.call = Some(call);
         let answer = act(&mut self.here(region));
@@ -173,7 +195,11 @@ impl Here<'_> {
     }
 
     pub(crate) fn note(&mut self, change: Change) {
-        self.shared.journal.push(Entry { at: self.shared.now, call: self.shared.call.clone(), change });
+        self.shared.journal.push(Entry {
+            at: self.shared.now,
+            call: self.shared.call.clone(),
+            change,
+        });
     }
 
     /// Sets a timer.
@@ -194,9 +220,15 @@ impl Here<'_> {
             Due::ContainerCheck { task, container } => ecs::task::check(self, &task, container),
             Due::Forget { task } => ecs::task::forget(self, &task),
             Due::Schedule { service } => ecs::scheduler::run(self, &service),
-            Due::Check { group, target, registration } => elb::health::check(self, &group, &target, registration),
-            Due::Drained { group, target, registration } => elb::health::drained(self, &group, &target, registration),
-            Due::Propagated { rule, node, version } => elb::rule::propagated(self, &rule, node, version),
+            Due::Check { group, target, registration } => {
+                elb::health::check(self, &group, &target, registration)
+            }
+            Due::Drained { group, target, registration } => {
+                elb::health::drained(self, &group, &target, registration)
+            }
+            Due::Propagated { rule, node, version } => {
+                elb::rule::propagated(self, &rule, node, version)
+            }
         }
     }
 }

@@ -42,7 +42,9 @@ const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     request.check(&SHAPES, operation, |path| {
-        Fault::parameter(format!("Invalid parameter at '{path}' failed to satisfy constraint: 'Member must not be null'"))
+        Fault::parameter(format!(
+            "Invalid parameter at '{path}' failed to satisfy constraint: 'Member must not be null'"
+        ))
     })?;
     match operation {
         "CreateRepository" => create(here, request),
@@ -60,11 +62,16 @@ fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         let account = &here.shared.account;
         return Err(Fault::new(
             "RepositoryAlreadyExistsException",
-            format!("The repository with name '{name}' already exists in the registry with id '{account}'"),
+            format!(
+                "The repository with name '{name}' already exists in the registry with id '{account}'"
+            ),
         ));
     }
     let created_at = here.now();
-    here.region.ecr.0.insert(name.clone(), Repository { name: name.clone(), created_at, images: Vec::new() });
+    here.region
+        .ecr
+        .0
+        .insert(name.clone(), Repository { name: name.clone(), created_at, images: Vec::new() });
     let arn = here.arn("ecr", &format!("repository/{name}"));
     here.note(Change::Created { arn });
     let shown = here.region.ecr.0.get(&name).map(|one| show(here, one));
@@ -86,7 +93,9 @@ fn repository_not_found(here: &Here<'_>, name: &str) -> Fault {
     let account = &here.shared.account;
     Fault::new(
         "RepositoryNotFoundException",
-        format!("The repository with name '{name}' does not exist in the registry with id '{account}'"),
+        format!(
+            "The repository with name '{name}' does not exist in the registry with id '{account}'"
+        ),
     )
 }
 
@@ -101,7 +110,8 @@ fn describe_repositories(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     for name in &names {
         here.region.ecr.0.get(name).ok_or_else(|| repository_not_found(here, name))?;
     }
-    let all = here.region.ecr.0.values().filter(|one| names.is_empty() || names.contains(&one.name));
+    let all =
+        here.region.ecr.0.values().filter(|one| names.is_empty() || names.contains(&one.name));
     Ok(raw(&json!({"repositories": all.map(|one| show(here, one)).collect::<Vec<_>>()})))
 }
 
@@ -127,10 +137,15 @@ fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     for id in &ids {
         let (tag, digest) = id_of(id);
         let missing = || {
-            let name = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), |text| format!("'{text}'"));
+            let name = |text: Option<&str>| {
+                text.map_or_else(|| "null".to_owned(), |text| format!("'{text}'"))
+            };
             let text = format!(
                 "The image with imageId {{imageDigest:{}, imageTag:{}}} does not exist within the repository with name '{}' in the registry with id '{}'",
-                name(digest), name(tag), found.name, here.shared.account
+                name(digest),
+                name(tag),
+                found.name,
+                here.shared.account
             );
             Fault::new("ImageNotFoundException", text)
         };
@@ -163,11 +178,21 @@ fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     for id in request.value.get("imageIds").and_then(Value::as_array).into_iter().flatten() {
         let (tag, digest) = id_of(id);
         let failure = match (tag, digest) {
-            (None, None) => Some(("MissingDigestAndTag", "Image identifier must contain at least one of digest and tag")),
-            (Some(_), Some(_)) if found.image(None, digest).is_some() && found.image(tag, digest).is_none() => {
-                Some(("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest"))
+            (None, None) => Some((
+                "MissingDigestAndTag",
+                "Image identifier must contain at least one of digest and tag",
+            )),
+            (Some(_), Some(_))
+                if found.image(None, digest).is_some() && found.image(tag, digest).is_none() =>
+            {
+                Some((
+                    "ImageTagDoesNotMatchDigest",
+                    "Requested image tag does not match the digest",
+                ))
             }
-            _ if found.image(tag, digest).is_none() => Some(("ImageNotFound", "Requested image not found")),
+            _ if found.image(tag, digest).is_none() => {
+                Some(("ImageNotFound", "Requested image not found"))
+            }
             _ => None,
         };
         match (failure, found.image(tag, digest)) {
@@ -185,7 +210,8 @@ fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
                 }));
             }
             (failure, _) => {
-                let (code, reason) = failure.unwrap_or(("ImageNotFound", "Requested image not found"));
+                let (code, reason) =
+                    failure.unwrap_or(("ImageNotFound", "Requested image not found"));
                 failures.push(json!({"imageId": id, "failureCode": code, "failureReason": reason}));
             }
         }
@@ -224,7 +250,14 @@ pub(crate) fn push(here: &mut Here<'_>, repository: &str, tag: &str, archived: b
     store(here, repository, &digest, Some(tag), manifest.to_string(), archived);
 }
 
-fn store(here: &mut Here<'_>, repository: &str, digest: &str, tag: Option<&str>, manifest: String, archived: bool) {
+fn store(
+    here: &mut Here<'_>,
+    repository: &str,
+    digest: &str,
+    tag: Option<&str>,
+    manifest: String,
+    archived: bool,
+) {
     let pushed_at = here.now();
     let Some(found) = here.region.ecr.0.get_mut(repository) else { return };
     for one in &mut found.images {
@@ -233,20 +266,31 @@ fn store(here: &mut Here<'_>, repository: &str, digest: &str, tag: Option<&str>,
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
     match found.images.iter_mut().find(|one| one.digest == digest) {
         Some(one) => one.tags.extend(tags),
-        None => found.images.push(Stored { digest: digest.to_owned(), tags, pushed_at, archived, manifest }),
+        None => found.images.push(Stored {
+            digest: digest.to_owned(),
+            tags,
+            pushed_at,
+            archived,
+            manifest,
+        }),
     }
     let arn = here.arn("ecr", &format!("repository/{repository}"));
     here.note(Change::Modified { arn });
 }
 
 /// The digest that a task pulls, or why it cannot: `None` for a registry that this world does not describe.
-pub(crate) fn resolve(region: &Region, account: &str, image: &str) -> Result<Option<String>, String> {
+pub(crate) fn resolve(
+    region: &Region,
+    account: &str,
+    image: &str,
+) -> Result<Option<String>, String> {
     let reference = Reference::parse(image);
     let Some((owner, zone, repository)) = reference.ecr() else { return Ok(None) };
     if owner != account || zone != region.name {
         return Ok(None);
     }
-    let tag = if reference.digest.is_some() { None } else { Some(reference.tag.unwrap_or("latest")) };
+    let tag =
+        if reference.digest.is_some() { None } else { Some(reference.tag.unwrap_or("latest")) };
     let found = region.ecr.0.get(repository).and_then(|found| found.image(tag, reference.digest));
     match found {
         Some(one) if !one.archived => Ok(Some(one.digest.clone())),

@@ -13,7 +13,9 @@ impl Ids {
 
     /// A generator for names that depend on a text only, such as the digest of an image.
     pub(crate) fn of(text: &str) -> Ids {
-        Ids(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)))
+        Ids(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }))
     }
 
     pub(crate) fn number(&mut self) -> u64 {

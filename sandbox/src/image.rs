@@ -78,7 +78,11 @@ impl Behaviour {
         let late = if does == Does::Slow { Duration::from_secs(600) } else { ready };
         Behaviour {
             does,
-            status: image.and_then(|image| image.status).unwrap_or(if does == Does::Sick { 500 } else { 200 }),
+            status: image.and_then(|image| image.status).unwrap_or(if does == Does::Sick {
+                500
+            } else {
+                200
+            }),
             code: match does {
                 Does::Oom => 137,
                 _ => image.and_then(|image| image.code).unwrap_or(1),
@@ -107,17 +111,26 @@ impl Behaviour {
 /// The description that fits best: an exact reference before `repository:*`, one for this container
 /// before one for any; the last of equals.
 pub(crate) fn best<'a>(images: &'a [Image], reference: &str, container: &str) -> Option<&'a Image> {
-    let fitting = images.iter().filter(|image| image.container.as_deref().is_none_or(|name| name == container));
+    let fitting = images
+        .iter()
+        .filter(|image| image.container.as_deref().is_none_or(|name| name == container));
     fitting
-        .filter_map(|image| Some(((fit(&image.reference, reference)?, image.container.is_some()), image)))
+        .filter_map(|image| {
+            Some(((fit(&image.reference, reference)?, image.container.is_some()), image))
+        })
         .max_by_key(|(fit, _)| *fit)
         .map(|(_, image)| image)
 }
 
 /// How well a pattern fits: 2 exactly, 1 as `repository:*`.
 fn fit(pattern: &str, reference: &str) -> Option<u8> {
-    let same = |pattern: &str, text: &str| pattern == text || text.split_once('/').is_some_and(|(host, path)| is_host(host) && path == pattern);
-    if same(pattern, reference) || (!reference.contains('@') && same(pattern, &format!("{reference}:latest"))) {
+    let same = |pattern: &str, text: &str| {
+        pattern == text
+            || text.split_once('/').is_some_and(|(host, path)| is_host(host) && path == pattern)
+    };
+    if same(pattern, reference)
+        || (!reference.contains('@') && same(pattern, &format!("{reference}:latest")))
+    {
         return Some(2);
     }
     let any = pattern.strip_suffix(":*")?;
@@ -139,7 +152,8 @@ pub(crate) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     pub(crate) fn parse(text: &'a str) -> Reference<'a> {
-        let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+        let (rest, digest) =
+            text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
         match rest.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => Reference { name, tag: Some(tag), digest },
             _ => Reference { name: rest, tag: None, digest },
@@ -160,14 +174,27 @@ mod tests {
 
     fn image(reference: &str, container: Option<&str>, code: i32) -> Image {
         let container = container.map(str::to_owned);
-        Image { reference: reference.into(), container, does: Does::Exit, status: None, code: Some(code), after: None, ready: None }
+        Image {
+            reference: reference.into(),
+            container,
+            does: Does::Exit,
+            status: None,
+            code: Some(code),
+            after: None,
+            ready: None,
+        }
     }
 
     #[test]
     fn the_most_exact_reference_wins() {
-        let images =
-            [image("shop/web:2", None, 1), image("shop/web:*", Some("web"), 2), image("shop/web:*", None, 3), image("r.io:5000/x:1", None, 4)];
-        let code = |reference, container| best(&images, reference, container).and_then(|image| image.code);
+        let images = [
+            image("shop/web:2", None, 1),
+            image("shop/web:*", Some("web"), 2),
+            image("shop/web:*", None, 3),
+            image("r.io:5000/x:1", None, 4),
+        ];
+        let code =
+            |reference, container| best(&images, reference, container).and_then(|image| image.code);
         assert_eq!(code("a.b/shop/web:2", "web"), Some(1));
         assert_eq!(code("a.b/shop/web:7", "web"), Some(2));
         assert_eq!(code("a.b/shop/web@sha256:0", "other"), Some(3));

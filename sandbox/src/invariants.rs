@@ -71,7 +71,10 @@ pub(crate) fn check(region: &Region, changes: &[Entry]) -> Vec<Violation> {
             }
             Change::Desired { service, before, after } if after < before => {
                 for what in carries(region, service) {
-                    say(Invariant::ShrinksTraffic, format!("desired count of {service} from {before} to {after}, but {what}"));
+                    say(
+                        Invariant::ShrinksTraffic,
+                        format!("desired count of {service} from {before} to {after}, but {what}"),
+                    );
                 }
             }
             _ => {}
@@ -92,7 +95,12 @@ fn share(weights: &[(String, u32)], group: &str) -> f64 {
     if total == 0 { 0.0 } else { f64::from(own) / f64::from(total) }
 }
 
-fn weight_on_empty(region: &Region, rule: &str, before: &[(String, u32)], after: &[(String, u32)]) -> Vec<String> {
+fn weight_on_empty(
+    region: &Region,
+    rule: &str,
+    before: &[(String, u32)],
+    after: &[(String, u32)],
+) -> Vec<String> {
     let other = |group: &str| {
         let all = before.iter().chain(after).map(|(name, _)| name.as_str());
         all.filter(|name| *name != group).any(|name| healthy(region, name))
@@ -108,7 +116,9 @@ fn carries(region: &Region, service: &str) -> Vec<String> {
     let mut found = Vec::new();
     for rule in region.elb.rules.values() {
         for group in &groups {
-            let weight = |weights: &[(String, u32)]| weights.iter().any(|(name, weight)| name == group && *weight > 0);
+            let weight = |weights: &[(String, u32)]| {
+                weights.iter().any(|(name, weight)| name == group && *weight > 0)
+            };
             if weight(&elb::weights(&rule.actions)) {
                 found.push(format!("{} gives {group} weight", rule.subject()));
             } else if rule.nodes.iter().any(|node| weight(node)) {
@@ -120,8 +130,12 @@ fn carries(region: &Region, service: &str) -> Vec<String> {
 }
 
 fn groups(service: &Service) -> Vec<String> {
-    let mut groups: Vec<String> =
-        service.deployments.iter().flat_map(|deployment| deployment.attachments()).map(|attachment| attachment.group).collect();
+    let mut groups: Vec<String> = service
+        .deployments
+        .iter()
+        .flat_map(|deployment| deployment.attachments())
+        .map(|attachment| attachment.group)
+        .collect();
     groups.sort();
     groups.dedup();
     groups
@@ -129,7 +143,9 @@ fn groups(service: &Service) -> Vec<String> {
 
 /// What got lost between two action lists whose forward action stayed.
 fn actions_lost(before: &[Value], after: &[Value]) -> Vec<String> {
-    let (Some(old), Some(new)) = (elb::forwards(before), elb::forwards(after)) else { return Vec::new() };
+    let (Some(old), Some(new)) = (elb::forwards(before), elb::forwards(after)) else {
+        return Vec::new();
+    };
     let mut lost = Vec::new();
     let is_forward = |action: &&Value| action.get("Type").is_some_and(|kind| kind == "forward");
     for action in before.iter().filter(|action| !is_forward(action)) {
@@ -142,10 +158,13 @@ fn actions_lost(before: &[Value], after: &[Value]) -> Vec<String> {
             lost.push(format!("target group {group} is dropped"));
         }
     }
-    let config = |forward: &serde_json::Map<String, Value>| forward.get("ForwardConfig").and_then(Value::as_object).cloned().unwrap_or_default();
+    let config = |forward: &serde_json::Map<String, Value>| {
+        forward.get("ForwardConfig").and_then(Value::as_object).cloned().unwrap_or_default()
+    };
     let (old_config, new_config) = (config(old), config(new));
     let named = ["TargetGroups"];
-    for (member, value) in old_config.iter().filter(|(member, _)| !named.contains(&member.as_str())) {
+    for (member, value) in old_config.iter().filter(|(member, _)| !named.contains(&member.as_str()))
+    {
         if new_config.get(member) != Some(value) {
             lost.push(format!("{member} of the forward action is dropped or altered"));
         }

@@ -37,7 +37,8 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// Reads a body; an empty one is an empty object, as the services see it.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Request<'a>, Fault> {
-        let malformed = || Fault::new("SerializationException", "The request body is not a JSON object.");
+        let malformed =
+            || Fault::new("SerializationException", "The request body is not a JSON object.");
         let text = std::str::from_utf8(body).map_err(|_| malformed())?;
         let text = if text.trim().is_empty() { "{}" } else { text };
         match serde_json::from_str(text) {
@@ -50,12 +51,18 @@ impl<'a> Request<'a> {
     }
 
     /// Refuses wrong types and missing members; `missing` is how the service says that one is missing.
-    pub(crate) fn check(&self, shapes: &Shapes, operation: &str, missing: fn(&str) -> Fault) -> Result<(), Fault> {
+    pub(crate) fn check(
+        &self,
+        shapes: &Shapes,
+        operation: &str,
+        missing: fn(&str) -> Fault,
+    ) -> Result<(), Fault> {
         shapes.check(operation, &self.value, Wire::Json).map_err(|problem| match problem {
             Problem::Missing(path) => missing(&path),
-            Problem::Type(_, found, expected) => {
-                Fault::new("SerializationException", format!("{found} can not be converted to a {expected}"))
-            }
+            Problem::Type(_, found, expected) => Fault::new(
+                "SerializationException",
+                format!("{found} can not be converted to a {expected}"),
+            ),
         })
     }
 
@@ -83,7 +90,10 @@ impl<'a> Request<'a> {
 
 pub(crate) fn int(value: Option<&Value>) -> Option<i64> {
     let value = value?;
-    value.as_i64().or_else(|| value.as_f64().map(|n| n as i64)).or_else(|| value.as_str()?.parse().ok())
+    value
+        .as_i64()
+        .or_else(|| value.as_f64().map(|n| n as i64))
+        .or_else(|| value.as_str()?.parse().ok())
 }
 
 pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {

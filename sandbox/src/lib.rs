@@ -47,5 +47,5 @@ mod wire;
 pub use clock::Time;
 pub use cloud::Cloud;
 pub use image::{Does, Image};
-pub use timing::Timing;
 pub use serving::{Behind, Serving};
+pub use timing::Timing;

@@ -78,7 +78,11 @@ fn decode(text: &[u8]) -> String {
 }
 
 /// Refuses wrong types and missing members.
-pub(crate) fn check(shapes: &Shapes, operation: &str, request: &Map<String, Value>) -> Result<(), Fault> {
+pub(crate) fn check(
+    shapes: &Shapes,
+    operation: &str,
+    request: &Map<String, Value>,
+) -> Result<(), Fault> {
     shapes.check(operation, request, Wire::Query).map_err(|problem| match problem {
         Problem::Missing(path) => Fault::validation(format!(
             "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
@@ -96,7 +100,12 @@ fn lower(path: &str) -> String {
 }
 
 /// The document that answers an operation.
-pub(crate) fn response(operation: &str, namespace: &str, result: &Map<String, Value>, request_id: &str) -> String {
+pub(crate) fn response(
+    operation: &str,
+    namespace: &str,
+    result: &Map<String, Value>,
+    request_id: &str,
+) -> String {
     let mut xml = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
     members(&mut xml, result);
     xml.push_str(&format!("</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"));
@@ -138,7 +147,9 @@ pub(crate) fn as_text(value: Value) -> Value {
         Value::Number(number) => Value::String(number.to_string()),
         Value::Bool(flag) => Value::String(flag.to_string()),
         Value::Array(list) => Value::Array(list.into_iter().map(as_text).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, as_text(value))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (key, as_text(value))).collect())
+        }
         other => other,
     }
 }
@@ -168,9 +179,15 @@ mod tests {
     #[test]
     fn parameters_become_a_tree_and_a_tree_becomes_xml() {
         let tree = parse(b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=");
-        let expected = json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": ""});
+        let expected =
+            json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": ""});
         assert_eq!(Value::Object(tree.clone()), expected);
         let xml = response("X", "ns", &tree, "id");
-        assert!(xml.contains("<A><member><B>a a</B><C><D>1</D></C></member><member><B>b &amp;</B></member></A>"), "{xml}");
+        assert!(
+            xml.contains(
+                "<A><member><B>a a</B><C><D>1</D></C></member><member><B>b &amp;</B></member></A>"
+            ),
+            "{xml}"
+        );
     }
 }

@@ -13,7 +13,10 @@ use std::{
 
 use aws_smithy_runtime_api::{
     client::{
-        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpConnector,
+        },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
         runtime_components::RuntimeComponents,
@@ -88,11 +91,15 @@ impl InProcess {
     }
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
-        let call = wire::call(&self.cloud(), &request);
-        let fate = self.interfere.as_ref().map_or(Interference::None, |interfere| interfere.with(&call));
+        let call = wire::call(&mut self.cloud(), &request);
+        let fate =
+            self.interfere.as_ref().map_or(Interference::None, |interfere| interfere.with(&call));
         let latency = self.cloud().latency();
         tokio::time::sleep(latency).await;
-        let lost_before = matches!(fate, Interference::LoseRequest | Interference::ResetBefore | Interference::Error { .. });
+        let lost_before = matches!(
+            fate,
+            Interference::LoseRequest | Interference::ResetBefore | Interference::Error { .. }
+        );
         let response = match &fate {
             Interference::Error { status, code, message } => {
                 let fault = Fault { status: *status, code: code.clone(), message: message.clone() };
@@ -101,7 +108,7 @@ impl InProcess {
                 Some(wire::refusal(&cloud, &request, &fault))
             }
             _ if lost_before => None,
-            _ => Some(self.cloud().handle((self.now)(), &request)),
+            _ => Some(self.cloud().handle_as((self.now)(), &request, call.clone())),
         };
         if fate != Interference::None
             && let Some(interfere) = &self.interfere
@@ -109,7 +116,9 @@ impl InProcess {
             interfere.done(&call);
         }
         match (fate, response) {
-            (Interference::LoseRequest | Interference::LoseAnswer, _) => std::future::pending().await,
+            (Interference::LoseRequest | Interference::LoseAnswer, _) => {
+                std::future::pending().await
+            }
             (Interference::None | Interference::Error { .. }, Some(response)) => answer(response),
             _ => Err(ConnectorError::io("connection reset by peer".into())),
         }
@@ -123,8 +132,15 @@ impl fmt::Debug for InProcess {
 }
 
 impl HttpClient for InProcess {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(InProcess { read_timeout: settings.read_timeout(), ..self.clone() })
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(InProcess {
+            read_timeout: settings.read_timeout(),
+            ..self.clone()
+        })
     }
 }
 
@@ -149,7 +165,8 @@ impl HttpConnector for InProcess {
 
 /// The request with its body. The body is polled to its end: the SDK watches uploads by that.
 async fn whole(mut request: HttpRequest) -> Result<http::Request<Bytes>, ConnectorError> {
-    let other = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
+    let other =
+        |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::other(error, None);
     let mut body = request.take_body();
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|context| poll(&mut body, context)).await {
@@ -166,14 +183,18 @@ type Frame = Option<Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
 
 fn poll(body: &mut SdkBody, context: &mut Context<'_>) -> Poll<Frame> {
     use http_body::Body;
-    Pin::new(body).poll_frame(context).map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())))
+    Pin::new(body)
+        .poll_frame(context)
+        .map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())))
 }
 
 /// The answer with its body as a stream of one frame, as it comes from a network.
 fn answer(response: http::Response<Bytes>) -> Result<HttpResponse, ConnectorError> {
     let (parts, body) = response.into_parts();
-    let status = StatusCode::try_from(parts.status.as_u16()).map_err(|error| ConnectorError::other(error.into(), None))?;
-    let mut answer = HttpResponse::new(status, SdkBody::from_body_1_x(http_body_util::Full::new(body)));
+    let status = StatusCode::try_from(parts.status.as_u16())
+        .map_err(|error| ConnectorError::other(error.into(), None))?;
+    let mut answer =
+        HttpResponse::new(status, SdkBody::from_body_1_x(http_body_util::Full::new(body)));
     for (name, value) in &parts.headers {
         if let Ok(value) = value.to_str() {
             answer.headers_mut().insert(name.as_str().to_owned(), value.to_owned());

@@ -45,7 +45,11 @@ pub(crate) fn serving(region: &Region, now: Time) -> Vec<Serving> {
     let mut all = Vec::new();
     for rule in region.elb.rules.values() {
         let listener = region.elb.listeners.get(&rule.listener);
-        let Some(load_balancer) = listener.and_then(|one| region.elb.load_balancers.get(&one.load_balancer)) else { continue };
+        let Some(load_balancer) =
+            listener.and_then(|one| region.elb.load_balancers.get(&one.load_balancer))
+        else {
+            continue;
+        };
         for ((zone, _), weights) in load_balancer.zones.iter().zip(&rule.nodes) {
             for (group, weight) in weights {
                 let behind = behind(region, group, now);
@@ -68,7 +72,8 @@ fn behind(region: &Region, group: &str, now: Time) -> Vec<Behind> {
     let targets = region.elb.groups.get(group).into_iter().flat_map(|group| &group.targets);
     let behind = targets.map(|(key, target)| {
         let task = region.network.get(&target.id).and_then(|arn| region.ecs.tasks.get(arn));
-        let container = task.and_then(|task| task.containers.iter().find(|one| one.ports.contains(&target.port)));
+        let container = task
+            .and_then(|task| task.containers.iter().find(|one| one.ports.contains(&target.port)));
         let reply = crate::ecs::task::reply(region, &target.id, target.port, now);
         Behind {
             target: key.clone(),

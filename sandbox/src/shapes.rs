@@ -50,11 +50,19 @@ impl Shapes {
     pub(crate) fn parse(text: &str) -> Shapes {
         let mut shapes: BTreeMap<String, Vec<Member>> = BTreeMap::new();
         let mut name = String::new();
-        for word in text.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.split_whitespace()) {
+        for word in text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(|line| line.split_whitespace())
+        {
             match word.split_once(':') {
                 Some((member, kind)) => {
                     let required = member.ends_with('!');
-                    let member = Member { name: member.trim_end_matches('!').to_owned(), required, kind: Kind::parse(kind) };
+                    let member = Member {
+                        name: member.trim_end_matches('!').to_owned(),
+                        required,
+                        kind: Kind::parse(kind),
+                    };
                     shapes.entry(name.clone()).or_default().push(member);
                 }
                 None if word == "=" => drop(shapes.entry(name.clone()).or_default()),
@@ -65,13 +73,28 @@ impl Shapes {
     }
 
     /// Checks the request of an operation.
-    pub(crate) fn check(&self, operation: &str, request: &Map<String, Value>, wire: Wire) -> Result<(), Problem> {
+    pub(crate) fn check(
+        &self,
+        operation: &str,
+        request: &Map<String, Value>,
+        wire: Wire,
+    ) -> Result<(), Problem> {
         self.object(operation, request, "", wire)
     }
 
-    fn object(&self, shape: &str, value: &Map<String, Value>, path: &str, wire: Wire) -> Result<(), Problem> {
+    fn object(
+        &self,
+        shape: &str,
+        value: &Map<String, Value>,
+        path: &str,
+        wire: Wire,
+    ) -> Result<(), Problem> {
         for member in self.0.get(shape).into_iter().flatten() {
-            let path = if path.is_empty() { member.name.clone() } else { format!("{path}.{}", member.name) };
+            let path = if path.is_empty() {
+                member.name.clone()
+            } else {
+                format!("{path}.{}", member.name)
+            };
             match value.get(&member.name) {
                 None | Some(Value::Null) if member.required => return Err(Problem::Missing(path)),
                 None | Some(Value::Null) => {}
@@ -87,11 +110,19 @@ impl Shapes {
             (Kind::Integer, Value::Number(n)) => n.as_f64().is_some_and(|n| n.fract() == 0.0),
             (Kind::Number | Kind::Time, Value::Number(_)) => true,
             (Kind::Time, Value::String(_)) => true,
-            (Kind::Integer, Value::String(text)) => wire == Wire::Query && text.parse::<i64>().is_ok(),
-            (Kind::Number, Value::String(text)) => wire == Wire::Query && text.parse::<f64>().is_ok(),
-            (Kind::Bool, Value::String(text)) => wire == Wire::Query && (text == "true" || text == "false"),
+            (Kind::Integer, Value::String(text)) => {
+                wire == Wire::Query && text.parse::<i64>().is_ok()
+            }
+            (Kind::Number, Value::String(text)) => {
+                wire == Wire::Query && text.parse::<f64>().is_ok()
+            }
+            (Kind::Bool, Value::String(text)) => {
+                wire == Wire::Query && (text == "true" || text == "false")
+            }
             // An empty list is written as an empty parameter.
-            (Kind::List(_) | Kind::Object(_), Value::String(text)) => wire == Wire::Query && text.is_empty(),
+            (Kind::List(_) | Kind::Object(_), Value::String(text)) => {
+                wire == Wire::Query && text.is_empty()
+            }
             (Kind::List(item), Value::Array(list)) => {
                 for (index, value) in list.iter().enumerate() {
                     self.value(item, value, &format!("{path}.{}", index + 1), wire)?;
@@ -104,10 +135,16 @@ impl Shapes {
                 }
                 true
             }
-            (Kind::Object(shape), Value::Object(map)) => return self.object(shape, map, path, wire),
+            (Kind::Object(shape), Value::Object(map)) => {
+                return self.object(shape, map, path, wire);
+            }
             _ => false,
         };
-        if fits { Ok(()) } else { Err(Problem::Type(path.to_owned(), found(value), kind.expected())) }
+        if fits {
+            Ok(())
+        } else {
+            Err(Problem::Type(path.to_owned(), found(value), kind.expected()))
+        }
     }
 }
 
@@ -161,11 +198,23 @@ mod tests {
 
     #[test]
     fn a_table_finds_what_is_missing_and_what_has_another_type() {
-        let shapes = Shapes::parse("# comment\nMake = name!:s size:i parts:[Part]\n  tags:{s}\nPart = id!:s\nEmpty = \n");
-        let check = |value: Value, wire| shapes.check("Make", value.as_object().expect("an object"), wire);
-        assert_eq!(check(json!({"name": "a", "size": 3, "parts": [{"id": "x", "new": 1}], "other": []}), Wire::Json), Ok(()));
+        let shapes = Shapes::parse(
+            "# comment\nMake = name!:s size:i parts:[Part]\n  tags:{s}\nPart = id!:s\nEmpty = \n",
+        );
+        let check =
+            |value: Value, wire| shapes.check("Make", value.as_object().expect("an object"), wire);
+        assert_eq!(
+            check(
+                json!({"name": "a", "size": 3, "parts": [{"id": "x", "new": 1}], "other": []}),
+                Wire::Json
+            ),
+            Ok(())
+        );
         assert_eq!(check(json!({}), Wire::Json), Err(Problem::Missing("name".into())));
-        assert_eq!(check(json!({"name": "a", "parts": [{}]}), Wire::Json), Err(Problem::Missing("parts.1.id".into())));
+        assert_eq!(
+            check(json!({"name": "a", "parts": [{}]}), Wire::Json),
+            Err(Problem::Missing("parts.1.id".into()))
+        );
         assert_eq!(
             check(json!({"name": 5}), Wire::Json),
             Err(Problem::Type("name".into(), "NUMBER_VALUE", "String"))

@@ -13,6 +13,9 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str) -> Answer {
     });
     match (operation, identity) {
         ("GetCallerIdentity", serde_json::Value::Object(identity)) => Ok(identity),
-        _ => Err(Fault::new("InvalidAction", format!("Could not find operation {operation} for version 2011-06-15"))),
+        _ => Err(Fault::new(
+            "InvalidAction",
+            format!("Could not find operation {operation} for version 2011-06-15"),
+        )),
     }
 }

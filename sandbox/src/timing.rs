@@ -38,6 +38,9 @@ pub struct Timing {
     /// Until the service scheduler notices that something changed. Assumed: 1 s.
     #[serde(with = "duration")]
     pub scheduler: Duration,
+    /// From a target's becoming unhealthy until the scheduler stops its task. Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub replacement: Duration,
     /// How long a task without health checks must run to count as healthy: 40 s
     /// (Amazon ECS API, `DeploymentConfiguration.minimumHealthyPercent`).
     #[serde(with = "duration")]
@@ -64,6 +67,7 @@ impl Default for Timing {
             deprovisioning: seconds(10),
             stop: seconds(1),
             scheduler: seconds(1),
+            replacement: seconds(10),
             settle: seconds(40),
             backoff: seconds(10),
             latency: Duration::from_millis(20),

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::HeaderMap};
 
-use crate::{autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, journal::Call, json, query, sts};
+use crate::{
+    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, journal::Call, json, query, sts,
+};
 
 /// What was asked of whom.
 enum Target {
@@ -12,24 +14,30 @@ enum Target {
     Query { service: &'static str, namespace: &'static str, operation: String },
 }
 
-pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>) -> Response<Bytes> {
+pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>, call: Call) -> Response<Bytes> {
     let request_id = cloud.shared.ids.uuid();
     let target = target(request);
     let response = match &target {
-        Some(target) => operate(cloud, request, target, &request_id),
-        None => json_response(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#.to_owned()),
+        Some(target) => operate(cloud, request, target, call, &request_id),
+        None => json_response(
+            StatusCode::NOT_FOUND,
+            r#"{"__type":"UnknownOperationException"}"#.to_owned(),
+        ),
     };
     finish(cloud, response, &request_id)
 }
 
-/// Which call a request is, as the journal would name it; the index is that of the next call.
-pub(crate) fn call(cloud: &Cloud, request: &Request<Bytes>) -> Call {
+/// Which call a request is; each has a number of its own.
+pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
+    cloud.shared.calls += 1;
     let (service, operation) = match target(request) {
-        Some(Target::Json { service, operation } | Target::Query { service, operation, .. }) => (service, operation),
+        Some(Target::Json { service, operation } | Target::Query { service, operation, .. }) => {
+            (service, operation)
+        }
         None => ("", String::new()),
     };
     Call {
-        index: cloud.shared.calls + 1,
+        index: cloud.shared.calls,
         service: service.to_owned(),
         operation,
         region: region(request.headers()).unwrap_or(&cloud.home).to_owned(),
@@ -52,19 +60,29 @@ fn target(request: &Request<Bytes>) -> Option<Target> {
     let operation = query::text(&form, "Action")?.to_owned();
     let (service, namespace) = match query::text(&form, "Version")? {
         "2011-06-15" => ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
-        "2015-12-01" => ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
+        "2015-12-01" => {
+            ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/")
+        }
         _ => return None,
     };
     Some(Target::Query { service, namespace, operation })
 }
 
 fn form(request: &Request<Bytes>) -> &[u8] {
-    if request.method() == Method::GET { request.uri().query().unwrap_or_default().as_bytes() } else { request.body() }
+    if request.method() == Method::GET {
+        request.uri().query().unwrap_or_default().as_bytes()
+    } else {
+        request.body()
+    }
 }
 
-fn operate(cloud: &mut Cloud, request: &Request<Bytes>, target: &Target, request_id: &str) -> Response<Bytes> {
-    let call = call(cloud, request);
-    cloud.shared.calls += 1;
+fn operate(
+    cloud: &mut Cloud,
+    request: &Request<Bytes>,
+    target: &Target,
+    call: Call,
+    request_id: &str,
+) -> Response<Bytes> {
     let region = call.region.clone();
     match target {
         Target::Json { service, operation } => {
@@ -92,8 +110,13 @@ fn operate(cloud: &mut Cloud, request: &Request<Bytes>, target: &Target, request
                 _ => elb::call(here, operation, &body),
             });
             match answer {
-                Ok(result) => xml_response(StatusCode::OK, query::response(operation, namespace, &result, request_id)),
-                Err(fault) => xml_response(status(&fault), query::error(namespace, &fault, request_id)),
+                Ok(result) => xml_response(
+                    StatusCode::OK,
+                    query::response(operation, namespace, &result, request_id),
+                ),
+                Err(fault) => {
+                    xml_response(status(&fault), query::error(namespace, &fault, request_id))
+                }
             }
         }
     }
@@ -145,7 +168,9 @@ fn finish(cloud: &Cloud, mut response: Response<Bytes>, request_id: &str) -> Res
 /// An answer that `interference` puts in the place of the real one.
 pub(crate) fn refusal(cloud: &Cloud, request: &Request<Bytes>, fault: &Fault) -> Response<Bytes> {
     let response = match target(request) {
-        Some(Target::Query { namespace, .. }) => xml_response(status(fault), query::error(namespace, fault, "interfered")),
+        Some(Target::Query { namespace, .. }) => {
+            xml_response(status(fault), query::error(namespace, fault, "interfered"))
+        }
         _ => {
             let body = serde_json::json!({"__type": fault.code, "message": fault.message});
             json_response(status(fault), body.to_string())

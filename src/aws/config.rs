@@ -70,21 +70,25 @@ impl Aws {
             AwsError { message: format!("no AWS credentials: {why}"), ..no_credentials() }
         })?;
         let meter = Meter::default();
-        macro_rules! client {
+        macro_rules! configured {
             ($sdk:ident) => {{
                 let builder = $sdk::config::Builder::from(&config).interceptor(meter.clone());
-                let builder = match &partition {
+                match &partition {
                     Some(partition) => builder.retry_partition(partition.clone()),
                     None => builder,
-                };
-                $sdk::Client::from_conf(builder.build())
+                }
             }};
+        }
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf(configured!($sdk).build())
+            };
         }
         Ok(Self {
             ecs: client!(aws_sdk_ecs),
             elb: client!(aws_sdk_elasticloadbalancingv2),
             autoscaling: client!(aws_sdk_applicationautoscaling),
-            ecr: EcrClients { config: config.clone() },
+            ecr: EcrClients { config: configured!(aws_sdk_ecr) },
             meter,
             clock,
             region,

@@ -39,14 +39,13 @@ pub struct Aws {
 
 /// An image may be in another region's registry.
 struct EcrClients {
-    config: aws_config::SdkConfig,
+    config: aws_sdk_ecr::config::Builder,
 }
 
 impl EcrClients {
     fn of(&self, region: &str) -> aws_sdk_ecr::Client {
         let region = aws_sdk_ecr::config::Region::new(region.to_owned());
-        let config = aws_sdk_ecr::config::Builder::from(&self.config).region(region);
-        aws_sdk_ecr::Client::from_conf(config.build())
+        aws_sdk_ecr::Client::from_conf(self.config.clone().region(region).build())
     }
 }
 

@@ -72,10 +72,22 @@ pub fn ended(finished: &Finished, request: &Request, api_calls: BTreeMap<String,
     }
 }
 
-/// What a service said since a deployment began, oldest first.
+/// What every deployment makes a service say (developer guide, "Service event messages").
+const ROUTINE: [&str; 7] = [
+    ") has started ",
+    ") has stopped ",
+    ") registered ",
+    ") deregistered ",
+    "has begun draining",
+    "has reached a steady state",
+    "deployment completed",
+];
+
+/// What a service said since a deployment began and does not always say, oldest first.
 fn recent(service: &Service, record: &Record) -> Vec<String> {
     let since = service.events.iter().filter(|event| event.at >= record.start);
-    let mut events: Vec<String> = since.take(EVENTS).map(|event| event.message.clone()).collect();
+    let telling = since.filter(|event| !ROUTINE.iter().any(|text| event.message.contains(text)));
+    let mut events: Vec<String> = telling.take(EVENTS).map(|event| event.message.clone()).collect();
     events.reverse();
     events
 }

@@ -26,7 +26,7 @@ impl fmt::Display for Trouble {
 const CHANGES_MAX: u32 = 1000;
 
 /// What is wrong with going on, if anything is.
-pub fn trouble(view: &View<'_>) -> Option<Trouble> {
+pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let (blue, green) = (view.blue()?, view.green()?);
     let found = |reason, what: String| Some(Trouble { reason, what });
     if let Some(what) = rolled_back_by_ecs(view, green) {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::actions::{GroupPair, green_per_mille};
 use crate::record::{Closed, End, Held, Record};
 use crate::watch::Watch;
-use crate::world::{Rule, Service, Target, World};
+use crate::world::{Deployment, Rule, Service, Target, World};
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy)]
@@ -41,6 +41,11 @@ impl<'a> View<'a> {
     /// The service that the new revision comes up in.
     pub fn green(&self) -> Option<&'a Service> {
         self.world.service(&self.record.green)
+    }
+
+    /// Green's deployment of our revision, while ECS works towards it.
+    pub fn ours(&self) -> Option<&'a Deployment> {
+        self.green()?.primary().filter(|primary| primary.revision == self.record.revision)
     }
 
     /// Their target groups.
@@ -114,22 +119,20 @@ impl<'a> View<'a> {
         let green = self.green()?;
         let need = self.need().max(green.desired);
         let revision = self.record.name();
-        if green.revision != self.record.revision {
+        let Some(ours) = self.ours() else {
             return Some(format!("{} is not on {revision} yet", green.name));
-        }
-        if green.running < need || green.pending > 0 {
-            let pending = match green.pending {
+        };
+        if ours.running < need || ours.pending > 0 {
+            let pending = match ours.pending {
                 0 => String::new(),
                 pending => format!(", {pending} pending"),
             };
-            return Some(format!("{} of {need} tasks running{pending}", green.running));
+            return Some(format!("{} of {need} tasks running{pending}", ours.running));
         }
-        if green.deployments.len() > 1 {
+        if green.deployments.len() > 1 || green.pending > ours.pending || green.running > ours.running {
             return Some(format!("tasks of an earlier revision are leaving {}", green.name));
         }
-        if green.ecs_rolls_back
-            && green.primary().and_then(|primary| primary.rollout.as_deref()) != Some("COMPLETED")
-        {
+        if green.ecs_rolls_back && ours.rollout.as_deref() != Some("COMPLETED") {
             return Some(format!("ECS may still roll {} back", green.name));
         }
         self.unhealthy(green, need)
@@ -198,8 +201,10 @@ impl<'a> View<'a> {
         Record { to: Some(percent), count: self.record.count.max(blue), ..self.record.clone() }
     }
 
-    /// The record with the share that every rule was read to have.
+    /// The record with the share that every rule was read to have. AWS's `Date` tells whole seconds:
+    /// the change is certain to lie before the next one.
     pub fn holding(&self, percent: u8) -> Record {
-        Record { held: Some(Held { share: percent, since: self.now() }), ..self.record.clone() }
+        let since = self.now() + Duration::from_secs(1);
+        Record { held: Some(Held { share: percent, since }), ..self.record.clone() }
     }
 }

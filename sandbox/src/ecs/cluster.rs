@@ -22,10 +22,13 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let mut members = request.value.clone();
     members.shift_remove("clusterName");
     members.shift_remove("tags");
-    let cluster = Cluster { arn: arn.clone(), name: name.clone(), status: "ACTIVE".into(), members, tags };
+    let cluster =
+        Cluster { arn: arn.clone(), name: name.clone(), status: "ACTIVE".into(), members, tags };
     here.region.ecs.clusters.insert(name.clone(), cluster);
     here.note(Change::Created { arn });
-    Ok(raw(&json!({"cluster": here.region.ecs.clusters.get(&name).map(|cluster| show(here, cluster))})))
+    Ok(raw(
+        &json!({"cluster": here.region.ecs.clusters.get(&name).map(|cluster| show(here, cluster))}),
+    ))
 }
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
@@ -59,10 +62,22 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let name = find(here, request)?;
     let busy = |service: &&super::Service| service.cluster == name && service.status == "ACTIVE";
     if here.region.ecs.services.values().find(busy).is_some() {
-        return Err(Fault::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."));
+        return Err(Fault::new(
+            "ClusterContainsServicesException",
+            "The Cluster cannot be deleted while Services are active.",
+        ));
     }
-    if here.region.ecs.tasks.values().any(|task| task.cluster == name && task.last_status != "STOPPED") {
-        return Err(Fault::new("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."));
+    if here
+        .region
+        .ecs
+        .tasks
+        .values()
+        .any(|task| task.cluster == name && task.last_status != "STOPPED")
+    {
+        return Err(Fault::new(
+            "ClusterContainsTasksException",
+            "The Cluster cannot be deleted while Tasks are active.",
+        ));
     }
     let mut shown = Value::Null;
     if let Some(mut cluster) = here.region.ecs.clusters.remove(&name) {
@@ -86,9 +101,16 @@ pub(super) fn find(here: &Here<'_>, request: &Request<'_>) -> Result<String, Fau
 fn show(here: &Here<'_>, cluster: &Cluster) -> Value {
     let ecs = &here.region.ecs;
     let tasks = |status: &str| {
-        ecs.tasks.values().filter(|task| task.cluster == cluster.name && task.last_status == status).count()
+        ecs.tasks
+            .values()
+            .filter(|task| task.cluster == cluster.name && task.last_status == status)
+            .count()
     };
-    let services = ecs.services.values().filter(|service| service.cluster == cluster.name && service.status == "ACTIVE").count();
+    let services = ecs
+        .services
+        .values()
+        .filter(|service| service.cluster == cluster.name && service.status == "ACTIVE")
+        .count();
     let mut shown = json!({
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,

@@ -16,7 +16,11 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let tags = tags::of_request(request)?;
     let family = request.text_of("family").unwrap_or_default().to_owned();
     if request.text.len() > 64 * 1024 {
-        return Err(Fault::client("Actual length: '".to_owned() + &request.text.len().to_string() + "'. Max allowed length is '65536' bytes."));
+        return Err(Fault::client(
+            "Actual length: '".to_owned()
+                + &request.text.len().to_string()
+                + "'. Max allowed length is '65536' bytes.",
+        ));
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if family.is_empty() || family.len() > 255 || !family.chars().all(legal) {
@@ -30,7 +34,9 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         return Err(Fault::client("Fargate only supports network mode ‘awsvpc’."));
     }
     if fargate && (!request.has("cpu") || !request.has("memory")) {
-        return Err(Fault::client("Fargate requires task definition to have task-level cpu and memory defined."));
+        return Err(Fault::client(
+            "Fargate requires task definition to have task-level cpu and memory defined.",
+        ));
     }
     let now = here.now();
     let revisions = here.region.ecs.families.entry(family.clone()).or_default();
@@ -57,7 +63,8 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 /// What the model needs to know of the containers; refuses what AWS refuses.
 fn containers(request: &Request<'_>) -> Result<Vec<ContainerDefinition>, Fault> {
     let list = request.value.get("containerDefinitions").and_then(Value::as_array);
-    let list: Vec<ContainerDefinition> = list.into_iter().flatten().map(container).collect::<Result<_, _>>()?;
+    let list: Vec<ContainerDefinition> =
+        list.into_iter().flatten().map(container).collect::<Result<_, _>>()?;
     if list.is_empty() {
         return Err(Fault::client("Container list cannot be empty."));
     }
@@ -65,11 +72,16 @@ fn containers(request: &Request<'_>) -> Result<Vec<ContainerDefinition>, Fault> 
         return Err(Fault::client("The maximum number of containers per task definition is 10."));
     }
     if !list.iter().any(|container| container.essential) {
-        return Err(Fault::client("Invalid setting for container. At least one container should be essential."));
+        return Err(Fault::client(
+            "Invalid setting for container. At least one container should be essential.",
+        ));
     }
     for (index, container) in list.iter().enumerate() {
         if list[..index].iter().any(|other| other.name == container.name) {
-            return Err(Fault::client(format!("Container.name must be unique: {}.", container.name)));
+            return Err(Fault::client(format!(
+                "Container.name must be unique: {}.",
+                container.name
+            )));
         }
     }
     Ok(list)
@@ -78,16 +90,25 @@ fn containers(request: &Request<'_>) -> Result<Vec<ContainerDefinition>, Fault> 
 fn container(value: &Value) -> Result<ContainerDefinition, Fault> {
     let text = |member: &str| {
         let text = value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if text.is_empty() { Err(Fault::client(format!("Container.{member} should not be null or empty."))) } else { Ok(text) }
+        if text.is_empty() {
+            Err(Fault::client(format!("Container.{member} should not be null or empty.")))
+        } else {
+            Ok(text)
+        }
     };
     let (name, image) = (text("name")?, text("image")?);
-    if Reference::parse(&image).name.is_empty() || image.contains(char::is_whitespace) || image.len() > 255 {
+    if Reference::parse(&image).name.is_empty()
+        || image.contains(char::is_whitespace)
+        || image.len() > 255
+    {
         return Err(Fault::client("Container.image contains invalid characters."));
     }
     let ports = value.get("portMappings").and_then(Value::as_array);
     let check = value.get("healthCheck").and_then(Value::as_object);
     let health_check = check.map(|check| {
-        let number = |member: &str, default: u64| int(check.get(member)).and_then(|n| u64::try_from(n).ok()).unwrap_or(default);
+        let number = |member: &str, default: u64| {
+            int(check.get(member)).and_then(|n| u64::try_from(n).ok()).unwrap_or(default)
+        };
         ContainerHealthCheck {
             interval: number("interval", 30).max(1),
             retries: u32::try_from(number("retries", 3)).unwrap_or(3),
@@ -98,14 +119,19 @@ fn container(value: &Value) -> Result<ContainerDefinition, Fault> {
         name,
         image,
         essential: value.get("essential").and_then(Value::as_bool).unwrap_or(true),
-        ports: ports.into_iter().flatten().filter_map(|port| int(port.get("containerPort"))).collect(),
+        ports: ports
+            .into_iter()
+            .flatten()
+            .filter_map(|port| int(port.get("containerPort")))
+            .collect(),
         health_check,
     })
 }
 
 /// The members as they will be described.
 fn members(request: &Request<'_>, containers: &[ContainerDefinition]) -> Result<RawObject, Fault> {
-    let malformed = || Fault::new("SerializationException", "The request body is not a JSON object.");
+    let malformed =
+        || Fault::new("SerializationException", "The request body is not a JSON object.");
     let mut members = RawObject::parse(request.text).ok_or_else(malformed)?;
     members.drop_nulls();
     members.remove("tags");
@@ -115,7 +141,9 @@ fn members(request: &Request<'_>, containers: &[ContainerDefinition]) -> Result<
         }
     }
     let network_mode = request.text_of("networkMode").unwrap_or("bridge");
-    let list = members.get("containerDefinitions").and_then(|list| serde_json::from_str::<Vec<RawObject>>(list.get()).ok());
+    let list = members
+        .get("containerDefinitions")
+        .and_then(|list| serde_json::from_str::<Vec<RawObject>>(list.get()).ok());
     let mut list = list.ok_or_else(malformed)?;
     for (container, known) in list.iter_mut().zip(containers) {
         container.drop_nulls();
@@ -141,7 +169,9 @@ fn fill_in(container: &mut RawObject, known: &ContainerDefinition, network_mode:
     for list in ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"] {
         container.or(list, &json!([]));
     }
-    let ports = container.get("portMappings").and_then(|ports| serde_json::from_str::<Vec<RawObject>>(ports.get()).ok());
+    let ports = container
+        .get("portMappings")
+        .and_then(|ports| serde_json::from_str::<Vec<RawObject>>(ports.get()).ok());
     let Some(mut ports) = ports.filter(|ports| !ports.is_empty()) else { return };
     for port in &mut ports {
         let own = port.get("containerPort").map(|port| port.get().to_owned());
@@ -160,7 +190,11 @@ fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::j
     shown.set("revision", raw(&definition.revision));
     shown.set("status", raw(&if definition.active { "ACTIVE" } else { "INACTIVE" }));
     shown.set("requiresAttributes", raw(&attributes(definition)));
-    let compatibilities: &[&str] = if definition.network_mode == "awsvpc" { &["EC2", "FARGATE"] } else { &["EXTERNAL", "EC2"] };
+    let compatibilities: &[&str] = if definition.network_mode == "awsvpc" {
+        &["EC2", "FARGATE"]
+    } else {
+        &["EXTERNAL", "EC2"]
+    };
     shown.set("compatibilities", raw(&compatibilities));
     shown.set("registeredAt", raw(&definition.registered_at.seconds()));
     if let Some(at) = definition.deregistered_at {
@@ -179,7 +213,11 @@ fn attributes(definition: &Definition) -> Value {
     if definition.network_mode == "awsvpc" {
         names.push("ecs.capability.task-eni");
     }
-    if definition.containers.iter().any(|container| Reference::parse(&container.image).ecr().is_some()) {
+    if definition
+        .containers
+        .iter()
+        .any(|container| Reference::parse(&container.image).ecr().is_some())
+    {
         names.push("com.amazonaws.ecs.capability.ecr-auth");
     }
     names.into_iter().map(|name| json!({"name": name})).collect()
@@ -187,7 +225,8 @@ fn attributes(definition: &Definition) -> Value {
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let wanted = request.text_of("taskDefinition").unwrap_or_default();
-    let definition = find(here, wanted).ok_or_else(|| Fault::client("Unable to describe task definition."))?;
+    let definition =
+        find(here, wanted).ok_or_else(|| Fault::client("Unable to describe task definition."))?;
     Ok(answer(here, definition, tags::included(request)))
 }
 
@@ -197,12 +236,17 @@ pub(super) fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         return Err(Fault::client("Task definition must have a revision."));
     }
     let unable = || Fault::client("The specified task definition does not exist.");
-    let (family, revision) = find(here, &wanted).map(|found| (found.family.clone(), found.revision)).ok_or_else(unable)?;
+    let (family, revision) = find(here, &wanted)
+        .map(|found| (found.family.clone(), found.revision))
+        .ok_or_else(unable)?;
     let now = here.now();
     let revisions = here.region.ecs.families.get_mut(&family);
-    let definition = revisions.and_then(|revisions| revisions.get_mut(&revision)).ok_or_else(unable)?;
+    let definition =
+        revisions.and_then(|revisions| revisions.get_mut(&revision)).ok_or_else(unable)?;
     if !definition.active {
-        return Err(Fault::client(format!("The specified task definition is inactive. ({family}:{revision})")));
+        return Err(Fault::client(format!(
+            "The specified task definition is inactive. ({family}:{revision})"
+        )));
     }
     definition.active = false;
     definition.deregistered_at = Some(now);
@@ -218,8 +262,12 @@ pub(super) fn find<'h>(here: &'h Here<'_>, wanted: &str) -> Option<&'h Definitio
         None => wanted,
     };
     match name.rsplit_once(':') {
-        Some((family, revision)) => here.region.ecs.families.get(family)?.get(&revision.parse().ok()?),
-        None => here.region.ecs.families.get(name)?.values().rev().find(|definition| definition.active),
+        Some((family, revision)) => {
+            here.region.ecs.families.get(family)?.get(&revision.parse().ok()?)
+        }
+        None => {
+            here.region.ecs.families.get(name)?.values().rev().find(|definition| definition.active)
+        }
     }
 }
 
@@ -235,9 +283,15 @@ pub(super) fn usable(here: &Here<'_>, wanted: &str) -> Result<Definition, Fault>
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let active = request.text_of("status").unwrap_or("ACTIVE") == "ACTIVE";
     let family = request.text_of("familyPrefix");
-    let families = here.region.ecs.families.iter().filter(|(name, _)| family.is_none_or(|family| family == *name));
+    let families = here
+        .region
+        .ecs
+        .families
+        .iter()
+        .filter(|(name, _)| family.is_none_or(|family| family == *name));
     let all = families.flat_map(|(_, revisions)| revisions.values());
-    let mut arns: Vec<String> = all.filter(|one| one.active == active).map(|one| one.arn.clone()).collect();
+    let mut arns: Vec<String> =
+        all.filter(|one| one.active == active).map(|one| one.arn.clone()).collect();
     if request.text_of("sort") == Some("DESC") {
         arns.reverse();
     }
@@ -251,6 +305,11 @@ pub(super) fn families(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         let any_active = revisions.values().any(|definition| definition.active);
         status == "ALL" || (status == "ACTIVE") == any_active
     };
-    let families = here.region.ecs.families.iter().filter(|(name, revisions)| name.starts_with(prefix) && fits(revisions));
+    let families = here
+        .region
+        .ecs
+        .families
+        .iter()
+        .filter(|(name, revisions)| name.starts_with(prefix) && fits(revisions));
     listing::page(request, families.map(|(name, _)| name.clone()).collect(), 100, "families")
 }

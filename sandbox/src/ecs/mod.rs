@@ -223,11 +223,15 @@ impl Task {
 
     /// HEALTHY if all essential containers are, UNKNOWN if no container is checked.
     pub(crate) fn health(&self) -> &'static str {
-        let mut checked = self.containers.iter().filter(|container| container.health_check.is_some()).peekable();
+        let mut checked =
+            self.containers.iter().filter(|container| container.health_check.is_some()).peekable();
         if checked.peek().is_none() {
             return "UNKNOWN";
         }
-        let all: Vec<&str> = checked.filter(|container| container.essential).map(|container| container.health.as_str()).collect();
+        let all: Vec<&str> = checked
+            .filter(|container| container.essential)
+            .map(|container| container.health.as_str())
+            .collect();
         if all.contains(&"UNHEALTHY") {
             "UNHEALTHY"
         } else if all.iter().all(|health| *health == "HEALTHY") {
@@ -249,12 +253,15 @@ pub(crate) fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("../shapes/ecs.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("../shapes/ecs.txt")));
 
 fn missing(path: &str) -> Fault {
-    let (owner, member) = path.rsplit_once('.').map_or(("", path), |(owner, member)| (owner, member));
+    let (owner, member) =
+        path.rsplit_once('.').map_or(("", path), |(owner, member)| (owner, member));
     let mut chars = member.chars();
-    let member: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    let member: String =
+        chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
     let at = if owner.is_empty() { String::new() } else { format!(" ({owner})") };
     Fault::parameter(format!("{member} should not be null or empty.{at}"))
 }

@@ -10,14 +10,7 @@ use super::{
     Deployment, Task, definition, events,
     task::{self, Order},
 };
-use crate::{
-    clock::Time,
-    cloud::Here,
-    elb,
-    journal::Change,
-    json::int,
-    timers::Due,
-};
+use crate::{clock::Time, cloud::Here, elb, journal::Change, json::int, timers::Due};
 
 /// Looks soon.
 pub(super) fn poke(here: &mut Here<'_>, arn: &str) {
@@ -89,10 +82,18 @@ fn tell_of_targets(here: &mut Here<'_>, arn: &str) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     for (group, (registered, deregistered)) in std::mem::take(&mut service.moved) {
         if registered > 0 {
-            events::say(here, arn, &format!("registered {registered} targets in (target-group {group})"));
+            events::say(
+                here,
+                arn,
+                &format!("registered {registered} targets in (target-group {group})"),
+            );
         }
         if deregistered > 0 {
-            events::say(here, arn, &format!("deregistered {deregistered} targets in (target-group {group})"));
+            events::say(
+                here,
+                arn,
+                &format!("deregistered {deregistered} targets in (target-group {group})"),
+            );
         }
     }
 }
@@ -104,18 +105,30 @@ fn healthy(here: &Here<'_>, task: &Task) -> bool {
     }
     let container = task.health();
     let in_targets = |state: &str| {
-        task.attachments.iter().all(|one| elb::state(here.region, &one.group, &task.address, one.port).is_some_and(|health| health.state == state))
+        task.attachments.iter().all(|one| {
+            elb::state(here.region, &one.group, &task.address, one.port)
+                .is_some_and(|health| health.state == state)
+        })
     };
-    if task.attachments.is_empty() && container == "UNKNOWN" && task.containers.iter().all(|one| one.health_check.is_none()) {
-        return task.started_at.is_some_and(|started| here.now() - started >= here.shared.timing.settle);
+    if task.attachments.is_empty()
+        && container == "UNKNOWN"
+        && task.containers.iter().all(|one| one.health_check.is_none())
+    {
+        return task
+            .started_at
+            .is_some_and(|started| here.now() - started >= here.shared.timing.settle);
     }
-    in_targets("healthy") && (container == "HEALTHY" || task.containers.iter().all(|one| one.health_check.is_none()))
+    in_targets("healthy")
+        && (container == "HEALTHY" || task.containers.iter().all(|one| one.health_check.is_none()))
 }
 
 fn view(here: &Here<'_>, arn: &str) -> View {
     let service = here.region.ecs.services.get(arn);
     let primary = service.and_then(|service| service.deployments.first()).map(|one| one.id.clone());
-    let tasks = service.into_iter().flat_map(|service| &service.tasks).filter_map(|arn| here.region.ecs.tasks.get(arn));
+    let tasks = service
+        .into_iter()
+        .flat_map(|service| &service.tasks)
+        .filter_map(|arn| here.region.ecs.tasks.get(arn));
     let mut view = View { live: Vec::new(), draining: 0 };
     for task in tasks {
         if task.wanted() {
@@ -137,16 +150,17 @@ fn view(here: &Here<'_>, arn: &str) -> View {
 /// Stops tasks that fail their health checks.
 fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {
     let Some(service) = here.region.ecs.services.get(arn) else { return };
-    let grace = int(service.members.get("healthCheckGracePeriodSeconds")).and_then(|grace| u64::try_from(grace).ok());
+    let grace = int(service.members.get("healthCheckGracePeriodSeconds"))
+        .and_then(|grace| u64::try_from(grace).ok());
     let grace = Duration::from_secs(grace.unwrap_or(0));
     let mut unhealthy = Vec::new();
     let mut again = Vec::new();
     for task in service.tasks.iter().filter_map(|task| here.region.ecs.tasks.get(task)) {
         let Some(started) = task.started_at.filter(|_| task.wanted()) else { continue };
         let Some((event, reason)) = sickness(here, task) else { continue };
-        let age = here.now() - started;
-        if age < grace {
-            again.push(grace - age);
+        let wait = grace.saturating_sub(here.now() - started).max(patience(here, task));
+        if !wait.is_zero() {
+            again.push(wait);
         } else {
             unhealthy.push((task.arn.clone(), event, reason));
         }
@@ -166,6 +180,18 @@ fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {
     }
 }
 
+/// How much longer the scheduler leaves a task whose target is unhealthy.
+fn patience(here: &Here<'_>, task: &Task) -> Duration {
+    let since = task
+        .attachments
+        .iter()
+        .filter_map(|one| elb::unhealthy_since(here.region, &one.group, &task.address, one.port))
+        .min();
+    since.map_or(Duration::ZERO, |since| {
+        here.shared.timing.replacement.saturating_sub(here.now() - since)
+    })
+}
+
 /// The event and the stop reason of a task whose health checks fail.
 fn sickness(here: &Here<'_>, task: &Task) -> Option<(String, String)> {
     for one in &task.attachments {
@@ -178,17 +204,27 @@ fn sickness(here: &Here<'_>, task: &Task) -> Option<(String, String)> {
                 one.group,
                 health.description
             );
-            return Some((event, format!("Task failed ELB health checks in (target-group {})", one.group)));
+            return Some((
+                event,
+                format!("Task failed ELB health checks in (target-group {})", one.group),
+            ));
         }
     }
     let sick = task.health() == "UNHEALTHY";
-    sick.then(|| (format!("(task {}) failed container health checks.", task.id()), "Task failed container health checks".to_owned()))
+    sick.then(|| {
+        (
+            format!("(task {}) failed container health checks.", task.id()),
+            "Task failed container health checks".to_owned(),
+        )
+    })
 }
 
 /// A task never came to run.
 pub(super) fn failed_to_start(here: &mut Here<'_>, task: &str) {
     let Some(found) = here.region.ecs.tasks.get(task) else { return };
-    let (Some(arn), Some(deployment)) = (found.service.clone(), found.started_by.clone()) else { return };
+    let (Some(arn), Some(deployment)) = (found.service.clone(), found.started_by.clone()) else {
+        return;
+    };
     fail(here, &arn, &deployment);
     let (now, first) = (here.now(), here.shared.timing.backoff);
     let Some(service) = here.region.ecs.services.get_mut(&arn) else { return };
@@ -213,7 +249,11 @@ pub(super) fn started(here: &mut Here<'_>, arn: &str) {
 /// Counts a failed task of a deployment that is in progress.
 fn fail(here: &mut Here<'_>, arn: &str, deployment: &str) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    if let Some(one) = service.deployments.iter_mut().find(|one| one.id == deployment && one.rollout_state == "IN_PROGRESS") {
+    if let Some(one) = service
+        .deployments
+        .iter_mut()
+        .find(|one| one.id == deployment && one.rollout_state == "IN_PROGRESS")
+    {
         one.failed_tasks += 1;
     }
 }
@@ -221,13 +261,17 @@ fn fail(here: &mut Here<'_>, arn: &str, deployment: &str) {
 /// A task that proves healthy ends a row of failures.
 fn forgive(here: &mut Here<'_>, arn: &str) {
     let seen = view(here, arn).live;
-    let keeps = breaker(here, arn).is_some_and(|breaker| breaker.get("resetOnHealthyTask") == Some(&Value::Bool(false)));
+    let keeps = breaker(here, arn)
+        .is_some_and(|breaker| breaker.get("resetOnHealthyTask") == Some(&Value::Bool(false)));
     for one in seen {
         let Some(found) = here.region.ecs.tasks.get_mut(&one.arn) else { continue };
         let first = one.healthy && !found.proved;
         found.proved |= one.healthy;
         let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-        if first && !keeps && let Some(own) = service.deployments.iter_mut().find(|own| own.id == one.deployment) {
+        if first
+            && !keeps
+            && let Some(own) = service.deployments.iter_mut().find(|own| own.id == one.deployment)
+        {
             own.failed_tasks = 0;
         }
     }
@@ -245,8 +289,11 @@ fn breaker<'h>(here: &'h Here<'_>, arn: &str) -> Option<&'h Map<String, Value>> 
 /// detects failures").
 fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
     let own = breaker.get("thresholdConfiguration");
-    let value = int(own.and_then(|own| own.get("value"))).and_then(|value| u32::try_from(value).ok());
-    let percent = |value: u32| (u64::from(desired) * u64::from(value)).div_ceil(100).min(u64::from(u32::MAX)) as u32;
+    let value =
+        int(own.and_then(|own| own.get("value"))).and_then(|value| u32::try_from(value).ok());
+    let percent = |value: u32| {
+        (u64::from(desired) * u64::from(value)).div_ceil(100).min(u64::from(u32::MAX)) as u32
+    };
     match own.and_then(|own| own.get("type")).and_then(Value::as_str) {
         Some("COUNT") => value.unwrap_or(3).max(1),
         Some("UNBOUNDED_PERCENT") => percent(value.unwrap_or(50)).max(1),
@@ -256,20 +303,30 @@ fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
 
 /// The deployment circuit breaker.
 fn judge(here: &mut Here<'_>, arn: &str) {
-    let flag = |member: &str| breaker(here, arn).and_then(|one| one.get(member)).and_then(Value::as_bool).unwrap_or(false);
+    let flag = |member: &str| {
+        breaker(here, arn).and_then(|one| one.get(member)).and_then(Value::as_bool).unwrap_or(false)
+    };
     if !flag("enable") {
         return;
     }
     let rollback = flag("rollback");
     let Some(service) = here.region.ecs.services.get(arn) else { return };
     let limit = breaker(here, arn).map_or(u32::MAX, |breaker| threshold(breaker, service.desired));
-    let Some(primary) = service.deployments.first().filter(|one| one.rollout_state == "IN_PROGRESS") else { return };
+    let Some(primary) =
+        service.deployments.first().filter(|one| one.rollout_state == "IN_PROGRESS")
+    else {
+        return;
+    };
     if primary.failed_tasks < limit {
         return;
     }
     let (failed, back) = (primary.id.clone(), service.completed.clone());
     settle(here, arn, 0, "FAILED", "ECS deployment circuit breaker: tasks failed to start.");
-    events::say(here, arn, &format!("(deployment {failed}) deployment failed: tasks failed to start."));
+    events::say(
+        here,
+        arn,
+        &format!("(deployment {failed}) deployment failed: tasks failed to start."),
+    );
     if let Some(back) = back.filter(|back| rollback && back.id != failed) {
         roll_back(here, arn, back);
     }
@@ -286,7 +343,8 @@ fn roll_back(here: &mut Here<'_>, arn: &str, mut back: Deployment) {
     }
     back.status = "PRIMARY".into();
     back.rollout_state = "IN_PROGRESS".into();
-    back.rollout_reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.id);
+    back.rollout_reason =
+        format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.id);
     back.updated_at = now;
     back.failed_tasks = 0;
     let before = service.definition.replace(back.definition.clone()).unwrap_or_default();
@@ -307,7 +365,9 @@ fn roll_back(here: &mut Here<'_>, arn: &str, mut back: Deployment) {
 /// Starts and stops tasks, within the bounds of the deployment configuration.
 fn scale(here: &mut Here<'_>, arn: &str) {
     let percent = |member: &str, default: u32| {
-        let own = configuration(here, arn).and_then(|one| int(one.get(member))).and_then(|percent| u32::try_from(percent).ok());
+        let own = configuration(here, arn)
+            .and_then(|one| int(one.get(member)))
+            .and_then(|percent| u32::try_from(percent).ok());
         own.unwrap_or(default)
     };
     let (most, least) = (percent("maximumPercent", 200), percent("minimumHealthyPercent", 100));
@@ -316,7 +376,8 @@ fn scale(here: &mut Here<'_>, arn: &str) {
     let desired = usize::try_from(service.desired).unwrap_or(usize::MAX);
     let part = |percent: u32| desired.saturating_mul(usize::try_from(percent).unwrap_or(0));
     let (most, least) = (part(most) / 100, part(least).div_ceil(100));
-    let (id, stalled, back_off) = (primary.id.clone(), primary.rollout_state == "FAILED", service.back_off);
+    let (id, stalled, back_off) =
+        (primary.id.clone(), primary.rollout_state == "FAILED", service.back_off);
     let seen = view(here, arn).live;
     let own = seen.iter().filter(|one| one.deployment == id).count();
     let room = most.max(desired.min(own)).saturating_sub(seen.len());
@@ -328,7 +389,13 @@ fn scale(here: &mut Here<'_>, arn: &str) {
     }
     let mut stops = excess(&seen, &id, desired);
     stops.extend(outdated(&seen, &id, least));
-    if missing > 0 && started == 0 && stops.is_empty() && !waits && seen.len() >= most && seen.iter().all(|one| one.healthy) {
+    if missing > 0
+        && started == 0
+        && stops.is_empty()
+        && !waits
+        && seen.len() >= most
+        && seen.iter().all(|one| one.healthy)
+    {
         events::complain(
             here,
             arn,
@@ -344,7 +411,11 @@ fn excess(seen: &[Seen], primary: &str, desired: usize) -> Vec<String> {
     own.sort_by_key(|one| (one.healthy, one.running));
     let surplus = own.len().saturating_sub(desired);
     let (weak, strong): (Vec<&Seen>, Vec<&Seen>) = own.into_iter().partition(|one| !one.healthy);
-    weak.into_iter().chain(strong.into_iter().rev()).take(surplus).map(|one| one.arn.clone()).collect()
+    weak.into_iter()
+        .chain(strong.into_iter().rev())
+        .take(surplus)
+        .map(|one| one.arn.clone())
+        .collect()
 }
 
 /// Tasks of older deployments that can go: all that are not healthy, and of the others as many as the
@@ -360,11 +431,15 @@ fn outdated(seen: &[Seen], primary: &str, least: usize) -> Vec<String> {
 fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let replaced = std::mem::take(&mut service.replaced);
-    let Some(wanted) = service.deployments.first().map(|primary| primary.definition.clone()) else { return };
+    let Some(wanted) = service.deployments.first().map(|primary| primary.definition.clone()) else {
+        return;
+    };
     let Some(found) = definition::find(here, &wanted).cloned() else { return };
     let Some(service) = here.region.ecs.services.get(arn) else { return };
     let Some(primary) = service.deployments.first() else { return };
-    let text = |map: &Map<String, Value>, member: &str| map.get(member).and_then(Value::as_str).map(str::to_owned);
+    let text = |map: &Map<String, Value>, member: &str| {
+        map.get(member).and_then(Value::as_str).map(str::to_owned)
+    };
     let tags = match text(&service.members, "propagateTags").as_deref() {
         Some("SERVICE") => service.tags.clone(),
         Some("TASK_DEFINITION") => found.tags.clone(),
@@ -387,27 +462,49 @@ fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     for order in orders {
         ids.push(super::last(&task::start(here, order)).to_owned());
     }
-    let tail = if replaced > 0 { format!(" Amazon ECS replaced {replaced} tasks due to an unhealthy status.") } else { String::new() };
-    events::say(here, arn, &format!("has started {} tasks: {}.{tail}", ids.len(), events::tasks(&ids)));
+    let tail = if replaced > 0 {
+        format!(" Amazon ECS replaced {replaced} tasks due to an unhealthy status.")
+    } else {
+        String::new()
+    };
+    events::say(
+        here,
+        arn,
+        &format!("has started {} tasks: {}.{tail}", ids.len(), events::tasks(&ids)),
+    );
 }
 
 fn stop(here: &mut Here<'_>, arn: &str, tasks: &[String]) {
-    let mut by_deployment: std::collections::BTreeMap<String, u32> = std::collections::BTreeMap::new();
+    let mut by_deployment: std::collections::BTreeMap<String, u32> =
+        std::collections::BTreeMap::new();
     let mut ids = Vec::new();
     for one in tasks {
         let deployment = task::started_by(here, one);
         if here.region.ecs.tasks.get(one).is_some_and(|task| task.registered) {
             *by_deployment.entry(deployment.clone()).or_default() += 1;
         }
-        task::end(here, one, "ServiceSchedulerInitiated", &format!("Scaling activity initiated by (deployment {deployment})"));
+        task::end(
+            here,
+            one,
+            "ServiceSchedulerInitiated",
+            &format!("Scaling activity initiated by (deployment {deployment})"),
+        );
         ids.push(super::last(one).to_owned());
     }
     if !ids.is_empty() {
-        events::say(here, arn, &format!("has stopped {} running tasks: {}.", ids.len(), events::tasks(&ids)));
+        events::say(
+            here,
+            arn,
+            &format!("has stopped {} running tasks: {}.", ids.len(), events::tasks(&ids)),
+        );
         tell_of_targets(here, arn);
     }
     for (deployment, count) in by_deployment {
-        events::say(here, arn, &format!(", taskSet {deployment}) has begun draining connections on {count} tasks."));
+        events::say(
+            here,
+            arn,
+            &format!(", taskSet {deployment}) has begun draining connections on {count} tasks."),
+        );
     }
 }
 
@@ -415,14 +512,23 @@ fn stop(here: &mut Here<'_>, arn: &str, tasks: &[String]) {
 fn conclude(here: &mut Here<'_>, arn: &str) {
     let view = view(here, arn);
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    let tasks: Vec<Option<String>> =
-        service.tasks.iter().filter_map(|task| here.region.ecs.tasks.get(task)).filter(|task| task.wanted() || task.last_status == "DEACTIVATING").map(|task| task.started_by.clone()).collect();
-    let busy = |one: &Deployment| one.status == "PRIMARY" || tasks.iter().any(|by| by.as_deref() == Some(&one.id));
+    let tasks: Vec<Option<String>> = service
+        .tasks
+        .iter()
+        .filter_map(|task| here.region.ecs.tasks.get(task))
+        .filter(|task| task.wanted() || task.last_status == "DEACTIVATING")
+        .map(|task| task.started_by.clone())
+        .collect();
+    let busy = |one: &Deployment| {
+        one.status == "PRIMARY" || tasks.iter().any(|by| by.as_deref() == Some(&one.id))
+    };
     service.deployments.retain(busy);
     let Some(primary) = service.deployments.first() else { return };
     let (id, state) = (primary.id.clone(), primary.rollout_state.clone());
     let desired = usize::try_from(service.desired).unwrap_or(usize::MAX);
-    let all = view.live.len() == desired && view.draining == 0 && view.live.iter().all(|one| one.deployment == id && one.healthy);
+    let all = view.live.len() == desired
+        && view.draining == 0
+        && view.live.iter().all(|one| one.deployment == id && one.healthy);
     if !all {
         service.steady &= view.live.iter().filter(|one| one.running).count() == desired;
         return;
@@ -453,7 +559,11 @@ fn settle(here: &mut Here<'_>, arn: &str, at: usize, state: &str, reason: &str) 
 }
 
 pub(super) fn note_deployment(here: &mut Here<'_>, arn: &str, at: usize) {
-    let Some(one) = here.region.ecs.services.get(arn).and_then(|service| service.deployments.get(at)) else { return };
+    let Some(one) =
+        here.region.ecs.services.get(arn).and_then(|service| service.deployments.get(at))
+    else {
+        return;
+    };
     let change = Change::Deployment {
         service: arn.to_owned(),
         id: one.id.clone(),

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Attachment, Definition, Deployment, Service, cluster, definition, last, listing, scheduler, show, tags, task};
+use super::{
+    Attachment, Definition, Deployment, Service, cluster, definition, last, listing, scheduler,
+    show, tags, task,
+};
 use crate::{
     cloud::Here,
     elb,
@@ -36,9 +39,13 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let arn = here.arn("ecs", &format!("service/{cluster}/{name}"));
     if let Some(old) = here.region.ecs.services.get(&arn) {
         match old.status.as_str() {
-            "ACTIVE" if old.request == request.value => return Ok(raw(&json!({"service": show::service(here, old, true)}))),
+            "ACTIVE" if old.request == request.value => {
+                return Ok(raw(&json!({"service": show::service(here, old, true)})));
+            }
             "ACTIVE" => return Err(Fault::parameter("Creation of service was not idempotent.")),
-            "DRAINING" => return Err(Fault::parameter("Unable to Start a service that is still Draining.")),
+            "DRAINING" => {
+                return Err(Fault::parameter("Unable to Start a service that is still Draining."));
+            }
             _ => {}
         }
     }
@@ -46,7 +53,11 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let daemon = request.text_of("schedulingStrategy") == Some("DAEMON");
     let desired = match request.int_of("desiredCount") {
         None if daemon => 0,
-        None => return Err(Fault::parameter("The desiredCount is required when schedulingStrategy is REPLICA.")),
+        None => {
+            return Err(Fault::parameter(
+                "The desiredCount is required when schedulingStrategy is REPLICA.",
+            ));
+        }
         Some(count) => count_of(count)?,
     };
     let definition = definition_of(here, request)?;
@@ -102,12 +113,17 @@ pub(super) fn answer(here: &Here<'_>, arn: &str) -> Answer {
 }
 
 pub(super) fn count_of(count: i64) -> Result<u32, Fault> {
-    u32::try_from(count).map_err(|_| Fault::parameter("desiredCount should be greater than or equal to 0."))
+    u32::try_from(count)
+        .map_err(|_| Fault::parameter("desiredCount should be greater than or equal to 0."))
 }
 
 /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
 pub(super) fn controller(members: &Map<String, Value>) -> &str {
-    members.get("deploymentController").and_then(|controller| controller.get("type")).and_then(Value::as_str).unwrap_or("ECS")
+    members
+        .get("deploymentController")
+        .and_then(|controller| controller.get("type"))
+        .and_then(Value::as_str)
+        .unwrap_or("ECS")
 }
 
 /// The entries of `loadBalancers` that name a target group.
@@ -124,7 +140,11 @@ pub(super) fn attachments(members: &Map<String, Value>) -> Vec<Attachment> {
 }
 
 /// What CreateService and UpdateService refuse.
-pub(super) fn check(here: &Here<'_>, members: &Map<String, Value>, definition: Option<&Definition>) -> Result<(), Fault> {
+pub(super) fn check(
+    here: &Here<'_>,
+    members: &Map<String, Value>,
+    definition: Option<&Definition>,
+) -> Result<(), Fault> {
     let strategy = members.get("capacityProviderStrategy").and_then(Value::as_array);
     if members.contains_key("launchType") && strategy.is_some_and(|strategy| !strategy.is_empty()) {
         return Err(Fault::parameter(
@@ -133,13 +153,13 @@ pub(super) fn check(here: &Here<'_>, members: &Map<String, Value>, definition: O
     }
     let Some(definition) = definition else { return Ok(()) };
     if definition.network_mode == "awsvpc" && !members.contains_key("networkConfiguration") {
-        return Err(Fault::parameter("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
+        return Err(Fault::parameter(
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        ));
     }
     let fargate = members.get("launchType").and_then(Value::as_str) == Some("FARGATE");
     if fargate && definition.network_mode != "awsvpc" {
-        return Err(Fault::parameter(
-            "Task definition does not support launch_type FARGATE.",
-        ));
+        return Err(Fault::parameter("Task definition does not support launch_type FARGATE."));
     }
     let attachments = attachments(members);
     if attachments.len() > 5 {
@@ -148,16 +168,26 @@ pub(super) fn check(here: &Here<'_>, members: &Map<String, Value>, definition: O
     attachments.iter().try_for_each(|attachment| check_attachment(here, attachment, definition))
 }
 
-fn check_attachment(here: &Here<'_>, attachment: &Attachment, definition: &Definition) -> Result<(), Fault> {
+fn check_attachment(
+    here: &Here<'_>,
+    attachment: &Attachment,
+    definition: &Definition,
+) -> Result<(), Fault> {
     let Attachment { group, container, port } = attachment;
     let Some(found) = definition.containers.iter().find(|one| one.name == *container) else {
-        return Err(Fault::parameter(format!("The container {container} does not exist in the task definition.")));
+        return Err(Fault::parameter(format!(
+            "The container {container} does not exist in the task definition."
+        )));
     };
     if !found.ports.contains(port) {
-        return Err(Fault::parameter(format!("The container {container} did not have a container port {port} defined.")));
+        return Err(Fault::parameter(format!(
+            "The container {container} did not have a container port {port} defined."
+        )));
     }
     let unattached = || {
-        Fault::parameter(format!("The target group with targetGroupArn {group} does not have an associated load balancer."))
+        Fault::parameter(format!(
+            "The target group with targetGroupArn {group} does not have an associated load balancer."
+        ))
     };
     let target_type = match elb::group_facts(here.region, group) {
         None => return Err(Fault::parameter(format!("The target group {group} does not exist."))),
@@ -232,7 +262,8 @@ pub(super) fn find(here: &Here<'_>, cluster: &str, wanted: &str) -> Option<Strin
 pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
     let not_found = || Fault::new("ServiceNotFoundException", "Service not found.");
-    let arn = find(here, &cluster, request.text_of("service").unwrap_or_default()).ok_or_else(not_found)?;
+    let arn = find(here, &cluster, request.text_of("service").unwrap_or_default())
+        .ok_or_else(not_found)?;
     let service = here.region.ecs.services.get_mut(&arn).ok_or_else(not_found)?;
     if service.status != "ACTIVE" {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
@@ -243,10 +274,21 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     service.status = "DRAINING".into();
     here.note(Change::Deleted { arn: arn.clone() });
     set_desired(here, &arn, 0);
-    let tasks: Vec<String> = here.region.ecs.services.get(&arn).map(|service| service.tasks.iter().cloned().collect()).unwrap_or_default();
+    let tasks: Vec<String> = here
+        .region
+        .ecs
+        .services
+        .get(&arn)
+        .map(|service| service.tasks.iter().cloned().collect())
+        .unwrap_or_default();
     for task in tasks {
         let by = task::started_by(here, &task);
-        task::end(here, &task, "ServiceSchedulerInitiated", &format!("Scaling activity initiated by (deployment {by})"));
+        task::end(
+            here,
+            &task,
+            "ServiceSchedulerInitiated",
+            &format!("Scaling activity initiated by (deployment {by})"),
+        );
     }
     scheduler::poke(here, &arn);
     answer(here, &arn)

@@ -6,11 +6,18 @@ use super::{Deployment, Service, Task, service::controller, tags};
 use crate::cloud::Here;
 
 /// Members of CreateService that a `Service` does not show (they are in its deployments or revisions).
-const NOT_SHOWN: &[&str] =
-    &["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations", "gatewayConnectors", "monitoring", "role"];
+const NOT_SHOWN: &[&str] = &[
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "gatewayConnectors",
+    "monitoring",
+    "role",
+];
 
 pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Value {
-    let tasks: Vec<&Task> = service.tasks.iter().filter_map(|arn| here.region.ecs.tasks.get(arn)).collect();
+    let tasks: Vec<&Task> =
+        service.tasks.iter().filter_map(|arn| here.region.ecs.tasks.get(arn)).collect();
     let mut shown = Map::new();
     let mut put = |member: &str, value: Value| drop(shown.insert(member.to_owned(), value));
     put("serviceArn", json!(service.arn));
@@ -23,28 +30,44 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
     if let Some(definition) = &service.definition {
         put("taskDefinition", json!(definition));
     }
-    for list in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
+    for list in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"]
+    {
         put(list, json!([]));
     }
     put("schedulingStrategy", json!("REPLICA"));
     put("enableECSManagedTags", json!(false));
     put("propagateTags", json!("NONE"));
     put("enableExecuteCommand", json!(false));
-    for (member, value) in service.members.iter().filter(|(member, _)| !NOT_SHOWN.contains(&member.as_str())) {
+    for (member, value) in
+        service.members.iter().filter(|(member, _)| !NOT_SHOWN.contains(&member.as_str()))
+    {
         put(member, value.clone());
     }
     put("deploymentConfiguration", configuration(service));
     if service.members.get("launchType").and_then(Value::as_str) == Some("FARGATE") {
-        put("platformVersion", service.members.get("platformVersion").cloned().unwrap_or_else(|| json!("LATEST")));
+        put(
+            "platformVersion",
+            service.members.get("platformVersion").cloned().unwrap_or_else(|| json!("LATEST")),
+        );
         put("platformFamily", json!("Linux"));
     }
     let account = &here.shared.account;
-    let linked = format!("arn:aws:iam::{account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS");
+    let linked = format!(
+        "arn:aws:iam::{account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+    );
     put("roleArn", service.members.get("role").cloned().unwrap_or_else(|| json!(linked)));
     put("createdAt", json!(service.created_at.seconds()));
     put("createdBy", json!(format!("arn:aws:iam::{account}:user/sandbox")));
     if controller(&service.members) == "ECS" {
-        put("deployments", service.deployments.iter().enumerate().map(|(at, one)| deployment(service, one, at, &tasks)).collect());
+        put(
+            "deployments",
+            service
+                .deployments
+                .iter()
+                .enumerate()
+                .map(|(at, one)| deployment(service, one, at, &tasks))
+                .collect(),
+        );
     } else {
         put("taskSets", json!([]));
         put("deployments", json!([]));
@@ -74,7 +97,8 @@ fn configuration(service: &Service) -> Value {
 
 fn deployment(service: &Service, deployment: &Deployment, at: usize, tasks: &[&Task]) -> Value {
     let own = Some(deployment.id.as_str());
-    let wanted = tasks.iter().filter(|task| task.started_by.as_deref() == own && task.wanted()).count();
+    let wanted =
+        tasks.iter().filter(|task| task.started_by.as_deref() == own && task.wanted()).count();
     let mut shown = json!({
         "id": deployment.id,
         "status": deployment.status,
@@ -111,5 +135,8 @@ fn running(tasks: &[&Task], deployment: Option<&str>) -> usize {
 
 fn pending(tasks: &[&Task], deployment: Option<&str>) -> usize {
     let starting = ["PROVISIONING", "PENDING", "ACTIVATING"];
-    tasks.iter().filter(|task| of(task, deployment) && starting.contains(&task.last_status.as_str())).count()
+    tasks
+        .iter()
+        .filter(|task| of(task, deployment) && starting.contains(&task.last_status.as_str()))
+        .count()
 }

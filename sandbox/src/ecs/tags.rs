@@ -72,11 +72,14 @@ pub(super) fn parse(list: Option<&Value>) -> Result<Tags, Fault> {
     let mut tags = Tags::new();
     let items = list.and_then(Value::as_array);
     for item in items.into_iter().flatten() {
-        let text = |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |member: &str| item.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (key, value) = (text("key"), text("value"));
         check(&key, &value)?;
         if tags.insert(key, value).is_some() {
-            return Err(Fault::parameter("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+            return Err(Fault::parameter(
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
         }
     }
     if tags.len() > 50 { Err(too_many()) } else { Ok(tags) }

@@ -37,7 +37,12 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
     here.region.ecs.addresses += 1;
     let number = here.region.ecs.addresses;
     let (subnet, zone) = place(here, &order);
-    let containers = order.definition.containers.iter().map(|definition| container(here, &id, definition)).collect();
+    let containers = order
+        .definition
+        .containers
+        .iter()
+        .map(|definition| container(here, &id, definition))
+        .collect();
     let task = Task {
         arn: arn.clone(),
         cluster: order.cluster,
@@ -69,7 +74,9 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
     };
     here.region.network.insert(task.address.clone(), arn.clone());
     here.region.ecs.tasks.insert(arn.clone(), task);
-    if let Some(service) = order.service.and_then(|service| here.region.ecs.services.get_mut(&service)) {
+    if let Some(service) =
+        order.service.and_then(|service| here.region.ecs.services.get_mut(&service))
+    {
         service.tasks.insert(arn.clone());
     }
     let wait = here.shared.timing.provisioning;
@@ -83,7 +90,10 @@ fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinitio
         name: definition.name.clone(),
         image: definition.image.clone(),
         digest: None,
-        runtime_id: format!("{task}-{}", crate::ids::Ids::of(&definition.name).number() % 10_000_000_000),
+        runtime_id: format!(
+            "{task}-{}",
+            crate::ids::Ids::of(&definition.name).number() % 10_000_000_000
+        ),
         essential: definition.essential,
         ports: definition.ports.clone(),
         behaviour: Behaviour::of(described, here.shared.timing.ready),
@@ -102,15 +112,24 @@ fn place(here: &Here<'_>, order: &Order) -> (String, String) {
     let subnets = order.network.as_ref().and_then(|network| network.get("awsvpcConfiguration"));
     let subnets = texts(subnets.and_then(|vpc| vpc.get("subnets")));
     let service = order.service.as_ref().and_then(|arn| here.region.ecs.services.get(arn));
-    let others: Vec<&Task> =
-        service.into_iter().flat_map(|service| &service.tasks).filter_map(|arn| here.region.ecs.tasks.get(arn)).collect();
-    let load = |subnet: &String| others.iter().filter(|task| task.wanted() && task.subnet == *subnet).count();
-    let Some((at, subnet)) = subnets.iter().enumerate().min_by_key(|(_, subnet)| load(subnet)) else {
+    let others: Vec<&Task> = service
+        .into_iter()
+        .flat_map(|service| &service.tasks)
+        .filter_map(|arn| here.region.ecs.tasks.get(arn))
+        .collect();
+    let load = |subnet: &String| {
+        others.iter().filter(|task| task.wanted() && task.subnet == *subnet).count()
+    };
+    let Some((at, subnet)) = subnets.iter().enumerate().min_by_key(|(_, subnet)| load(subnet))
+    else {
         return (String::new(), format!("{}a", here.region.name));
     };
     let zone = here.shared.subnets.get(subnet).cloned().unwrap_or_else(|| {
         let zones = elb::zones(here.region);
-        zones.get(at % zones.len().max(1)).cloned().unwrap_or_else(|| format!("{}a", here.region.name))
+        zones
+            .get(at % zones.len().max(1))
+            .cloned()
+            .unwrap_or_else(|| format!("{}a", here.region.name))
     });
     (subnet.clone(), zone)
 }
@@ -131,7 +150,9 @@ fn go(here: &mut Here<'_>, arn: &str, to: &str, wait: Option<Duration>) {
 pub(crate) fn turn(here: &mut Here<'_>, arn: &str, turn: u32) {
     let now = here.now();
     let timing = here.shared.timing.clone();
-    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.turn == turn) else { return };
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.turn == turn) else {
+        return;
+    };
     match task.last_status.as_str() {
         "PROVISIONING" => {
             task.pull_started_at = Some(now);
@@ -186,7 +207,10 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
             due.push((after, Due::Exit { task: arn.to_owned(), container: at }));
         }
         if let Some(check) = &container.health_check {
-            due.push((Duration::from_secs(check.interval), Due::ContainerCheck { task: arn.to_owned(), container: at }));
+            due.push((
+                Duration::from_secs(check.interval),
+                Due::ContainerCheck { task: arn.to_owned(), container: at },
+            ));
         }
     }
     for (wait, due) in due {
@@ -206,7 +230,9 @@ fn running(here: &mut Here<'_>, arn: &str) {
         (task.attachments.clone(), task.address.clone(), task.zone.clone(), task.service.clone());
     for attachment in &attachments {
         elb::health::register(here, &attachment.group, &address, attachment.port, &zone);
-        if let Some(service) = service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn)) {
+        if let Some(service) =
+            service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn))
+        {
             service.moved.entry(attachment.group.clone()).or_default().0 += 1;
         }
     }
@@ -218,13 +244,23 @@ fn running(here: &mut Here<'_>, arn: &str) {
 
 /// Takes the task out of its target groups; tells how long they drain.
 fn deregister(here: &mut Here<'_>, arn: &str) -> Duration {
-    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.registered) else { return Duration::ZERO };
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.registered) else {
+        return Duration::ZERO;
+    };
     task.registered = false;
-    let (attachments, address, service) = (task.attachments.clone(), task.address.clone(), task.service.clone());
+    let (attachments, address, service) =
+        (task.attachments.clone(), task.address.clone(), task.service.clone());
     let mut longest = Duration::ZERO;
     for attachment in &attachments {
-        longest = longest.max(elb::health::deregister(here, &attachment.group, &address, attachment.port));
-        if let Some(service) = service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn)) {
+        longest = longest.max(elb::health::deregister(
+            here,
+            &attachment.group,
+            &address,
+            attachment.port,
+        ));
+        if let Some(service) =
+            service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn))
+        {
             service.moved.entry(attachment.group.clone()).or_default().1 += 1;
         }
     }
@@ -235,14 +271,17 @@ fn deregister(here: &mut Here<'_>, arn: &str) -> Duration {
 pub(super) fn end(here: &mut Here<'_>, arn: &str, code: &str, reason: &str) {
     let now = here.now();
     let timing = here.shared.timing.clone();
-    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else { return };
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else {
+        return;
+    };
     task.desired_status = "STOPPED".into();
     task.stop_code = Some(code.to_owned());
     task.stopped_reason = Some(reason.to_owned());
     task.stopping_at = Some(now);
     match task.last_status.as_str() {
         "RUNNING" => {
-            let drain = if code == "UserInitiated" { Duration::ZERO } else { deregister(here, arn) };
+            let drain =
+                if code == "UserInitiated" { Duration::ZERO } else { deregister(here, arn) };
             go(here, arn, "DEACTIVATING", Some(drain));
             deregister(here, arn);
         }
@@ -262,7 +301,11 @@ pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     let wanted = task.wanted();
     let ran = task.started_at.is_some();
-    let Some(container) = task.containers.get_mut(at).filter(|container| container.last_status == "RUNNING") else { return };
+    let Some(container) =
+        task.containers.get_mut(at).filter(|container| container.last_status == "RUNNING")
+    else {
+        return;
+    };
     container.last_status = "STOPPED".into();
     container.exit_code = Some(container.behaviour.code);
     if container.behaviour.does == Does::Oom {
@@ -286,7 +329,9 @@ pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
 
 fn stop_containers(task: &mut Task, now: Time) {
     task.execution_stopped_at = Some(now);
-    for container in task.containers.iter_mut().filter(|container| container.last_status == "RUNNING") {
+    for container in
+        task.containers.iter_mut().filter(|container| container.last_status == "RUNNING")
+    {
         container.last_status = "STOPPED".into();
         container.exit_code = Some(0);
     }
@@ -300,7 +345,9 @@ fn stopped(here: &mut Here<'_>, arn: &str) {
         container.last_status = "STOPPED".into();
     }
     here.region.network.remove(&task.address);
-    if let Some(service) = task.service.as_ref().and_then(|service| here.region.ecs.services.get_mut(service)) {
+    if let Some(service) =
+        task.service.as_ref().and_then(|service| here.region.ecs.services.get_mut(service))
+    {
         service.tasks.remove(arn);
     }
     go(here, arn, "STOPPED", None);
@@ -315,10 +362,15 @@ pub(crate) fn forget(here: &mut Here<'_>, arn: &str) {
 /// A container's own health check runs.
 pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
     let now = here.now();
-    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else { return };
+    let Some(task) = here.region.ecs.tasks.get_mut(arn).filter(|task| task.wanted()) else {
+        return;
+    };
     let before = task.health();
     let Some(container) = task.containers.get_mut(at) else { return };
-    let (Some(check), Some(started)) = (container.health_check.clone(), container.started_at) else { return };
+    let (Some(check), Some(started)) = (container.health_check.clone(), container.started_at)
+    else {
+        return;
+    };
     let age = now - started;
     if container.behaviour.reply(age) == Reply::Status(200) {
         container.failures = 0;
@@ -330,7 +382,10 @@ pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
         }
     }
     let changed = task.health() != before;
-    here.later(Duration::from_secs(check.interval), Due::ContainerCheck { task: arn.to_owned(), container: at });
+    here.later(
+        Duration::from_secs(check.interval),
+        Due::ContainerCheck { task: arn.to_owned(), container: at },
+    );
     if changed {
         owner(here, arn);
     }
@@ -339,7 +394,9 @@ pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
 /// What a request to an address gets.
 pub(crate) fn reply(region: &Region, address: &str, port: i64, now: Time) -> Reply {
     let task = region.network.get(address).and_then(|arn| region.ecs.tasks.get(arn));
-    let serving = |container: &&Container| container.last_status == "RUNNING" && container.ports.contains(&port);
+    let serving = |container: &&Container| {
+        container.last_status == "RUNNING" && container.ports.contains(&port)
+    };
     match task.and_then(|task| task.containers.iter().find(serving)) {
         Some(container) => container.behaviour.reply(now - container.started_at.unwrap_or(now)),
         None if task.is_some() => Reply::Refused,

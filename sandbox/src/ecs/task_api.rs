@@ -37,8 +37,18 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             && !request.has("containerInstance")
     };
     let prefix = here.arn("ecs", &format!("task/{cluster}/"));
-    let tasks = here.region.ecs.tasks.range(prefix.clone()..).map_while(|(arn, task)| arn.starts_with(&prefix).then_some(task));
-    listing::page(request, tasks.filter(fits).map(|task| task.arn.clone()).collect(), 100, "taskArns")
+    let tasks = here
+        .region
+        .ecs
+        .tasks
+        .range(prefix.clone()..)
+        .map_while(|(arn, task)| arn.starts_with(&prefix).then_some(task));
+    listing::page(
+        request,
+        tasks.filter(fits).map(|task| task.arn.clone()).collect(),
+        100,
+        "taskArns",
+    )
 }
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
@@ -69,7 +79,8 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 
 pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
-    let definition = definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
+    let definition =
+        definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
     service::check(here, &request.value, Some(&definition))?;
     let count = request.int_of("count").unwrap_or(1);
     if !(1..=10).contains(&count) {
@@ -82,7 +93,9 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             cluster: cluster.clone(),
             service: None,
             started_by: request.text_of("startedBy").map(str::to_owned),
-            group: request.text_of("group").map_or_else(|| format!("family:{}", definition.family), str::to_owned),
+            group: request
+                .text_of("group")
+                .map_or_else(|| format!("family:{}", definition.family), str::to_owned),
             definition: definition.clone(),
             network: request.value.get("networkConfiguration").cloned(),
             launch_type: request.text_of("launchType").unwrap_or("EC2").to_owned(),
@@ -91,13 +104,20 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         };
         started.push(task::start(here, order));
     }
-    let shown: Vec<Value> = started.iter().filter_map(|arn| here.region.ecs.tasks.get(arn)).map(|task| show(here, task)).collect();
+    let shown: Vec<Value> = started
+        .iter()
+        .filter_map(|arn| here.region.ecs.tasks.get(arn))
+        .map(|task| show(here, task))
+        .collect();
     Ok(raw(&json!({"tasks": shown, "failures": []})))
 }
 
 pub(super) fn stop(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
-    let arn = here.arn("ecs", &format!("task/{cluster}/{}", last(request.text_of("task").unwrap_or_default())));
+    let arn = here.arn(
+        "ecs",
+        &format!("task/{cluster}/{}", last(request.text_of("task").unwrap_or_default())),
+    );
     if !here.region.ecs.tasks.contains_key(&arn) {
         return Err(Fault::parameter("The referenced task was not found."));
     }
@@ -141,7 +161,11 @@ fn show(here: &Here<'_>, task: &Task) -> Value {
         shown["platformVersion"] = json!("1.4.0");
         shown["platformFamily"] = json!("Linux");
     }
-    let texts = [("startedBy", &task.started_by), ("stopCode", &task.stop_code), ("stoppedReason", &task.stopped_reason)];
+    let texts = [
+        ("startedBy", &task.started_by),
+        ("stopCode", &task.stop_code),
+        ("stoppedReason", &task.stopped_reason),
+    ];
     for (member, text) in texts {
         if let Some(text) = text {
             shown[member] = json!(text);

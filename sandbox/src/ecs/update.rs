@@ -32,7 +32,8 @@ const ECS_ONLY: &[(&str, &str)] = &[
 pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
     let not_found = || Fault::new("ServiceNotFoundException", "Service not found.");
-    let arn = service::find(here, &cluster, request.text_of("service").unwrap_or_default()).ok_or_else(not_found)?;
+    let arn = service::find(here, &cluster, request.text_of("service").unwrap_or_default())
+        .ok_or_else(not_found)?;
     let old = here.region.ecs.services.get(&arn).ok_or_else(not_found)?;
     if old.status != "ACTIVE" {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
@@ -52,7 +53,9 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let other = |member: &&str| old.members.get(*member) != members.get(*member);
     let old_definition = old.definition.clone();
     let new_definition = definition.map(|definition: Definition| definition.arn);
-    let deploys = request.bool_of("forceNewDeployment") || old_definition != new_definition || REVISION_MEMBERS.iter().any(other);
+    let deploys = request.bool_of("forceNewDeployment")
+        || old_definition != new_definition
+        || REVISION_MEMBERS.iter().any(other);
     let changed = old.members != members;
 
     if let Some(service) = here.region.ecs.services.get_mut(&arn) {
@@ -63,7 +66,8 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         here.note(Change::Attributes { resource: arn.clone() });
     }
     if old_definition != new_definition {
-        let (before, after) = (old_definition.unwrap_or_default(), new_definition.unwrap_or_default());
+        let (before, after) =
+            (old_definition.unwrap_or_default(), new_definition.unwrap_or_default());
         here.note(Change::Revision { service: arn.clone(), before, after });
     }
     if let Some(desired) = desired {
@@ -81,8 +85,16 @@ fn check_controller(controller: &str, request: &Request<'_>) -> Result<(), Fault
     if controller == "ECS" {
         return Ok(());
     }
-    let advice = if controller == "CODE_DEPLOY" { "Use AWS CodeDeploy to trigger a new deployment." } else { "Create a new taskset instead." };
-    let refuse = |what: &str| Err(Fault::parameter(format!("Unable to update {what} on services with a {controller} deployment controller. {advice}")));
+    let advice = if controller == "CODE_DEPLOY" {
+        "Use AWS CodeDeploy to trigger a new deployment."
+    } else {
+        "Create a new taskset instead."
+    };
+    let refuse = |what: &str| {
+        Err(Fault::parameter(format!(
+            "Unable to update {what} on services with a {controller} deployment controller. {advice}"
+        )))
+    };
     for (member, what) in ECS_ONLY {
         if request.has(member) {
             return refuse(what);
@@ -106,9 +118,13 @@ fn merged(old: &Map<String, Value>, request: &Request<'_>) -> Map<String, Value>
     let mut members = old.clone();
     for (member, value) in &request.value {
         match (member.as_str(), value) {
-            ("cluster" | "service" | "desiredCount" | "taskDefinition" | "forceNewDeployment", _) => {}
+            (
+                "cluster" | "service" | "desiredCount" | "taskDefinition" | "forceNewDeployment",
+                _,
+            ) => {}
             ("deploymentConfiguration", Value::Object(new)) => {
-                let config = members.entry(member.clone()).or_insert_with(|| Value::Object(Map::new()));
+                let config =
+                    members.entry(member.clone()).or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(config) = config {
                     config.extend(new.clone());
                 }

@@ -7,13 +7,19 @@ use super::{group_not_found, load_balancer::name_of};
 use crate::{cloud::Here, fault::Fault, json::int, query};
 
 /// Checks a list of actions for a load balancer and brings it into the form in which AWS shows it.
-pub(super) fn accept(here: &Here<'_>, load_balancer: &str, actions: &[Value]) -> Result<Vec<Value>, Fault> {
+pub(super) fn accept(
+    here: &Here<'_>,
+    load_balancer: &str,
+    actions: &[Value],
+) -> Result<Vec<Value>, Fault> {
     let mut actions: Vec<Value> = actions.iter().cloned().map(query::as_text).collect();
     actions.sort_by_key(|action| int(action.get("Order")).unwrap_or(i64::MAX));
     let finals = ["forward", "redirect", "fixed-response"];
     let mut ends = 0;
     for action in &mut actions {
-        let Value::Object(action) = action else { return Err(Fault::validation("An action must be a structure")) };
+        let Value::Object(action) = action else {
+            return Err(Fault::validation("An action must be a structure"));
+        };
         let kind = query::required(action, "Type").to_owned();
         ends += usize::from(finals.contains(&kind.as_str()));
         if kind == "forward" {
@@ -22,10 +28,16 @@ pub(super) fn accept(here: &Here<'_>, load_balancer: &str, actions: &[Value]) ->
         if let Some(order) = int(action.get("Order"))
             && !(1..=50_000).contains(&order)
         {
-            return Err(Fault::validation(format!("Action order '{order}' must be between 1 and 50000 inclusive")));
+            return Err(Fault::validation(format!(
+                "Action order '{order}' must be between 1 and 50000 inclusive"
+            )));
         }
     }
-    let last = actions.last().and_then(|action| action.get("Type")).and_then(Value::as_str).unwrap_or_default();
+    let last = actions
+        .last()
+        .and_then(|action| action.get("Type"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if ends != 1 || !finals.contains(&last) {
         return Err(Fault::new(
             "InvalidLoadBalancerAction",
@@ -35,7 +47,11 @@ pub(super) fn accept(here: &Here<'_>, load_balancer: &str, actions: &[Value]) ->
     Ok(actions)
 }
 
-fn forward(here: &Here<'_>, load_balancer: &str, action: &mut Map<String, Value>) -> Result<(), Fault> {
+fn forward(
+    here: &Here<'_>,
+    load_balancer: &str,
+    action: &mut Map<String, Value>,
+) -> Result<(), Fault> {
     let scalar = query::text(action, "TargetGroupArn").map(str::to_owned);
     let mut config = match action.shift_remove("ForwardConfig") {
         Some(Value::Object(config)) => config,
@@ -50,10 +66,16 @@ fn forward(here: &Here<'_>, load_balancer: &str, action: &mut Map<String, Value>
     } else if let Some(scalar) = &scalar
         && (groups.len() != 1 || groups[0]["TargetGroupArn"] != json!(scalar))
     {
-        return Err(Fault::new("InvalidLoadBalancerAction", "The target group and the target groups of the forward configuration must be the same"));
+        return Err(Fault::new(
+            "InvalidLoadBalancerAction",
+            "The target group and the target groups of the forward configuration must be the same",
+        ));
     }
     check_groups(here, load_balancer, &mut groups)?;
-    let sticky = config.get("TargetGroupStickinessConfig").cloned().unwrap_or_else(|| json!({"Enabled": "false"}));
+    let sticky = config
+        .get("TargetGroupStickinessConfig")
+        .cloned()
+        .unwrap_or_else(|| json!({"Enabled": "false"}));
     check_stickiness(here, &groups, &sticky)?;
     action.shift_remove("TargetGroupArn");
     if let [one] = groups.as_slice() {
@@ -67,23 +89,32 @@ fn forward(here: &Here<'_>, load_balancer: &str, action: &mut Map<String, Value>
 
 fn check_groups(here: &Here<'_>, load_balancer: &str, groups: &mut [Value]) -> Result<(), Fault> {
     if groups.len() > 5 {
-        return Err(Fault::new("TooManyTargetGroups", "The maximum number of target groups per forward action is '5'"));
+        return Err(Fault::new(
+            "TooManyTargetGroups",
+            "The maximum number of target groups per forward action is '5'",
+        ));
     }
     let mut seen = Vec::new();
     for entry in groups {
-        let Value::Object(entry) = entry else { return Err(Fault::validation("A target group must be a structure")) };
+        let Value::Object(entry) = entry else {
+            return Err(Fault::validation("A target group must be a structure"));
+        };
         let arn = query::required(entry, "TargetGroupArn").to_owned();
         super::check_arn(&arn, "targetgroup")?;
         let group = here.region.elb.groups.get(&arn).ok_or_else(group_not_found)?;
         if group.load_balancers.iter().any(|other| other != load_balancer) {
             return Err(Fault::new(
                 "TargetGroupAssociationLimit",
-                format!("The following target groups cannot be associated with more than one load balancer: {arn}"),
+                format!(
+                    "The following target groups cannot be associated with more than one load balancer: {arn}"
+                ),
             ));
         }
         let weight = int(entry.get("Weight")).unwrap_or(1);
         if !(0..=999).contains(&weight) {
-            return Err(Fault::validation(format!("Weight '{weight}' must be between 0 and 999 inclusive")));
+            return Err(Fault::validation(format!(
+                "Weight '{weight}' must be between 0 and 999 inclusive"
+            )));
         }
         entry.insert("Weight".into(), json!(weight.to_string()));
         if seen.contains(&arn) {
@@ -98,11 +129,16 @@ fn check_stickiness(here: &Here<'_>, groups: &[Value], sticky: &Value) -> Result
     let enabled = sticky["Enabled"] == "true";
     let duration = int(sticky.get("DurationSeconds"));
     if enabled && !duration.is_some_and(|duration| (1..=604_800).contains(&duration)) {
-        return Err(Fault::validation("Target group stickiness duration must be between 1 and 604800 seconds"));
+        return Err(Fault::validation(
+            "Target group stickiness duration must be between 1 and 604800 seconds",
+        ));
     }
     let own = |entry: &Value| {
-        let group = here.region.elb.groups.get(entry["TargetGroupArn"].as_str().unwrap_or_default());
-        group.is_some_and(|group| group.attributes.get("stickiness.enabled").is_some_and(|enabled| enabled == "true"))
+        let group =
+            here.region.elb.groups.get(entry["TargetGroupArn"].as_str().unwrap_or_default());
+        group.is_some_and(|group| {
+            group.attributes.get("stickiness.enabled").is_some_and(|enabled| enabled == "true")
+        })
     };
     if groups.len() > 1 && !enabled && groups.iter().any(own) {
         return Err(Fault::new(
@@ -115,7 +151,10 @@ fn check_stickiness(here: &Here<'_>, groups: &[Value], sticky: &Value) -> Result
 
 /// The forward action of a list.
 pub(crate) fn forwards(actions: &[Value]) -> Option<&Map<String, Value>> {
-    actions.iter().filter_map(Value::as_object).find(|action| action.get("Type").is_some_and(|kind| kind == "forward"))
+    actions
+        .iter()
+        .filter_map(Value::as_object)
+        .find(|action| action.get("Type").is_some_and(|kind| kind == "forward"))
 }
 
 /// The target groups of a list of actions with their weights.
@@ -123,7 +162,8 @@ pub(crate) fn weights(actions: &[Value]) -> Vec<(String, u32)> {
     let config = forwards(actions).and_then(|action| action.get("ForwardConfig"));
     let groups = config.and_then(|config| config.get("TargetGroups")).and_then(Value::as_array);
     let weight = |entry: &Value| {
-        let weight = int(entry.get("Weight")).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
+        let weight =
+            int(entry.get("Weight")).and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
         Some((entry.get("TargetGroupArn")?.as_str()?.to_owned(), weight))
     };
     groups.into_iter().flatten().filter_map(weight).collect()

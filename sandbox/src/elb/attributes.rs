@@ -56,7 +56,11 @@ const OTHER_GROUP: &[(&str, &str)] = &[
 ];
 
 fn texts(lists: [&[(&str, &str)]; 2]) -> Texts {
-    lists.into_iter().flatten().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    lists
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 pub(super) fn load_balancer_defaults(kind: &str) -> Texts {
@@ -70,20 +74,32 @@ pub(super) fn group_defaults(protocol: &str) -> Texts {
 
 pub(super) fn of_load_balancer(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let arn = required(request, "LoadBalancerArn");
-    let found = here.region.elb.load_balancers.get(arn).ok_or_else(|| load_balancer_not_found(arn))?;
+    let found =
+        here.region.elb.load_balancers.get(arn).ok_or_else(|| load_balancer_not_found(arn))?;
     Ok(result([("Attributes", show(&found.attributes))]))
 }
 
 pub(super) fn modify_load_balancer(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let arn = required(request, "LoadBalancerArn").to_owned();
-    let found = here.region.elb.load_balancers.get_mut(&arn).ok_or_else(|| load_balancer_not_found(&arn))?;
-    let changed = change(&mut found.attributes, &query::list(request, "Attributes"), "Load balancer")?;
+    let found = here
+        .region
+        .elb
+        .load_balancers
+        .get_mut(&arn)
+        .ok_or_else(|| load_balancer_not_found(&arn))?;
+    let changed =
+        change(&mut found.attributes, &query::list(request, "Attributes"), "Load balancer")?;
     here.note(Change::Attributes { resource: arn });
     Ok(changed)
 }
 
 pub(super) fn of_group(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
-    let found = here.region.elb.groups.get(required(request, "TargetGroupArn")).ok_or_else(group_not_found)?;
+    let found = here
+        .region
+        .elb
+        .groups
+        .get(required(request, "TargetGroupArn"))
+        .ok_or_else(group_not_found)?;
     Ok(result([("Attributes", show(&found.attributes))]))
 }
 
@@ -92,7 +108,10 @@ pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) ->
     let found = here.region.elb.groups.get_mut(&arn).ok_or_else(group_not_found)?;
     let changes = query::list(request, "Attributes").into_owned();
     for one in &changes {
-        check_group(one["Key"].as_str().unwrap_or_default(), one["Value"].as_str().unwrap_or_default())?;
+        check_group(
+            one["Key"].as_str().unwrap_or_default(),
+            one["Value"].as_str().unwrap_or_default(),
+        )?;
     }
     let changed = change(&mut found.attributes, &changes, "Target group")?;
     here.note(Change::Attributes { resource: arn });
@@ -103,12 +122,22 @@ fn check_group(key: &str, value: &str) -> Result<(), Fault> {
     let number = value.parse::<u32>();
     let fits = match key {
         "deregistration_delay.timeout_seconds" => number.is_ok_and(|seconds| seconds <= 3600),
-        "slow_start.duration_seconds" => number.is_ok_and(|seconds| seconds == 0 || (30..=900).contains(&seconds)),
-        "stickiness.lb_cookie.duration_seconds" => number.is_ok_and(|seconds| (1..=604_800).contains(&seconds)),
+        "slow_start.duration_seconds" => {
+            number.is_ok_and(|seconds| seconds == 0 || (30..=900).contains(&seconds))
+        }
+        "stickiness.lb_cookie.duration_seconds" => {
+            number.is_ok_and(|seconds| (1..=604_800).contains(&seconds))
+        }
         "stickiness.enabled" => value == "true" || value == "false",
         _ => true,
     };
-    if fits { Ok(()) } else { Err(Fault::validation(format!("Target group attribute value '{value}' is not valid for '{key}'"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::validation(format!(
+            "Target group attribute value '{value}' is not valid for '{key}'"
+        )))
+    }
 }
 
 fn change(attributes: &mut Texts, changes: &[Value], what: &str) -> Answer {
@@ -116,7 +145,9 @@ fn change(attributes: &mut Texts, changes: &[Value], what: &str) -> Answer {
     for one in changes {
         let key = one["Key"].as_str().unwrap_or_default();
         if !attributes.contains_key(key) {
-            return Err(Fault::validation(format!("{what} attribute key '{key}' is not recognized")));
+            return Err(Fault::validation(format!(
+                "{what} attribute key '{key}' is not recognized"
+            )));
         }
         changed.push((key.to_owned(), one["Value"].as_str().unwrap_or_default().to_owned()));
     }

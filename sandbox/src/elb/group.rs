@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Group, attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging, result, tags};
+use super::{
+    Group, attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging,
+    result, tags,
+};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -36,12 +39,25 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         if old.members == members {
             return Ok(result([("TargetGroups", json!([show(old)]))]));
         }
-        return Err(Fault::new("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings")));
+        return Err(Fault::new(
+            "DuplicateTargetGroupName",
+            format!(
+                "A target group with the same name '{name}' exists, but with different settings"
+            ),
+        ));
     }
     let id = here.shared.ids.hex(16);
     let arn = here.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
     let attributes = attributes::group_defaults(query::required(&members, "Protocol"));
-    let group = Group { arn: arn.clone(), name, members, attributes, tags, load_balancers: Vec::new(), targets: Default::default() };
+    let group = Group {
+        arn: arn.clone(),
+        name,
+        members,
+        attributes,
+        tags,
+        load_balancers: Vec::new(),
+        targets: Default::default(),
+    };
     let shown = show(&group);
     here.region.elb.groups.insert(arn.clone(), group);
     here.note(Change::Created { arn });
@@ -91,10 +107,13 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
     for (member, what, least, most) in bounds {
         let value = number(member);
         if !(least..=most).contains(&value) {
-            return Err(Fault::validation(format!("{what} '{value}' must be between {least} and {most} inclusive")));
+            return Err(Fault::validation(format!(
+                "{what} '{value}' must be between {least} and {most} inclusive"
+            )));
         }
     }
-    if query::required(members, "TargetType") != "lambda" && !(1..=65_535).contains(&number("Port")) {
+    if query::required(members, "TargetType") != "lambda" && !(1..=65_535).contains(&number("Port"))
+    {
         return Err(Fault::validation("A port must be specified"));
     }
     if number("HealthCheckTimeoutSeconds") >= number("HealthCheckIntervalSeconds") {
@@ -129,7 +148,8 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
     }
     let wanted = |one: &&Group| {
         let here = of.is_none_or(|of| one.load_balancers.iter().any(|arn| arn == of));
-        here && (arns.is_empty() || arns.contains(&one.arn)) && (names.is_empty() || names.contains(&one.name))
+        here && (arns.is_empty() || arns.contains(&one.arn))
+            && (names.is_empty() || names.contains(&one.name))
     };
     paging::page(request, "TargetGroups", all.values().filter(wanted).map(show).collect())
 }
@@ -138,9 +158,10 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let arn = required(request, "TargetGroupArn").to_owned();
     super::check_arn(&arn, "targetgroup")?;
     match here.region.elb.groups.get(&arn) {
-        Some(group) if !group.load_balancers.is_empty() => {
-            Err(Fault::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule")))
-        }
+        Some(group) if !group.load_balancers.is_empty() => Err(Fault::new(
+            "ResourceInUse",
+            format!("Target group '{arn}' is currently in use by a listener or a rule"),
+        )),
         Some(_) => {
             here.region.elb.groups.remove(&arn);
             here.note(Change::Deleted { arn });
@@ -168,14 +189,21 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
 }
 
 /// The id and port of each target of a request; the group's port unless one is given.
-fn targets(here: &Here<'_>, request: &Map<String, Value>) -> Result<(String, Vec<(String, i64, Option<String>)>), Fault> {
+fn targets(
+    here: &Here<'_>,
+    request: &Map<String, Value>,
+) -> Result<(String, Vec<(String, i64, Option<String>)>), Fault> {
     let arn = required(request, "TargetGroupArn").to_owned();
     super::check_arn(&arn, "targetgroup")?;
     let group = here.region.elb.groups.get(&arn).ok_or_else(group_not_found)?;
     let own = int(group.members.get("Port")).unwrap_or(80);
     let target = |one: &Value| {
         let zone = one["AvailabilityZone"].as_str().map(str::to_owned);
-        (one["Id"].as_str().unwrap_or_default().to_owned(), int(one.get("Port")).unwrap_or(own), zone)
+        (
+            one["Id"].as_str().unwrap_or_default().to_owned(),
+            int(one.get("Port")).unwrap_or(own),
+            zone,
+        )
     };
     let list = query::list(request, "Targets").iter().map(target).collect();
     Ok((arn, list))
@@ -183,16 +211,20 @@ fn targets(here: &Here<'_>, request: &Map<String, Value>) -> Result<(String, Vec
 
 pub(super) fn register_targets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let (arn, targets) = targets(here, request)?;
-    let by_address = super::group_facts(here.region, &arn).is_some_and(|facts| facts.target_type == "ip");
+    let by_address =
+        super::group_facts(here.region, &arn).is_some_and(|facts| facts.target_type == "ip");
     for (id, ..) in &targets {
         if by_address && id.parse::<std::net::IpAddr>().is_err() {
-            return Err(Fault::validation(format!("The IP address '{id}' is not a valid IPv4 address")));
+            return Err(Fault::validation(format!(
+                "The IP address '{id}' is not a valid IPv4 address"
+            )));
         }
     }
     for (id, port, zone) in targets {
         let task = here.region.network.get(&id).and_then(|task| here.region.ecs.tasks.get(task));
         let zone = zone.or_else(|| task.map(|task| task.zone.clone()));
-        let zone = zone.or_else(|| super::zones(here.region).into_iter().next()).unwrap_or_default();
+        let zone =
+            zone.or_else(|| super::zones(here.region).into_iter().next()).unwrap_or_default();
         health::register(here, &arn, &id, port, &zone);
     }
     Ok(Map::new())

@@ -19,7 +19,11 @@ use crate::{
 
 impl Health {
     fn new(state: &str, reason: &str, description: impl Into<String>) -> Health {
-        Health { state: state.to_owned(), reason: reason.to_owned(), description: description.into() }
+        Health {
+            state: state.to_owned(),
+            reason: reason.to_owned(),
+            description: description.into(),
+        }
     }
 }
 
@@ -28,26 +32,57 @@ pub(crate) fn register(here: &mut Here<'_>, group: &str, id: &str, port: i64, zo
     here.region.elb.registrations += 1;
     let registration = here.region.elb.registrations;
     let key = format!("{id}:{port}");
+    let since = here.now();
     let Some(found) = here.region.elb.groups.get_mut(group) else { return };
     let standing = found.targets.get(&key).is_some_and(|old| old.health.state != "draining");
     if standing {
         return;
     }
     let health = Health::new("", "", "");
-    let target = Target { id: id.to_owned(), port, zone: zone.to_owned(), registration, good: 0, bad: 0, health };
+    let target = Target {
+        id: id.to_owned(),
+        port,
+        zone: zone.to_owned(),
+        registration,
+        good: 0,
+        bad: 0,
+        health,
+        since,
+    };
     found.targets.insert(key.clone(), target);
     begin(here, group, &key);
 }
 
 /// The state of a target that was never checked; the checks begin if its group is in use.
 fn begin(here: &mut Here<'_>, group: &str, key: &str) {
-    let Some(registration) = here.region.elb.groups.get(group).and_then(|found| found.targets.get(key)).map(|target| target.registration) else { return };
+    let Some(registration) = here
+        .region
+        .elb
+        .groups
+        .get(group)
+        .and_then(|found| found.targets.get(key))
+        .map(|target| target.registration)
+    else {
+        return;
+    };
     match unused(here.region, group, key) {
         Some(health) => become_(here, group, key, health),
         None => {
-            become_(here, group, key, Health::new("initial", "Elb.RegistrationInProgress", "Target registration is in progress"));
+            become_(
+                here,
+                group,
+                key,
+                Health::new(
+                    "initial",
+                    "Elb.RegistrationInProgress",
+                    "Target registration is in progress",
+                ),
+            );
             let wait = here.shared.timing.first_check;
-            here.later(wait, Due::Check { group: group.to_owned(), target: key.to_owned(), registration });
+            here.later(
+                wait,
+                Due::Check { group: group.to_owned(), target: key.to_owned(), registration },
+            );
         }
     }
 }
@@ -56,9 +91,14 @@ fn begin(here: &mut Here<'_>, group: &str, key: &str) {
 fn unused(region: &Region, group: &str, key: &str) -> Option<Health> {
     let group = region.elb.groups.get(group)?;
     let target = group.targets.get(key)?;
-    let not_in_use = |description: &str| Some(Health::new("unused", "Target.NotInUse", description));
-    let Some(load_balancer) = group.load_balancers.first().and_then(|arn| region.elb.load_balancers.get(arn)) else {
-        return not_in_use("Target group is not configured to receive traffic from the load balancer");
+    let not_in_use =
+        |description: &str| Some(Health::new("unused", "Target.NotInUse", description));
+    let Some(load_balancer) =
+        group.load_balancers.first().and_then(|arn| region.elb.load_balancers.get(arn))
+    else {
+        return not_in_use(
+            "Target group is not configured to receive traffic from the load balancer",
+        );
     };
     if load_balancer.zones.iter().any(|(zone, _)| *zone == target.zone) || target.zone == "all" {
         None
@@ -71,21 +111,38 @@ fn unused(region: &Region, group: &str, key: &str) -> Option<Health> {
 pub(crate) fn deregister(here: &mut Here<'_>, group: &str, id: &str, port: i64) -> Duration {
     let key = format!("{id}:{port}");
     let Some(found) = here.region.elb.groups.get(group) else { return Duration::ZERO };
-    let Some(target) = found.targets.get(&key).filter(|target| target.health.state != "draining") else { return Duration::ZERO };
-    let delay = found.attributes.get("deregistration_delay.timeout_seconds").and_then(|delay| delay.parse().ok());
+    let Some(target) = found.targets.get(&key).filter(|target| target.health.state != "draining")
+    else {
+        return Duration::ZERO;
+    };
+    let delay = found
+        .attributes
+        .get("deregistration_delay.timeout_seconds")
+        .and_then(|delay| delay.parse().ok());
     let delay = Duration::from_secs(delay.unwrap_or(300));
     let registration = target.registration;
     if target.health.state == "unused" || delay.is_zero() {
         gone(here, group, &key);
         return Duration::ZERO;
     }
-    become_(here, group, &key, Health::new("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress"));
+    become_(
+        here,
+        group,
+        &key,
+        Health::new(
+            "draining",
+            "Target.DeregistrationInProgress",
+            "Target deregistration is in progress",
+        ),
+    );
     here.later(delay, Due::Drained { group: group.to_owned(), target: key, registration });
     delay
 }
 
 pub(crate) fn drained(here: &mut Here<'_>, group: &str, key: &str, registration: u64) {
-    if current(here, group, key, registration).is_some_and(|target| target.health.state == "draining") {
+    if current(here, group, key, registration)
+        .is_some_and(|target| target.health.state == "draining")
+    {
         gone(here, group, key);
     }
 }
@@ -94,22 +151,40 @@ fn gone(here: &mut Here<'_>, group: &str, key: &str) {
     let removed = here.region.elb.groups.get_mut(group).and_then(|found| found.targets.remove(key));
     if let Some(target) = removed {
         let (group, target_key, from) = (group.to_owned(), key.to_owned(), target.health.state);
-        here.note(Change::Target { group, target: target_key, from, to: String::new(), reason: None });
+        here.note(Change::Target {
+            group,
+            target: target_key,
+            from,
+            to: String::new(),
+            reason: None,
+        });
     }
 }
 
-fn current<'h>(here: &'h mut Here<'_>, group: &str, key: &str, registration: u64) -> Option<&'h mut Target> {
+fn current<'h>(
+    here: &'h mut Here<'_>,
+    group: &str,
+    key: &str,
+    registration: u64,
+) -> Option<&'h mut Target> {
     let target = here.region.elb.groups.get_mut(group)?.targets.get_mut(key)?;
     (target.registration == registration).then_some(target)
 }
 
 /// A group came into use or out of it.
 pub(super) fn usage_changed(here: &mut Here<'_>, group: &str) {
-    let keys: Vec<String> = here.region.elb.groups.get(group).map(|found| found.targets.keys().cloned().collect()).unwrap_or_default();
+    let keys: Vec<String> = here
+        .region
+        .elb
+        .groups
+        .get(group)
+        .map(|found| found.targets.keys().cloned().collect())
+        .unwrap_or_default();
     for key in keys {
         here.region.elb.registrations += 1;
         let registration = here.region.elb.registrations;
-        let target = here.region.elb.groups.get_mut(group).and_then(|found| found.targets.get_mut(&key));
+        let target =
+            here.region.elb.groups.get_mut(group).and_then(|found| found.targets.get_mut(&key));
         if let Some(target) = target.filter(|target| target.health.state != "draining") {
             target.registration = registration;
             (target.good, target.bad) = (0, 0);
@@ -122,12 +197,21 @@ pub(super) fn usage_changed(here: &mut Here<'_>, group: &str) {
 pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u64) {
     let now = here.now();
     let Some(found) = here.region.elb.groups.get(group) else { return };
-    let Some(target) = found.targets.get(key).filter(|target| target.registration == registration) else { return };
+    let Some(target) = found.targets.get(key).filter(|target| target.registration == registration)
+    else {
+        return;
+    };
     if !["initial", "healthy", "unhealthy"].contains(&target.health.state.as_str()) {
         return;
     }
-    let number = |member: &str, default: u32| int(found.members.get(member)).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
-    let (interval, good, bad) = (number("HealthCheckIntervalSeconds", 30), number("HealthyThresholdCount", 5), number("UnhealthyThresholdCount", 2));
+    let number = |member: &str, default: u32| {
+        int(found.members.get(member)).and_then(|n| u32::try_from(n).ok()).unwrap_or(default)
+    };
+    let (interval, good, bad) = (
+        number("HealthCheckIntervalSeconds", 30),
+        number("HealthyThresholdCount", 5),
+        number("UnhealthyThresholdCount", 2),
+    );
     let port = int(found.members.get("HealthCheckPort")).unwrap_or(target.port);
     let problem = problem(found, ecs::task::reply(here.region, &target.id, port, now));
     let Some(target) = current(here, group, key, registration) else { return };
@@ -140,7 +224,11 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
         ("unhealthy", None) if target.good >= good => Some(Health::new("healthy", "", "")),
         ("initial" | "healthy", Some(problem)) if target.bad >= bad => Some(problem),
         ("unhealthy", Some(problem)) => Some(problem),
-        ("initial", Some(_)) => Some(Health::new("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")),
+        ("initial", Some(_)) => Some(Health::new(
+            "initial",
+            "Elb.InitialHealthChecking",
+            "Initial health checks in progress",
+        )),
         _ => None,
     };
     if let Some(next) = next {
@@ -153,14 +241,22 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
 /// What is wrong with a reply, in the group's eyes.
 fn problem(group: &Group, reply: Reply) -> Option<Health> {
     let http = query::required(&group.members, "HealthCheckProtocol").starts_with("HTTP");
-    let code = group.members.get("Matcher").and_then(|matcher| matcher.get("HttpCode")).and_then(Value::as_str);
+    let code = group
+        .members
+        .get("Matcher")
+        .and_then(|matcher| matcher.get("HttpCode"))
+        .and_then(Value::as_str);
     match reply {
         Reply::Status(status) if !http || matches(code.unwrap_or("200"), status) => None,
-        Reply::Status(status) => {
-            Some(Health::new("unhealthy", "Target.ResponseCodeMismatch", format!("Health checks failed with these codes: [{status}]")))
-        }
+        Reply::Status(status) => Some(Health::new(
+            "unhealthy",
+            "Target.ResponseCodeMismatch",
+            format!("Health checks failed with these codes: [{status}]"),
+        )),
         Reply::Timeout => Some(Health::new("unhealthy", "Target.Timeout", "Request timed out")),
-        Reply::Refused => Some(Health::new("unhealthy", "Target.FailedHealthChecks", "Health checks failed")),
+        Reply::Refused => {
+            Some(Health::new("unhealthy", "Target.FailedHealthChecks", "Health checks failed"))
+        }
     }
 }
 
@@ -169,12 +265,19 @@ fn matches(matcher: &str, status: u16) -> bool {
     matcher.split(',').any(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let number = |text: &str| text.trim().parse::<u16>().ok();
-        number(first).zip(number(last)).is_some_and(|(first, last)| (first..=last).contains(&status))
+        number(first)
+            .zip(number(last))
+            .is_some_and(|(first, last)| (first..=last).contains(&status))
     })
 }
 
 fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
-    let Some(target) = here.region.elb.groups.get_mut(group).and_then(|found| found.targets.get_mut(key)) else { return };
+    let now = here.now();
+    let Some(target) =
+        here.region.elb.groups.get_mut(group).and_then(|found| found.targets.get_mut(key))
+    else {
+        return;
+    };
     if target.health == health {
         return;
     }
@@ -182,7 +285,16 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
     let from = std::mem::replace(&mut target.health, health.clone()).state;
     let reason = (!health.reason.is_empty()).then_some(health.reason);
     let changed = from != health.state;
-    here.note(Change::Target { group: group.to_owned(), target: key.to_owned(), from, to: health.state, reason });
+    if changed {
+        target.since = now;
+    }
+    here.note(Change::Target {
+        group: group.to_owned(),
+        target: key.to_owned(),
+        from,
+        to: health.state,
+        reason,
+    });
     if changed {
         ecs::task::target_changed(here, &id);
     }
@@ -196,7 +308,8 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
     let own = int(group.members.get("Port")).unwrap_or(80);
     let mut shown = Vec::new();
     for one in asked.iter() {
-        let (id, port) = (one["Id"].as_str().unwrap_or_default(), int(one.get("Port")).unwrap_or(own));
+        let (id, port) =
+            (one["Id"].as_str().unwrap_or_default(), int(one.get("Port")).unwrap_or(own));
         shown.push(match group.targets.get(&format!("{id}:{port}")) {
             Some(target) => show(group, target),
             None => json!({

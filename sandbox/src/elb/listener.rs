@@ -24,7 +24,8 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let tags = tags::parse(&query::list(request, "Tags"))?;
     let port = int(request.get("Port"));
     check_port(here, &load_balancer, port, None)?;
-    if text(request, "Protocol") == Some("HTTPS") && query::list(request, "Certificates").is_empty() {
+    if text(request, "Protocol") == Some("HTTPS") && query::list(request, "Certificates").is_empty()
+    {
         return Err(Fault::validation("A certificate must be specified for HTTPS listeners"));
     }
     let actions = action::accept(here, &load_balancer, &query::list(request, "DefaultActions"))?;
@@ -37,7 +38,14 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     for own in ["LoadBalancerArn", "DefaultActions", "Tags"] {
         members.shift_remove(own);
     }
-    let listener = Listener { arn: arn.clone(), load_balancer, rule: rule.clone(), members, tags, scenario_name: None };
+    let listener = Listener {
+        arn: arn.clone(),
+        load_balancer,
+        rule: rule.clone(),
+        members,
+        tags,
+        scenario_name: None,
+    };
     here.region.elb.listeners.insert(arn.clone(), listener);
     here.note(Change::Created { arn: arn.clone() });
     let default = Rule {
@@ -55,15 +63,31 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     Ok(result([("Listeners", json!([show(here, &arn)]))]))
 }
 
-fn check_port(here: &Here<'_>, load_balancer: &str, port: Option<i64>, but: Option<&str>) -> Result<(), Fault> {
+fn check_port(
+    here: &Here<'_>,
+    load_balancer: &str,
+    port: Option<i64>,
+    but: Option<&str>,
+) -> Result<(), Fault> {
     let Some(port) = port else { return Ok(()) };
     if !(1..=65_535).contains(&port) {
-        return Err(Fault::validation(format!("Port '{port}' must be between 1 and 65535 inclusive")));
+        return Err(Fault::validation(format!(
+            "Port '{port}' must be between 1 and 65535 inclusive"
+        )));
     }
     let taken = here.region.elb.listeners.values().any(|one| {
-        one.load_balancer == load_balancer && Some(one.arn.as_str()) != but && int(one.members.get("Port")) == Some(port)
+        one.load_balancer == load_balancer
+            && Some(one.arn.as_str()) != but
+            && int(one.members.get("Port")) == Some(port)
     });
-    if taken { Err(Fault::new("DuplicateListener", "A listener already exists on this port for this load balancer")) } else { Ok(()) }
+    if taken {
+        Err(Fault::new(
+            "DuplicateListener",
+            "A listener already exists on this port for this load balancer",
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn show(here: &Here<'_>, arn: &str) -> Value {
@@ -75,7 +99,14 @@ fn show(here: &Here<'_>, arn: &str) -> Value {
     if shown["Protocol"] == "HTTPS" && shown.get("SslPolicy").is_none() {
         shown["SslPolicy"] = json!("ELBSecurityPolicy-2016-08");
     }
-    shown["DefaultActions"] = here.region.elb.rules.get(&listener.rule).map(|rule| rule.actions.clone()).unwrap_or_default().into();
+    shown["DefaultActions"] = here
+        .region
+        .elb
+        .rules
+        .get(&listener.rule)
+        .map(|rule| rule.actions.clone())
+        .unwrap_or_default()
+        .into();
     shown
 }
 
@@ -83,7 +114,9 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
     let arns = texts(request.get("ListenerArns"));
     let of = text(request, "LoadBalancerArn");
     if of.is_none() && arns.is_empty() {
-        return Err(Fault::validation("You must specify either listener ARNs or a load balancer ARN"));
+        return Err(Fault::validation(
+            "You must specify either listener ARNs or a load balancer ARN",
+        ));
     }
     if let Some(arn) = of {
         check_arn(arn, "loadbalancer")?;
@@ -93,8 +126,11 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
         check_arn(arn, "listener")?;
         here.region.elb.listeners.get(arn).ok_or_else(listener_not_found)?;
     }
-    let wanted = |one: &&Listener| of.is_none_or(|of| of == one.load_balancer) && (arns.is_empty() || arns.contains(&one.arn));
-    let found: Vec<&str> = here.region.elb.listeners.values().filter(wanted).map(|one| one.arn.as_str()).collect();
+    let wanted = |one: &&Listener| {
+        of.is_none_or(|of| of == one.load_balancer) && (arns.is_empty() || arns.contains(&one.arn))
+    };
+    let found: Vec<&str> =
+        here.region.elb.listeners.values().filter(wanted).map(|one| one.arn.as_str()).collect();
     paging::page(request, "Listeners", found.into_iter().map(|arn| show(here, arn)).collect())
 }
 
@@ -105,12 +141,17 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let (load_balancer, rule) = (listener.load_balancer.clone(), listener.rule.clone());
     check_port(here, &load_balancer, int(request.get("Port")), Some(&arn))?;
     let actions = query::list(request, "DefaultActions");
-    let actions = if actions.is_empty() { None } else { Some(action::accept(here, &load_balancer, &actions)?) };
+    let actions = if actions.is_empty() {
+        None
+    } else {
+        Some(action::accept(here, &load_balancer, &actions)?)
+    };
     if let Some(listener) = here.region.elb.listeners.get_mut(&arn) {
         let mut changed = false;
         for (member, value) in request {
             if !["ListenerArn", "DefaultActions"].contains(&member.as_str()) {
-                changed |= listener.members.insert(member.clone(), value.clone()).as_ref() != Some(value);
+                changed |=
+                    listener.members.insert(member.clone(), value.clone()).as_ref() != Some(value);
             }
         }
         if changed {
@@ -135,7 +176,14 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
 
 /// Takes a listener away with all its rules.
 pub(super) fn remove(here: &mut Here<'_>, arn: &str) {
-    let rules: Vec<String> = here.region.elb.rules.values().filter(|one| one.listener == arn).map(|one| one.arn.clone()).collect();
+    let rules: Vec<String> = here
+        .region
+        .elb
+        .rules
+        .values()
+        .filter(|one| one.listener == arn)
+        .map(|one| one.arn.clone())
+        .collect();
     for one in rules {
         rule::remove(here, &one);
     }

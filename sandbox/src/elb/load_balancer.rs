@@ -27,7 +27,14 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let region = here.region.name.clone();
     let zone = |(at, subnet): (usize, String)| {
         let letter = char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
-        (here.shared.subnets.get(&subnet).cloned().unwrap_or_else(|| format!("{region}{letter}")), subnet)
+        (
+            here.shared
+                .subnets
+                .get(&subnet)
+                .cloned()
+                .unwrap_or_else(|| format!("{region}{letter}")),
+            subnet,
+        )
     };
     let zones = subnets.into_iter().enumerate().map(zone).collect();
     let kind = text(request, "Type").unwrap_or("application").to_owned();
@@ -35,7 +42,11 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         "application" => "app",
         "network" => "net",
         "gateway" => "gwy",
-        other => return Err(Fault::validation(format!("Load balancer type '{other}' must be one of 'application', 'gateway', 'network'"))),
+        other => {
+            return Err(Fault::validation(format!(
+                "Load balancer type '{other}' must be one of 'application', 'gateway', 'network'"
+            )));
+        }
     };
     let id = here.shared.ids.hex(16);
     let arn = here.arn("elasticloadbalancing", &format!("loadbalancer/{short}/{name}/{id}"));
@@ -44,7 +55,16 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         members.shift_remove(own);
     }
     let attributes = attributes::load_balancer_defaults(&kind);
-    let created = LoadBalancer { arn: arn.clone(), name, kind, created_at: here.now(), zones, members, attributes, tags };
+    let created = LoadBalancer {
+        arn: arn.clone(),
+        name,
+        kind,
+        created_at: here.now(),
+        zones,
+        members,
+        attributes,
+        tags,
+    };
     let shown = show(&created);
     here.region.elb.load_balancers.insert(arn.clone(), created);
     here.note(Change::Created { arn });
@@ -54,9 +74,13 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
 pub(super) fn check_name(name: &str, what: &str) -> Result<(), Fault> {
     let legal = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if name.is_empty() || name.len() > 32 {
-        Err(Fault::validation(format!("{what} name '{name}' cannot be longer than '32' characters")))
+        Err(Fault::validation(format!(
+            "{what} name '{name}' cannot be longer than '32' characters"
+        )))
     } else if !legal || name.starts_with('-') || name.ends_with('-') {
-        Err(Fault::validation(format!("{what} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)")))
+        Err(Fault::validation(format!(
+            "{what} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
+        )))
     } else {
         Ok(())
     }
@@ -72,7 +96,11 @@ fn show(one: &LoadBalancer) -> Value {
     let id = one.arn.rsplit('/').next().unwrap_or_default();
     let region = one.arn.split(':').nth(3).unwrap_or_default();
     let host = match one.kind.as_str() {
-        "application" => format!("{}-{}.{region}.elb.amazonaws.com", one.name, u64::from_str_radix(id, 16).unwrap_or(0) % 10_000_000_000),
+        "application" => format!(
+            "{}-{}.{region}.elb.amazonaws.com",
+            one.name,
+            u64::from_str_radix(id, 16).unwrap_or(0) % 10_000_000_000
+        ),
         _ => format!("{}-{id}.elb.{region}.amazonaws.com", one.name),
     };
     let mut shown = json!({
@@ -104,14 +132,23 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
     for name in &names {
         all.values().find(|one| one.name == *name).ok_or_else(|| load_balancer_not_found(name))?;
     }
-    let wanted = |one: &&LoadBalancer| (arns.is_empty() || arns.contains(&one.arn)) && (names.is_empty() || names.contains(&one.name));
+    let wanted = |one: &&LoadBalancer| {
+        (arns.is_empty() || arns.contains(&one.arn))
+            && (names.is_empty() || names.contains(&one.name))
+    };
     paging::page(request, "LoadBalancers", all.values().filter(wanted).map(show).collect())
 }
 
 pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let arn = required(request, "LoadBalancerArn").to_owned();
-    let listeners: Vec<String> =
-        here.region.elb.listeners.values().filter(|one| one.load_balancer == arn).map(|one| one.arn.clone()).collect();
+    let listeners: Vec<String> = here
+        .region
+        .elb
+        .listeners
+        .values()
+        .filter(|one| one.load_balancer == arn)
+        .map(|one| one.arn.clone())
+        .collect();
     for listener in listeners {
         super::listener::remove(here, &listener);
     }

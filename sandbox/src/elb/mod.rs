@@ -76,6 +76,8 @@ pub(crate) struct Target {
     pub(crate) good: u32,
     pub(crate) bad: u32,
     pub(crate) health: Health,
+    /// Since when it has this state.
+    pub(crate) since: Time,
 }
 
 /// The state of a target with its reason and description, empty where AWS shows none.
@@ -133,8 +135,19 @@ pub(crate) fn group_facts(region: &Region, arn: &str) -> Option<GroupFacts> {
 }
 
 /// The health of a target.
-pub(crate) fn state<'r>(region: &'r Region, group: &str, id: &str, port: i64) -> Option<&'r Health> {
+pub(crate) fn state<'r>(
+    region: &'r Region,
+    group: &str,
+    id: &str,
+    port: i64,
+) -> Option<&'r Health> {
     region.elb.groups.get(group)?.targets.get(&format!("{id}:{port}")).map(|target| &target.health)
+}
+
+/// Since when a target is unhealthy, if it is.
+pub(crate) fn unhealthy_since(region: &Region, group: &str, id: &str, port: i64) -> Option<Time> {
+    let target = region.elb.groups.get(group)?.targets.get(&format!("{id}:{port}"))?;
+    (target.health.state == "unhealthy").then_some(target.since)
 }
 
 /// The Availability Zones of the region's load balancers.
@@ -143,7 +156,8 @@ pub(crate) fn zones(region: &Region) -> Vec<String> {
     all.into_iter().flat_map(|one| &one.zones).map(|(zone, _)| zone.clone()).collect()
 }
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("../shapes/elbv2.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("../shapes/elbv2.txt")));
 
 /// Answers a call.
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, Value>) -> Answer {
@@ -175,7 +189,10 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "DescribeTags" => tags::describe(here, request),
         "AddTags" => tags::add(here, request),
         "RemoveTags" => tags::remove(here, request),
-        _ => Err(Fault::new("InvalidAction", format!("The action {operation} is not valid for this web service."))),
+        _ => Err(Fault::new(
+            "InvalidAction",
+            format!("The action {operation} is not valid for this web service."),
+        )),
     }
 }
 
@@ -202,6 +219,11 @@ fn rule_not_found() -> Fault {
 /// An ARN that cannot be one of its kind is refused before it is looked for.
 fn check_arn(arn: &str, kind: &str) -> Result<(), Fault> {
     let resource = arn.splitn(6, ':').nth(5);
-    let fits = arn.starts_with("arn:") && resource.is_some_and(|resource| resource.starts_with(&format!("{kind}/")));
-    if fits { Ok(()) } else { Err(Fault::validation(format!("'{arn}' is not a valid {} ARN", kind.replace('-', " ")))) }
+    let fits = arn.starts_with("arn:")
+        && resource.is_some_and(|resource| resource.starts_with(&format!("{kind}/")));
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::validation(format!("'{arn}' is not a valid {} ARN", kind.replace('-', " "))))
+    }
 }

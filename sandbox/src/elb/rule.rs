@@ -3,7 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Rule, action, check_arn, health, listener_not_found, paging, result, rule_not_found, tags, weights};
+use super::{
+    Rule, action, check_arn, health, listener_not_found, paging, result, rule_not_found, tags,
+    weights,
+};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -16,11 +19,29 @@ use crate::{
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let listener = required(request, "ListenerArn").to_owned();
     check_arn(&listener, "listener")?;
-    let load_balancer = here.region.elb.listeners.get(&listener).ok_or_else(listener_not_found)?.load_balancer.clone();
+    let load_balancer = here
+        .region
+        .elb
+        .listeners
+        .get(&listener)
+        .ok_or_else(listener_not_found)?
+        .load_balancer
+        .clone();
     let priority = priority(request)?;
     check_free(here, &listener, priority, &[])?;
-    if here.region.elb.rules.values().filter(|one| one.listener == listener && one.priority.is_some()).count() >= 100 {
-        return Err(Fault::new("TooManyRules", "The maximum number of rules per load balancer has been reached"));
+    if here
+        .region
+        .elb
+        .rules
+        .values()
+        .filter(|one| one.listener == listener && one.priority.is_some())
+        .count()
+        >= 100
+    {
+        return Err(Fault::new(
+            "TooManyRules",
+            "The maximum number of rules per load balancer has been reached",
+        ));
     }
     let tags = tags::parse(&query::list(request, "Tags"))?;
     check_conditions(request)?;
@@ -59,13 +80,16 @@ fn priority(request: &Map<String, Value>) -> Result<u32, Fault> {
 }
 
 fn check_free(here: &Here<'_>, listener: &str, priority: u32, but: &[&str]) -> Result<(), Fault> {
-    let taken = here
-        .region
-        .elb
-        .rules
-        .values()
-        .any(|one| one.listener == listener && one.priority == Some(priority) && !but.contains(&one.arn.as_str()));
-    if taken { Err(Fault::new("PriorityInUse", format!("Priority '{priority}' is currently in use"))) } else { Ok(()) }
+    let taken = here.region.elb.rules.values().any(|one| {
+        one.listener == listener
+            && one.priority == Some(priority)
+            && !but.contains(&one.arn.as_str())
+    });
+    if taken {
+        Err(Fault::new("PriorityInUse", format!("Priority '{priority}' is currently in use")))
+    } else {
+        Ok(())
+    }
 }
 
 fn check_conditions(request: &Map<String, Value>) -> Result<(), Fault> {
@@ -81,7 +105,12 @@ fn shown_conditions(mut members: Map<String, Value>) -> Map<String, Value> {
     let own = [("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")];
     if let Some(Value::Array(list)) = members.get_mut("Conditions") {
         for condition in list.iter_mut().filter_map(Value::as_object_mut) {
-            let Some((_, config)) = own.iter().find(|(field, _)| condition.get("Field").is_some_and(|own| own == field)) else { continue };
+            let Some((_, config)) = own
+                .iter()
+                .find(|(field, _)| condition.get("Field").is_some_and(|own| own == field))
+            else {
+                continue;
+            };
             let inner = condition.get(*config).and_then(|config| config.get("Values")).cloned();
             if let Some(values) = inner {
                 condition.entry("Values").or_insert(values);
@@ -121,7 +150,9 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
         check_arn(arn, "listener-rule")?;
         here.region.elb.rules.get(arn).ok_or_else(rule_not_found)?;
     }
-    let wanted = |one: &&Rule| of.is_none_or(|of| of == one.listener) && (arns.is_empty() || arns.contains(&one.arn));
+    let wanted = |one: &&Rule| {
+        of.is_none_or(|of| of == one.listener) && (arns.is_empty() || arns.contains(&one.arn))
+    };
     let mut found: Vec<&Rule> = here.region.elb.rules.values().filter(wanted).collect();
     found.sort_by_key(|one| (one.listener.clone(), one.priority.unwrap_or(u32::MAX)));
     paging::page(request, "Rules", found.into_iter().map(show).collect())
@@ -132,11 +163,18 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     check_arn(&arn, "listener-rule")?;
     let rule = here.region.elb.rules.get(&arn).ok_or_else(rule_not_found)?;
     if rule.priority.is_none() {
-        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified")));
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be modified"),
+        ));
     }
     let listener = here.region.elb.listeners.get(&rule.listener).ok_or_else(listener_not_found)?;
     let actions = query::list(request, "Actions");
-    let actions = if actions.is_empty() { None } else { Some(action::accept(here, &listener.load_balancer, &actions)?) };
+    let actions = if actions.is_empty() {
+        None
+    } else {
+        Some(action::accept(here, &listener.load_balancer, &actions)?)
+    };
     if request.contains_key("Conditions") {
         check_conditions(request)?;
     }
@@ -165,7 +203,8 @@ pub(super) fn write_actions(here: &mut Here<'_>, arn: &str, actions: Vec<Value>)
     let Some(rule) = here.region.elb.rules.get_mut(arn) else { return };
     let before = std::mem::replace(&mut rule.actions, actions.clone());
     rule.version += 1;
-    let (version, subject, listener) = (rule.version, rule.subject().to_owned(), rule.listener.clone());
+    let (version, subject, listener) =
+        (rule.version, rule.subject().to_owned(), rule.listener.clone());
     let (old, new) = (weights(&before), weights(&actions));
     here.note(Change::Actions { rule: subject.clone(), before, after: actions });
     if old != new {
@@ -174,8 +213,11 @@ pub(super) fn write_actions(here: &mut Here<'_>, arn: &str, actions: Vec<Value>)
     for (group, _) in old.iter().chain(&new) {
         refresh_usage(here, group);
     }
-    let load_balancer = here.region.elb.listeners.get(&listener).map(|listener| listener.load_balancer.clone());
-    let nodes = load_balancer.and_then(|arn| here.region.elb.load_balancers.get(&arn)).map_or(0, |one| one.zones.len());
+    let load_balancer =
+        here.region.elb.listeners.get(&listener).map(|listener| listener.load_balancer.clone());
+    let nodes = load_balancer
+        .and_then(|arn| here.region.elb.load_balancers.get(&arn))
+        .map_or(0, |one| one.zones.len());
     let wait = here.shared.timing.propagation;
     for node in 0..nodes {
         let times = u32::try_from(node + 1).unwrap_or(1);
@@ -185,7 +227,10 @@ pub(super) fn write_actions(here: &mut Here<'_>, arn: &str, actions: Vec<Value>)
 
 /// A node learns the weights.
 pub(crate) fn propagated(here: &mut Here<'_>, arn: &str, node: usize, version: u64) {
-    let Some(rule) = here.region.elb.rules.get_mut(arn).filter(|rule| rule.version == version) else { return };
+    let Some(rule) = here.region.elb.rules.get_mut(arn).filter(|rule| rule.version == version)
+    else {
+        return;
+    };
     let weights = weights(&rule.actions);
     if rule.nodes.len() <= node {
         rule.nodes.resize(node + 1, Vec::new());
@@ -201,8 +246,10 @@ pub(crate) fn propagated(here: &mut Here<'_>, arn: &str, node: usize, version: u
 fn refresh_usage(here: &mut Here<'_>, group: &str) {
     let elb = &here.region.elb;
     let named = |rule: &&Rule| weights(&rule.actions).iter().any(|(arn, _)| arn == group);
-    let listeners = elb.rules.values().filter(named).filter_map(|rule| elb.listeners.get(&rule.listener));
-    let mut load_balancers: Vec<String> = listeners.map(|listener| listener.load_balancer.clone()).collect();
+    let listeners =
+        elb.rules.values().filter(named).filter_map(|rule| elb.listeners.get(&rule.listener));
+    let mut load_balancers: Vec<String> =
+        listeners.map(|listener| listener.load_balancer.clone()).collect();
     load_balancers.sort();
     load_balancers.dedup();
     let Some(found) = here.region.elb.groups.get_mut(group) else { return };
@@ -217,7 +264,10 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     check_arn(&arn, "listener-rule")?;
     let rule = here.region.elb.rules.get(&arn).ok_or_else(rule_not_found)?;
     if rule.priority.is_none() {
-        return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be deleted"),
+        ));
     }
     remove(here, &arn);
     Ok(Map::new())
@@ -242,17 +292,24 @@ pub(super) fn set_priorities(here: &mut Here<'_>, request: &Map<String, Value>) 
         let arn = pair["RuleArn"].as_str().unwrap_or_default();
         let rule = here.region.elb.rules.get(arn).ok_or_else(rule_not_found)?;
         if rule.priority.is_none() {
-            return Err(Fault::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be modified")));
+            return Err(Fault::new(
+                "OperationNotPermitted",
+                format!("Default rule '{arn}' cannot be modified"),
+            ));
         }
         let priority = priority(pair.as_object().unwrap_or(&Map::new()))?;
         if wanted.iter().any(|(_, other)| *other == priority) {
-            return Err(Fault::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
+            return Err(Fault::new(
+                "PriorityInUse",
+                format!("Priority '{priority}' is currently in use"),
+            ));
         }
         wanted.push((arn, priority));
     }
     let moved: Vec<&str> = wanted.iter().map(|(arn, _)| *arn).collect();
     for (arn, priority) in &wanted {
-        let listener = here.region.elb.rules.get(*arn).map(|rule| rule.listener.clone()).unwrap_or_default();
+        let listener =
+            here.region.elb.rules.get(*arn).map(|rule| rule.listener.clone()).unwrap_or_default();
         check_free(here, &listener, *priority, &moved)?;
     }
     let mut shown = Vec::new();

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Texts, group_not_found, listener_not_found, load_balancer_not_found, result, rule_not_found};
+use super::{
+    Texts, group_not_found, listener_not_found, load_balancer_not_found, result, rule_not_found,
+};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -23,10 +25,15 @@ pub(super) fn parse(list: &[Value]) -> Result<Texts, Fault> {
             return Err(Fault::validation(format!("The tag '{key}' is not valid")));
         }
         if key.to_lowercase().starts_with("aws:") {
-            return Err(Fault::validation(format!("The tag key '{key}' is reserved: aws: prefixed tag keys are for AWS use")));
+            return Err(Fault::validation(format!(
+                "The tag key '{key}' is reserved: aws: prefixed tag keys are for AWS use"
+            )));
         }
         if tags.insert(key.clone(), value).is_some() {
-            return Err(Fault::new("DuplicateTagKeys", format!("Tag key '{key}' was specified more than once")));
+            return Err(Fault::new(
+                "DuplicateTagKeys",
+                format!("Tag key '{key}' was specified more than once"),
+            ));
         }
     }
     check_number(&tags)?;
@@ -34,17 +41,35 @@ pub(super) fn parse(list: &[Value]) -> Result<Texts, Fault> {
 }
 
 fn check_number(tags: &Texts) -> Result<(), Fault> {
-    if tags.len() > 50 { Err(Fault::new("TooManyTags", "The maximum number of tags per resource is '50'")) } else { Ok(()) }
+    if tags.len() > 50 {
+        Err(Fault::new("TooManyTags", "The maximum number of tags per resource is '50'"))
+    } else {
+        Ok(())
+    }
 }
 
 fn find<'h>(here: &'h mut Here<'_>, arn: &str) -> Result<&'h mut Texts, Fault> {
-    let kind = arn.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').next()).unwrap_or_default();
+    let kind = arn
+        .splitn(6, ':')
+        .nth(5)
+        .and_then(|resource| resource.split('/').next())
+        .unwrap_or_default();
     let elb = &mut here.region.elb;
     match kind {
-        "loadbalancer" => elb.load_balancers.get_mut(arn).map(|one| &mut one.tags).ok_or_else(|| load_balancer_not_found(arn)),
-        "targetgroup" => elb.groups.get_mut(arn).map(|one| &mut one.tags).ok_or_else(group_not_found),
-        "listener" => elb.listeners.get_mut(arn).map(|one| &mut one.tags).ok_or_else(listener_not_found),
-        "listener-rule" => elb.rules.get_mut(arn).map(|one| &mut one.tags).ok_or_else(rule_not_found),
+        "loadbalancer" => elb
+            .load_balancers
+            .get_mut(arn)
+            .map(|one| &mut one.tags)
+            .ok_or_else(|| load_balancer_not_found(arn)),
+        "targetgroup" => {
+            elb.groups.get_mut(arn).map(|one| &mut one.tags).ok_or_else(group_not_found)
+        }
+        "listener" => {
+            elb.listeners.get_mut(arn).map(|one| &mut one.tags).ok_or_else(listener_not_found)
+        }
+        "listener-rule" => {
+            elb.rules.get_mut(arn).map(|one| &mut one.tags).ok_or_else(rule_not_found)
+        }
         _ => Err(Fault::validation(format!("'{arn}' is not a valid ARN"))),
     }
 }
@@ -57,7 +82,8 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
     let mut found = Vec::new();
     for arn in arns {
         let tags = find(here, &arn)?;
-        let tags: Value = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let tags: Value =
+            tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         found.push(json!({"ResourceArn": arn, "Tags": tags}));
     }
     Ok(result([("TagDescriptions", found.into())]))

@@ -8,11 +8,7 @@ use toml::Table;
 
 use super::{Error, Item, Scenario, read::quoted, words};
 use crate::{
-    Cloud, Time, autoscaling, ecr, ecs, elb,
-    fault::Fault,
-    image::Image,
-    json::Request,
-    query,
+    Cloud, Time, autoscaling, ecr, ecs, elb, fault::Fault, image::Image, json::Request, query,
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
@@ -31,12 +27,19 @@ impl Cloud {
         let mut build = Build { cloud, region: &scenario.region };
         for (section, make) in SECTIONS {
             for item in scenario.sections.get(section).into_iter().flatten() {
-                make(&mut build, item).map_err(|what| item.place.error(quoted(&what).as_deref(), format!("{section} {:?}: {what}", item.key)))?;
+                make(&mut build, item).map_err(|what| {
+                    item.place.error(
+                        quoted(&what).as_deref(),
+                        format!("{section} {:?}: {what}", item.key),
+                    )
+                })?;
             }
         }
         build.cloud.advance(EPOCH);
         for item in scenario.sections.get("service").into_iter().flatten() {
-            updates(&mut build, item).map_err(|what| item.place.error(Some("update"), format!("service {:?}: {what}", item.key)))?;
+            updates(&mut build, item).map_err(|what| {
+                item.place.error(Some("update"), format!("service {:?}: {what}", item.key))
+            })?;
         }
         build.cloud.begin();
         Ok(build.cloud)
@@ -72,13 +75,16 @@ impl Build<'_> {
     fn ecs(&mut self, operation: &str, request: &Value) -> Result<Value, String> {
         let text = request.to_string();
         let request = Request::parse(text.as_bytes()).map_err(fault)?;
-        let answer = ecs::call(&mut self.cloud.here(self.region), operation, &request).map_err(fault)?;
+        let answer =
+            ecs::call(&mut self.cloud.here(self.region), operation, &request).map_err(fault)?;
         serde_json::from_str(answer.get()).map_err(|error| error.to_string())
     }
 
     fn elb(&mut self, operation: &str, request: Value) -> Result<Value, String> {
         let Value::Object(request) = query::as_text(request) else { return Ok(Value::Null) };
-        elb::call(&mut self.cloud.here(self.region), operation, &request).map(Value::Object).map_err(fault)
+        elb::call(&mut self.cloud.here(self.region), operation, &request)
+            .map(Value::Object)
+            .map_err(fault)
     }
 
     fn region(&mut self) -> &crate::cloud::Region {
@@ -162,7 +168,13 @@ fn load_balancer(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut subnets = Vec::new();
     for az in &wanted.azs {
         let zone = if az.len() == 1 { format!("{region}{az}") } else { az.clone() };
-        let known = build.cloud.shared.subnets.iter().find(|(_, own)| **own == zone).map(|(subnet, _)| subnet.clone());
+        let known = build
+            .cloud
+            .shared
+            .subnets
+            .iter()
+            .find(|(_, own)| **own == zone)
+            .map(|(subnet, _)| subnet.clone());
         subnets.push(known.unwrap_or_else(|| {
             let subnet = format!("subnet-{az}");
             build.cloud.shared.subnets.insert(subnet.clone(), zone);
@@ -176,7 +188,10 @@ fn load_balancer(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let answer = build.elb("CreateLoadBalancer", request)?;
     if !wanted.attributes.is_empty() {
         let arn = &answer["LoadBalancers"][0]["LoadBalancerArn"];
-        build.elb("ModifyLoadBalancerAttributes", json!({"LoadBalancerArn": arn, "Attributes": key_values(&wanted.attributes)}))?;
+        build.elb(
+            "ModifyLoadBalancerAttributes",
+            json!({"LoadBalancerArn": arn, "Attributes": key_values(&wanted.attributes)}),
+        )?;
     }
     Ok(())
 }
@@ -226,8 +241,16 @@ fn target_group(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
         put(&mut request, "HealthCheckProtocol", check.protocol);
         put(&mut request, "HealthCheckPort", check.port);
         put(&mut request, "HealthCheckPath", check.path);
-        put(&mut request, "HealthCheckIntervalSeconds", check.interval.map(|interval| interval.as_secs()));
-        put(&mut request, "HealthCheckTimeoutSeconds", check.timeout.map(|timeout| timeout.as_secs()));
+        put(
+            &mut request,
+            "HealthCheckIntervalSeconds",
+            check.interval.map(|interval| interval.as_secs()),
+        );
+        put(
+            &mut request,
+            "HealthCheckTimeoutSeconds",
+            check.timeout.map(|timeout| timeout.as_secs()),
+        );
         put(&mut request, "HealthyThresholdCount", check.healthy);
         put(&mut request, "UnhealthyThresholdCount", check.unhealthy);
         put(&mut request, "Matcher", check.matcher.map(|code| json!({"HttpCode": code})));
@@ -235,7 +258,10 @@ fn target_group(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let answer = build.elb("CreateTargetGroup", request)?;
     if !wanted.attributes.is_empty() {
         let arn = &answer["TargetGroups"][0]["TargetGroupArn"];
-        build.elb("ModifyTargetGroupAttributes", json!({"TargetGroupArn": arn, "Attributes": key_values(&wanted.attributes)}))?;
+        build.elb(
+            "ModifyTargetGroupAttributes",
+            json!({"TargetGroupArn": arn, "Attributes": key_values(&wanted.attributes)}),
+        )?;
     }
     Ok(())
 }
@@ -243,13 +269,20 @@ fn target_group(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
 fn listener(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut table = plain(&item.table);
     let name = table.shift_remove("name").unwrap_or_default();
-    let load_balancer = words::load_balancer(build.region(), required(&mut table, "loadBalancer")?.as_str())?;
-    let actions = words::actions(build.region(), table.shift_remove("actions").ok_or("`actions` is missing")?)?;
+    let load_balancer =
+        words::load_balancer(build.region(), required(&mut table, "loadBalancer")?.as_str())?;
+    let actions = words::actions(
+        build.region(),
+        table.shift_remove("actions").ok_or("`actions` is missing")?,
+    )?;
     let mut request = words::capitals(Value::Object(table));
     request["LoadBalancerArn"] = json!(load_balancer);
     request["DefaultActions"] = actions;
     if request["Protocol"] == "HTTPS" && request.get("Certificates").is_none() {
-        let arn = build.cloud.here(build.region).arn("acm", "certificate/00000000-0000-0000-0000-000000000000");
+        let arn = build
+            .cloud
+            .here(build.region)
+            .arn("acm", "certificate/00000000-0000-0000-0000-000000000000");
         request["Certificates"] = json!([{"CertificateArn": arn}]);
     }
     tag_lists(&mut request);
@@ -278,9 +311,15 @@ fn rule(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     table.shift_remove("name");
     let name = required(&mut table, "listener")?;
     let listeners = build.region().elb.listeners.values();
-    let listener = listeners.into_iter().find(|one| one.scenario_name.as_deref() == Some(&name)).map(|one| one.arn.clone());
+    let listener = listeners
+        .into_iter()
+        .find(|one| one.scenario_name.as_deref() == Some(&name))
+        .map(|one| one.arn.clone());
     let listener = listener.ok_or_else(|| format!("`{name}`: there is no such listener"))?;
-    let actions = words::actions(build.region(), table.shift_remove("actions").ok_or("`actions` is missing")?)?;
+    let actions = words::actions(
+        build.region(),
+        table.shift_remove("actions").ok_or("`actions` is missing")?,
+    )?;
     let mut request = words::capitals(Value::Object(table));
     request["ListenerArn"] = json!(listener);
     request["Actions"] = actions;
@@ -343,5 +382,7 @@ fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     })
     .to_string();
     let request = Request::parse(text.as_bytes()).map_err(fault)?;
-    autoscaling::call(&mut build.cloud.here(build.region), "RegisterScalableTarget", &request).map(drop).map_err(fault)
+    autoscaling::call(&mut build.cloud.here(build.region), "RegisterScalableTarget", &request)
+        .map(drop)
+        .map_err(fault)
 }

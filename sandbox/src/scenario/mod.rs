@@ -94,7 +94,10 @@ impl Place {
     /// An error at the line of a member, if it can be found, else at the item's first line.
     fn error(&self, member: Option<&str>, what: impl Into<String>) -> Error {
         let own = member.and_then(|member| {
-            let named = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').any(|word| word == member);
+            let named = |line: &str| {
+                line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+                    .any(|word| word == member)
+            };
             self.text.lines().position(named)
         });
         Error { file: self.file.clone(), line: self.line + own.unwrap_or(0), what: what.into() }

@@ -82,7 +82,8 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         Error { file: name.to_owned(), line, what: error.message().to_owned() }
     })?;
     if let Some(base) = &file.extends {
-        let line = 1 + text.lines().position(|line| line.trim_start().starts_with("extends")).unwrap_or(0);
+        let line =
+            1 + text.lines().position(|line| line.trim_start().starts_with("extends")).unwrap_or(0);
         let error = |what: String| Error { file: name.to_owned(), line, what };
         if depth == DEEPEST {
             return Err(error("extends: the scenarios extend each other in a circle".to_owned()));
@@ -91,8 +92,12 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
             Some(text) => layer(merged, text, base, depth + 1)?,
             None => {
                 let path = Path::new(name).parent().unwrap_or(Path::new("")).join(base);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|cause| error(format!("extends: {base:?} is no built-in scenario, and {}: {cause}", path.display())))?;
+                let text = std::fs::read_to_string(&path).map_err(|cause| {
+                    error(format!(
+                        "extends: {base:?} is no built-in scenario, and {}: {cause}",
+                        path.display()
+                    ))
+                })?;
                 layer(merged, &text, &path.display().to_string(), depth + 1)?;
             }
         }
@@ -101,7 +106,11 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         let line = at(span.start);
         let rest = text.lines().skip(line - 1).enumerate();
         let own = rest.take_while(|(at, line)| *at == 0 || !line.trim_start().starts_with("[["));
-        Place { file: name.to_owned(), line, text: own.map(|(_, line)| line).collect::<Vec<_>>().join("\n") }
+        Place {
+            file: name.to_owned(),
+            line,
+            text: own.map(|(_, line)| line).collect::<Vec<_>>().join("\n"),
+        }
     };
     merged.region = file.region.or(merged.region.take());
     merged.seed = file.seed.or(merged.seed);
@@ -127,7 +136,9 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         for item in items {
             let place = place(item.span());
             let table = item.into_inner();
-            let mut key = key(section, &table).map_err(|member| place.error(None, format!("[[{section}]]: `{member}` is missing")))?;
+            let mut key = key(section, &table).map_err(|member| {
+                place.error(None, format!("[[{section}]]: `{member}` is missing"))
+            })?;
             if section == "task_definition" {
                 let nth = seen.entry(key.clone()).or_default();
                 *nth += 1;
@@ -141,7 +152,11 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
 
 /// What an item is called among those of its section.
 fn key(section: &str, table: &Table) -> Result<String, &'static str> {
-    let text = |member: &'static str| table.get(member).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let text = |member: &'static str| {
+        table
+            .get(member)
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
     let need = |member: &'static str| text(member).ok_or(member);
     match section {
         "rule" => match text("name") {

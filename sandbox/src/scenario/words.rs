@@ -8,19 +8,25 @@ use crate::cloud::Region;
 /// The ARN of a target group by its name.
 pub(super) fn group(region: &Region, name: &str) -> Result<String, String> {
     let found = region.elb.groups.values().find(|group| group.name == name || group.arn == name);
-    found.map(|group| group.arn.clone()).ok_or_else(|| format!("`{name}`: there is no such target group"))
+    found
+        .map(|group| group.arn.clone())
+        .ok_or_else(|| format!("`{name}`: there is no such target group"))
 }
 
 /// The ARN of a load balancer by its name.
 pub(super) fn load_balancer(region: &Region, name: &str) -> Result<String, String> {
     let found = region.elb.load_balancers.values().find(|one| one.name == name);
-    found.map(|one| one.arn.clone()).ok_or_else(|| format!("`{name}`: there is no such load balancer"))
+    found
+        .map(|one| one.arn.clone())
+        .ok_or_else(|| format!("`{name}`: there is no such load balancer"))
 }
 
 /// `hostHeaderConfig` as `HostHeaderConfig`, at every depth.
 pub(super) fn capitals(value: Value) -> Value {
     match value {
-        Value::Object(map) => map.into_iter().map(|(member, value)| (capital(&member), capitals(value))).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(member, value)| (capital(&member), capitals(value))).collect()
+        }
         Value::Array(list) => list.into_iter().map(capitals).collect(),
         other => other,
     }
@@ -38,17 +44,25 @@ pub(super) fn actions(region: &Region, list: Value) -> Result<Value, String> {
 }
 
 fn action(region: &Region, action: Value) -> Result<Value, String> {
-    let Value::Object(mut action) = action else { return Err("`actions` must be a list of tables".to_owned()) };
+    let Value::Object(mut action) = action else {
+        return Err("`actions` must be a list of tables".to_owned());
+    };
     let groups = action.shift_remove("targetGroups");
     let stickiness = action.shift_remove("stickiness");
     let single = action.shift_remove("targetGroup");
     let mut named = Map::new();
     if let Some(single) = single {
-        named.insert("TargetGroupArn".into(), json!(group(region, single.as_str().unwrap_or_default())?));
+        named.insert(
+            "TargetGroupArn".into(),
+            json!(group(region, single.as_str().unwrap_or_default())?),
+        );
     }
     if let Some(Value::Array(groups)) = groups {
         let mut config = Map::new();
-        config.insert("TargetGroups".into(), groups.into_iter().map(|one| weighted(region, one)).collect::<Result<_, _>>()?);
+        config.insert(
+            "TargetGroups".into(),
+            groups.into_iter().map(|one| weighted(region, one)).collect::<Result<_, _>>()?,
+        );
         if let Some(stickiness) = stickiness {
             config.insert("TargetGroupStickinessConfig".into(), capitals(stickiness));
         }
@@ -64,7 +78,9 @@ fn action(region: &Region, action: Value) -> Result<Value, String> {
 }
 
 fn weighted(region: &Region, one: Value) -> Result<Value, String> {
-    let Value::Object(mut one) = one else { return Err("`targetGroups` must be a list of tables".to_owned()) };
+    let Value::Object(mut one) = one else {
+        return Err("`targetGroups` must be a list of tables".to_owned());
+    };
     let name = one.shift_remove("targetGroup").ok_or("`targetGroup` is missing")?;
     let arn = group(region, name.as_str().unwrap_or_default())?;
     let Value::Object(mut one) = capitals(Value::Object(one)) else { return Ok(Value::Null) };
@@ -88,7 +104,8 @@ pub(super) fn attachments(region: &Region, service: &mut Map<String, Value>) -> 
 pub(super) fn tags(request: &mut Map<String, Value>, key: &str, value: &str) {
     let name = if key == "Key" { "Tags" } else { "tags" };
     if let Some(Value::Object(tags)) = request.get(name) {
-        let list: Vec<Value> = tags.iter().map(|(own, text)| json!({key: own, value: text})).collect();
+        let list: Vec<Value> =
+            tags.iter().map(|(own, text)| json!({key: own, value: text})).collect();
         request.insert(name.to_owned(), list.into());
     }
 }

@@ -28,7 +28,8 @@ impl TimeSource for Clock {
 }
 
 fn world() -> (Arc<Mutex<Cloud>>, Clock, InProcess) {
-    let cloud = Cloud::from_scenario(&Scenario::builtin("shop").expect("a scenario")).expect("a world");
+    let cloud =
+        Cloud::from_scenario(&Scenario::builtin("shop").expect("a scenario")).expect("a world");
     let clock = Clock { epoch: cloud.now().into(), start: tokio::time::Instant::now() };
     let cloud = Arc::new(Mutex::new(cloud));
     let own = clock.clone();
@@ -37,11 +38,14 @@ fn world() -> (Arc<Mutex<Cloud>>, Clock, InProcess) {
 }
 
 fn ecs(clock: &Clock, client: InProcess) -> aws_sdk_ecs::Client {
-    let timeouts = TimeoutConfig::builder().read_timeout(Duration::from_secs(20)).operation_timeout(Duration::from_secs(120)).build();
+    let timeouts = TimeoutConfig::builder()
+        .read_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_secs(120))
+        .build();
     let config = aws_sdk_ecs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
         .sleep_impl(TokioSleep::new())
         .time_source(clock.clone())
         .timeout_config(timeouts)
@@ -52,22 +56,41 @@ fn ecs(clock: &Clock, client: InProcess) -> aws_sdk_ecs::Client {
 #[tokio::test(start_paused = true)]
 async fn the_sdk_sees_the_world() {
     let (_, clock, client) = world();
-    let services = ecs(&clock, client.clone()).describe_services().cluster("shop").services("web").send().await.expect("described");
+    let services = ecs(&clock, client.clone())
+        .describe_services()
+        .cluster("shop")
+        .services("web")
+        .send()
+        .await
+        .expect("described");
     let web = &services.services()[0];
-    assert_eq!((web.running_count(), web.deployments()[0].rollout_state().map(|state| state.as_str())), (2, Some("COMPLETED")));
+    assert_eq!(
+        (web.running_count(), web.deployments()[0].rollout_state().map(|state| state.as_str())),
+        (2, Some("COMPLETED"))
+    );
     let config = elb::Config::builder()
         .behavior_version(elb::config::BehaviorVersion::latest())
         .region(elb::config::Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
         .sleep_impl(TokioSleep::new())
         .time_source(clock.clone())
         .http_client(client);
     let elb = elb::Client::from_conf(config.build());
     let arn = web.load_balancers()[0].target_group_arn().expect("a group");
-    let health = elb.describe_target_health().target_group_arn(arn).send().await.expect("described");
-    let states: Vec<_> = health.target_health_descriptions().iter().filter_map(|one| one.target_health()?.state()).map(|state| state.as_str()).collect();
+    let health =
+        elb.describe_target_health().target_group_arn(arn).send().await.expect("described");
+    let states: Vec<_> = health
+        .target_health_descriptions()
+        .iter()
+        .filter_map(|one| one.target_health()?.state())
+        .map(|state| state.as_str())
+        .collect();
     assert_eq!(states, ["healthy", "healthy"]);
-    let unknown = elb.describe_rules().rule_arns("arn:aws:elasticloadbalancing:eu-central-1:1:listener-rule/app/x/y/z/w").send().await;
+    let unknown = elb
+        .describe_rules()
+        .rule_arns("arn:aws:elasticloadbalancing:eu-central-1:1:listener-rule/app/x/y/z/w")
+        .send()
+        .await;
     assert!(unknown.expect_err("no such rule").into_service_error().is_rule_not_found_exception());
 }
 
@@ -87,14 +110,35 @@ impl Interfere for Fates {
 #[tokio::test(start_paused = true)]
 async fn calls_get_lost_and_the_sdk_tries_again() {
     let (cloud, clock, client) = world();
-    let refused = Interference::Error { status: 400, code: "ThrottlingException".into(), message: "Rate exceeded".into() };
-    let fates = Arc::new(Fates(Mutex::new(vec![refused, Interference::LoseAnswer]), Mutex::default()));
+    let refused = Interference::Error {
+        status: 400,
+        code: "ThrottlingException".into(),
+        message: "Rate exceeded".into(),
+    };
+    let fates =
+        Arc::new(Fates(Mutex::new(vec![refused, Interference::LoseAnswer]), Mutex::default()));
     let ecs = ecs(&clock, client.interfered(fates.clone()));
-    let updated = ecs.update_service().cluster("shop").service("web").desired_count(3).send().await.expect("the third attempt");
+    let updated = ecs
+        .update_service()
+        .cluster("shop")
+        .service("web")
+        .desired_count(3)
+        .send()
+        .await
+        .expect("the third attempt");
     assert_eq!(updated.service().map(|service| service.desired_count()), Some(3));
-    assert!(clock.start.elapsed() > Duration::from_secs(20), "a read timeout: {:?}", clock.start.elapsed());
+    assert!(
+        clock.start.elapsed() > Duration::from_secs(20),
+        "a read timeout: {:?}",
+        clock.start.elapsed()
+    );
     assert_eq!(*fates.1.lock().expect("fates"), ["1 UpdateService", "2 UpdateService"]);
     let cloud = cloud.lock().expect("the world");
-    let calls: Vec<u64> = cloud.journal().iter().filter_map(|entry| entry.call.as_ref()).map(|call| call.index).collect();
+    let calls: Vec<u64> = cloud
+        .journal()
+        .iter()
+        .filter_map(|entry| entry.call.as_ref())
+        .map(|call| call.index)
+        .collect();
     assert_eq!(calls, [1], "the lost answer took effect, and there was nothing left to change");
 }

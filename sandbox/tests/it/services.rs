@@ -1,1 +1,292 @@
-//! To come.
+//! Services and tasks as clients list, describe, change and delete them.
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+#[test]
+fn what_is_not_there_is_told_as_aws_tells_it() {
+    let mut world = World::shop();
+    let code = |answer: Result<Value, (String, String)>| answer.expect_err("refused");
+    let missing = world
+        .ecs("DescribeServices", json!({"cluster": "shop", "services": ["web", "nope"]}))
+        .expect("described");
+    assert_eq!(missing["services"].as_array().map(Vec::len), Some(1));
+    assert_eq!(missing["failures"][0]["reason"], "MISSING");
+    assert_eq!(
+        missing["failures"][0]["arn"],
+        "arn:aws:ecs:eu-central-1:123456789012:service/shop/nope"
+    );
+    let cluster =
+        code(world.ecs("DescribeServices", json!({"cluster": "nope", "services": ["web"]})));
+    assert_eq!(cluster, ("ClusterNotFoundException".into(), "Cluster not found.".into()));
+    let service = code(world.ecs("UpdateService", json!({"cluster": "shop", "service": "nope"})));
+    assert_eq!(service, ("ServiceNotFoundException".into(), "Service not found.".into()));
+    assert_eq!(
+        code(world.ecs("ListTasks", json!({"cluster": "shop", "serviceName": "nope"}))).0,
+        "ServiceNotFoundException"
+    );
+    let tasks = world
+        .ecs("DescribeTasks", json!({"cluster": "shop", "tasks": ["0123"]}))
+        .expect("described");
+    assert_eq!(tasks["failures"][0]["reason"], "MISSING");
+    let eleven: Vec<String> = (0..11).map(|n| n.to_string()).collect();
+    assert_eq!(
+        code(world.ecs("DescribeServices", json!({"cluster": "shop", "services": eleven}))).0,
+        "InvalidParameterException"
+    );
+}
+
+fn small(name: &str) -> Value {
+    json!({"cluster": "shop", "serviceName": name, "taskDefinition": "web", "desiredCount": 0, "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a"]}}})
+}
+
+#[test]
+fn lists_come_in_pages() {
+    let mut world = World::shop();
+    for n in 0..11 {
+        world.ecs("CreateService", small(&format!("s{n:02}"))).expect("created");
+    }
+    let first = world.ecs("ListServices", json!({"cluster": "shop"})).expect("listed");
+    assert_eq!(
+        first["serviceArns"].as_array().map(Vec::len),
+        Some(10),
+        "ten unless asked for more"
+    );
+    let rest = world
+        .ecs("ListServices", json!({"cluster": "shop", "nextToken": first["nextToken"]}))
+        .expect("listed");
+    assert_eq!(
+        (rest["serviceArns"].as_array().map(Vec::len), rest.get("nextToken")),
+        (Some(3), None)
+    );
+    let all =
+        world.ecs("ListServices", json!({"cluster": "shop", "maxResults": 100})).expect("listed");
+    assert_eq!(all["serviceArns"].as_array().map(Vec::len), Some(13));
+    let bad = world
+        .ecs("ListServices", json!({"cluster": "shop", "nextToken": "nonsense"}))
+        .expect_err("refused");
+    assert_eq!(bad.0, "InvalidParameterException");
+    let page = world.elb("DescribeTargetGroups", json!({"PageSize": 1})).expect("described");
+    assert_eq!(page["TargetGroups"].as_array().map(Vec::len), Some(1));
+    let next = world
+        .elb("DescribeTargetGroups", json!({"PageSize": 1, "Marker": page["NextMarker"]}))
+        .expect("described");
+    assert_ne!(next["TargetGroups"], page["TargetGroups"]);
+    assert_eq!(next.get("NextMarker"), None);
+}
+
+#[test]
+fn creating_twice_is_idempotent_only_with_the_same_request() {
+    let mut world = World::shop();
+    let first = world.ecs("CreateService", small("again")).expect("created");
+    let second = world.ecs("CreateService", small("again")).expect("the same");
+    assert_eq!(first["service"]["serviceArn"], second["service"]["serviceArn"]);
+    let mut other = small("again");
+    other["desiredCount"] = json!(1);
+    let refused = world.ecs("CreateService", other).expect_err("refused");
+    assert_eq!(
+        refused,
+        ("InvalidParameterException".into(), "Creation of service was not idempotent.".into())
+    );
+}
+
+#[test]
+fn deleting_drains_first() {
+    let mut world = World::shop();
+    let refused = world
+        .ecs("DeleteService", json!({"cluster": "shop", "service": "web"}))
+        .expect_err("refused");
+    assert_eq!(
+        refused,
+        (
+            "InvalidParameterException".into(),
+            "The service cannot be stopped while it is scaled above 0.".into()
+        )
+    );
+    let deleted = world
+        .ecs("DeleteService", json!({"cluster": "shop", "service": "web", "force": true}))
+        .expect("deleted");
+    assert_eq!(deleted["service"]["status"], "DRAINING");
+    let again = world.ecs("CreateService", small("web")).expect_err("refused");
+    assert_eq!(again.1, "Unable to Start a service that is still Draining.");
+    let update = world
+        .ecs("UpdateService", json!({"cluster": "shop", "service": "web", "desiredCount": 1}))
+        .expect_err("refused");
+    assert_eq!(update, ("ServiceNotActiveException".into(), "Service was not ACTIVE.".into()));
+    world.pass(120);
+    assert_eq!(world.service("web")["status"], "INACTIVE");
+    let listed = world.ecs("ListServices", json!({"cluster": "shop"})).expect("listed");
+    assert_eq!(
+        listed["serviceArns"],
+        json!(["arn:aws:ecs:eu-central-1:123456789012:service/shop/web-green"])
+    );
+    world.ecs("CreateService", small("web")).expect("the name is free");
+}
+
+#[test]
+fn other_controllers_refuse_what_is_not_theirs() {
+    let mut world = World::shop();
+    for (kind, advice) in [
+        ("CODE_DEPLOY", "Use AWS CodeDeploy to trigger a new deployment."),
+        ("EXTERNAL", "Create a new taskset instead."),
+    ] {
+        let name = kind.replace('_', "-").to_lowercase();
+        let mut request = small(&name);
+        request["deploymentController"] = json!({"type": kind});
+        let created = world.ecs("CreateService", request).expect("created")["service"].clone();
+        assert_eq!(
+            (&created["deploymentController"]["type"], &created["deployments"]),
+            (&json!(kind), &json!([]))
+        );
+        let refused = world
+            .ecs(
+                "UpdateService",
+                json!({"cluster": "shop", "service": name, "taskDefinition": "web:1"}),
+            )
+            .expect_err("refused");
+        let text = format!(
+            "Unable to update task definition on services with a {kind} deployment controller. {advice}"
+        );
+        assert_eq!(refused, ("InvalidParameterException".into(), text));
+        world
+            .ecs("UpdateService", json!({"cluster": "shop", "service": name, "desiredCount": 1}))
+            .expect("counts may change");
+    }
+}
+
+#[test]
+fn members_that_nobody_knows_are_kept() {
+    let mut world = World::shop();
+    let mut request = small("newer");
+    request["newMember"] = json!({"deep": [1, {"x": "y"}]});
+    request["serviceConnectConfiguration"] = json!({"enabled": false, "newMember": 1});
+    let created = world.ecs("CreateService", request).expect("created")["service"].clone();
+    assert_eq!(created["newMember"], json!({"deep": [1, {"x": "y"}]}));
+    assert_eq!(created.get("serviceConnectConfiguration"), None, "it is shown with the deployment");
+    assert_eq!(
+        created["deployments"][0]["serviceConnectConfiguration"],
+        json!({"enabled": false, "newMember": 1})
+    );
+}
+
+#[test]
+fn tasks_are_found_by_what_they_are() {
+    let mut world = World::shop();
+    let deployment = world.service("web")["deployments"][0]["id"].clone();
+    let mut count = |filter: Value| {
+        let mut request = json!({"cluster": "shop"});
+        for (member, value) in filter.as_object().expect("a filter") {
+            request[member] = value.clone();
+        }
+        world
+            .ecs("ListTasks", request)
+            .map(|answer| answer["taskArns"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(count(json!({})), Ok(2));
+    assert_eq!(count(json!({"startedBy": deployment})), Ok(2));
+    assert_eq!(count(json!({"family": "web"})), Ok(2));
+    assert_eq!(count(json!({"family": "we"})), Ok(0));
+    assert_eq!(count(json!({"serviceName": "web-green"})), Ok(0));
+    assert_eq!(count(json!({"desiredStatus": "STOPPED"})), Ok(0));
+    assert_eq!(
+        count(json!({"startedBy": deployment, "family": "web"})).expect_err("refused").0,
+        "InvalidParameterException"
+    );
+}
+
+#[test]
+fn a_stopped_task_is_replaced_and_shown_for_an_hour() {
+    let mut world = World::shop();
+    let task = world.tasks("web", "RUNNING")[0].clone();
+    assert_eq!((&task["group"], &task["healthStatus"]), (&json!("service:web"), &json!("UNKNOWN")));
+    world
+        .ecs("StopTask", json!({"cluster": "shop", "task": task["taskArn"], "reason": "by hand"}))
+        .expect("stopped");
+    world.pass(60);
+    let stopped = &world.tasks("web", "STOPPED")[0];
+    assert_eq!(
+        (&stopped["stopCode"], &stopped["stoppedReason"]),
+        (&json!("UserInitiated"), &json!("by hand"))
+    );
+    assert_eq!(world.tasks("web", "RUNNING").len(), 2);
+    world.pass(3700);
+    assert_eq!(world.tasks("web", "STOPPED").len(), 0);
+}
+
+#[test]
+fn a_task_runs_by_itself() {
+    let mut world = World::shop();
+    let run = json!({"cluster": "shop", "taskDefinition": "web", "launchType": "FARGATE", "startedBy": "me",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-b"]}}});
+    let arn = world.ecs("RunTask", run).expect("run")["tasks"][0]["taskArn"].clone();
+    let mut seen = Vec::new();
+    for _ in 0..40 {
+        let task = world
+            .ecs("DescribeTasks", json!({"cluster": "shop", "tasks": [arn]}))
+            .expect("described")["tasks"][0]
+            .clone();
+        if seen.last() != Some(&task["lastStatus"]) {
+            seen.push(task["lastStatus"].clone());
+        }
+        world.pass(1);
+    }
+    assert_eq!(seen, ["PROVISIONING", "PENDING", "RUNNING"]);
+}
+
+#[test]
+fn a_scalable_target_clamps_at_each_registration() {
+    let mut world = World::shop();
+    let id = json!({"ServiceNamespace": "ecs", "ResourceId": "service/shop/web", "ScalableDimension": "ecs:service:DesiredCount"});
+    let with = |members: Value| {
+        let mut request = id.clone();
+        for (member, value) in members.as_object().expect("members") {
+            request[member] = value.clone();
+        }
+        request
+    };
+    world
+        .scaling("RegisterScalableTarget", with(json!({"MinCapacity": 3, "MaxCapacity": 5})))
+        .expect("registered");
+    assert_eq!(world.service("web")["desiredCount"], 3);
+    world.update("web", json!({"desiredCount": 0}));
+    let suspend = json!({"SuspendedState": {"DynamicScalingInSuspended": true}});
+    world.scaling("RegisterScalableTarget", with(suspend)).expect("suspended");
+    assert_eq!(world.service("web")["desiredCount"], 3, "even when it only suspends");
+    let found = world
+        .scaling("DescribeScalableTargets", json!({"ServiceNamespace": "ecs"}))
+        .expect("described");
+    assert_eq!(
+        (
+            &found["ScalableTargets"][0]["MinCapacity"],
+            &found["ScalableTargets"][0]["SuspendedState"]["DynamicScalingInSuspended"]
+        ),
+        (&json!(3), &json!(true))
+    );
+    world.scaling("DeregisterScalableTarget", id.clone()).expect("gone");
+    assert_eq!(
+        world.scaling("DeregisterScalableTarget", id).expect_err("not there").0,
+        "ObjectNotFoundException"
+    );
+}
+
+#[test]
+fn images_are_there_or_not() {
+    let mut world = World::shop();
+    let image = |tag: &str| json!({"repositoryName": "shop/web", "imageIds": [{"imageTag": tag}]});
+    let found =
+        world.ecr("DescribeImages", image("2")).expect("described")["imageDetails"][0].clone();
+    assert_eq!(found["imageTags"], json!(["2"]));
+    assert_eq!(found["imageDigest"].as_str().map(str::len), Some(7 + 64));
+    let missing = world.ecr("DescribeImages", image("9")).expect_err("missing");
+    let text = "The image with imageId {imageDigest:null, imageTag:'9'} does not exist within the repository with name 'shop/web' in the registry with id '123456789012'";
+    assert_eq!(missing, ("ImageNotFoundException".into(), text.into()));
+    let batch = world.ecr("BatchGetImage", image("9")).expect("an answer");
+    assert_eq!(batch["failures"][0]["failureCode"], "ImageNotFound");
+    let batch = world.ecr("BatchGetImage", image("2")).expect("an answer");
+    assert_eq!(batch["images"][0]["imageId"]["imageDigest"], found["imageDigest"]);
+    let nowhere =
+        world.ecr("DescribeImages", json!({"repositoryName": "nope"})).expect_err("missing");
+    assert_eq!(nowhere.0, "RepositoryNotFoundException");
+}

@@ -1,1 +1,242 @@
-//! To come.
+//! Target health, draining, rules and weights.
+
+use serde_json::json;
+
+use crate::support::World;
+
+/// A group that no action names, beside the shop's.
+const SPARE: &str = "extends = 'shop'\n[[target_group]]\nname = 'spare'\nport = 8080";
+
+#[test]
+fn a_group_without_an_action_is_unused_and_one_with_weight_0_is_checked() {
+    let mut world = World::with(SPARE);
+    let (spare, address) = (world.group("spare"), world.tasks("web", "RUNNING")[0]["containers"][0]["networkInterfaces"][0]["privateIpv4Address"].clone());
+    world
+        .elb("RegisterTargets", json!({"TargetGroupArn": spare, "Targets": [{"Id": address}]}))
+        .expect("registered");
+    world.pass(60);
+    let text = "Target group is not configured to receive traffic from the load balancer";
+    assert_eq!(world.health("spare"), [("unused".into(), "Target.NotInUse".into(), text.into())]);
+    let rule = world.rule();
+    let mut actions = rule["Actions"].clone();
+    actions[0]["ForwardConfig"]["TargetGroups"]
+        .as_array_mut()
+        .expect("groups")
+        .push(json!({"TargetGroupArn": spare, "Weight": "0"}));
+    world
+        .elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": actions}))
+        .expect("modified");
+    assert_eq!(world.health("spare")[0].1, "Elb.RegistrationInProgress");
+    world.pass(2);
+    assert_eq!(world.states("spare"), ["healthy"], "one good check is enough");
+    world
+        .elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": rule["Actions"]}))
+        .expect("modified");
+    assert_eq!(world.states("spare"), ["unused"]);
+}
+
+#[test]
+fn a_service_needs_a_group_that_stands_in_an_action() {
+    let mut world = World::with(SPARE);
+    let group = world.group("spare");
+    let request = json!({
+        "cluster": "shop", "serviceName": "late", "taskDefinition": "web", "desiredCount": 1, "launchType": "FARGATE",
+        "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a"]}},
+    });
+    let refused = world.ecs("CreateService", request).expect_err("refused");
+    let text = format!(
+        "The target group with targetGroupArn {group} does not have an associated load balancer."
+    );
+    assert_eq!(refused, ("InvalidParameterException".into(), text));
+}
+
+#[test]
+fn targets_drain_for_the_delay_and_their_tasks_with_them() {
+    let mut world = World::shop();
+    world.update("web", json!({"desiredCount": 1}));
+    world.pass(2);
+    let mut states = world.states("web-a");
+    states.sort();
+    assert_eq!(states, ["draining", "healthy"]);
+    let draining = world.tasks("web", "STOPPED")[0].clone();
+    assert_eq!(draining["lastStatus"], "DEACTIVATING");
+    world.pass(28);
+    assert_eq!(world.states("web-a").len(), 2);
+    world.pass(1);
+    assert_eq!(world.states("web-a"), ["healthy"]);
+    assert_eq!(world.tasks("web", "STOPPED")[0]["lastStatus"], "STOPPING");
+    world.pass(12);
+    assert_eq!(world.tasks("web", "STOPPED")[0]["lastStatus"], "STOPPED");
+    let asked =
+        json!({"TargetGroupArn": world.group("web-a"), "Targets": [{"Id": "10.9.9.9", "Port": 1}]});
+    let answer = world.elb("DescribeTargetHealth", asked).expect("described");
+    assert_eq!(
+        answer["TargetHealthDescriptions"][0]["TargetHealth"]["Reason"],
+        "Target.NotRegistered"
+    );
+}
+
+#[test]
+fn a_target_outside_the_zones_of_the_load_balancer_is_unused() {
+    let mut world = World::with("extends = 'shop'\n[subnets]\nsubnet-far = 'eu-central-1c'");
+    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-far"]}});
+    world.update("web-green", json!({"desiredCount": 1, "networkConfiguration": network}));
+    world.pass(120);
+    let text = "Target is in an Availability Zone that is not enabled for the load balancer";
+    assert_eq!(world.health("web-b"), [("unused".into(), "Target.NotInUse".into(), text.into())]);
+    assert_eq!(world.service("web-green")["deployments"][0]["rolloutState"], "IN_PROGRESS");
+}
+
+#[test]
+fn an_image_that_is_slow_is_not_ready_before_it_is() {
+    let mut world = World::with(
+        "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'slow'\nready = '30s'\n[[service]]\nserviceName = 'web-green'\nhealthCheckGracePeriodSeconds = 120",
+    );
+    let arn = world.register("2");
+    world.update("web-green", json!({"taskDefinition": arn, "desiredCount": 1}));
+    world.pass(26);
+    assert_eq!(world.health("web-b")[0].1, "Elb.InitialHealthChecking");
+    world.pass(10);
+    assert_eq!(world.health("web-b")[0].2, "Request timed out");
+    world.pass(60);
+    assert_eq!(world.states("web-b"), ["healthy"], "the grace period kept the task");
+    assert_eq!(world.tasks("web-green", "STOPPED").len(), 0);
+}
+
+#[test]
+fn weights_reach_each_node_later() {
+    let mut world = World::shop();
+    world.weigh(50, 50).expect("modified");
+    let shares = |world: &World| -> Vec<(String, u32)> {
+        let green = world.cloud.serving().into_iter().filter(|one| one.group.contains("/web-b/"));
+        green.map(|one| (one.node, one.weight)).collect()
+    };
+    let (a, b) = ("eu-central-1a".to_owned(), "eu-central-1b".to_owned());
+    assert_eq!(
+        world.rule()["Actions"][0]["ForwardConfig"]["TargetGroups"][1]["Weight"],
+        "50",
+        "the control plane knows at once"
+    );
+    assert_eq!(shares(&world), [(a.clone(), 0), (b.clone(), 0)]);
+    world.pass(5);
+    assert_eq!(shares(&world), [(a.clone(), 50), (b.clone(), 0)]);
+    world.pass(5);
+    assert_eq!(shares(&world), [(a, 50), (b, 50)]);
+    let blue =
+        world.cloud.serving().into_iter().find(|one| one.group.contains("/web-a/")).expect("blue");
+    assert_eq!((blue.healthy, blue.behind.len(), blue.behind[0].answers), (2, 2, true));
+    assert!(blue.behind[0].image.as_deref().is_some_and(|image| image.ends_with("shop/web:1")));
+}
+
+#[test]
+fn one_group_is_shown_both_ways_and_several_only_one() {
+    let mut world = World::shop();
+    let rule = world.rule();
+    assert_eq!(rule["Actions"][0].get("TargetGroupArn"), None);
+    assert_eq!(rule["Conditions"][0]["HostHeaderConfig"]["Values"], json!(["shop.example.com"]));
+    let group = world.group("web-a");
+    let scalar = json!({"RuleArn": rule["RuleArn"], "Actions": [{"Type": "forward", "TargetGroupArn": group}]});
+    let action =
+        world.elb("ModifyRule", scalar).expect("modified")["Rules"][0]["Actions"][0].clone();
+    assert_eq!(action["TargetGroupArn"], group);
+    assert_eq!(
+        action["ForwardConfig"]["TargetGroups"],
+        json!([{"TargetGroupArn": group, "Weight": "1"}])
+    );
+}
+
+#[test]
+fn actions_of_other_kinds_are_kept_whole() {
+    let mut world = World::shop();
+    let rule = world.rule();
+    let mut actions = rule["Actions"].as_array().expect("actions").clone();
+    let oidc = json!({"Type": "authenticate-oidc", "Order": "1", "AuthenticateOidcConfig": {
+        "Issuer": "https://id.example", "AuthorizationEndpoint": "https://id.example/a", "TokenEndpoint": "https://id.example/t",
+        "UserInfoEndpoint": "https://id.example/u", "ClientId": "shop", "NewMember": {"Deep": ["a", "b"]},
+    }});
+    actions[0]["Order"] = json!("2");
+    actions[0]["ForwardConfig"]["NewKnob"] = json!("on");
+    actions.insert(0, oidc.clone());
+    world
+        .elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": actions}))
+        .expect("modified");
+    let shown = world.rule()["Actions"].clone();
+    assert_eq!(shown[0], oidc);
+    assert_eq!(shown[1]["ForwardConfig"]["NewKnob"], "on");
+}
+
+#[test]
+fn what_the_load_balancer_refuses() {
+    let mut world = World::with(SPARE);
+    let rule = world.rule();
+    assert_eq!(world.weigh(1000, 0).expect_err("too heavy").0, "ValidationError");
+    let (group, spare) = (world.group("web-a"), world.group("spare"));
+    let modify = |world: &mut World, actions| {
+        world
+            .elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": actions}))
+            .expect_err("refused")
+    };
+    let unknown = group.replace("/web-a/", "/nope/");
+    let forward = |group: &str| json!({"Type": "forward", "TargetGroupArn": group});
+    assert_eq!(modify(&mut world, json!([forward(&unknown)])).0, "TargetGroupNotFound");
+    assert_eq!(modify(&mut world, json!([forward("nonsense")])).0, "ValidationError");
+    assert_eq!(
+        modify(&mut world, json!([forward(&group), forward(&spare)])).0,
+        "InvalidLoadBalancerAction"
+    );
+    let many: Vec<_> = (0..6).map(|_| json!({"TargetGroupArn": group})).collect();
+    assert_eq!(
+        modify(&mut world, json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": many}}])).0,
+        "TooManyTargetGroups"
+    );
+    assert_eq!(
+        world.elb("DeleteTargetGroup", json!({"TargetGroupArn": group})).expect_err("in use").0,
+        "ResourceInUse"
+    );
+    let gone = format!("{}0", rule["RuleArn"].as_str().expect("an ARN"));
+    assert_eq!(
+        world.elb("DescribeRules", json!({"RuleArns": [gone]})).expect_err("no rule").0,
+        "RuleNotFound"
+    );
+
+    let listener = world.elb("DescribeLoadBalancers", json!({})).expect("described")["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let listener = world
+        .elb("DescribeListeners", json!({"LoadBalancerArn": listener}))
+        .expect("described")["Listeners"][0]
+        .clone();
+    assert_eq!(listener["DefaultActions"][0]["Type"], "fixed-response");
+    let rules = world
+        .elb("DescribeRules", json!({"ListenerArn": listener["ListenerArn"]}))
+        .expect("described")["Rules"]
+        .clone();
+    assert_eq!(
+        (&rules[1]["Priority"], &rules[1]["IsDefault"]),
+        (&json!("default"), &json!("true"))
+    );
+    let default = rules[1]["RuleArn"].as_str().expect("an ARN");
+    let refused = world
+        .elb("ModifyRule", json!({"RuleArn": default, "Actions": [forward(&group)]}))
+        .expect_err("refused");
+    assert_eq!(
+        refused,
+        ("OperationNotPermitted".into(), format!("Default rule '{default}' cannot be modified"))
+    );
+    let same = json!({"ListenerArn": listener["ListenerArn"], "Priority": 10, "Conditions": rule["Conditions"], "Actions": [forward(&group)]});
+    assert_eq!(world.elb("CreateRule", same).expect_err("taken").0, "PriorityInUse");
+}
+
+#[test]
+fn a_group_belongs_to_one_load_balancer() {
+    let mut world = World::shop();
+    let other = world
+        .elb("CreateLoadBalancer", json!({"Name": "other", "Subnets": ["subnet-a"]}))
+        .expect("created");
+    let arn = other["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let group = world.group("web-a");
+    let request = json!({"LoadBalancerArn": arn, "Protocol": "HTTP", "Port": 80, "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]});
+    assert_eq!(
+        world.elb("CreateListener", request).expect_err("refused").0,
+        "TargetGroupAssociationLimit"
+    );
+}

@@ -1,0 +1,256 @@
+//! The invariants that need the record, judged from the journal of the world. Those that every client
+//! must respect are the sandbox's own. Each is broken once on purpose below.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ecs_bg_sandbox::Cloud;
+use ecs_bg_sandbox::journal::{Change, Entry};
+
+/// What a deployment promises beyond what every client must respect.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// 100 % was held this long before the old side was retired.
+    pub bake: Duration,
+    /// And the load balancer was given this long.
+    pub follow: Duration,
+    /// Changes of the world that the lives may make together.
+    pub changes: usize,
+}
+
+/// Every promise that the journal from `from` on breaks, by name.
+pub fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<String> {
+    let journal = &cloud.journal()[from..];
+    let mut broken: Vec<String> = cloud.violations().iter().map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
+    broken.extend(shares_after_turning_back(journal));
+    broken.extend(held_too_short(journal, promise));
+    broken.extend(changed_after_close(journal));
+    broken.extend(way_back_lost(journal));
+    let changes = by_us(journal).count();
+    if changes > promise.changes {
+        broken.push(format!("changes-bounded: {changes} changes, {} are enough", promise.changes));
+    }
+    broken.extend(secrets(journal));
+    broken
+}
+
+fn by_us(journal: &[Entry]) -> impl Iterator<Item = &Entry> {
+    journal.iter().filter(|entry| entry.call.is_some())
+}
+
+/// The state tag of each revision's record, as it changes.
+fn states(entry: &Entry) -> Option<(&str, &str)> {
+    match &entry.change {
+        Change::Tagged { resource, tags } => Some((resource, tags.get("ecs-bg:state")?)),
+        _ => None,
+    }
+}
+
+/// 3: no share rises after the heading turned back. The group of the record's green is the one whose
+/// weight was last raised, or none.
+fn shares_after_turning_back(journal: &[Entry]) -> Vec<String> {
+    let mut back: Option<&str> = None;
+    let mut broken = Vec::new();
+    let mut green: Option<String> = None;
+    for entry in by_us(journal) {
+        if let Some((revision, state)) = states(entry) {
+            match (state.contains("heading=back"), state.contains("closed=")) {
+                (true, false) => back = Some(revision),
+                _ => back = None,
+            }
+        }
+        let Change::Weights { rule, before, after } = &entry.change else { continue };
+        let share = |weights: &[(String, u32)], group: &str| {
+            let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
+            let own: u32 = weights.iter().filter(|(other, _)| other == group).map(|(_, weight)| weight).sum();
+            f64::from(own) / f64::from(total.max(1))
+        };
+        if back.is_none() {
+            green = after.iter().map(|(group, _)| group).find(|group| share(after, group) > share(before, group)).cloned();
+        } else if let Some(green) = &green
+            && share(after, green) > share(before, green)
+        {
+            broken.push(format!("no-rise-after-turning-back: {rule} at {}", entry.at));
+        }
+    }
+    broken
+}
+
+/// 4: between the last rise to 100 % and the retirement of the other side lie bake and follow.
+fn held_too_short(journal: &[Entry], promise: &Promise) -> Vec<String> {
+    let mut full_since = None;
+    let mut broken = Vec::new();
+    for entry in by_us(journal) {
+        match &entry.change {
+            Change::Weights { after, .. } if after.iter().any(|(_, weight)| *weight == 0) => full_since = Some(entry.at),
+            Change::Desired { service, after: 0, .. } => {
+                if let Some(since) = full_since.take() {
+                    let held = entry.at - since;
+                    if held < promise.bake.max(promise.follow) {
+                        broken.push(format!("held-as-planned: {service} was emptied {held:?} after the last change of weights"));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    broken
+}
+
+/// 5: after `Close` nothing of that deployment changes.
+fn changed_after_close(journal: &[Entry]) -> Vec<String> {
+    let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut open = false;
+    let mut broken = Vec::new();
+    for entry in by_us(journal) {
+        match &entry.change {
+            Change::Registered { .. } => open = true,
+            Change::Tagged { .. } => {
+                let Some((revision, state)) = states(entry) else { continue };
+                if let Some(before) = closed.get(revision).filter(|before| **before != state) {
+                    broken.push(format!("closed-stays-closed: {revision} from `{before}` to `{state}`"));
+                }
+                if state.contains("closed=") {
+                    closed.insert(revision, state);
+                    open = false;
+                }
+            }
+            change if !open => broken.push(format!("nothing-after-close: {change:?}")),
+            _ => {}
+        }
+    }
+    broken
+}
+
+/// 8: a revision that is the way back is never deregistered.
+fn way_back_lost(journal: &[Entry]) -> Vec<String> {
+    let lost = by_us(journal).filter_map(|entry| match &entry.change {
+        Change::Deregistered { revision } => Some(format!("way-back-kept: {revision}")),
+        _ => None,
+    });
+    lost.collect()
+}
+
+/// 9: what a user keeps secret is never put in a tag.
+fn secrets(journal: &[Entry]) -> Vec<String> {
+    let tagged = by_us(journal).filter_map(|entry| match &entry.change {
+        Change::Tagged { resource, tags } => Some((resource, tags)),
+        _ => None,
+    });
+    tagged
+        .flat_map(|(resource, tags)| tags.values().map(move |value| (resource, value)))
+        .filter(|(_, value)| value.contains("hunter2") || value.contains("secretsmanager"))
+        .map(|(resource, value)| format!("no-secret-in-a-tag: {resource}: {value}"))
+        .collect()
+}
+
+/// 5 and 6: exactly one image serves, at full count, everywhere; the other side is empty.
+pub fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), String> {
+    let serving = cloud.serving();
+    let carrying: Vec<_> = serving.iter().filter(|side| side.weight > 0).collect();
+    if carrying.is_empty() {
+        return Err("nothing serves".into());
+    }
+    for side in carrying {
+        let answering = side.behind.iter().filter(|target| target.state == "healthy");
+        let answering: Vec<_> = answering.map(|target| (target.answers, target.image.as_deref())).collect();
+        if answering.len() != count || answering.iter().any(|found| *found != (true, Some(image))) {
+            return Err(format!("{} of {} serves {answering:?}", side.group, side.rule));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod broken_on_purpose {
+    use super::*;
+    use crate::lives::{World, deploy};
+    use ecs_bg_sandbox::Time;
+    use ecs_bg_sandbox::journal::Call;
+
+    const PROMISE: Promise = Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 20 };
+
+    fn by_someone(change: Change) -> impl Fn(u64) -> Entry {
+        move |at| Entry {
+            at: Time(at * 1000),
+            call: Some(Call {
+                index: 1,
+                service: "ecs".into(),
+                operation: "X".into(),
+                region: "r".into(),
+                user_agent: "u".into(),
+            }),
+            change: change.clone(),
+        }
+    }
+
+    fn weights(before: [u32; 2], after: [u32; 2]) -> Change {
+        let list = |w: [u32; 2]| vec![("a".to_owned(), w[0]), ("b".to_owned(), w[1])];
+        Change::Weights { rule: "r".into(), before: list(before), after: list(after) }
+    }
+
+    fn state(text: &str) -> Change {
+        let tags = BTreeMap::from([("ecs-bg:state".to_owned(), text.to_owned())]);
+        Change::Tagged { resource: "web:2".into(), tags }
+    }
+
+    fn emptied() -> Change {
+        Change::Desired { service: "web".into(), before: 2, after: 0 }
+    }
+
+    fn named(broken: Vec<String>) -> Vec<String> {
+        broken.iter().map(|what| what.split(':').next().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_share_that_rises_on_the_way_back_is_named() {
+        let journal = [
+            by_someone(weights([100, 0], [500, 500]))(1),
+            by_someone(state("heading=back why=sick to=0"))(2),
+            by_someone(weights([500, 500], [100, 0]))(3),
+        ];
+        assert!(shares_after_turning_back(&journal).is_empty());
+        let mut wrong = journal.to_vec();
+        wrong[2] = by_someone(weights([500, 500], [0, 100]))(3);
+        assert_eq!(named(shares_after_turning_back(&wrong)), ["no-rise-after-turning-back"]);
+    }
+
+    #[test]
+    fn a_share_that_is_not_held_is_named() {
+        let emptied_at = |at| [by_someone(weights([100, 0], [0, 100]))(10), by_someone(emptied())(at)];
+        assert!(held_too_short(&emptied_at(130), &PROMISE).is_empty());
+        assert_eq!(named(held_too_short(&emptied_at(129), &PROMISE)), ["held-as-planned"]);
+    }
+
+    #[test]
+    fn a_change_after_the_end_is_named() {
+        let registered = by_someone(Change::Registered { revision: "web:2".into() })(1);
+        let closed = by_someone(state("heading=forward closed=live/9"))(9);
+        let fine = [registered.clone(), by_someone(emptied())(5), closed.clone()];
+        assert!(changed_after_close(&fine).is_empty());
+        let late = [registered.clone(), closed.clone(), by_someone(emptied())(10)];
+        assert_eq!(named(changed_after_close(&late)), ["nothing-after-close"]);
+        let reopened = [registered, closed, by_someone(state("heading=forward"))(10)];
+        assert_eq!(named(changed_after_close(&reopened)), ["closed-stays-closed"]);
+    }
+
+    #[test]
+    fn a_lost_way_back_and_a_secret_in_a_tag_are_named() {
+        let lost = [by_someone(Change::Deregistered { revision: "web:1".into() })(1)];
+        assert_eq!(named(way_back_lost(&lost)), ["way-back-kept"]);
+        assert_eq!(named(secrets(&[by_someone(state("why=hunter2"))(1)])), ["no-secret-in-a-tag"]);
+    }
+
+    #[test]
+    fn a_world_that_serves_something_else_is_told() {
+        let world = World::new("shop");
+        let image = |tag: &str| format!("{}:{tag}", crate::lives::REPOSITORY);
+        assert_eq!(serves(&world.cloud(), &image("1"), 2), Ok(()));
+        assert!(serves(&world.cloud(), &image("2"), 2).is_err(), "another image");
+        assert!(serves(&world.cloud(), &image("1"), 3).is_err(), "too few tasks");
+        assert_eq!(world.run(&deploy("2", "")).code, Some(0));
+        assert_eq!(serves(&world.cloud(), &image("2"), 2), Ok(()));
+        let changes = Promise { changes: 3, ..PROMISE };
+        assert_eq!(named(broken(&world.cloud(), 0, &changes))[..1], ["changes-bounded"]);
+    }
+}
