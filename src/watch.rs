@@ -116,7 +116,8 @@ impl Watch {
     pub fn wants_tasks(&self, record: &Record, world: &World) -> bool {
         let deployments = world.service(&record.green).map_or(&[][..], |green| &green.deployments);
         let ours = deployments.iter().filter(|deployment| deployment.revision == record.revision);
-        let (failed, running) = ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running));
+        let (failed, running) =
+            ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running));
         self.launched && (failed as usize > self.failures.len() || running < self.running_max)
     }
 }

@@ -37,7 +37,7 @@ pub struct Call {
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the members are AWS's words")]
+#[expect(missing_docs, reason = "the members are AWS's words")]
 pub enum Change {
     /// The weights of a rule (or of a listener's default action), as (target group, weight).
     Weights { rule: String, before: Vec<(String, u32)>, after: Vec<(String, u32)> },

@@ -155,6 +155,8 @@ impl Aws {
             .flat_map(|s| {
                 s.deployments.iter().map(|d| d.revision.clone()).chain([s.revision.clone()])
             })
+            // With an external deployment controller it is the task sets that have revisions.
+            .filter(|arn| !arn.is_empty())
             .collect();
         let families: BTreeSet<String> = arns
             .iter()

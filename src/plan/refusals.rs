@@ -11,9 +11,8 @@ use crate::actions::{green_per_mille, weights};
 use crate::error::Refusal;
 use crate::image::ImageRef;
 use crate::record::Record;
-use crate::revision::short;
 use crate::route::group_pairs;
-use crate::world::{Group, Service};
+use crate::world::{Check, Group, Service};
 
 fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(what, hint))
@@ -252,11 +251,8 @@ fn by_weight<'a>(
         for (group, weight) in weights(&rule.actions) {
             let known = pairs.iter().any(|pair| pair.blue == group || pair.green == group);
             if !known && weight > 0 {
-                let group = survey
-                    .world
-                    .groups
-                    .get(&group)
-                    .map_or(short(&group).to_owned(), |g| g.name.clone());
+                // `…:targetgroup/NAME/ID`
+                let group = group.rsplit('/').nth(1).unwrap_or(&group);
                 return refuse(
                     format!("rule {} gives traffic to a third target group, {group}", rule.name),
                     describe(&rule.arn),
@@ -406,14 +402,16 @@ const WARNED: [&str; 7] = [
 /// rest is told.
 pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<String>, Refusal> {
     let (blue, green) = (sides.blue, sides.green);
-    let member =
-        |service: &Service, name: &str| sorted(service.settings.get(name).unwrap_or(&Value::Null));
+    let member = |service: &Service, name: &str| sorted(&setting(service, name));
     for (name, option) in ALIKE {
         let (own, other) = (member(blue, name), member(green, name));
         if own != other {
-            let value = match service_value(blue, name) {
-                Value::String(text) => text,
-                value => format!("'{value}'"),
+            let value = match (name, &own) {
+                // A launch type cannot be changed; the capacity provider of that name can be set.
+                ("launchType", Value::String(text)) => format!("capacityProvider={text}"),
+                (_, Value::String(text)) => text.clone(),
+                (_, Value::Number(number)) => number.to_string(),
+                (_, value) => format!("'{value}'"),
             };
             return refuse(
                 format!("{} and {} differ in {name}: {own} and {other}", blue.name, green.name),
@@ -441,8 +439,11 @@ pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<Stri
         if a.check != b.check {
             return refuse(
                 format!(
-                    "target groups {} and {} differ in their health check: {:?} and {:?}",
-                    a.name, b.name, a.check, b.check
+                    "target groups {} and {} differ in their health check: {} and {}",
+                    a.name,
+                    b.name,
+                    summary(&a.check),
+                    summary(&b.check)
                 ),
                 level_check(a, b),
             );
@@ -452,15 +453,31 @@ pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<Stri
     Ok(warnings)
 }
 
-fn service_value(service: &Service, name: &str) -> Value {
-    let value = service.settings.get(name).cloned().unwrap_or(Value::Null);
-    match (name, value) {
-        // A launch type cannot be changed; the capacity provider of the same name can be set.
-        ("launchType", Value::String(text)) => Value::String(format!("capacityProvider={text}")),
-        ("capacityProviderStrategy", Value::Null) => Value::Array(vec![]),
-        ("healthCheckGracePeriodSeconds", Value::Null) => Value::from(0),
-        (_, value) => value,
+/// A member of a service; what AWS leaves out has a meaning.
+fn setting(service: &Service, name: &str) -> Value {
+    match (name, service.settings.get(name)) {
+        ("healthCheckGracePeriodSeconds", None) => Value::from(0),
+        ("capacityProviderStrategy" | "placementConstraints" | "placementStrategy", None) => {
+            Value::Array(vec![])
+        }
+        ("propagateTags", None) => Value::from("NONE"),
+        ("enableExecuteCommand" | "enableECSManagedTags", None) => Value::from(false),
+        (_, value) => value.cloned().unwrap_or(Value::Null),
     }
+}
+
+fn summary(check: &Check) -> String {
+    format!(
+        "{} {} on {}, expecting {}, every {}, within {}, {} bad or {} good in a row",
+        check.protocol,
+        check.path,
+        check.port,
+        check.matcher,
+        humantime::format_duration(check.interval),
+        humantime::format_duration(check.timeout),
+        check.unhealthy,
+        check.healthy
+    )
 }
 
 fn level_check(from: &Group, to: &Group) -> String {

@@ -129,7 +129,10 @@ impl<'a> View<'a> {
             };
             return Some(format!("{} of {need} tasks running{pending}", ours.running));
         }
-        if green.deployments.len() > 1 || green.pending > ours.pending || green.running > ours.running {
+        if green.deployments.len() > 1
+            || green.pending > ours.pending
+            || green.running > ours.running
+        {
             return Some(format!("tasks of an earlier revision are leaving {}", green.name));
         }
         if green.ecs_rolls_back && ours.rollout.as_deref() != Some("COMPLETED") {

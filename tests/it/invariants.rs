@@ -21,7 +21,8 @@ pub struct Promise {
 /// Every promise that the journal from `from` on breaks, by name.
 pub fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<String> {
     let journal = &cloud.journal()[from..];
-    let mut broken: Vec<String> = cloud.violations().iter().map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
+    let mut broken: Vec<String> =
+        cloud.violations().iter().map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
     broken.extend(shares_after_turning_back(journal));
     broken.extend(held_too_short(journal, promise));
     broken.extend(changed_after_close(journal));
@@ -62,11 +63,16 @@ fn shares_after_turning_back(journal: &[Entry]) -> Vec<String> {
         let Change::Weights { rule, before, after } = &entry.change else { continue };
         let share = |weights: &[(String, u32)], group: &str| {
             let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
-            let own: u32 = weights.iter().filter(|(other, _)| other == group).map(|(_, weight)| weight).sum();
+            let own: u32 =
+                weights.iter().filter(|(other, _)| other == group).map(|(_, weight)| weight).sum();
             f64::from(own) / f64::from(total.max(1))
         };
         if back.is_none() {
-            green = after.iter().map(|(group, _)| group).find(|group| share(after, group) > share(before, group)).cloned();
+            green = after
+                .iter()
+                .map(|(group, _)| group)
+                .find(|group| share(after, group) > share(before, group))
+                .cloned();
         } else if let Some(green) = &green
             && share(after, green) > share(before, green)
         {
@@ -82,7 +88,9 @@ fn held_too_short(journal: &[Entry], promise: &Promise) -> Vec<String> {
     let mut broken = Vec::new();
     for entry in by_us(journal) {
         match &entry.change {
-            Change::Weights { after, .. } if after.iter().any(|(_, weight)| *weight == 0) => full_since = Some(entry.at),
+            Change::Weights { after, .. } if after.iter().any(|(_, weight)| *weight == 0) => {
+                full_since = Some(entry.at)
+            }
             Change::Desired { service, after: 0, .. } => {
                 if let Some(since) = full_since.take() {
                     let held = entry.at - since;
@@ -108,7 +116,9 @@ fn changed_after_close(journal: &[Entry]) -> Vec<String> {
             Change::Tagged { .. } => {
                 let Some((revision, state)) = states(entry) else { continue };
                 if let Some(before) = closed.get(revision).filter(|before| **before != state) {
-                    broken.push(format!("closed-stays-closed: {revision} from `{before}` to `{state}`"));
+                    broken.push(format!(
+                        "closed-stays-closed: {revision} from `{before}` to `{state}`"
+                    ));
                 }
                 if state.contains("closed=") {
                     closed.insert(revision, state);
@@ -153,7 +163,8 @@ pub fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), String> {
     }
     for side in carrying {
         let answering = side.behind.iter().filter(|target| target.state == "healthy");
-        let answering: Vec<_> = answering.map(|target| (target.answers, target.image.as_deref())).collect();
+        let answering: Vec<_> =
+            answering.map(|target| (target.answers, target.image.as_deref())).collect();
         if answering.len() != count || answering.iter().any(|found| *found != (true, Some(image))) {
             return Err(format!("{} of {} serves {answering:?}", side.group, side.rule));
         }
@@ -168,7 +179,8 @@ mod broken_on_purpose {
     use ecs_bg_sandbox::Time;
     use ecs_bg_sandbox::journal::Call;
 
-    const PROMISE: Promise = Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 20 };
+    const PROMISE: Promise =
+        Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 20 };
 
     fn by_someone(change: Change) -> impl Fn(u64) -> Entry {
         move |at| Entry {
@@ -217,7 +229,8 @@ mod broken_on_purpose {
 
     #[test]
     fn a_share_that_is_not_held_is_named() {
-        let emptied_at = |at| [by_someone(weights([100, 0], [0, 100]))(10), by_someone(emptied())(at)];
+        let emptied_at =
+            |at| [by_someone(weights([100, 0], [0, 100]))(10), by_someone(emptied())(at)];
         assert!(held_too_short(&emptied_at(130), &PROMISE).is_empty());
         assert_eq!(named(held_too_short(&emptied_at(129), &PROMISE)), ["held-as-planned"]);
     }

@@ -45,7 +45,9 @@ pub struct Life {
 
 impl World {
     pub fn new(scenario: &str) -> Self {
-        Self::of(Cloud::from_scenario(&Scenario::builtin(scenario).expect(scenario)).expect(scenario))
+        Self::of(
+            Cloud::from_scenario(&Scenario::builtin(scenario).expect(scenario)).expect(scenario),
+        )
     }
 
     pub fn of(cloud: Cloud) -> Self {
@@ -88,7 +90,8 @@ impl World {
         let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
         // Jitter and ids come from this generator: a life is the same each time.
         fastrand::seed(u64::from(dies.map_or(0, |(nth, _)| nth)) + self.cloud().now().0);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
         let code = runtime.expect("an event loop").block_on(async {
             tokio::select! {
                 biased;

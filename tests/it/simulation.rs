@@ -18,7 +18,8 @@ fn killed_and_run_again(tag: &str, nth: u32, death: Death) -> Result<bool, Strin
     let killed = first.code.is_none();
     // What we die in serves as it did at that moment.
     if serves(&world.cloud(), &serving, 2).is_err() {
-        serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2).map_err(|what| format!("after death: {what}"))?;
+        serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2)
+            .map_err(|what| format!("after death: {what}"))?;
     }
     world.wait(30);
     let second = if killed { world.run(&deploy(tag, "")) } else { first };
@@ -26,11 +27,13 @@ fn killed_and_run_again(tag: &str, nth: u32, death: Death) -> Result<bool, Strin
     if second.code != Some(expected) {
         return Err(format!("ended with {:?}, not {expected}:\n{}", second.code, second.text));
     }
-    serves(&world.cloud(), &serving, 2).map_err(|what| format!("at the end: {what}\n{}", second.text))?;
+    serves(&world.cloud(), &serving, 2)
+        .map_err(|what| format!("at the end: {what}\n{}", second.text))?;
     if good {
         let before = world.cloud().journal().len();
         let third = world.run(&deploy(tag, ""));
-        let changed: Vec<_> = world.journal(before).into_iter().filter(|entry| entry.call.is_some()).collect();
+        let changed: Vec<_> =
+            world.journal(before).into_iter().filter(|entry| entry.call.is_some()).collect();
         if third.code != Some(0) || !changed.is_empty() {
             return Err(format!("running again changed {changed:?}:\n{}", third.text));
         }
@@ -49,12 +52,19 @@ fn every_death_of(tag: &str) -> u32 {
             match killed_and_run_again(tag, nth, death) {
                 Ok(true) => points += 1,
                 Ok(false) => break,
-                Err(why) => failures.push(format!("killed {death:?} at call {nth} of image {tag}: {why}")),
+                Err(why) => {
+                    failures.push(format!("killed {death:?} at call {nth} of image {tag}: {why}"))
+                }
             }
             assert!(nth < 1000, "a deployment does not end");
         }
     }
-    assert!(failures.is_empty(), "{} of {points} failed, the first: {}", failures.len(), failures[0]);
+    assert!(
+        failures.is_empty(),
+        "{} of {points} failed, the first: {}",
+        failures.len(),
+        failures[0]
+    );
     println!("image {tag}: killed at {points} points, each came to its end");
     points
 }

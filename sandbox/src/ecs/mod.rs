@@ -21,6 +21,8 @@ use crate::{
 mod cluster;
 mod definition;
 mod events;
+mod failures;
+mod launch;
 mod listing;
 pub(crate) mod scheduler;
 mod service;

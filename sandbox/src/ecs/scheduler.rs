@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Deployment, Task, definition, events,
-    task::{self, Order},
+    Deployment, Task, definition, events, failures,
+    launch::{self, Order},
+    task,
 };
 use crate::{clock::Time, cloud::Here, elb, journal::Change, json::int, timers::Due};
 
@@ -32,18 +33,18 @@ pub(super) fn poke_in(here: &mut Here<'_>, arn: &str, wait: Duration) {
 }
 
 /// The tasks of a service in the scheduler's eyes.
-struct View {
+pub(super) struct View {
     /// ARN, deployment, and whether it counts as healthy and as running.
-    live: Vec<Seen>,
+    pub(super) live: Vec<Seen>,
     /// Tasks of older deployments that still drain.
     draining: usize,
 }
 
-struct Seen {
-    arn: String,
-    deployment: String,
+pub(super) struct Seen {
+    pub(super) arn: String,
+    pub(super) deployment: String,
     running: bool,
-    healthy: bool,
+    pub(super) healthy: bool,
     created: Time,
 }
 
@@ -59,9 +60,9 @@ pub(crate) fn run(here: &mut Here<'_>, arn: &str) {
     match (service.status.as_str(), service.deployments.is_empty()) {
         ("DRAINING", _) => vanish(here, arn),
         ("ACTIVE", false) => {
-            replace_unhealthy(here, arn);
-            forgive(here, arn);
-            judge(here, arn);
+            failures::replace_unhealthy(here, arn);
+            failures::forgive(here, arn);
+            failures::judge(here, arn);
             scale(here, arn);
             conclude(here, arn);
         }
@@ -122,7 +123,7 @@ fn healthy(here: &Here<'_>, task: &Task) -> bool {
         && (container == "HEALTHY" || task.containers.iter().all(|one| one.health_check.is_none()))
 }
 
-fn view(here: &Here<'_>, arn: &str) -> View {
+pub(super) fn view(here: &Here<'_>, arn: &str) -> View {
     let service = here.region.ecs.services.get(arn);
     let primary = service.and_then(|service| service.deployments.first()).map(|one| one.id.clone());
     let tasks = service
@@ -147,219 +148,8 @@ fn view(here: &Here<'_>, arn: &str) -> View {
     view
 }
 
-/// Stops tasks that fail their health checks.
-fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {
-    let Some(service) = here.region.ecs.services.get(arn) else { return };
-    let grace = int(service.members.get("healthCheckGracePeriodSeconds"))
-        .and_then(|grace| u64::try_from(grace).ok());
-    let grace = Duration::from_secs(grace.unwrap_or(0));
-    let mut unhealthy = Vec::new();
-    let mut again = Vec::new();
-    for task in service.tasks.iter().filter_map(|task| here.region.ecs.tasks.get(task)) {
-        let Some(started) = task.started_at.filter(|_| task.wanted()) else { continue };
-        let Some((event, reason)) = sickness(here, task) else { continue };
-        let wait = grace.saturating_sub(here.now() - started).max(patience(here, task));
-        if !wait.is_zero() {
-            again.push(wait);
-        } else {
-            unhealthy.push((task.arn.clone(), event, reason));
-        }
-    }
-    for wait in again {
-        poke_in(here, arn, wait);
-    }
-    for (task, event, reason) in unhealthy {
-        events::say(here, arn, &event);
-        let deployment = task::started_by(here, &task);
-        fail(here, arn, &deployment);
-        if let Some(service) = here.region.ecs.services.get_mut(arn) {
-            service.replaced += 1;
-            service.steady = false;
-        }
-        task::end(here, &task, "ServiceSchedulerInitiated", &reason);
-    }
-}
-
-/// How much longer the scheduler leaves a task whose target is unhealthy.
-fn patience(here: &Here<'_>, task: &Task) -> Duration {
-    let since = task
-        .attachments
-        .iter()
-        .filter_map(|one| elb::unhealthy_since(here.region, &one.group, &task.address, one.port))
-        .min();
-    since.map_or(Duration::ZERO, |since| {
-        here.shared.timing.replacement.saturating_sub(here.now() - since)
-    })
-}
-
-/// The event and the stop reason of a task whose health checks fail.
-fn sickness(here: &Here<'_>, task: &Task) -> Option<(String, String)> {
-    for one in &task.attachments {
-        let health = elb::state(here.region, &one.group, &task.address, one.port);
-        if let Some(health) = health.filter(|health| health.state == "unhealthy") {
-            let event = format!(
-                "(task {}) (port {}) is unhealthy in (target-group {}) due to (reason {}).",
-                task.id(),
-                one.port,
-                one.group,
-                health.description
-            );
-            return Some((
-                event,
-                format!("Task failed ELB health checks in (target-group {})", one.group),
-            ));
-        }
-    }
-    let sick = task.health() == "UNHEALTHY";
-    sick.then(|| {
-        (
-            format!("(task {}) failed container health checks.", task.id()),
-            "Task failed container health checks".to_owned(),
-        )
-    })
-}
-
-/// A task never came to run.
-pub(super) fn failed_to_start(here: &mut Here<'_>, task: &str) {
-    let Some(found) = here.region.ecs.tasks.get(task) else { return };
-    let (Some(arn), Some(deployment)) = (found.service.clone(), found.started_by.clone()) else {
-        return;
-    };
-    fail(here, &arn, &deployment);
-    let (now, first) = (here.now(), here.shared.timing.backoff);
-    let Some(service) = here.region.ecs.services.get_mut(&arn) else { return };
-    service.failed_starts += 1;
-    service.steady = false;
-    let Some(doublings) = service.failed_starts.checked_sub(3) else { return };
-    let wait = first.saturating_mul(1 << doublings.min(10)).min(Duration::from_secs(900));
-    service.back_off = Some(now + wait);
-    events::complain(here, &arn, "is unable to consistently start tasks successfully.");
-    poke_in(here, &arn, wait);
-}
-
-/// A task came to run: the next one need not wait.
-pub(super) fn started(here: &mut Here<'_>, arn: &str) {
-    if let Some(service) = here.region.ecs.services.get_mut(arn) {
-        service.failed_starts = 0;
-        service.back_off = None;
-    }
-    poke_in(here, arn, here.shared.timing.settle);
-}
-
-/// Counts a failed task of a deployment that is in progress.
-fn fail(here: &mut Here<'_>, arn: &str, deployment: &str) {
-    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    if let Some(one) = service
-        .deployments
-        .iter_mut()
-        .find(|one| one.id == deployment && one.rollout_state == "IN_PROGRESS")
-    {
-        one.failed_tasks += 1;
-    }
-}
-
-/// A task that proves healthy ends a row of failures.
-fn forgive(here: &mut Here<'_>, arn: &str) {
-    let seen = view(here, arn).live;
-    let keeps = breaker(here, arn)
-        .is_some_and(|breaker| breaker.get("resetOnHealthyTask") == Some(&Value::Bool(false)));
-    for one in seen {
-        let Some(found) = here.region.ecs.tasks.get_mut(&one.arn) else { continue };
-        let first = one.healthy && !found.proved;
-        found.proved |= one.healthy;
-        let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-        if first
-            && !keeps
-            && let Some(own) = service.deployments.iter_mut().find(|own| own.id == one.deployment)
-        {
-            own.failed_tasks = 0;
-        }
-    }
-}
-
-fn configuration<'h>(here: &'h Here<'_>, arn: &str) -> Option<&'h Map<String, Value>> {
+pub(super) fn configuration<'h>(here: &'h Here<'_>, arn: &str) -> Option<&'h Map<String, Value>> {
     here.region.ecs.services.get(arn)?.members.get("deploymentConfiguration")?.as_object()
-}
-
-fn breaker<'h>(here: &'h Here<'_>, arn: &str) -> Option<&'h Map<String, Value>> {
-    configuration(here, arn)?.get("deploymentCircuitBreaker")?.as_object()
-}
-
-/// When the circuit breaker opens (Amazon ECS Developer Guide, "How the deployment circuit breaker
-/// detects failures").
-fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
-    let own = breaker.get("thresholdConfiguration");
-    let value =
-        int(own.and_then(|own| own.get("value"))).and_then(|value| u32::try_from(value).ok());
-    let percent = |value: u32| {
-        (u64::from(desired) * u64::from(value)).div_ceil(100).min(u64::from(u32::MAX)) as u32
-    };
-    match own.and_then(|own| own.get("type")).and_then(Value::as_str) {
-        Some("COUNT") => value.unwrap_or(3).max(1),
-        Some("UNBOUNDED_PERCENT") => percent(value.unwrap_or(50)).max(1),
-        _ => percent(value.unwrap_or(50)).clamp(3, 200),
-    }
-}
-
-/// The deployment circuit breaker.
-fn judge(here: &mut Here<'_>, arn: &str) {
-    let flag = |member: &str| {
-        breaker(here, arn).and_then(|one| one.get(member)).and_then(Value::as_bool).unwrap_or(false)
-    };
-    if !flag("enable") {
-        return;
-    }
-    let rollback = flag("rollback");
-    let Some(service) = here.region.ecs.services.get(arn) else { return };
-    let limit = breaker(here, arn).map_or(u32::MAX, |breaker| threshold(breaker, service.desired));
-    let Some(primary) =
-        service.deployments.first().filter(|one| one.rollout_state == "IN_PROGRESS")
-    else {
-        return;
-    };
-    if primary.failed_tasks < limit {
-        return;
-    }
-    let (failed, back) = (primary.id.clone(), service.completed.clone());
-    settle(here, arn, 0, "FAILED", "ECS deployment circuit breaker: tasks failed to start.");
-    events::say(
-        here,
-        arn,
-        &format!("(deployment {failed}) deployment failed: tasks failed to start."),
-    );
-    if let Some(back) = back.filter(|back| rollback && back.id != failed) {
-        roll_back(here, arn, back);
-    }
-}
-
-/// The newest completed deployment becomes the primary one again.
-fn roll_back(here: &mut Here<'_>, arn: &str, mut back: Deployment) {
-    let now = here.now();
-    events::say(here, arn, &format!("rolling back to deployment {}.", back.id));
-    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    service.deployments.retain(|one| one.id != back.id);
-    for older in &mut service.deployments {
-        older.status = "ACTIVE".into();
-    }
-    back.status = "PRIMARY".into();
-    back.rollout_state = "IN_PROGRESS".into();
-    back.rollout_reason =
-        format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.id);
-    back.updated_at = now;
-    back.failed_tasks = 0;
-    let before = service.definition.replace(back.definition.clone()).unwrap_or_default();
-    let after = back.definition.clone();
-    for member in super::service::REVISION_MEMBERS {
-        match back.settings.get(*member) {
-            Some(value) => drop(service.members.insert((*member).to_owned(), value.clone())),
-            None => drop(service.members.shift_remove(*member)),
-        }
-    }
-    service.deployments.insert(0, back);
-    service.failed_starts = 0;
-    service.back_off = None;
-    here.note(Change::Revision { service: arn.to_owned(), before, after });
-    note_deployment(here, arn, 0);
 }
 
 /// Starts and stops tasks, within the bounds of the deployment configuration.
@@ -460,7 +250,7 @@ fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     let orders: Vec<Order> = (0..count).map(|_| order()).collect();
     let mut ids = Vec::new();
     for order in orders {
-        ids.push(super::last(&task::start(here, order)).to_owned());
+        ids.push(super::last(&launch::start(here, order)).to_owned());
     }
     let tail = if replaced > 0 {
         format!(" Amazon ECS replaced {replaced} tasks due to an unhealthy status.")
@@ -512,15 +302,16 @@ fn stop(here: &mut Here<'_>, arn: &str, tasks: &[String]) {
 fn conclude(here: &mut Here<'_>, arn: &str) {
     let view = view(here, arn);
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    let tasks: Vec<Option<String>> = service
-        .tasks
-        .iter()
-        .filter_map(|task| here.region.ecs.tasks.get(task))
-        .filter(|task| task.wanted() || task.last_status == "DEACTIVATING")
-        .map(|task| task.started_by.clone())
-        .collect();
+    let tasks: Vec<&Task> =
+        service.tasks.iter().filter_map(|task| here.region.ecs.tasks.get(task)).collect();
+    // A failed deployment is shown until its tasks are gone, another one until they have drained.
     let busy = |one: &Deployment| {
-        one.status == "PRIMARY" || tasks.iter().any(|by| by.as_deref() == Some(&one.id))
+        let holds = |task: &&&Task| {
+            let failed = one.rollout_state == "FAILED";
+            failed || task.wanted() || task.last_status == "DEACTIVATING"
+        };
+        let own = |task: &&&Task| task.started_by.as_deref() == Some(&one.id);
+        one.status == "PRIMARY" || tasks.iter().filter(own).any(|task| holds(&task))
     };
     service.deployments.retain(busy);
     let Some(primary) = service.deployments.first() else { return };
@@ -548,7 +339,7 @@ fn conclude(here: &mut Here<'_>, arn: &str) {
 }
 
 /// A deployment's rollout comes to a state.
-fn settle(here: &mut Here<'_>, arn: &str, at: usize, state: &str, reason: &str) {
+pub(super) fn settle(here: &mut Here<'_>, arn: &str, at: usize, state: &str, reason: &str) {
     let now = here.now();
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let Some(one) = service.deployments.get_mut(at) else { return };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, Task, cluster, definition, last, listing, service, tags, task};
+use super::{Container, Task, cluster, definition, last, launch, listing, service, tags, task};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -89,7 +89,7 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let tags = tags::of_request(request)?;
     let mut started = Vec::new();
     for _ in 0..count {
-        let order = task::Order {
+        let order = launch::Order {
             cluster: cluster.clone(),
             service: None,
             started_by: request.text_of("startedBy").map(str::to_owned),
@@ -102,7 +102,7 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             attachments: Vec::new(),
             tags: tags.clone(),
         };
-        started.push(task::start(here, order));
+        started.push(launch::start(here, order));
     }
     let shown: Vec<Value> = started
         .iter()

@@ -38,7 +38,12 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     if old.status != "ACTIVE" {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
-    check_controller(service::controller(&old.members), request)?;
+    let controller = service::controller(&old.members);
+    if request.has("deploymentController") && service::controller(&request.value) != controller {
+        let text = "Changing the deployment controller is not modelled here.";
+        return Err(Fault::new("UnsupportedFeatureException", text));
+    }
+    check_controller(controller, request)?;
 
     let definition = match request.text_of("taskDefinition") {
         Some(wanted) => Some(definition::usable(here, wanted)?),

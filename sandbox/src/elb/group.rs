@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Group, attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging,
-    result, tags,
+    Group, Target, attributes, group_not_found, health, load_balancer, load_balancer_not_found,
+    paging, result, tags,
 };
 use crate::{
     cloud::Here,
@@ -188,52 +188,88 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     Ok(result([("TargetGroups", json!([shown]))]))
 }
 
-/// The id and port of each target of a request; the group's port unless one is given.
-fn targets(
-    here: &Here<'_>,
-    request: &Map<String, Value>,
-) -> Result<(String, Vec<(String, i64, Option<String>)>), Fault> {
+/// A target that a request names.
+struct Named {
+    id: String,
+    port: i64,
+    zone: Option<String>,
+}
+
+/// The group and the targets of a request; a target has the group's port unless it names one.
+fn targets(here: &Here<'_>, request: &Map<String, Value>) -> Result<(String, Vec<Named>), Fault> {
     let arn = required(request, "TargetGroupArn").to_owned();
     super::check_arn(&arn, "targetgroup")?;
     let group = here.region.elb.groups.get(&arn).ok_or_else(group_not_found)?;
     let own = int(group.members.get("Port")).unwrap_or(80);
-    let target = |one: &Value| {
-        let zone = one["AvailabilityZone"].as_str().map(str::to_owned);
-        (
-            one["Id"].as_str().unwrap_or_default().to_owned(),
-            int(one.get("Port")).unwrap_or(own),
-            zone,
-        )
+    let named = |one: &Value| Named {
+        id: one["Id"].as_str().unwrap_or_default().to_owned(),
+        port: int(one.get("Port")).unwrap_or(own),
+        zone: one["AvailabilityZone"].as_str().map(str::to_owned),
     };
-    let list = query::list(request, "Targets").iter().map(target).collect();
-    Ok((arn, list))
+    Ok((arn, query::list(request, "Targets").iter().map(named).collect()))
 }
 
 pub(super) fn register_targets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let (arn, targets) = targets(here, request)?;
-    let by_address =
-        super::group_facts(here.region, &arn).is_some_and(|facts| facts.target_type == "ip");
-    for (id, ..) in &targets {
+    let facts = super::group_facts(here.region, &arn);
+    let by_address = facts.is_some_and(|facts| facts.target_type == "ip");
+    for Named { id, .. } in &targets {
         if by_address && id.parse::<std::net::IpAddr>().is_err() {
-            return Err(Fault::validation(format!(
-                "The IP address '{id}' is not a valid IPv4 address"
-            )));
+            let text = format!("The IP address '{id}' is not a valid IPv4 address");
+            return Err(Fault::validation(text));
         }
     }
-    for (id, port, zone) in targets {
-        let task = here.region.network.get(&id).and_then(|task| here.region.ecs.tasks.get(task));
+    for Named { id, port, zone } in targets {
+        let task = here.region.network.get(&id).and_then(|arn| here.region.ecs.tasks.get(arn));
         let zone = zone.or_else(|| task.map(|task| task.zone.clone()));
-        let zone =
-            zone.or_else(|| super::zones(here.region).into_iter().next()).unwrap_or_default();
-        health::register(here, &arn, &id, port, &zone);
+        let zone = zone.or_else(|| super::zones(here.region).into_iter().next());
+        health::register(here, &arn, &id, port, &zone.unwrap_or_default());
     }
     Ok(Map::new())
 }
 
 pub(super) fn deregister_targets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let (arn, targets) = targets(here, request)?;
-    for (id, port, _) in targets {
+    for Named { id, port, .. } in targets {
         health::deregister(here, &arn, &id, port);
     }
     Ok(Map::new())
+}
+
+pub(super) fn describe_health(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "TargetGroupArn");
+    super::check_arn(arn, "targetgroup")?;
+    let group = here.region.elb.groups.get(arn).ok_or_else(group_not_found)?;
+    let asked = query::list(request, "Targets");
+    let own = int(group.members.get("Port")).unwrap_or(80);
+    let mut shown = Vec::new();
+    for one in asked.iter() {
+        let (id, port) =
+            (one["Id"].as_str().unwrap_or_default(), int(one.get("Port")).unwrap_or(own));
+        shown.push(match group.targets.get(&format!("{id}:{port}")) {
+            Some(target) => show_target(group, target),
+            None => json!({
+                "Target": {"Id": id, "Port": port},
+                "TargetHealth": {"State": "unused", "Reason": "Target.NotRegistered", "Description": "Target is not registered to the target group"},
+            }),
+        });
+    }
+    if asked.is_empty() {
+        shown = group.targets.values().map(|target| show_target(group, target)).collect();
+    }
+    Ok(result([("TargetHealthDescriptions", shown.into())]))
+}
+
+fn show_target(group: &Group, target: &Target) -> Value {
+    let mut health = json!({"State": target.health.state});
+    if !target.health.reason.is_empty() {
+        health["Reason"] = json!(target.health.reason);
+        health["Description"] = json!(target.health.description);
+    }
+    let port = int(group.members.get("HealthCheckPort")).unwrap_or(target.port).to_string();
+    let mut who = json!({"Id": target.id, "Port": target.port});
+    if query::text(&group.members, "TargetType") == Some("ip") {
+        who["AvailabilityZone"] = json!(target.zone);
+    }
+    json!({"Target": who, "HealthCheckPort": port, "TargetHealth": health, "AdministrativeOverride": {"State": "no_override", "Reason": "AdministrativeOverride.NoOverride", "Description": "No override is currently active on target"}})
 }

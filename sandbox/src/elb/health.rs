@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{Group, Health, Target, group_not_found, result};
+use super::{Group, Health, Target};
 use crate::{
     cloud::{Here, Region},
     ecs,
     image::Reply,
     journal::Change,
     json::int,
-    query::{self, Answer, required},
+    query,
     timers::Due,
 };
 
@@ -298,42 +298,4 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
     if changed {
         ecs::task::target_changed(here, &id);
     }
-}
-
-pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
-    let arn = required(request, "TargetGroupArn");
-    super::check_arn(arn, "targetgroup")?;
-    let group = here.region.elb.groups.get(arn).ok_or_else(group_not_found)?;
-    let asked = query::list(request, "Targets");
-    let own = int(group.members.get("Port")).unwrap_or(80);
-    let mut shown = Vec::new();
-    for one in asked.iter() {
-        let (id, port) =
-            (one["Id"].as_str().unwrap_or_default(), int(one.get("Port")).unwrap_or(own));
-        shown.push(match group.targets.get(&format!("{id}:{port}")) {
-            Some(target) => show(group, target),
-            None => json!({
-                "Target": {"Id": id, "Port": port},
-                "TargetHealth": {"State": "unused", "Reason": "Target.NotRegistered", "Description": "Target is not registered to the target group"},
-            }),
-        });
-    }
-    if asked.is_empty() {
-        shown = group.targets.values().map(|target| show(group, target)).collect();
-    }
-    Ok(result([("TargetHealthDescriptions", shown.into())]))
-}
-
-fn show(group: &Group, target: &Target) -> Value {
-    let mut health = json!({"State": target.health.state});
-    if !target.health.reason.is_empty() {
-        health["Reason"] = json!(target.health.reason);
-        health["Description"] = json!(target.health.description);
-    }
-    let port = int(group.members.get("HealthCheckPort")).unwrap_or(target.port).to_string();
-    let mut who = json!({"Id": target.id, "Port": target.port});
-    if query::text(&group.members, "TargetType") == Some("ip") {
-        who["AvailabilityZone"] = json!(target.zone);
-    }
-    json!({"Target": who, "HealthCheckPort": port, "TargetHealth": health, "AdministrativeOverride": {"State": "no_override", "Reason": "AdministrativeOverride.NoOverride", "Description": "No override is currently active on target"}})
 }

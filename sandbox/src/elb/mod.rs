@@ -185,7 +185,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "SetRulePriorities" => rule::set_priorities(here, request),
         "RegisterTargets" => group::register_targets(here, request),
         "DeregisterTargets" => group::deregister_targets(here, request),
-        "DescribeTargetHealth" => health::describe(here, request),
+        "DescribeTargetHealth" => group::describe_health(here, request),
         "DescribeTags" => tags::describe(here, request),
         "AddTags" => tags::add(here, request),
         "RemoveTags" => tags::remove(here, request),

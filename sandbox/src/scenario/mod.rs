@@ -1,13 +1,45 @@
 //! Worlds in TOML. A scenario says what is there with the words of the `Create…` requests, names instead
 //! of ARNs, and how images behave; it is built through the same operations that a client would use.
+//!
+//! ```toml
+//! extends = 'shop'                    # a built-in scenario, or a file beside this one
+//! region = 'eu-central-1'
+//! seed = 7                            # another seed, other ids
+//! [timing]                            # see `Timing`
+//! propagation = '30s'
+//! [subnets]
+//! subnet-c = 'eu-central-1c'
+//! [[target_group]]
+//! name = 'web-a'
+//! attributes = { 'deregistration_delay.timeout_seconds' = '300' }
+//! [[service]]                         # a CreateService request; `targetGroup` is a target group's name
+//! serviceName = 'web'
+//! desiredCount = 4
+//! update = [{ forceNewDeployment = true }]  # UpdateService requests, when the world has come to rest
+//! [[service]]
+//! serviceName = 'web-green'
+//! absent = true                       # takes away what the extended scenario has
+//! [[image]]
+//! ref = 'shop/web:*'
+//! does = 'slow'                       # serve, exit, oom, missing, slow, sick
+//! ready = '2m'
+//! ```
+//!
+//! The sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,
+//! `task_definition` (several of one family are its revisions, in order), `service`, `scalable_target`
+//! and `image`. An item replaces the members that it names in the item of the same name (`name`,
+//! `serviceName`, `family` and order, `ref`) of the scenario that is extended. Members that are not
+//! known here are refused, but those of `Create…` requests go to the API, which keeps them.
+//!
 //! `read` reads and merges files, `build` makes the world, `words` turns a scenario's words into AWS's.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use toml::Table;
 
 use crate::timing::Timing;
 
+mod balancing;
 mod build;
 mod read;
 mod words;
@@ -60,7 +92,8 @@ struct Place {
 }
 
 /// What is wrong with a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {what}")]
 pub struct Error {
     /// The file, or the name of the built-in scenario.
     pub file: String,
@@ -69,14 +102,6 @@ pub struct Error {
     /// What is wrong; it names the member.
     pub what: String,
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.what)
-    }
-}
-
-impl std::error::Error for Error {}
 
 impl Scenario {
     /// Reads a scenario. `name` is its file: `extends` finds files beside it.

@@ -95,7 +95,7 @@ fn an_image_that_exits_opens_the_circuit_breaker() {
         .as_str()
         .expect("id")
         .to_owned();
-    world.pass(60);
+    world.pass(40);
     let task = &world.tasks("web", "STOPPED")[0];
     assert_eq!(
         (&task["stopCode"], &task["stoppedReason"]),
@@ -103,7 +103,20 @@ fn an_image_that_exits_opens_the_circuit_breaker() {
     );
     assert_eq!(task["containers"][0]["exitCode"], 1);
     assert_eq!(task.get("startedAt"), None, "it never was RUNNING");
-    world.pass(240);
+    let mut failure = None;
+    for _ in 0..240 {
+        world.pass(1);
+        let deployments = world.service("web")["deployments"].clone();
+        let own = deployments
+            .as_array()
+            .expect("deployments")
+            .iter()
+            .find(|one| one["id"] == json!(failed))
+            .cloned();
+        failure = own.filter(|one| one["rolloutState"] == "FAILED").or(failure);
+    }
+    let failure = failure.expect("it is shown while its tasks stop");
+    assert_eq!((&failure["status"], &failure["failedTasks"]), (&json!("ACTIVE"), &json!(4)));
     let web = world.service("web");
     assert_eq!(web["taskDefinition"], before["taskDefinition"]);
     assert_eq!(web["deployments"][0]["id"], before["deployments"][0]["id"]);

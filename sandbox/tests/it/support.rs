@@ -232,32 +232,39 @@ fn flatten(form: &mut String, path: &str, value: &Value) {
     }
 }
 
+/// An element that is being read.
+#[derive(Default)]
+struct Element {
+    name: String,
+    members: Map<String, Value>,
+    items: Vec<Value>,
+    text: String,
+}
+
 /// XML as a tree: `member` elements are lists.
 pub(crate) fn tree(xml: &str) -> Value {
     let mut reader = Reader::from_str(xml);
-    let mut open: Vec<(String, Map<String, Value>, Vec<Value>, String)> =
-        vec![(String::new(), Map::new(), Vec::new(), String::new())];
+    let mut open = vec![Element::default()];
     loop {
-        match reader.read_event().expect("XML") {
-            Event::Start(start) => open.push((
-                start.local_name().as_ref().to_owned(),
-                Map::new(),
-                Vec::new(),
-                String::new(),
-            )),
-            Event::Text(text) => open.last_mut().expect("open").3.push_str(&text),
-            Event::GeneralRef(reference) => {
-                let character = match &*reference {
-                    "amp" => "&",
-                    "lt" => "<",
-                    "gt" => ">",
-                    "quot" => "\"",
-                    _ => "'",
-                };
-                open.last_mut().expect("open").3.push_str(character);
+        let event = reader.read_event().expect("XML");
+        let current = open.last_mut().expect("open");
+        match event {
+            Event::Start(start) => {
+                open.push(Element {
+                    name: start.local_name().as_ref().to_owned(),
+                    ..Element::default()
+                });
             }
+            Event::Text(text) => current.text.push_str(&text),
+            Event::GeneralRef(reference) => current.text.push_str(match &*reference {
+                "amp" => "&",
+                "lt" => "<",
+                "gt" => ">",
+                "quot" => "\"",
+                _ => "'",
+            }),
             Event::End(_) => {
-                let (name, members, items, text) = open.pop().expect("open");
+                let Element { name, members, items, text } = open.pop().expect("open");
                 let value = if !items.is_empty() {
                     Value::Array(items)
                 } else if members.is_empty() {
@@ -267,14 +274,14 @@ pub(crate) fn tree(xml: &str) -> Value {
                 };
                 let parent = open.last_mut().expect("open");
                 if name == "member" {
-                    parent.2.push(value)
+                    parent.items.push(value);
                 } else {
-                    drop(parent.1.insert(name, value))
+                    parent.members.insert(name, value);
                 }
             }
             Event::Eof => break,
             _ => {}
         }
     }
-    Value::Object(open.pop().expect("open").1)
+    Value::Object(open.pop().expect("open").members)
 }
