@@ -165,7 +165,8 @@ fn finish(cloud: &Cloud, mut response: Response<Bytes>, request_id: &str) -> Res
     response
 }
 
-/// An answer that `interference` puts in the place of the real one.
+/// An answer that an interference puts in the place of the real one.
+#[cfg(feature = "sdk")]
 pub(crate) fn refusal(cloud: &Cloud, request: &Request<Bytes>, fault: &Fault) -> Response<Bytes> {
     let response = match target(request) {
         Some(Target::Query { namespace, .. }) => {

@@ -298,3 +298,42 @@ fn container_health_checks_count() {
     assert!(events.contains("failed container health checks."), "{events}");
     assert!(!events.contains("steady"), "{events}");
 }
+
+#[test]
+fn a_sick_image_on_an_idle_service_is_rolled_back_to_its_old_revision() {
+    let mut world = World::with(&BREAKER.replace("'web'", "'web-green'"));
+    let before = world.service("web-green");
+    let arn = world.register("3");
+    let updated = world.update("web-green", json!({"taskDefinition": arn, "desiredCount": 2}));
+    let failed = updated["deployments"][0]["id"].clone();
+    let mut states = Vec::new();
+    for _ in 0..300 {
+        world.pass(1);
+        let deployments = world.service("web-green")["deployments"].clone();
+        let own = deployments
+            .as_array()
+            .expect("deployments")
+            .iter()
+            .find(|one| one["id"] == failed)
+            .cloned();
+        let state = own.map(|one| (one["status"].clone(), one["rolloutState"].clone()));
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    let expected = [
+        Some((json!("PRIMARY"), json!("IN_PROGRESS"))),
+        Some((json!("ACTIVE"), json!("FAILED"))),
+        None,
+    ];
+    assert_eq!(states, expected);
+    let green = world.service("web-green");
+    assert_eq!(green["taskDefinition"], before["taskDefinition"]);
+    assert_eq!(green["deployments"][0]["id"], before["deployments"][0]["id"]);
+    assert_eq!(
+        (&green["deployments"][0]["rolloutState"], &green["runningCount"]),
+        (&json!("COMPLETED"), &json!(2))
+    );
+    let reason = world.service("web-green")["deployments"][0]["rolloutStateReason"].clone();
+    assert!(reason.as_str().is_some_and(|reason| reason.ends_with("completed.")), "{reason}");
+}
