@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::plan::Served;
+
 /// Something that happened, and when (by our clock).
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -96,9 +98,9 @@ pub struct Ended {
     /// What the services said since it began, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub service_events: Vec<String>,
-    /// What serves: rule, and who has its traffic.
+    /// What serves, rule by rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub serves: Vec<(String, String)>,
+    pub serves: Vec<Served>,
     /// One line that can be pasted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,

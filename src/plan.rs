@@ -347,32 +347,27 @@ fn steps(
     steps
 }
 
-/// What serves now, for people: the side that has the weight in each rule.
-pub fn serving(
-    world: &World,
-    pairs: &[GroupPair],
-    record_free: [&Service; 2],
-) -> Vec<(String, String)> {
-    let [one, other] = record_free;
-    world
-        .rules
-        .values()
-        .map(|rule| {
-            let shown = match crate::actions::green_per_mille(&rule.actions, pairs) {
-                None => "nobody".to_owned(),
-                Some(0) => format!("100 % {}", one.name),
-                Some(1000) => format!("100 % {}", other.name),
-                Some(part) => format!(
-                    "{} % {}, {} % {}",
-                    f64::from(1000 - part) / 10.0,
-                    one.name,
-                    f64::from(part) / 10.0,
-                    other.name
-                ),
-            };
-            (rule.name.clone(), shown)
-        })
-        .collect()
+/// Who has the traffic of a rule.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Served {
+    /// `load balancer:port/priority`
+    pub rule: String,
+    /// Percent of the traffic by service; empty when nobody has any.
+    pub percent: BTreeMap<String, f64>,
+}
+
+/// What serves now, rule by rule. `pairs` are the groups of `one` and `other`.
+pub fn serving(world: &World, pairs: &[GroupPair], [one, other]: [&Service; 2]) -> Vec<Served> {
+    let served = |rule: &Rule| {
+        let part = crate::actions::green_per_mille(&rule.actions, pairs);
+        let percent = part.map(|part| {
+            [(one, 1000 - part), (other, part)]
+                .map(|(side, part)| (side.name.clone(), f64::from(part) / 10.0))
+        });
+        let percent = percent.into_iter().flatten().filter(|(_, percent)| *percent > 0.0);
+        Served { rule: rule.name.clone(), percent: percent.collect() }
+    };
+    world.rules.values().map(served).collect()
 }
 
 /// For `status`: the pair of a survey, and its groups, whichever side serves.

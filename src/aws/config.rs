@@ -61,13 +61,14 @@ impl Aws {
         let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
         let provider = config.credentials_provider().ok_or_else(no_credentials)?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
-            let mut why = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(error) = cause {
-                why = format!("{why}: {error}");
-                cause = error.source();
+            let why = super::error::causes(&error);
+            // The chain tells on six lines what it did not find.
+            match why.contains("no credentials found in chain") {
+                true => no_credentials(),
+                false => {
+                    AwsError { message: format!("no AWS credentials: {why}"), ..no_credentials() }
+                }
             }
-            AwsError { message: format!("no AWS credentials: {why}"), ..no_credentials() }
         })?;
         let meter = Meter::default();
         macro_rules! configured {
@@ -98,7 +99,8 @@ impl Aws {
 }
 
 fn no_credentials() -> AwsError {
-    AwsError::new("", Kind::Credentials, "NoCredentials", "no AWS credentials")
+    let what = "no AWS credentials: none in the environment, a profile, a web identity, the container or the instance";
+    AwsError::new("", Kind::Credentials, "NoCredentials", what)
 }
 
 fn retries() -> RetryConfig {

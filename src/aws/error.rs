@@ -180,7 +180,7 @@ fn kind_of(code: &str, status: u16) -> Kind {
 }
 
 /// The messages of an error and its causes, without repetition.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut messages = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {

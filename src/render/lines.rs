@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::report::Status;
 use crate::event::{Ended, Kind};
-use crate::plan::{Decision, Survey};
+use crate::plan::{Decision, Served, Survey};
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
@@ -45,8 +45,8 @@ pub(super) fn end(ended: &Ended) -> String {
     for (index, event) in ended.service_events.iter().enumerate() {
         row(if index == 0 { "events" } else { "" }, event);
     }
-    for (index, (rule, who)) in ended.serves.iter().enumerate() {
-        row(if index == 0 { "serves" } else { "" }, &format!("{rule}: {who}"));
+    for (index, served) in ended.serves.iter().enumerate() {
+        row(if index == 0 { "serves" } else { "" }, &who(served));
     }
     text
 }
@@ -95,8 +95,8 @@ pub(super) fn status(status: &Status) -> String {
                 String::new()
             }
         );
-        for (container, image) in &service.images {
-            let _ = writeln!(text, "  {:<8}  {container}={image}", "image");
+        for container in &service.containers {
+            let _ = writeln!(text, "  {:<8}  {}={}", "image", container.name, container.image);
         }
         for group in &service.groups {
             let states: Vec<String> =
@@ -109,8 +109,8 @@ pub(super) fn status(status: &Status) -> String {
             }
         }
     }
-    for (rule, who) in &status.serves {
-        let _ = writeln!(text, "serves  {rule}: {who}");
+    for served in &status.serves {
+        let _ = writeln!(text, "serves  {}", who(served));
     }
     match &status.record {
         Some(record) => {
@@ -119,6 +119,15 @@ pub(super) fn status(status: &Status) -> String {
         None => text.push_str("record  none"),
     }
     text
+}
+
+fn who(served: &Served) -> String {
+    let shares: Vec<String> =
+        served.percent.iter().map(|(name, percent)| format!("{percent} % {name}")).collect();
+    match shares[..] {
+        [] => format!("{}: nobody", served.rule),
+        [..] => format!("{}: {}", served.rule, shares.join(", ")),
+    }
 }
 
 /// How the demo ended.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::engine::Finished;
 use crate::event::Ended;
 use crate::health::explain;
-use crate::plan::{Survey, pair_of, serving, standing};
+use crate::plan::{Served, Survey, pair_of, serving, standing};
 use crate::record::{Heading, Record};
 use crate::request::Request;
 use crate::revision::short;
@@ -97,7 +97,7 @@ fn recent(service: &Service, record: &Record) -> Vec<String> {
 pub(super) struct Status {
     pub(super) cluster: String,
     pub(super) services: Vec<Side>,
-    pub(super) serves: Vec<(String, String)>,
+    pub(super) serves: Vec<Served>,
     pub(super) record: Option<RecordStatus>,
 }
 
@@ -105,11 +105,17 @@ pub(super) struct Status {
 pub(super) struct Side {
     pub(super) name: String,
     pub(super) revision: String,
-    pub(super) images: Vec<(String, String)>,
+    pub(super) containers: Vec<ContainerImage>,
     pub(super) desired: u32,
     pub(super) running: u32,
     pub(super) pending: u32,
     pub(super) groups: Vec<GroupStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ContainerImage {
+    pub(super) name: String,
+    pub(super) image: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,8 +158,8 @@ pub(super) fn status(survey: &Survey) -> Status {
 }
 
 fn side(survey: &Survey, world: &World, service: &Service) -> Side {
-    let images =
-        survey.revisions.get(&service.revision).map(|revision| revision.containers.clone());
+    let revision = survey.revisions.get(&service.revision);
+    let containers = revision.into_iter().flat_map(|revision| revision.containers.iter().cloned());
     let groups = service.attachments.iter().map(|attachment| {
         let group = world.groups.get(&attachment.group);
         let targets = world.targets(&attachment.group).unwrap_or_default();
@@ -173,7 +179,7 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
     Side {
         name: service.name.clone(),
         revision: short(&service.revision).to_owned(),
-        images: images.unwrap_or_default(),
+        containers: containers.map(|(name, image)| ContainerImage { name, image }).collect(),
         desired: service.desired,
         running: service.running,
         pending: service.pending,

@@ -1,1 +1,310 @@
+//! Single deployments: what they end in, what they cost, how fast they react.
 
+use std::time::Duration;
+
+use ecs_bg_sandbox::journal::{Change, Entry};
+
+use crate::invariants::{Promise, broken, serves};
+use crate::lives::{REPOSITORY, World, call, deploy};
+
+const PROMISE: Promise =
+    Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 40 };
+
+fn image(tag: &str) -> String {
+    format!("{REPOSITORY}:{tag}")
+}
+
+fn is_well(world: &World, promise: &Promise) {
+    let broken = broken(&world.cloud(), 0, promise);
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// When the first change of this kind happened.
+fn first(world: &World, from: usize, is: impl Fn(&Entry) -> bool) -> ecs_bg_sandbox::Time {
+    let journal = world.journal(from);
+    journal.iter().find(|entry| is(entry)).expect("it happened").at
+}
+
+fn is_weights(entry: &Entry) -> bool {
+    entry.call.is_some() && matches!(entry.change, Change::Weights { .. })
+}
+
+#[test]
+fn a_good_deployment_needs_few_calls_and_moves_the_traffic_at_once() {
+    let world = World::new("shop");
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", "--bake 0"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let calls: u32 = life.calls.values().sum();
+    println!("{calls} calls: {:?}", life.calls);
+    assert!(calls <= 100, "{calls} calls: {:?}", life.calls);
+    let healthy = world
+        .journal(from)
+        .into_iter()
+        .filter(|e| matches!(&e.change, Change::Target { to, .. } if to == "healthy"));
+    let whole = healthy.map(|entry| entry.at).nth(1).expect("two healthy targets");
+    let moved = first(&world, from, is_weights) - whole;
+    println!("healthy to traffic moved: {moved:?}");
+    assert!(moved <= Duration::from_secs(2), "{moved:?}");
+    is_well(&world, &Promise { bake: Duration::ZERO, ..PROMISE });
+}
+
+#[test]
+fn green_that_falls_sick_at_100_percent_is_left_within_seconds() {
+    let world = World::parsed(
+        "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '90s'",
+    );
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", "--bake 10m"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("turning back: target"), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    let sick = first(
+        &world,
+        from,
+        |e| matches!(&e.change, Change::Target { to, .. } if to == "unhealthy"),
+    );
+    let weights: Vec<_> =
+        world.journal(from).into_iter().filter(is_weights).map(|entry| entry.at).collect();
+    let reaction = weights[1] - sick;
+    println!("sick to traffic back: {reaction:?}");
+    assert!(reaction <= Duration::from_secs(11), "{reaction:?}");
+    assert_eq!(weights.len(), 2, "one change forward, one back");
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn shares_are_held_as_long_as_was_said() {
+    let world = World::new("shop");
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", "--shares 10:2m,50:3m,100 --bake 4m"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let moves: Vec<_> = world
+        .journal(from)
+        .into_iter()
+        .filter_map(|entry| match entry.change {
+            Change::Weights { after, .. } => {
+                Some((entry.at, after.into_iter().map(|(_, w)| w).collect::<Vec<_>>()))
+            }
+            Change::Desired { after: 0, .. } => Some((entry.at, vec![])),
+            _ => None,
+        })
+        .collect();
+    let weights: Vec<_> = moves.iter().map(|(_, weights)| weights.clone()).collect();
+    assert_eq!(weights, [vec![900, 100], vec![500, 500], vec![0, 100], vec![]]);
+    for (two, minutes) in moves.windows(2).zip([2, 3, 4]) {
+        let held = two[1].0 - two[0].0;
+        let planned = Duration::from_secs(minutes * 60);
+        assert!(
+            held >= planned && held < planned + Duration::from_secs(15),
+            "{held:?} for {planned:?}"
+        );
+    }
+    is_well(&world, &PROMISE);
+}
+
+/// Two ports of one service behind two listeners with two rules each, one of them a default action,
+/// one with an authentication in front.
+const WIDE: &str = r#"
+extends = 'shop'
+
+[[target_group]]
+name = 'admin-a'
+port = 8080
+healthCheck = { path = '/up', interval = '10s', timeout = '5s', healthy = 2, unhealthy = 2, matcher = '200' }
+
+[[target_group]]
+name = 'admin-b'
+port = 8080
+healthCheck = { path = '/up', interval = '10s', timeout = '5s', healthy = 2, unhealthy = 2, matcher = '200' }
+
+[[listener]]
+name = 'admin'
+loadBalancer = 'shop'
+port = 8443
+protocol = 'HTTPS'
+actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'admin-a', weight = 1 }, { targetGroup = 'admin-b', weight = 0 }] }]
+
+[[rule]]
+name = 'signed-in'
+listener = 'admin'
+priority = 5
+conditions = [{ field = 'path-pattern', values = ['/private/*'] }]
+actions = [
+    { type = 'authenticate-oidc', order = 1, authenticateOidcConfig = { issuer = 'https://id.example.com', authorizationEndpoint = 'https://id.example.com/auth', tokenEndpoint = 'https://id.example.com/token', userInfoEndpoint = 'https://id.example.com/me', clientId = 'shop', clientSecret = 'x' } },
+    { type = 'forward', order = 2, targetGroups = [{ targetGroup = 'admin-a', weight = 1 }] },
+]
+
+[[rule]]
+name = 'api'
+listener = 'https'
+priority = 20
+conditions = [{ field = 'path-pattern', values = ['/api/*'] }]
+actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'web-a', weight = 1 }] }]
+
+[[task_definition]]
+family = 'web'
+containerDefinitions = [{ name = 'web', image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1', portMappings = [{ containerPort = 8080 }, { containerPort = 9090 }] }]
+
+[[service]]
+serviceName = 'web'
+loadBalancers = [
+    { targetGroup = 'web-a', containerName = 'web', containerPort = 8080 },
+    { targetGroup = 'admin-a', containerName = 'web', containerPort = 9090 },
+]
+
+[[service]]
+serviceName = 'web-green'
+loadBalancers = [
+    { targetGroup = 'admin-b', containerName = 'web', containerPort = 9090 },
+    { targetGroup = 'web-b', containerName = 'web', containerPort = 8080 },
+]
+"#;
+
+#[test]
+fn several_groups_listeners_and_rules_move_together_and_keep_their_actions() {
+    let world = World::parsed(WIDE);
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", "--shares 20:1m,100"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+    let written = world.journal(from).into_iter().filter(is_weights).count();
+    // Two rules lack green: attached at weight 0. Then four rules, for two shares.
+    assert_eq!(written, 2 + 4 * 2, "{}", life.text);
+    let rules = world.call("elasticloadbalancing", "DescribeRules", &listener(&life.text, &world));
+    assert!(rules.contains("https://id.example.com/token"), "{rules}");
+    is_well(&world, &Promise { changes: 60, ..PROMISE });
+}
+
+/// The parameter that names the listener of the authenticated rule.
+fn listener(_: &str, world: &World) -> String {
+    let serving = world.cloud().serving();
+    let rule = serving.iter().map(|side| side.rule.as_str()).find(|arn| arn.contains(":listener/"));
+    format!("ListenerArn={}", rule.expect("a default action"))
+}
+
+#[test]
+fn ecs_putting_green_back_is_a_way_back_and_no_success() {
+    let armed = r#"
+extends = 'shop'
+
+[[image]]
+ref = 'shop/web:2'
+does = 'sick'
+ready = '1h'
+
+[[service]]
+serviceName = 'web'
+healthCheckGracePeriodSeconds = 7200
+
+[[service]]
+serviceName = 'web-green'
+healthCheckGracePeriodSeconds = 7200
+deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }
+"#;
+    let world = World::parsed(armed);
+    // An outsider stops the deployment in ECS's own way: by putting green on its old revision.
+    let life = world.run_beside(&deploy("2", ""), 20, |cloud| {
+        call(
+            cloud,
+            "ecs",
+            "UpdateService",
+            r#"{"cluster":"shop","service":"web-green","taskDefinition":"web:1"}"#,
+        );
+    });
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("ECS put web-green back on its old revision"), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn another_revision_on_green_supersedes_us() {
+    let world = World::new("shop");
+    let life = world.run_beside(&deploy("2", ""), 20, |cloud| {
+        let body = r#"{"family":"other","networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","containerDefinitions":[{"name":"web","image":"x:1","portMappings":[{"containerPort":8080}]}]}"#;
+        call(cloud, "ecs", "RegisterTaskDefinition", body);
+        call(cloud, "ecs", "UpdateService", r#"{"cluster":"shop","service":"web-green","taskDefinition":"other:1"}"#);
+    });
+    assert_eq!(life.code, Some(5), "{}", life.text);
+    assert!(life.text.contains("web-green was put on other:1 by somebody else"), "{}", life.text);
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn no_progress_for_too_long_goes_back() {
+    let slow = "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'slow'\nready = '1h'\n
+        [[service]]\nserviceName = 'web'\nhealthCheckGracePeriodSeconds = 7200\n
+        [[service]]\nserviceName = 'web-green'\nhealthCheckGracePeriodSeconds = 7200";
+    let world = World::parsed(slow);
+    let before = world.now();
+    let life = world.run(&deploy("2", "--timeout 5m"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("no progress for 5m beyond 0 healthy"), "{}", life.text);
+    let took = world.now() - before;
+    assert!(took >= Duration::from_secs(300) && took < Duration::from_secs(320), "{took:?}");
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_given_up_at_the_first_task() {
+    let world =
+        World::parsed("extends = 'shop'\n[[image]]\nref = 'ghcr.io/shop/web:7'\ndoes = 'missing'");
+    let life = world.run("deploy --cluster shop --service web --image web=ghcr.io/shop/web:7");
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("CannotPullContainerError"), "{}", life.text);
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn weights_that_an_outsider_wrote_are_reported_and_left_alone() {
+    let world = World::new("shop");
+    let life = world.run_beside(&deploy("2", "--bake 5m"), 100, |cloud| {
+        let serving = cloud.serving();
+        let rule = serving[0].rule.clone();
+        let mut groups: Vec<_> = serving.iter().map(|side| side.group.clone()).collect();
+        groups.sort();
+        groups.dedup();
+        let tuple = |n: usize| {
+            format!("Actions.member.1.ForwardConfig.TargetGroups.member.{}.TargetGroupArn={}&Actions.member.1.ForwardConfig.TargetGroups.member.{}.Weight=50", n + 1, groups[n], n + 1)
+        };
+        let body = format!("RuleArn={rule}&Actions.member.1.Type=forward&{}&{}", tuple(0), tuple(1));
+        call(cloud, "elasticloadbalancing", "ModifyRule", &body);
+    });
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("which this deployment did not write"), "{}", life.text);
+    let emptied = world
+        .journal(0)
+        .into_iter()
+        .any(|e| e.call.is_some() && matches!(e.change, Change::Desired { after: 0, .. }));
+    assert!(!emptied, "neither side may be emptied");
+}
+
+#[test]
+fn nothing_changes_in_a_plan() {
+    let world = World::new("shop");
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", "--dry-run"));
+    assert_eq!(life.code, Some(0));
+    assert!(world.journal(from).iter().all(|entry| entry.call.is_none()));
+    assert!(!life.text.contains("hunter2"), "{}", life.text);
+}
+
+#[test]
+fn a_network_load_balancer_is_given_ten_minutes() {
+    let network = "
+extends = 'shop'
+[[load_balancer]]\nname = 'shop'\ntype = 'network'
+[[listener]]\nname = 'https'\nprotocol = 'TCP'\nactions = [{ type = 'forward', targetGroups = [{ targetGroup = 'web-a', weight = 100 }, { targetGroup = 'web-b', weight = 0 }] }]
+[[rule]]\nname = 'web'\nabsent = true
+[[target_group]]\nname = 'web-a'\nprotocol = 'TCP'
+[[target_group]]\nname = 'web-b'\nprotocol = 'TCP'
+";
+    let world = World::parsed(network);
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", ""));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let emptied = first(&world, from, |e| matches!(e.change, Change::Desired { after: 0, .. }));
+    assert!(emptied - first(&world, from, is_weights) >= Duration::from_secs(600));
+    is_well(&world, &PROMISE);
+}

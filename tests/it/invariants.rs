@@ -9,17 +9,17 @@ use ecs_bg_sandbox::journal::{Change, Entry};
 
 /// What a deployment promises beyond what every client must respect.
 #[derive(Clone, Copy, Debug)]
-pub struct Promise {
+pub(crate) struct Promise {
     /// 100 % was held this long before the old side was retired.
-    pub bake: Duration,
+    pub(crate) bake: Duration,
     /// And the load balancer was given this long.
-    pub follow: Duration,
+    pub(crate) follow: Duration,
     /// Changes of the world that the lives may make together.
-    pub changes: usize,
+    pub(crate) changes: usize,
 }
 
 /// Every promise that the journal from `from` on breaks, by name.
-pub fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<String> {
+pub(crate) fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<String> {
     let journal = &cloud.journal()[from..];
     let mut broken: Vec<String> =
         cloud.violations().iter().map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
@@ -155,7 +155,7 @@ fn secrets(journal: &[Entry]) -> Vec<String> {
 }
 
 /// 5 and 6: exactly one image serves, at full count, everywhere; the other side is empty.
-pub fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), String> {
+pub(crate) fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), String> {
     let serving = cloud.serving();
     let carrying: Vec<_> = serving.iter().filter(|side| side.weight > 0).collect();
     if carrying.is_empty() {

@@ -12,11 +12,11 @@ use ecs_bg_sandbox::sdk::{Interfere, Interference};
 use ecs_bg_sandbox::{Cloud, Time};
 use tokio::sync::Notify;
 
-pub const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
+pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
 
 /// Where a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
+pub(crate) enum Death {
     /// The call never reaches AWS.
     BeforeSend,
     /// AWS does it, and the process never knows.
@@ -25,64 +25,69 @@ pub enum Death {
     AfterAnswer,
 }
 
-pub const DEATHS: [Death; 3] = [Death::BeforeSend, Death::BeforeAnswer, Death::AfterAnswer];
+pub(crate) const DEATHS: [Death; 3] = [Death::BeforeSend, Death::BeforeAnswer, Death::AfterAnswer];
 
 /// A world and the processes that live in it one after the other.
-pub struct World {
+pub(crate) struct World {
     cloud: Arc<Mutex<Cloud>>,
 }
 
 /// How a process ended.
 #[derive(Debug)]
-pub struct Life {
+pub(crate) struct Life {
     /// `None`: it was killed.
-    pub code: Option<u8>,
+    pub(crate) code: Option<u8>,
     /// Calls that it made, by operation.
-    pub calls: BTreeMap<String, u32>,
+    pub(crate) calls: BTreeMap<String, u32>,
     /// What it printed.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl World {
-    pub fn new(scenario: &str) -> Self {
+    pub(crate) fn new(scenario: &str) -> Self {
         Self::of(
             Cloud::from_scenario(&Scenario::builtin(scenario).expect(scenario)).expect(scenario),
         )
     }
 
-    pub fn of(cloud: Cloud) -> Self {
+    pub(crate) fn of(cloud: Cloud) -> Self {
         Self { cloud: Arc::new(Mutex::new(cloud)) }
     }
 
     /// A scenario that is written in the test.
-    pub fn parsed(toml: &str) -> Self {
+    pub(crate) fn parsed(toml: &str) -> Self {
         let scenario = Scenario::parse(toml, "test").unwrap_or_else(|error| panic!("{error}"));
         Self::of(Cloud::from_scenario(&scenario).unwrap_or_else(|error| panic!("{error}")))
     }
 
-    pub fn cloud(&self) -> MutexGuard<'_, Cloud> {
+    pub(crate) fn cloud(&self) -> MutexGuard<'_, Cloud> {
         self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Time passes and nobody does anything.
-    pub fn wait(&self, seconds: u64) {
+    pub(crate) fn wait(&self, seconds: u64) {
         let mut cloud = self.cloud();
         let then = cloud.now() + Duration::from_secs(seconds);
         cloud.advance(then);
     }
 
     /// A process that lives to its end.
-    pub fn run(&self, arguments: &str) -> Life {
+    pub(crate) fn run(&self, arguments: &str) -> Life {
         self.live(arguments, None)
     }
 
     /// A process that dies at its `nth` call (from 1), if it makes so many.
-    pub fn run_until(&self, arguments: &str, nth: u32, death: Death) -> Life {
+    pub(crate) fn run_until(&self, arguments: &str, nth: u32, death: Death) -> Life {
         self.live(arguments, Some((nth, death)))
     }
 
     fn live(&self, arguments: &str, dies: Option<(u32, Death)>) -> Life {
-        let fate = Arc::new(Fate { dies, ..Fate::default() });
+        self.live_in(arguments, Fate { dies, ..Fate::default() })
+    }
+
+    fn live_in(&self, arguments: &str, fate: Fate) -> Life {
+        let dies = fate.dies;
+        let fate = Arc::new(fate);
         let interfere: Arc<dyn Interfere> = Arc::clone(&fate) as _;
         let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
         let (host, captured) = Host::captured(sandbox);
@@ -103,12 +108,34 @@ impl World {
         Life { code, calls, text: captured.text() }
     }
 
+    /// A process beside which an outsider does something directly before its first call of an
+    /// operation at or after the given second of its life.
+    pub(crate) fn run_beside(
+        &self,
+        arguments: &str,
+        second: u64,
+        outsider: impl Fn(&mut Cloud) + Send + 'static,
+    ) -> Life {
+        let at = self.now() + Duration::from_secs(second);
+        let outsider = Outsider {
+            at,
+            cloud: Arc::clone(&self.cloud),
+            act: Mutex::new(Some(Box::new(outsider))),
+        };
+        self.live_in(arguments, Fate { outsider: Some(outsider), ..Fate::default() })
+    }
+
+    /// One call by another client.
+    pub(crate) fn call(&self, service: &str, operation: &str, body: &str) -> String {
+        call(&mut self.cloud(), service, operation, body)
+    }
+
     /// The changes from the `from`th on.
-    pub fn journal(&self, from: usize) -> Vec<Entry> {
+    pub(crate) fn journal(&self, from: usize) -> Vec<Entry> {
         self.cloud().journal()[from..].to_vec()
     }
 
-    pub fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         self.cloud().now()
     }
 }
@@ -119,10 +146,40 @@ struct Fate {
     made: Mutex<u32>,
     calls: Mutex<BTreeMap<String, u32>>,
     dead: Notify,
+    outsider: Option<Outsider>,
+}
+
+type Act = Box<dyn Fn(&mut Cloud) + Send>;
+
+/// Somebody else with access to the account.
+struct Outsider {
+    at: Time,
+    cloud: Arc<Mutex<Cloud>>,
+    act: Mutex<Option<Act>>,
+}
+
+impl std::fmt::Debug for Outsider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outsider").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Outsider {
+    fn act(&self) {
+        let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        if cloud.now() >= self.at
+            && let Some(act) = self.act.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            act(&mut cloud);
+        }
+    }
 }
 
 impl Interfere for Fate {
     fn with(&self, call: &Call) -> Interference {
+        if let Some(outsider) = &self.outsider {
+            outsider.act();
+        }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         *made += 1;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,6 +199,31 @@ impl Interfere for Fate {
 }
 
 /// A deployment of the shop's service.
-pub fn deploy(tag: &str, more: &str) -> String {
+pub(crate) fn deploy(tag: &str, more: &str) -> String {
     format!("deploy --cluster shop --service web --image {REPOSITORY}:{tag} {more}")
+}
+
+/// One call by a client that is not ours: `body` is JSON for ECS, form parameters for ELB.
+pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str) -> String {
+    let scope =
+        format!("AWS4-HMAC-SHA256 Credential=X/20260115/eu-central-1/{service}/aws4_request");
+    let request = http::Request::builder().method("POST").uri("/").header("authorization", scope);
+    let (request, body) = match service {
+        "ecs" => (
+            request
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}")),
+            body.to_owned(),
+        ),
+        _ => (
+            request.header("content-type", "application/x-www-form-urlencoded"),
+            format!("Action={operation}&Version=2015-12-01&{body}"),
+        ),
+    };
+    let request = request.body(body.into()).expect("a request");
+    let now = cloud.now();
+    let response = cloud.handle(now, &request);
+    let text = String::from_utf8(response.body().to_vec()).expect("text");
+    assert!(response.status().is_success(), "{operation}: {text}");
+    text
 }

@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 use super::{group_not_found, load_balancer::name_of};
 use crate::{cloud::Here, fault::Fault, json::int, query};
 
-/// Checks a list of actions for a load balancer and brings it into the form in which AWS shows it.
+/// Checks a list of actions for a load balancer, which replaces the list `before`, and brings it into
+/// the form in which it is kept.
 pub(super) fn accept(
     here: &Here<'_>,
     load_balancer: &str,
     actions: &[Value],
+    before: &[Value],
 ) -> Result<Vec<Value>, Fault> {
     let mut actions: Vec<Value> = actions.iter().cloned().map(query::as_text).collect();
     actions.sort_by_key(|action| int(action.get("Order")).unwrap_or(i64::MAX));
@@ -24,6 +26,9 @@ pub(super) fn accept(
         ends += usize::from(finals.contains(&kind.as_str()));
         if kind == "forward" {
             forward(here, load_balancer, action)?;
+        }
+        if kind == "authenticate-oidc" {
+            keep_secret(action, before)?;
         }
         if let Some(order) = int(action.get("Order"))
             && !(1..=50_000).contains(&order)
@@ -45,6 +50,37 @@ pub(super) fn accept(
         ));
     }
     Ok(actions)
+}
+
+/// A client secret is written, never shown; `UseExistingClientSecret` keeps the one that is there (API
+/// reference of AuthenticateOidcActionConfig).
+fn keep_secret(action: &mut Map<String, Value>, before: &[Value]) -> Result<(), Fault> {
+    let Some(Value::Object(config)) = action.get_mut("AuthenticateOidcConfig") else {
+        return Ok(());
+    };
+    let existing =
+        config.shift_remove("UseExistingClientSecret").is_some_and(|keep| keep == "true");
+    if config.contains_key("ClientSecret") {
+        return Ok(());
+    }
+    let kept =
+        before.iter().find_map(|action| action.pointer("/AuthenticateOidcConfig/ClientSecret"));
+    let Some(secret) = kept.filter(|_| existing) else {
+        return Err(Fault::validation("You must specify a client secret"));
+    };
+    config.insert("ClientSecret".into(), secret.clone());
+    Ok(())
+}
+
+/// A list of actions as AWS shows it.
+pub(super) fn shown(actions: &[Value]) -> Value {
+    let mut actions = actions.to_vec();
+    for action in &mut actions {
+        if let Some(Value::Object(config)) = action.get_mut("AuthenticateOidcConfig") {
+            config.shift_remove("ClientSecret");
+        }
+    }
+    actions.into()
 }
 
 fn forward(

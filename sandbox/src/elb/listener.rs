@@ -28,7 +28,8 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     {
         return Err(Fault::validation("A certificate must be specified for HTTPS listeners"));
     }
-    let actions = action::accept(here, &load_balancer, &query::list(request, "DefaultActions"))?;
+    let actions =
+        action::accept(here, &load_balancer, &query::list(request, "DefaultActions"), &[])?;
     let id = here.shared.ids.hex(16);
     let path = format!("{}/{id}", action::path(&load_balancer));
     let arn = here.arn("elasticloadbalancing", &format!("listener/{path}"));
@@ -104,7 +105,7 @@ fn show(here: &Here<'_>, arn: &str) -> Value {
         .elb
         .rules
         .get(&listener.rule)
-        .map(|rule| rule.actions.clone())
+        .map(|rule| action::shown(&rule.actions))
         .unwrap_or_default()
         .into();
     shown
@@ -141,10 +142,11 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let (load_balancer, rule) = (listener.load_balancer.clone(), listener.rule.clone());
     check_port(here, &load_balancer, int(request.get("Port")), Some(&arn))?;
     let actions = query::list(request, "DefaultActions");
+    let before = here.region.elb.rules.get(&rule).map_or(&[][..], |rule| &rule.actions);
     let actions = if actions.is_empty() {
         None
     } else {
-        Some(action::accept(here, &load_balancer, &actions)?)
+        Some(action::accept(here, &load_balancer, &actions, before)?)
     };
     if let Some(listener) = here.region.elb.listeners.get_mut(&arn) {
         let mut changed = false;

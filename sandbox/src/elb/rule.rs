@@ -45,7 +45,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     }
     let tags = tags::parse(&query::list(request, "Tags"))?;
     check_conditions(request)?;
-    let actions = action::accept(here, &load_balancer, &query::list(request, "Actions"))?;
+    let actions = action::accept(here, &load_balancer, &query::list(request, "Actions"), &[])?;
     let id = here.shared.ids.hex(16);
     let path = listener.split_once(":listener/").map_or("", |(_, path)| path).to_owned();
     let arn = here.arn("elasticloadbalancing", &format!("listener-rule/{path}/{id}"));
@@ -131,7 +131,7 @@ fn show(rule: &Rule) -> Value {
     for (member, value) in &rule.members {
         shown[member] = value.clone();
     }
-    shown["Actions"] = json!(rule.actions);
+    shown["Actions"] = action::shown(&rule.actions);
     shown["IsDefault"] = json!(rule.priority.is_none());
     shown
 }
@@ -173,7 +173,7 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let actions = if actions.is_empty() {
         None
     } else {
-        Some(action::accept(here, &listener.load_balancer, &actions)?)
+        Some(action::accept(here, &listener.load_balancer, &actions, &rule.actions)?)
     };
     if request.contains_key("Conditions") {
         check_conditions(request)?;

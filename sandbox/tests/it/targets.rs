@@ -158,9 +158,17 @@ fn actions_of_other_kinds_are_kept_whole() {
     actions[0]["Order"] = json!("2");
     actions[0]["ForwardConfig"]["NewKnob"] = json!("on");
     actions.insert(0, oidc.clone());
-    world
-        .elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": actions}))
-        .expect("modified");
+    let modify = |world: &mut World, actions: &[serde_json::Value]| {
+        world.elb("ModifyRule", json!({"RuleArn": rule["RuleArn"], "Actions": actions}))
+    };
+    assert_eq!(modify(&mut world, &actions).expect_err("no secret").0, "ValidationError");
+    actions[0]["AuthenticateOidcConfig"]["ClientSecret"] = json!("hunter2");
+    modify(&mut world, &actions).expect("modified");
+    // The secret is never shown; what is shown can be written back with a word about it.
+    actions = world.rule()["Actions"].as_array().expect("actions").clone();
+    assert_eq!(actions[0], oidc);
+    actions[0]["AuthenticateOidcConfig"]["UseExistingClientSecret"] = json!("true");
+    modify(&mut world, &actions).expect("modified");
     let shown = world.rule()["Actions"].clone();
     assert_eq!(shown[0], oidc);
     assert_eq!(shown[1]["ForwardConfig"]["NewKnob"], "on");
