@@ -193,7 +193,7 @@ pub async fn run(
         last: None,
         emit,
     };
-    let outcome = run.to_the_end().await;
+    let outcome = run.drive().await;
     Finished { outcome, record: run.record, world: run.world, watch: run.watch }
 }
 
@@ -219,7 +219,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&mut self) -> Outcome {
+    async fn drive(&mut self) -> Outcome {
         let mut went_back: Option<Trouble> = None;
         loop {
             self.see();

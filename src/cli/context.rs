@@ -30,6 +30,7 @@ impl Context {
             None => sandbox(globals)?,
         };
         let Some(sandbox) = sandbox else {
+            #[expect(clippy::disallowed_methods, reason = "the real clock begins here")]
             let clock = Clock::starting_at(SystemTime::now());
             let (region, profile) = (globals.region.clone(), globals.profile.clone());
             let aws = Aws::connect(&Connection::Real { region, profile }, clock).await?;

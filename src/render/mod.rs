@@ -97,6 +97,7 @@ impl<'a> Render<'a> {
     }
 
     /// Lets the reader's time pass as the simulated time did. Nobody waits longer than 3 s.
+    #[expect(clippy::disallowed_methods, reason = "the reader is held up, not the simulation")]
     fn pace(&self, at: SystemTime) {
         let passed =
             self.last.get().and_then(|last| at.duration_since(last).ok()).unwrap_or_default();

@@ -106,8 +106,7 @@ fn show(here: &Here<'_>, arn: &str) -> Value {
         .rules
         .get(&listener.rule)
         .map(|rule| action::shown(&rule.actions))
-        .unwrap_or_default()
-        .into();
+        .unwrap_or_default();
     shown
 }
 
