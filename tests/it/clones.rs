@@ -61,7 +61,7 @@ fn members(answer: &str) -> String {
             let named = |name: &&str| {
                 member.trim_start_matches(['{', ' ']).starts_with(&format!("\"{name}\""))
             };
-            if !own.iter().any(|name| named(name)) {
+            if !own.iter().any(named) {
                 text.push_str(&member);
             }
             member.clear();
