@@ -1,7 +1,11 @@
 //! How fast a simulated deployment is, in process: what the tests pay for each life. Run it with
 //! `cargo bench --profile dev` for what a test pays, or with the release profile.
 
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints and measures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints and measures"
+)]
 
 use std::time::Instant;
 
@@ -27,6 +31,9 @@ fn main() {
             least = least.min(took);
             total += took;
         }
-        println!("{what} simulated: least {least:.1} ms, mean {:.1} ms of {RUNS}", total / f64::from(RUNS));
+        println!(
+            "{what} simulated: least {least:.1} ms, mean {:.1} ms of {RUNS}",
+            total / f64::from(RUNS)
+        );
     }
 }

@@ -3,6 +3,8 @@
 //! hold yet, so going on after a crash is running it again.
 
 pub mod listener;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod view;
 

@@ -98,9 +98,14 @@ impl<'a> View<'a> {
     /// rule that was read can tell.
     pub fn drift(&self) -> Option<(&'a Rule, Option<u32>)> {
         let pairs = self.pairs();
-        let held = self.record.held.map_or(0, |held| held.share);
-        let expected =
-            [held, self.record.to.unwrap_or(0)].map(|percent| Some(u32::from(percent) * 10));
+        let record = self.record;
+        let mut expected = vec![record.held.map_or(0, |held| held.share), record.to.unwrap_or(0)];
+        if !record.forward() {
+            // The share that was being written when it turned back is not in the record any more.
+            expected.extend(record.shares.iter().map(|share| share.percent));
+        }
+        let expected: Vec<_> =
+            expected.into_iter().map(|percent| Some(u32::from(percent) * 10)).collect();
         self.world
             .rules
             .values()

@@ -308,3 +308,81 @@ extends = 'shop'
     assert!(emptied - first(&world, from, is_weights) >= Duration::from_secs(600));
     is_well(&world, &PROMISE);
 }
+
+/// A CI role may have little: what can be done without still works, and what is lost is said.
+#[test]
+fn what_may_not_be_read_or_tagged_is_said_and_done_without() {
+    let world = World::new("shop");
+    let denied = &[
+        "DescribeImages",
+        "DescribeScalableTargets",
+        "DescribeTargetGroupAttributes",
+        "TagResource",
+    ];
+    let life = world.run_denied(&deploy("2", "--bake 0"), denied);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    for permission in [
+        "ecr:DescribeImages",
+        "application-autoscaling:DescribeScalableTargets",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "TagResource",
+    ] {
+        assert!(life.text.contains(permission), "{permission} is not named:\n{}", life.text);
+    }
+    assert_eq!(
+        life.text.matches("a record of it may be old").count(),
+        1,
+        "said once:\n{}",
+        life.text
+    );
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_registration_that_may_not_be_tagged_runs_without_a_record() {
+    let world = World::new("shop");
+    let life = world.run_denied(&deploy("2", "--bake 0"), &["RegisterTaskDefinition"]);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(
+        life.text.contains("no record is kept") && life.text.contains("ecs:TagResource"),
+        "{}",
+        life.text
+    );
+    assert!(!life.calls.contains_key("TagResource"), "{:?}", life.calls);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn what_the_way_forward_needs_and_may_not_do_turns_it_back() {
+    let world = World::new("shop");
+    let life = world.run_denied(&deploy("2", ""), &["ModifyRule"]);
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(
+        life.text.contains("ModifyRule shop:443/10 failed: AccessDeniedException"),
+        "{}",
+        life.text
+    );
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world, &PROMISE);
+}
+
+#[test]
+fn what_must_be_seen_and_may_not_be_refuses_the_start() {
+    let world = World::new("shop");
+    let from = world.cloud().journal().len();
+    for denied in [
+        &["DescribeServices"],
+        &["DescribeTargetHealth"],
+        &["DescribeRules"],
+        &["DescribeTaskDefinition"],
+    ] {
+        let life = world.run_denied(&deploy("2", ""), denied);
+        assert_eq!(life.code, Some(3), "{}", life.text);
+        assert!(
+            life.text.contains(denied[0]) && life.text.contains("hint: allow "),
+            "{}",
+            life.text
+        );
+    }
+    assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing was changed");
+}

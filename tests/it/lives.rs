@@ -125,6 +125,11 @@ impl World {
         self.live_in(arguments, Fate { outsider: Some(outsider), ..Fate::default() })
     }
 
+    /// A process whose credentials do not allow some operations.
+    pub(crate) fn run_denied(&self, arguments: &str, denied: &'static [&'static str]) -> Life {
+        self.live_in(arguments, Fate { denied, ..Fate::default() })
+    }
+
     /// One call by another client.
     pub(crate) fn call(&self, service: &str, operation: &str, body: &str) -> String {
         call(&mut self.cloud(), service, operation, body)
@@ -147,6 +152,7 @@ struct Fate {
     calls: Mutex<BTreeMap<String, u32>>,
     dead: Notify,
     outsider: Option<Outsider>,
+    denied: &'static [&'static str],
 }
 
 type Act = Box<dyn Fn(&mut Cloud) + Send>;
@@ -184,6 +190,23 @@ impl Interfere for Fate {
         *made += 1;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         *calls.entry(call.operation.clone()).or_default() += 1;
+        // A registration is denied for its tags: without them it is allowed.
+        let again = call.operation == "RegisterTaskDefinition" && calls[&call.operation] > 1;
+        if self.denied.contains(&call.operation.as_str()) && !again {
+            let action = match call.operation.as_str() {
+                // What AWS asks of a registration with tags.
+                "RegisterTaskDefinition" => "ecs:TagResource",
+                operation => operation,
+            };
+            let message = format!(
+                "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: {action}"
+            );
+            return Interference::Error {
+                status: 400,
+                code: "AccessDeniedException".into(),
+                message,
+            };
+        }
         match self.dies {
             Some((nth, Death::BeforeSend)) if *made == nth => Interference::LoseRequest,
             Some((nth, Death::BeforeAnswer)) if *made == nth => Interference::LoseAnswer,
@@ -194,7 +217,9 @@ impl Interfere for Fate {
     }
 
     fn done(&self, _: &Call) {
-        self.dead.notify_one();
+        if self.dies.is_some() {
+            self.dead.notify_one();
+        }
     }
 }
 
