@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Focus, Kind as Failure, Pair};
 use crate::clock::Clock;
@@ -19,6 +20,8 @@ use crate::world::{Look, World};
 const FRESH: Duration = Duration::from_secs(10);
 /// The user hears something at least this often: CI kills silent steps.
 const SILENCE: Duration = Duration::from_secs(60);
+/// An owner says this often that it is alive.
+const BEAT: Duration = Duration::from_secs(60);
 /// Weights on the way back wait for the record's write no longer than this.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
 /// Between two looks that must agree, or two lookups of what may have been registered.
@@ -37,6 +40,8 @@ pub struct Finished {
     pub world: World,
     /// What was seen.
     pub watch: Watch,
+    /// The user asked us to stop.
+    pub interrupted: bool,
 }
 
 /// What a run needs beside its record.
@@ -47,6 +52,21 @@ pub struct Setting<'a> {
     pub clock: Clock,
     /// The cluster, as the user named it.
     pub cluster: String,
+    /// How often the user has asked us to stop.
+    pub interrupts: watch::Receiver<u32>,
+    /// What the first time means.
+    pub on_cancel: OnCancel,
+}
+
+/// What a first SIGINT or SIGTERM means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnCancel {
+    /// Turn back; once the old version is being retired, finish
+    Rollback,
+    /// Leave everything as it is
+    Hold,
+    /// Finish, where the new version has all the traffic; else turn back
+    Finish,
 }
 
 /// Registers the planned revision and reads it back. On the way out nothing is left that serves or
@@ -165,13 +185,23 @@ fn backoff() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Drives a deployment to its end. `world` is a look of just now; `recorded` says whether the record
-/// is in tags.
+/// Where the record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In tags.
+    Tags,
+    /// In tags, as it was before we changed it.
+    OlderTags,
+    /// In memory only.
+    Memory,
+}
+
+/// Drives a deployment to its end. `world` is a look of just now.
 pub async fn run(
     setting: &Setting<'_>,
     record: Record,
     world: World,
-    recorded: bool,
+    kept: Kept,
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
     let pair = Pair {
@@ -187,14 +217,22 @@ pub async fn run(
         record,
         world,
         watch,
-        recorded,
-        unwritten: false,
+        recorded: kept != Kept::Memory,
+        unwritten: kept == Kept::OlderTags,
         failed: 0,
         last: None,
+        heard: 0,
+        interrupts: setting.interrupts.clone(),
         emit,
     };
     let outcome = run.drive().await;
-    Finished { outcome, record: run.record, world: run.world, watch: run.watch }
+    Finished {
+        outcome,
+        record: run.record,
+        world: run.world,
+        watch: run.watch,
+        interrupted: run.heard > 0,
+    }
 }
 
 struct Run<'a> {
@@ -215,6 +253,9 @@ struct Run<'a> {
     failed: u32,
     /// The last change.
     last: Option<Action>,
+    /// How many requests to stop were heeded.
+    heard: u32,
+    interrupts: watch::Receiver<u32>,
     emit: &'a mut dyn FnMut(Event),
 }
 
@@ -223,6 +264,19 @@ impl Run<'_> {
         let mut went_back: Option<Trouble> = None;
         loop {
             self.see();
+            if let Some(outcome) = self.taken_over() {
+                return outcome;
+            }
+            self.beat().await;
+            match self.heed() {
+                Some(Heed::End(outcome)) => return outcome,
+                Some(Heed::Back(trouble)) => {
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                    continue;
+                }
+                None => {}
+            }
             let (step, next) =
                 decide(&View { record: &self.record, watch: &self.watch, world: &self.world });
             let ended = match next {
@@ -270,6 +324,68 @@ impl Run<'_> {
         }
     }
 
+    /// Another process writes its name into the record: it drives now.
+    fn taken_over(&self) -> Option<Outcome> {
+        let other = self.world.owner.as_ref().filter(|owner| **owner != self.record.owner)?;
+        Some(Outcome::Superseded(format!("process {other} has taken over {}", self.record.name())))
+    }
+
+    /// Says that we are alive, after looking whether the record is still ours.
+    async fn beat(&mut self) {
+        if self.beat_is_due() && self.world.owner.is_some() {
+            self.write(Record { seen: self.world.at, ..self.record.clone() }).await;
+        }
+    }
+
+    /// Then the next look takes in the record.
+    fn beat_is_due(&self) -> bool {
+        let silent = self.world.at.duration_since(self.record.seen).unwrap_or_default();
+        self.recorded && silent >= BEAT
+    }
+
+    /// What to do about requests to stop that were not heeded yet.
+    fn heed(&mut self) -> Option<Heed> {
+        let asked = *self.interrupts.borrow_and_update();
+        if asked <= self.heard {
+            return None;
+        }
+        let first = self.heard == 0;
+        self.heard = asked;
+        if !first || asked > 1 {
+            return Some(Heed::End(Outcome::Stopped));
+        }
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let whole = view.all_read(100) && self.record.forward();
+        let retiring = whole && view.blue().is_some_and(|blue| blue.desired == 0);
+        let finish = self.setting.on_cancel == OnCancel::Finish && whole;
+        let what = match self.setting.on_cancel {
+            OnCancel::Hold => {
+                let share = self.record.held.map_or(0, |held| held.share);
+                let what =
+                    format!("told to stop: left as it is, with {share} % on {}", self.record.green);
+                return Some(Heed::End(Outcome::Stuck(what)));
+            }
+            _ if !self.record.forward() => "told to stop: going back all the same".to_owned(),
+            _ if retiring || finish => "told to stop: it has all the traffic, finishing".to_owned(),
+            _ => {
+                let what = "told to stop".to_owned();
+                return Some(Heed::Back(Trouble { reason: Reason::Interrupted, what }));
+            }
+        };
+        self.tell(Kind::Warning { what });
+        None
+    }
+
+    /// Lets time pass, until it is over or the user asks us to stop.
+    async fn sleep(&mut self, duration: Duration) {
+        let mut interrupts = self.interrupts.clone();
+        tokio::select! {
+            () = self.setting.clock.sleep(duration) => {}
+            // A closed channel means that nobody can ask any more.
+            Ok(()) = interrupts.changed() => {}
+        }
+    }
+
     /// Waits, then looks.
     async fn wait(&mut self, step: &str, wait: Wait) -> Option<Stop> {
         let now = self.setting.clock.now();
@@ -280,22 +396,36 @@ impl Run<'_> {
             self.said = (gist, now);
             self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
         }
-        self.setting.clock.sleep(wait.look_in).await;
+        self.sleep(wait.look_in).await;
         self.look(wait.look).await
     }
 
     async fn look(&mut self, look: Look) -> Option<Stop> {
         let green = &self.record.green;
-        let mut focus = Focus { health: vec![green.clone()], tasks: vec![] };
+        let mut focus = Focus { health: vec![green.clone()], ..Focus::default() };
+        if self.recorded && (look > Look::Glance || self.beat_is_due()) {
+            focus.record = Some(self.record.revision.clone());
+        }
         if !self.record.forward() {
             focus.health.push(self.record.blue.clone());
         }
-        if look > Look::Glance || self.watch.wants_tasks(&self.record, &self.world) {
+        focus.stopped = self.watch.wants_tasks(&self.record, &self.world);
+        if look > Look::Glance || focus.stopped {
             focus.tasks.push(green.clone());
         }
-        match self.setting.aws.look(&self.pair, look, &focus, &self.world).await {
+        let mut interrupts = self.interrupts.clone();
+        let looked = tokio::select! {
+            looked = self.setting.aws.look(&self.pair, look, &focus, &self.world) => looked,
+            // Whoever asks us to stop is not kept waiting by an answer that does not come.
+            Ok(()) = interrupts.changed() => return None,
+        };
+        match looked {
             Ok(world) => {
                 self.world = world;
+                if focus.record.is_some() {
+                    // A record that somebody made unreadable is still ours: our copy outranks it.
+                    self.world.owner.get_or_insert_with(|| self.record.owner.clone());
+                }
                 self.looked = self.setting.clock.now();
                 self.failed = 0;
                 None
@@ -450,6 +580,14 @@ impl Run<'_> {
             Err(_) => {}
         }
     }
+}
+
+/// What a request to stop means now.
+enum Heed {
+    /// It is over.
+    End(Outcome),
+    /// Turn back.
+    Back(Trouble),
 }
 
 /// Why the loop cannot go on.

@@ -84,6 +84,9 @@ pub struct Ended {
     pub outcome: String,
     /// What the process exits with.
     pub exit_code: u8,
+    /// The user asked us to stop.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// `web:43`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,

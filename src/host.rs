@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::sdk::Interfere;
+use tokio::sync::watch;
 
 /// The surroundings of a command.
 pub struct Host {
@@ -22,6 +23,8 @@ pub struct Host {
     pub pace: Option<f64>,
     /// An AWS of the caller's, in virtual time.
     pub sandbox: Option<Sandbox>,
+    /// How often the user asks a deployment to stop; `None`: the process's signals tell.
+    pub interrupts: Option<watch::Receiver<u32>>,
 }
 
 /// An AWS in the process, shared with whoever made it.
@@ -55,6 +58,7 @@ impl Host {
             terminal: std::io::stdout().is_terminal(),
             pace: None,
             sandbox: None,
+            interrupts: None,
         }
     }
 
@@ -67,9 +71,32 @@ impl Host {
             terminal: false,
             pace: None,
             sandbox: Some(sandbox),
+            interrupts: Some(watch::channel(0).1),
         };
         (host, captured)
     }
+}
+
+/// Counts SIGINT and SIGTERM from now on. (A platform without them is interrupted by its own means.)
+pub(crate) fn signals() -> watch::Receiver<u32> {
+    let (count, counted) = watch::channel(0);
+    #[cfg(unix)]
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                Some(()) = interrupt.recv() => {}
+                Some(()) = terminate.recv() => {}
+            }
+            count.send_modify(|count| *count += 1);
+        }
+    });
+    counted
 }
 
 /// What was written, to both streams.

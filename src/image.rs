@@ -49,6 +49,11 @@ impl ImageRef {
         Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
     }
 
+    /// The same image, whatever its tag is moved to.
+    pub fn pinned(&self, digest: &str) -> Self {
+        Self { digest: Some(digest.to_owned()), ..self.clone() }
+    }
+
     /// The ECR repository that this image lives in; `None` for every other registry.
     pub fn ecr(&self) -> Option<EcrRepository> {
         let host = self.registry.as_deref()?;

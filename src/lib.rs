@@ -21,6 +21,7 @@
 //! * [`route`] decides what comes next: tables of steps, one file per engine. Pure. A deployment is
 //!   at the first step of its route that does not hold yet; going on after a crash is running again.
 //! * [`watch`] is what this process has seen: memory that may be lost.
+//! * [`claim`] settles who drives a deployment that somebody began.
 //! * [`engine`] is the loop, and the only policy for calls that fail.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
@@ -37,6 +38,7 @@
 
 pub mod actions;
 pub mod aws;
+pub mod claim;
 pub mod cli;
 pub mod clock;
 pub mod engine;

@@ -64,6 +64,8 @@ pub enum Decision {
     Deploy(Box<Plan>),
     /// The same request is under way: go on with it.
     Adopt(Box<Record>),
+    /// Another request is under way, and not finished.
+    Unfinished(Box<Record>),
     /// It is live already.
     Nothing {
         /// The service that serves.
@@ -148,7 +150,7 @@ impl Survey {
     }
 
     /// The record that is closed on the revision that `service` runs.
-    fn closed_on(&self, service: &Service) -> Option<Record> {
+    pub fn closed_on(&self, service: &Service) -> Option<Record> {
         let tags = &self.revisions.get(&service.revision)?.tags;
         let record = Record::from_tags(&service.revision, tags)?.ok()?;
         (record.closed.is_some_and(|closed| closed.end == End::Live)
@@ -157,9 +159,17 @@ impl Survey {
     }
 }
 
-/// Which container gets which image. The base is the live side's revision.
+/// Blue and green, where a deployment could start.
+pub fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
+    refusals::sides(survey)
+}
+
+/// Which container gets which image. The base is the live side's revision, unless the request names
+/// another.
 pub fn images(request: &Request, survey: &Survey) -> Result<BTreeMap<String, ImageRef>, Refusal> {
+    let asked = request.base.as_ref().and_then(|base| survey.revisions.get(base));
     let base = match survey.open_record() {
+        _ if asked.is_some() => asked,
         // An unfinished deployment of the same request has its images in its own revision.
         Some(Ok(record)) => {
             survey.revisions.get(&record.from).or_else(|| survey.revisions.get(&record.revision))
@@ -169,6 +179,11 @@ pub fn images(request: &Request, survey: &Survey) -> Result<BTreeMap<String, Ima
     let base =
         base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
     resolve(&request.changes, &base.containers)
+}
+
+/// Why a deployment that is under way keeps another one from starting.
+pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
+    refusals::unfinished(survey, record)
 }
 
 /// Every choice, or a refusal. `digests` are those of `images`, by container.
@@ -194,7 +209,7 @@ pub fn plan(
         Some(Ok(record)) if record.request == fingerprint => {
             return Ok(Decision::Adopt(Box::new(record)));
         }
-        Some(Ok(record)) => return Err(refusals::unfinished(survey, &record)),
+        Some(Ok(record)) => return Ok(Decision::Unfinished(Box::new(record))),
         Some(Err(unreadable)) => warnings.push(unreadable),
         None => {}
     }
@@ -203,6 +218,7 @@ pub fn plan(
     let live =
         survey.closed_on(sides.blue).filter(|record| certain && record.request == fingerprint);
     if live.is_some()
+        && !request.force
         && sides.blue.running >= sides.blue.desired
         && sides.blue.deployments.len() == 1
     {
@@ -218,7 +234,7 @@ pub fn plan(
             humantime::format_duration(record.follow)
         ));
     }
-    let base = survey.revisions.get(&sides.blue.revision).cloned();
+    let base = survey.revisions.get(request.base.as_ref().unwrap_or(&sides.blue.revision)).cloned();
     let base =
         base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
     let images: BTreeMap<String, String> =
@@ -289,6 +305,7 @@ fn draft(
         heading: Heading::Forward,
         to: None,
         held: None,
+        promoted: None,
         closed: None,
         owner: identity.owner.clone(),
         seen: survey.world.at,

@@ -50,6 +50,8 @@ pub struct Record {
     pub to: Option<u8>,
     /// The share that every rule was read to have, and since when.
     pub held: Option<Held>,
+    /// The share whose hold was cut short by `promote`.
+    pub promoted: Option<u8>,
     /// The end, once it is there. A closed record is never opened again.
     pub closed: Option<Closed>,
     /// Which process drives it.
@@ -84,6 +86,12 @@ pub enum Reason {
     Refused,
     /// More changes than a deployment can need.
     Bound,
+    /// The process was told to stop.
+    Interrupted,
+    /// Somebody asked for it.
+    Asked,
+    /// Another deployment takes its place.
+    Superseded,
 }
 
 /// A share of the traffic that all rules have.
@@ -114,7 +122,7 @@ pub enum End {
 }
 
 /// Codes as they are written in tags.
-const REASONS: [(Reason, &str); 7] = [
+const REASONS: [(Reason, &str); 10] = [
     (Reason::Sick, "sick"),
     (Reason::Tasks, "tasks"),
     (Reason::EcsRollback, "ecs-rollback"),
@@ -122,6 +130,9 @@ const REASONS: [(Reason, &str); 7] = [
     (Reason::BlueChanged, "blue-changed"),
     (Reason::Refused, "refused"),
     (Reason::Bound, "bound"),
+    (Reason::Interrupted, "interrupted"),
+    (Reason::Asked, "asked"),
+    (Reason::Superseded, "superseded"),
 ];
 const ENDS: [(End, &str); 2] = [(End::Live, "live"), (End::WentBack, "went-back")];
 
@@ -188,6 +199,9 @@ impl Record {
         }
         if let Some(held) = self.held {
             state += &format!(" held={}/{}", held.share, seconds(held.since));
+        }
+        if let Some(promoted) = self.promoted {
+            state += &format!(" promoted={promoted}");
         }
         if let Some(closed) = self.closed {
             state += &format!(" closed={}/{}", closed.end.code(), seconds(closed.at));
@@ -297,6 +311,9 @@ impl Record {
             heading,
             to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
             held,
+            promoted: optional(field(state, "promoted"), |p| {
+                p.parse().ok().filter(|p: &u8| *p <= 100)
+            })?,
             closed,
             owner: field(owner, "id")?.to_owned(),
             seen: time(field(owner, "seen")?)?,
@@ -353,6 +370,7 @@ pub(crate) mod tests {
             heading: Heading::Forward,
             to: None,
             held: None,
+            promoted: None,
             closed: None,
             owner: "a1".into(),
             seen: at(5),
@@ -362,7 +380,7 @@ pub(crate) mod tests {
     #[test]
     fn a_record_comes_back_from_its_tags_at_every_stage() {
         let mut stages = vec![record()];
-        stages.push(Record { to: Some(10), ..record() });
+        stages.push(Record { to: Some(10), promoted: Some(10), ..record() });
         stages.push(Record {
             to: Some(100),
             held: Some(Held { share: 10, since: at(60) }),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::Refusal;
-use crate::image::ImageChange;
+use crate::image::{ImageChange, ImageRef};
 
 /// What the arguments of a deployment say, as they were typed.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,8 @@ pub struct Typed {
     pub timeout: String,
     /// `--follow`
     pub follow: Option<String>,
+    /// `--force`
+    pub force: bool,
 }
 
 /// What the user asked for.
@@ -52,6 +54,10 @@ pub struct Request {
     pub timeout: Duration,
     /// How long the load balancer is given to follow, where it was said.
     pub follow: Option<Duration>,
+    /// Deploy even what serves already.
+    pub force: bool,
+    /// The ARN of the revision to clone; the live one, unless said.
+    pub base: Option<String>,
 }
 
 /// A share of the traffic, and how long it is kept before the next one.
@@ -105,7 +111,34 @@ impl Request {
                 timeout => timeout,
             },
             follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
+            force: typed.force,
+            base: None,
         })
+    }
+}
+
+impl Request {
+    /// What puts `base` back: all at once, without shares.
+    pub fn back(
+        cluster: &str,
+        service: &str,
+        twin: Option<&str>,
+        base: &str,
+        images: Vec<(String, ImageRef)>,
+    ) -> Self {
+        let change = |(container, image)| ImageChange::Image { container: Some(container), image };
+        Self {
+            cluster: cluster.to_owned(),
+            service: service.to_owned(),
+            twin: twin.map(str::to_owned),
+            changes: images.into_iter().map(change).collect(),
+            shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+            bake: Duration::from_secs(60),
+            timeout: Duration::from_secs(900),
+            follow: None,
+            force: true,
+            base: Some(base.to_owned()),
+        }
     }
 }
 

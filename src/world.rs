@@ -31,6 +31,8 @@ pub struct World {
     pub rules: BTreeMap<String, Rule>,
     /// Rules that were changed since they were last read: they show AWS's answer to the change.
     pub unread: BTreeSet<String>,
+    /// The owner that the record in the tags names; `None` when that was not read.
+    pub owner: Option<String>,
     /// Target groups, by ARN.
     pub groups: BTreeMap<String, Group>,
     /// Targets of each target group that was asked for, by the group's ARN.

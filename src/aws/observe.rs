@@ -26,6 +26,10 @@ pub struct Focus {
     pub health: Vec<String>,
     /// Services whose tasks are wanted, by name.
     pub tasks: Vec<String>,
+    /// Their stopped tasks are wanted too.
+    pub stopped: bool,
+    /// The revision whose record is wanted, by ARN.
+    pub record: Option<String>,
 }
 
 impl Aws {
@@ -50,7 +54,7 @@ impl Aws {
         let services = self.services(&pair.cluster, &pair.services, false);
         let health = try_join_all(groups.into_iter().map(|group| self.health(group)));
         let tasks = try_join_all(focus.tasks.iter().map(|name| async move {
-            let tasks = self.tasks(&pair.cluster, name).await?;
+            let tasks = self.tasks(&pair.cluster, name, focus.stopped).await?;
             Ok((name, tasks))
         }));
         let rules = async {
@@ -60,9 +64,15 @@ impl Aws {
                 Look::Listing => self.rules_of(before).await.map(Some),
             }
         };
-        let ((services, health), (tasks, rules)) =
-            try_join(try_join(services, health), try_join(tasks, rules)).await?;
-        let mut world = World { at: self.date(), look, ..before.clone() };
+        let owner = async {
+            match &focus.record {
+                Some(revision) => Ok(self.record(revision).await?.map(|record| record.owner)),
+                None => Ok(None),
+            }
+        };
+        let ((services, health), ((tasks, rules), owner)) =
+            try_join(try_join(services, health), try_join(try_join(tasks, rules), owner)).await?;
+        let mut world = World { at: self.date(), look, owner, ..before.clone() };
         world.services =
             services.into_iter().map(|service| (service.arn.clone(), service)).collect();
         world.health.extend(health);
@@ -120,13 +130,21 @@ impl Aws {
         Ok((group.to_owned(), targets.collect()))
     }
 
-    /// The tasks of a service: those that shall run, and those that stopped not long ago.
-    pub(super) async fn tasks(&self, cluster: &str, service: &str) -> Result<Vec<Task>, AwsError> {
-        let listed = try_join(
-            self.task_arns(cluster, service, DesiredStatus::Running),
-            self.task_arns(cluster, service, DesiredStatus::Stopped),
-        );
-        let (running, stopped) = listed.await?;
+    /// The tasks of a service that shall run, and those that stopped not long ago where they are wanted.
+    pub(super) async fn tasks(
+        &self,
+        cluster: &str,
+        service: &str,
+        stopped: bool,
+    ) -> Result<Vec<Task>, AwsError> {
+        let running = self.task_arns(cluster, service, DesiredStatus::Running);
+        let stopped = async {
+            match stopped {
+                true => self.task_arns(cluster, service, DesiredStatus::Stopped).await,
+                false => Ok(vec![]),
+            }
+        };
+        let (running, stopped) = try_join(running, stopped).await?;
         let arns: Vec<String> = running.into_iter().chain(stopped).collect();
         // DescribeTasks takes 100 at a time (API reference).
         let chunks = try_join_all(arns.chunks(100).map(|arns| async move {

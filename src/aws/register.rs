@@ -6,6 +6,7 @@ use super::error::{AwsError, of};
 use super::observe::unreadable;
 use super::raw::{Capture, SendBody};
 use super::{Aws, once};
+use crate::record::Record;
 use crate::revision::{Revision, short};
 
 impl Aws {
@@ -20,6 +21,12 @@ impl Aws {
             .include(TaskDefinitionField::Tags);
         request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
         Revision::read(answer.body()).map_err(|error| unreadable(&call, error))
+    }
+
+    /// The record on a revision; `None` where there is none that can be read.
+    pub async fn record(&self, arn: &str) -> Result<Option<Record>, AwsError> {
+        let revision = self.revision(arn).await?;
+        Ok(Record::from_tags(arn, &revision.tags).and_then(Result::ok))
     }
 
     /// ARNs of the newest revisions of a family, newest first.

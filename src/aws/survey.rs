@@ -44,6 +44,7 @@ impl Aws {
             services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(),
             rules: BTreeMap::new(),
             unread: BTreeSet::new(),
+            owner: None,
             groups: BTreeMap::new(),
             health: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -231,6 +232,22 @@ impl Aws {
             Err(error) if error.kind == Kind::Denied => Ok(Digest::Unknown(error.message)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The digests that the tasks of a revision ran, by container: as long as ECS remembers its
+    /// tasks (an hour at least).
+    pub async fn digests_that_ran(
+        &self,
+        cluster: &str,
+        survey: &Survey,
+        revision: &str,
+    ) -> Result<BTreeMap<String, String>, AwsError> {
+        let services = survey.world.services.values();
+        let tasks =
+            try_join_all(services.map(|service| self.tasks(cluster, &service.name, true))).await?;
+        let tasks = tasks.into_iter().flatten().filter(|task| task.revision == revision);
+        let containers = tasks.flat_map(|task| task.containers);
+        Ok(containers.filter_map(|container| Some((container.name, container.digest?))).collect())
     }
 
     /// The one other service of the cluster whose groups share every rule with this one's: a

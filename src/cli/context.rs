@@ -12,6 +12,7 @@ use ecs_bg_sandbox::{Cloud, Time};
 use super::Globals;
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
+use crate::engine::{OnCancel, Setting};
 use crate::error::{Error, Refusal};
 use crate::host::{Host, Sandbox};
 
@@ -51,6 +52,17 @@ impl Context {
         let aws = Aws::connect(&Connection::Sandbox { http, region, partition }, clock).await?;
         let state = globals.sandbox_state.clone().map(|path| (path, sandbox.cloud));
         Ok(Self { aws, clock, state })
+    }
+
+    /// What a run on this AWS needs.
+    pub(super) fn setting(&self, cluster: &str, on_cancel: OnCancel, host: &Host) -> Setting<'_> {
+        Setting {
+            aws: &self.aws,
+            clock: self.clock,
+            cluster: cluster.to_owned(),
+            interrupts: host.interrupts.clone().unwrap_or_else(crate::host::signals),
+            on_cancel,
+        }
     }
 
     /// Keeps the sandbox's world for the next command.

@@ -48,6 +48,7 @@ pub(super) async fn run(
         terminal: host.terminal,
         pace: pace.filter(|_| globals.output == Output::Lines),
         sandbox: Some(sandbox.clone()),
+        interrupts: host.interrupts.clone(),
     };
     let mut codes = Vec::new();
     for tag in ["2", "3", "4"] {

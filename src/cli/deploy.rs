@@ -7,16 +7,17 @@ use futures_util::future::try_join_all;
 
 use super::Globals;
 use super::context::Context;
-use crate::aws::Pair;
-use crate::engine::{self, Setting};
+use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
+use crate::engine::{self, Kept, OnCancel, Setting};
 use crate::error::Error;
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
-use crate::plan::{Decision, Digest, Identity, Survey, images, plan};
-use crate::record::Record;
+use crate::plan::{Decision, Digest, Identity, Survey, images, plan, unfinished};
+use crate::record::{Heading, Reason, Record};
 use crate::render::Render;
 use crate::request::{Request, Typed};
-use crate::world::{Look, World};
+use crate::route::Outcome;
+use crate::world::World;
 
 /// Put a new image into production.
 ///
@@ -77,6 +78,15 @@ pub(super) struct Arguments {
     /// a Network Load Balancer]
     #[arg(long, value_name = "DURATION")]
     follow: Option<String>,
+    /// Deploy even what serves already
+    #[arg(long)]
+    force: bool,
+    /// What to do about another process that deploys this pair
+    #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
+    on_conflict: OnConflict,
+    /// What a first SIGINT or SIGTERM means; a second one stops at once
+    #[arg(long, value_enum, default_value_t = OnCancel::Rollback, value_name = "WHAT")]
+    on_cancel: OnCancel,
 }
 
 impl Arguments {
@@ -91,6 +101,7 @@ impl Arguments {
             bake: self.bake,
             timeout: self.timeout,
             follow: self.follow,
+            force: self.force,
         })
         .map_err(Error::Usage)
     }
@@ -104,112 +115,157 @@ pub(super) async fn run(
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
+    let (on_conflict, on_cancel) = (arguments.on_conflict, arguments.on_cancel);
     let request = arguments.request()?;
     let context = Context::connect(globals, host).await?;
-    let result = deploy(&request, dry_run, &context, render).await;
+    let setting = context.setting(&request.cluster, on_cancel, host);
+    let claimant = Claimant { owner: random_id(), on_conflict, by_name: false };
+    let result = deploy(&request, dry_run, &setting, &claimant, render).await;
     context.save()?;
     result
 }
 
-async fn deploy(
+/// Surveys, plans, and does what the plan says. What another process is doing about the pair is
+/// settled first; then everything is looked at anew.
+pub(super) async fn deploy(
     request: &Request,
     dry_run: bool,
-    context: &Context,
+    setting: &Setting<'_>,
+    claimant: &Claimant,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    let (aws, clock) = (&context.aws, context.clock);
-    let survey = aws.survey(&request.cluster, &request.service, request.twin.as_deref()).await?;
-    let images = images(request, &survey)?;
-    let digests = try_join_all(images.iter().map(|(container, image)| async move {
-        Ok::<_, Error>((container.clone(), aws.digest(image).await?))
-    }));
-    let digests: BTreeMap<String, Digest> = digests.await?.into_iter().collect();
-    let identity = Identity { deployment: random_id(), owner: random_id() };
-    let decision = plan(request, &survey, &images, &digests, &identity)?;
-    if dry_run {
-        render.plan(&survey, &decision);
-        return Ok(0);
-    }
-    let setting = Setting { aws, clock, cluster: request.cluster.clone() };
-    let mut emit = |event: Event| render.event(&event);
-    let tell = |kind| render.event(&Event { at: clock.now(), kind });
-    let (record, world, recorded, adopted) = match decision {
-        Decision::Nothing { service, revision } => {
-            let ended = Ended {
-                outcome: "nothing-to-do".into(),
-                what: format!("nothing to do: {revision} with these images serves in {service}"),
-                api_calls: aws.calls(),
-                ..Ended::default()
-            };
-            tell(Kind::Outcome(Box::new(ended)));
+    loop {
+        let (cluster, service) = (&request.cluster, &request.service);
+        let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
+        if let Some(base) =
+            request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base))
+        {
+            survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
+        }
+        let images = images(request, &survey)?;
+        let digests = try_join_all(images.iter().map(|(container, image)| async move {
+            Ok::<_, Error>((container.clone(), setting.aws.digest(image).await?))
+        }));
+        let digests: BTreeMap<String, Digest> = digests.await?.into_iter().collect();
+        let identity = Identity { deployment: random_id(), owner: claimant.owner.clone() };
+        let decision = plan(request, &survey, &images, &digests, &identity)?;
+        if dry_run {
+            render.plan(&survey, &decision);
             return Ok(0);
         }
-        Decision::Deploy(plan) => {
-            for what in &plan.warnings {
-                tell(Kind::Warning { what: what.clone() });
+        let ended = match decision {
+            Decision::Nothing { service, revision } => {
+                let what =
+                    format!("nothing to do: {revision} with these images serves in {service}");
+                return Ok(nothing(setting, what, render));
             }
-            let (record, recorded) = engine::register(&setting, &plan, &mut emit).await?;
-            (record, survey.world, recorded, false)
-        }
-        Decision::Adopt(record) => {
-            let owner = identity.owner;
-            let (record, world) = twice(&setting, *record, survey).await?;
-            (Record { owner, seen: world.at, ..record }, world, true, true)
-        }
-    };
-    emit(Event {
-        at: clock.now(),
-        kind: Kind::Begun {
-            deployment: record.name().to_owned(),
-            blue: record.blue.clone(),
-            green: record.green.clone(),
-            adopted,
-        },
-    });
-    let finished = engine::run(&setting, record, world, recorded, &mut emit).await;
-    let ended = crate::render::ended(&finished, request, aws.calls());
-    let code = ended.exit_code;
-    emit(Event { at: clock.now(), kind: Kind::Outcome(Box::new(ended)) });
-    Ok(code)
-}
-
-/// A newcomer looks twice before it goes on with what another began: AWS may answer with the past.
-/// Returns when two looks, 5 s apart, agree.
-async fn twice(
-    setting: &Setting<'_>,
-    record: Record,
-    survey: Survey,
-) -> Result<(Record, World), Error> {
-    let pair = Pair {
-        cluster: setting.cluster.clone(),
-        services: [record.blue.clone(), record.green.clone()],
-    };
-    let (mut record, mut world) = (record, survey.world);
-    loop {
-        setting.clock.sleep(std::time::Duration::from_secs(5)).await;
-        let next =
-            setting.aws.look(&pair, Look::Listing, &crate::aws::Focus::default(), &world).await?;
-        let revision = setting.aws.revision(&record.revision).await?;
-        let read = match Record::from_tags(&record.revision, &revision.tags) {
-            Some(Ok(read)) => read,
-            Some(Err(why)) => return Err(crate::error::Refusal::new(why, "ecs-bg status").into()),
-            None => record.clone(),
+            Decision::Deploy(plan) => {
+                for what in &plan.warnings {
+                    render.tell(setting.clock, Kind::Warning { what: what.clone() });
+                }
+                let mut emit = |event: Event| render.event(&event);
+                let (record, recorded) = engine::register(setting, &plan, &mut emit).await?;
+                let kept = if recorded { Kept::Tags } else { Kept::Memory };
+                let driven = Driven { record, world: survey.world, kept, adopted: false };
+                return Ok(drive(setting, driven, service, render).await);
+            }
+            Decision::Adopt(record) => {
+                let heading = record.heading.clone();
+                adopt(setting, *record, survey.world, heading, claimant, service, render).await?
+            }
+            Decision::Unfinished(record) => {
+                if claimant.on_conflict == OnConflict::Refuse && alive(&record, &survey) {
+                    return Err(unfinished(&survey, &record).into());
+                }
+                let back = Heading::Back(Reason::Superseded);
+                let ended =
+                    adopt(setting, *record, survey.world, back, claimant, service, render).await?;
+                // It is over, one way or the other: there is room for ours.
+                ended.filter(|code| !matches!(code, 0 | 1))
+            }
         };
-        let wants = |world: &World| -> Vec<_> {
-            world
-                .services
-                .values()
-                .map(|s| (s.name.clone(), s.desired, s.revision.clone()))
-                .collect()
-        };
-        let agree = read == record && next.rules == world.rules && wants(&next) == wants(&world);
-        (record, world) = (read, next);
-        if agree {
-            return Ok((record, world));
+        if let Some(code) = ended {
+            return Ok(code);
         }
     }
 }
 
-fn random_id() -> String {
+fn alive(record: &Record, survey: &Survey) -> bool {
+    survey.world.at.duration_since(record.seen).unwrap_or_default() < DEAD_AFTER
+}
+
+/// Goes on with what another process began, back where `heading` says so: a deployment that goes
+/// back is never turned forward. `None`: it ended meanwhile.
+pub(super) async fn adopt(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    heading: Heading,
+    claimant: &Claimant,
+    service: &str,
+    render: &Render<'_>,
+) -> Result<Option<u8>, Error> {
+    let mut emit = |event: Event| render.event(&event);
+    let promoted = record.promoted;
+    let name = record.name().to_owned();
+    let (record, world) = match claim(setting, record, world, claimant, &mut emit).await? {
+        Claim::Ours(record, world) => (*record, world),
+        Claim::Ended => return Ok(None),
+        Claim::Lost(owner) => {
+            let outcome = Outcome::Superseded(format!("process {owner} has taken over"));
+            let ended = Ended {
+                outcome: outcome.code().into(),
+                exit_code: outcome.exit_code(),
+                what: format!("{name} is superseded, nothing more is done"),
+                why: Some(format!("process {owner} has taken over")),
+                api_calls: setting.aws.calls(),
+                ..Ended::default()
+            };
+            render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
+            return Ok(Some(outcome.exit_code()));
+        }
+    };
+    let record = match (record.forward(), heading) {
+        (true, Heading::Back(reason)) => record.turned_back(reason),
+        _ => Record { promoted: promoted.or(record.promoted), ..record },
+    };
+    let driven = Driven { record, world, kept: Kept::OlderTags, adopted: true };
+    Ok(Some(drive(setting, driven, service, render).await))
+}
+
+/// A deployment that is ours to drive.
+struct Driven {
+    record: Record,
+    world: World,
+    kept: Kept,
+    adopted: bool,
+}
+
+async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
+    let Driven { record, world, kept, adopted } = driven;
+    let begun = Kind::Begun {
+        deployment: record.name().to_owned(),
+        blue: record.blue.clone(),
+        green: record.green.clone(),
+        adopted,
+    };
+    render.tell(setting.clock, begun);
+    let mut emit = |event: Event| render.event(&event);
+    let finished = engine::run(setting, record, world, kept, &mut emit).await;
+    let ended = crate::render::ended(&finished, &setting.cluster, service, setting.aws.calls());
+    let code = ended.exit_code;
+    render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
+    code
+}
+
+/// Says that there is nothing to do.
+pub(super) fn nothing(setting: &Setting<'_>, what: String, render: &Render<'_>) -> u8 {
+    let api_calls = setting.aws.calls();
+    let ended = Ended { outcome: "nothing-to-do".into(), what, api_calls, ..Ended::default() };
+    render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
+    0
+}
+
+pub(super) fn random_id() -> String {
     format!("{:016x}", fastrand::u64(..))
 }

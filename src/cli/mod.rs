@@ -4,12 +4,14 @@ mod context;
 mod demo;
 mod deploy;
 mod status;
+mod verbs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::verbs::Verb;
 use crate::host::Host;
 use crate::render::Render;
 
@@ -72,6 +74,14 @@ enum Command {
     Plan(deploy::Plan),
     /// Show what serves
     Status(status::Status),
+    /// Go on with a deployment that was killed or stuck
+    Resume(verbs::Resume),
+    /// Put the old version back
+    Rollback(verbs::Rollback),
+    /// Turn a deployment around that is under way
+    Abort(verbs::Abort),
+    /// Skip the rest of the present hold
+    Promote(verbs::Promote),
     /// Watch three deployments on an AWS that lives in the process
     Demo(demo::Demo),
 }
@@ -109,6 +119,14 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         }
         Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
+        Command::Resume(verb) => verbs::run(Verb::Resume(verb), &cli.globals, host, &render).await,
+        Command::Rollback(verb) => {
+            verbs::run(Verb::Rollback(verb), &cli.globals, host, &render).await
+        }
+        Command::Abort(verb) => verbs::run(Verb::Abort(verb), &cli.globals, host, &render).await,
+        Command::Promote(verb) => {
+            verbs::run(Verb::Promote(verb), &cli.globals, host, &render).await
+        }
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,
     };
     result.unwrap_or_else(|error| {

@@ -47,6 +47,12 @@ pub(super) fn plan(decision: &Decision) -> String {
             "blue": record.blue,
             "green": record.green,
         }),
+        Decision::Unfinished(record) => json!({
+            "decision": "unfinished",
+            "deployment": record.name(),
+            "blue": record.blue,
+            "green": record.green,
+        }),
         Decision::Nothing { service, revision } => {
             json!({"decision": "nothing-to-do", "service": service, "revision": revision})
         }

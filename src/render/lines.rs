@@ -57,6 +57,7 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
         Decision::Nothing { service, revision } => {
             format!("nothing to do: {revision} with these images serves in {service}")
         }
+        Decision::Unfinished(record) => crate::plan::unfinished(survey, record).what,
         Decision::Adopt(record) => format!(
             "{} from {} to {} is under way: deploy would go on with it, at {}",
             record.name(),

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 pub use report::ended;
 
 use crate::cli::Output;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
@@ -47,6 +48,11 @@ impl<'a> Render<'a> {
                 kind => self.out(&lines::event(kind, elapsed)),
             },
         }
+    }
+
+    /// One event of now.
+    pub fn tell(&self, clock: Clock, kind: Kind) {
+        self.event(&Event { at: clock.now(), kind });
     }
 
     fn end(&self, ended: &Ended) {

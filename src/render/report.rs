@@ -9,7 +9,6 @@ use crate::event::Ended;
 use crate::health::explain;
 use crate::plan::{Served, Survey, pair_of, serving, standing};
 use crate::record::{Heading, Record};
-use crate::request::Request;
 use crate::revision::short;
 use crate::route::{Outcome, View};
 use crate::world::{Service, World};
@@ -20,12 +19,16 @@ const EVENTS: usize = 6;
 const FAILURES: usize = 3;
 
 /// The end of a deployment.
-pub fn ended(finished: &Finished, request: &Request, api_calls: BTreeMap<String, u32>) -> Ended {
-    let Finished { outcome, record, world, watch } = finished;
+pub fn ended(
+    finished: &Finished,
+    cluster: &str,
+    service: &str,
+    api_calls: BTreeMap<String, u32>,
+) -> Ended {
+    let Finished { outcome, record, world, watch, interrupted } = finished;
     let name = record.name();
     let view = View { record, watch, world };
-    let status =
-        format!("ecs-bg status --cluster {} --service {}", request.cluster, request.service);
+    let status = format!("ecs-bg status --cluster {cluster} --service {service}");
     let (what, why, hint) = match outcome {
         Outcome::Live => (format!("{name} is live in {}", record.green), None, None),
         Outcome::WentBack(trouble) => {
@@ -43,16 +46,28 @@ pub fn ended(finished: &Finished, request: &Request, api_calls: BTreeMap<String,
             let what = format!("{name} is neither live nor withdrawn: a person must look");
             (what, Some(why.clone()), Some(status))
         }
+        Outcome::Stopped => {
+            let what = format!(
+                "{name} was left where it was, going {}",
+                if record.forward() { "forward" } else { "back" }
+            );
+            (what, None, Some(status))
+        }
         Outcome::Superseded(by) => {
             (format!("{name} is superseded, nothing more is done"), Some(by.clone()), Some(status))
         }
     };
+    let hint = hint.map(|status| match outcome {
+        Outcome::Stuck(_) | Outcome::Stopped => status.replace("ecs-bg status", "ecs-bg resume"),
+        _ => status,
+    });
     let good = *outcome == Outcome::Live;
     let services = [&record.blue, &record.green].map(|name| world.service(name));
     let failures = watch.failures.values().take(FAILURES);
     Ended {
         outcome: outcome.code().to_owned(),
         exit_code: outcome.exit_code(),
+        interrupted: *interrupted,
         deployment: Some(name.to_owned()),
         what,
         why,

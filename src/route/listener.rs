@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Action, Next, Outcome, Step, View, Wait, trouble};
 use crate::actions::{green_stands, weights, with_green, with_share};
+use crate::record::Held;
 use crate::revision::short;
 use crate::world::{Look, Service};
 
@@ -33,7 +34,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Between looks while nothing can have changed.
 const SPARSE: Duration = Duration::from_secs(5);
 /// Between looks while green carries traffic and time must pass.
-const WATCHFUL: Duration = Duration::from_secs(10);
+const WATCHFUL: Duration = Duration::from_secs(12);
 /// Looks may be dense for this long at a stretch.
 const DENSE_FOR: Duration = Duration::from_secs(30);
 
@@ -150,8 +151,13 @@ fn launch(view: &View<'_>) -> Option<Next> {
 fn settle(view: &View<'_>) -> Option<Next> {
     let lacks = view.unsettled()?;
     // Dense once the tasks run and only the load balancer's word is missing.
-    let dense = view.watch.running_since.is_some_and(|since| view.since(since) < DENSE_FOR);
-    wait(lacks, if dense { SECOND } else { SPARSE })
+    let waited = view.watch.running_since.map(|since| view.since(since));
+    let look_in = match waited {
+        Some(waited) if waited < SPARSE => SECOND,
+        Some(waited) if waited < DENSE_FOR => 2 * SECOND,
+        _ => SPARSE,
+    };
+    wait(lacks, look_in)
 }
 
 fn shift(view: &View<'_>) -> Option<Next> {
@@ -167,7 +173,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
     };
     let index = record.shares.iter().position(|share| share.percent == to)?;
     let next = record.shares.get(index + 1)?;
-    match left(view, held.since, record.shares[index].hold) {
+    match left(view, held, record.shares[index].hold) {
         Some(left) => wait(
             format!("{to} % on {}, held for another {}", record.green, seconds(left)),
             left.min(WATCHFUL),
@@ -177,7 +183,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
 }
 
 fn bake(view: &View<'_>) -> Option<Next> {
-    let left = left(view, view.record.held?.since, view.record.bake)?;
+    let left = left(view, view.record.held?, view.record.bake)?;
     wait(
         format!("100 % on {}, watched for another {}", view.record.green, seconds(left)),
         left.min(WATCHFUL),
@@ -251,8 +257,12 @@ fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
     }
 }
 
-fn left(view: &View<'_>, since: std::time::SystemTime, hold: Duration) -> Option<Duration> {
-    hold.checked_sub(view.watched_since(since)).filter(|left| !left.is_zero())
+/// What is left of a hold, unless somebody promoted it.
+fn left(view: &View<'_>, held: Held, hold: Duration) -> Option<Duration> {
+    if view.record.promoted == Some(held.share) {
+        return None;
+    }
+    hold.checked_sub(view.watched_since(held.since)).filter(|left| !left.is_zero())
 }
 
 fn seconds(duration: Duration) -> String {

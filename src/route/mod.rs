@@ -101,6 +101,8 @@ pub enum Outcome {
     Stuck(String),
     /// Another deployment has taken over.
     Superseded(String),
+    /// Stopped at once, at the user's second request.
+    Stopped,
 }
 
 impl Outcome {
@@ -111,6 +113,7 @@ impl Outcome {
             Self::WentBack(_) => 1,
             Self::Stuck(_) => 4,
             Self::Superseded(_) => 5,
+            Self::Stopped => 130,
         }
     }
 
@@ -121,6 +124,7 @@ impl Outcome {
             Self::WentBack(_) => "went-back",
             Self::Stuck(_) => "stuck",
             Self::Superseded(_) => "superseded",
+            Self::Stopped => "stopped",
         }
     }
 }

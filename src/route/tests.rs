@@ -146,6 +146,7 @@ impl Model {
                     .map(|r| (r.arn.clone(), r))
                     .collect(),
                 unread: BTreeSet::new(),
+                owner: None,
                 groups: [group(BLUE), group(GREEN)]
                     .into_iter()
                     .map(|g| (g.arn.clone(), g))

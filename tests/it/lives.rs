@@ -90,7 +90,10 @@ impl World {
         let fate = Arc::new(fate);
         let interfere: Arc<dyn Interfere> = Arc::clone(&fate) as _;
         let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
-        let (host, captured) = Host::captured(sandbox);
+        let (mut host, captured) = Host::captured(sandbox);
+        if let Some(interrupts) = &fate.interrupts {
+            host.interrupts = Some(interrupts.clone());
+        }
         let argv = std::iter::once("ecs-bg").chain(arguments.split_whitespace());
         let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
         // Jitter and ids come from this generator: a life is the same each time.
@@ -130,6 +133,19 @@ impl World {
         self.live_in(arguments, Fate { denied, ..Fate::default() })
     }
 
+    /// A process that is told to stop, as often as said, directly before its first call at or after the
+    /// given second of its life.
+    pub(crate) fn run_interrupted(&self, arguments: &str, second: u64, requests: u32) -> Life {
+        let (count, counted) = tokio::sync::watch::channel(0);
+        let at = self.now() + Duration::from_secs(second);
+        let act: Act = Box::new(move |_| {
+            count.send_replace(requests);
+        });
+        let outsider = Outsider { at, cloud: Arc::clone(&self.cloud), act: Mutex::new(Some(act)) };
+        let fate = Fate { outsider: Some(outsider), interrupts: Some(counted), ..Fate::default() };
+        self.live_in(arguments, fate)
+    }
+
     /// One call by another client.
     pub(crate) fn call(&self, service: &str, operation: &str, body: &str) -> String {
         call(&mut self.cloud(), service, operation, body)
@@ -153,6 +169,7 @@ struct Fate {
     dead: Notify,
     outsider: Option<Outsider>,
     denied: &'static [&'static str],
+    interrupts: Option<tokio::sync::watch::Receiver<u32>>,
 }
 
 type Act = Box<dyn Fn(&mut Cloud) + Send>;

@@ -6,6 +6,7 @@ mod clones; // a task definition with every member comes through byte for byte
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod lives; // how a process lives and dies in a simulation
+mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod simulation; // killed at every call, then run again
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README

@@ -21,7 +21,8 @@ fn killed_and_run_again(tag: &str, nth: u32, death: Death) -> Result<bool, Strin
         serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2)
             .map_err(|what| format!("after death: {what}"))?;
     }
-    world.wait(30);
+    // Its owner is dead for sure.
+    world.wait(180);
     let second = if killed { world.run(&deploy(tag, "")) } else { first };
     let expected = if good { 0 } else { 1 };
     if second.code != Some(expected) {

@@ -1,0 +1,172 @@
+//! Who drives a deployment: two processes, people at other machines, requests to stop.
+
+use std::time::Duration;
+
+use ecs_bg_sandbox::journal::Change;
+
+use crate::invariants::{Promise, broken, serves};
+use crate::lives::{Death, REPOSITORY, World, deploy};
+
+const PROMISE: Promise =
+    Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 60 };
+const PAIR: &str = "--cluster shop --service web";
+
+fn image(tag: &str) -> String {
+    format!("{REPOSITORY}:{tag}")
+}
+
+fn is_well(world: &World) {
+    let broken = broken(&world.cloud(), 0, &PROMISE);
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// A deployment whose process dies directly after it moved the traffic.
+fn half_done(tag: &str) -> World {
+    let world = World::new("shop");
+    let whole = World::new("shop").run(&deploy(tag, "--bake 10m"));
+    let calls: u32 = whole.calls.values().sum();
+    for nth in (1..calls).rev() {
+        let world = World::new("shop");
+        assert_eq!(world.run_until(&deploy(tag, "--bake 10m"), nth, Death::BeforeSend).code, None);
+        let emptied = |e: &ecs_bg_sandbox::journal::Entry| {
+            matches!(e.change, Change::Desired { after: 0, .. })
+        };
+        if !world.journal(0).iter().any(|entry| entry.call.is_some() && emptied(entry)) {
+            return world;
+        }
+    }
+    world
+}
+
+#[test]
+fn a_living_owner_is_not_disturbed() {
+    let world = half_done("2");
+    let from = world.cloud().journal().len();
+    for tag in ["2", "5"] {
+        let life = world.run(&deploy(tag, ""));
+        assert_eq!(life.code, Some(3), "{}", life.text);
+    }
+    let life = world.run(&format!("resume {PAIR}"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("is being driven by another process"), "{}", life.text);
+    assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing was changed");
+}
+
+#[test]
+fn a_dead_owner_is_waited_for_and_then_followed() {
+    let world = half_done("2");
+    let life = world.run(&deploy("2", "--bake 10m --on-conflict wait"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("is being driven by another process"), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
+}
+
+#[test]
+fn another_image_ends_what_a_dead_owner_left_and_takes_its_place() {
+    let world = half_done("2");
+    world.wait(200);
+    let life = world.run(&deploy("5", ""));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("web:2 was withdrawn"), "{}", life.text);
+    serves(&world.cloud(), &image("5"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
+}
+
+#[test]
+fn what_was_left_a_day_ago_is_only_gone_on_with_by_name() {
+    let world = half_done("2");
+    world.wait(25 * 3600);
+    let life = world.run(&deploy("2", "--bake 10m"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("hint: ecs-bg resume"), "{}", life.text);
+    let life = world.run(&format!("resume {PAIR}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
+}
+
+#[test]
+fn a_deployment_is_turned_around_from_another_machine() {
+    for verb in ["rollback", "abort"] {
+        let world = half_done("2");
+        let life = world.run(&format!("{verb} {PAIR}"));
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+        is_well(&world);
+    }
+}
+
+#[test]
+fn a_hold_is_cut_short_by_promote() {
+    let world = half_done("2");
+    let before = world.now();
+    let life = world.run(&format!("promote {PAIR}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let took = world.now() - before;
+    assert!(took < Duration::from_secs(300), "the bake of 10 minutes was skipped: {took:?}");
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
+}
+
+#[test]
+fn a_finished_deployment_is_rolled_back_by_a_new_one_of_what_served() {
+    let world = World::new("shop");
+    assert_eq!(world.run(&deploy("2", "")).code, Some(0));
+    world.wait(600);
+    let life = world.run(&format!("rollback {PAIR}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let pinned = world.cloud().serving().into_iter().filter(|side| side.weight > 0);
+    let images: Vec<_> =
+        pinned.flat_map(|side| side.behind).filter_map(|target| target.image).collect();
+    assert!(
+        !images.is_empty()
+            && images.iter().all(|i| i.starts_with(&image("1")) && i.contains("@sha256:")),
+        "{images:?}"
+    );
+    is_well(&world);
+}
+
+#[test]
+fn verbs_with_nothing_under_way_say_so() {
+    let world = World::new("shop");
+    for (verb, code) in [("resume", 0), ("abort", 0), ("promote", 3), ("rollback", 3)] {
+        let life = world.run(&format!("{verb} {PAIR}"));
+        assert_eq!(life.code, Some(code), "{verb}: {}", life.text);
+    }
+}
+
+#[test]
+fn the_process_that_lost_its_deployment_stops_touching_anything() {
+    let world = World::new("shop");
+    // Another process writes its name into the record while ours waits.
+    let life = world.run_beside(&deploy("2", "--bake 10m"), 90, |cloud| {
+        let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
+        crate::lives::call(cloud, "ecs", "TagResource", body);
+    });
+    assert_eq!(life.code, Some(5), "{}", life.text);
+    assert!(life.text.contains("process other has taken over web:2"), "{}", life.text);
+    let taken = world.journal(0).iter().rposition(|e| matches!(&e.change, Change::Tagged { tags, .. } if tags.get("ecs-bg:owner").is_some_and(|o| o.contains("other")))).expect("taken over");
+    assert!(world.journal(taken + 1).iter().all(|entry| entry.call.is_none()));
+}
+
+#[test]
+fn a_first_request_to_stop_turns_back_and_a_second_stops_at_once() {
+    for (requests, code, text) in [(1, 1, "told to stop"), (2, 130, "was left where it was")] {
+        let world = World::new("shop");
+        let life = world.run_interrupted(&deploy("2", "--bake 10m"), 60, requests);
+        assert_eq!(life.code, Some(code), "{}", life.text);
+        assert!(life.text.contains(text), "{}", life.text);
+        if code == 1 {
+            serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+            is_well(&world);
+        }
+    }
+    let world = World::new("shop");
+    let life = world.run_interrupted(&deploy("2", "--on-cancel finish"), 60, 1);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let world = World::new("shop");
+    let life = world.run_interrupted(&deploy("2", "--on-cancel hold"), 60, 1);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("hint: ecs-bg resume"), "{}", life.text);
+}
