@@ -89,6 +89,10 @@ pub async fn claim(
         setting.clock.sleep(WAIT_LOOK).await;
     }
     record.owner.clone_from(&claimant.owner);
+    if let Some(held) = &mut record.held {
+        // A time that cannot be: it counts from now.
+        held.since = held.since.min(world.at + LOOK_TWICE);
+    }
     record.seen = world.at;
     write(setting, &record, &mut world).await?;
     // What its last owner decided before this was sent within 10 s of its looking, or is not sent.

@@ -9,7 +9,7 @@ use crate::aws::{Aws, AwsError, Focus, Kind as Failure, Pair};
 use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
-use crate::plan::Plan;
+use crate::plan::{Plan, Tags};
 use crate::record::{Reason, Record};
 use crate::revision::{lost, short};
 use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide};
@@ -75,38 +75,40 @@ pub async fn register(
     setting: &Setting<'_>,
     plan: &Plan,
     emit: &mut dyn FnMut(Event),
-) -> Result<(Record, bool), Error> {
+) -> Result<(Record, Kept), Error> {
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
-    let mut recorded = plan.record_fits();
-    if !recorded {
-        warn(
-            setting,
-            emit,
-            "the record does not fit into tags beside this task definition's own: this run cannot be resumed",
-        );
+    let mut tags = match plan.record_fits() {
+        true => Tags::WithRecord,
+        false => Tags::Own,
+    };
+    if tags == Tags::Own {
+        let what = "the record does not fit into tags beside this task definition's own: this run cannot be resumed";
+        warn(setting, emit, what);
     }
     let arn = loop {
-        let body = plan.registration(recorded).map_err(unwritable)?;
-        match register_once(setting, plan, body).await {
-            Ok(arn) => break arn,
-            // Tags need a permission of their own.
-            Err(error)
-                if recorded
-                    && error.kind == Failure::Denied
-                    && error.message.contains("TagResource") =>
-            {
-                recorded = false;
-                warn(
-                    setting,
-                    emit,
-                    "no record is kept: this run cannot be resumed, tags are not copied; allow ecs:TagResource",
-                );
-            }
-            Err(error) => return Err(error.into()),
+        let body = plan.registration(tags).map_err(unwritable)?;
+        let error = match register_once(setting, plan, body).await {
+            Ok(arn) => match may_tag(setting, plan, &arn, tags).await {
+                Ok(()) => break arn,
+                Err(error) => {
+                    // A record that can never be closed would stand in every next deployment's way.
+                    setting.aws.deregister(&arn).await?;
+                    error
+                }
+            },
+            Err(error) => error,
+        };
+        // Tags need a permission of their own.
+        let about_tags = error.kind == Failure::Denied && error.message.contains("TagResource");
+        if tags == Tags::None || !about_tags {
+            return Err(error.into());
         }
+        tags = Tags::None;
+        let what = "no record is kept: this run cannot be resumed, tags are not copied; allow ecs:TagResource";
+        warn(setting, emit, what);
     };
     let revision = setting.aws.revision(&arn).await?;
-    let wanted = plan.registration(false).map_err(unwritable)?;
+    let wanted = plan.registration(Tags::None).map_err(unwritable)?;
     let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
     if !missing.is_empty() {
         setting.aws.deregister(&arn).await?;
@@ -124,7 +126,26 @@ pub async fn register(
         images: plan.images.clone(),
     };
     emit(Event { at: setting.clock.now(), kind });
-    Ok((Record { revision: arn, ..plan.record.clone() }, recorded))
+    let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
+    Ok((Record { revision: arn, ..plan.record.clone() }, kept))
+}
+
+/// Whether the record can be written later on: found out before anything else is changed.
+async fn may_tag(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    arn: &str,
+    tags: Tags,
+) -> Result<(), AwsError> {
+    if tags != Tags::WithRecord {
+        return Ok(());
+    }
+    let record = Record { revision: arn.to_owned(), ..plan.record.clone() };
+    match setting.aws.write(&record).await {
+        Err(error) if error.kind == Failure::Denied => Err(error),
+        // The first write of the deployment says what is the matter.
+        _ => Ok(()),
+    }
 }
 
 fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), what: &str) {
@@ -196,12 +217,13 @@ pub enum Kept {
     Memory,
 }
 
-/// Drives a deployment to its end. `world` is a look of just now.
+/// Drives a deployment to its end. `world` was looked at when our clock showed `looked`.
 pub async fn run(
     setting: &Setting<'_>,
     record: Record,
     world: World,
     kept: Kept,
+    looked: SystemTime,
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
     let pair = Pair {
@@ -212,7 +234,7 @@ pub async fn run(
     let mut run = Run {
         setting,
         pair,
-        looked: setting.clock.now(),
+        looked,
         said: (String::new(), setting.clock.now()),
         record,
         world,
@@ -220,6 +242,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
+        tasks_denied: false,
         last: None,
         heard: 0,
         interrupts: setting.interrupts.clone(),
@@ -251,6 +274,8 @@ struct Run<'a> {
     said: (String, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
+    /// Tasks may not be read.
+    tasks_denied: bool,
     /// The last change.
     last: Option<Action>,
     /// How many requests to stop were heeded.
@@ -280,7 +305,7 @@ impl Run<'_> {
             let (step, next) =
                 decide(&View { record: &self.record, watch: &self.watch, world: &self.world });
             let ended = match next {
-                Next::Done(Outcome::WentBack(None)) => return Outcome::WentBack(went_back),
+                Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
                 Next::Done(outcome) => return outcome,
                 Next::TurnBack(trouble) => {
                     self.turn_back(&trouble).await;
@@ -305,6 +330,19 @@ impl Run<'_> {
         }
     }
 
+    /// The old version serves; unless somebody has put another one in its place.
+    fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
+        let blue = self.world.service(&self.record.blue);
+        match blue.filter(|blue| blue.revision != self.record.from) {
+            Some(blue) => Outcome::Superseded(format!(
+                "{} was deployed to {} by somebody else",
+                short(&blue.revision),
+                blue.name
+            )),
+            None => Outcome::WentBack(trouble),
+        }
+    }
+
     fn tell(&mut self, kind: Kind) {
         (self.emit)(Event { at: self.setting.clock.now(), kind });
     }
@@ -312,13 +350,7 @@ impl Run<'_> {
     fn see(&mut self) {
         let before = self.watch.failures.len();
         self.watch.see(&self.record, &self.world);
-        let new: Vec<_> = self
-            .watch
-            .failures
-            .values()
-            .skip(before.min(self.watch.failures.len()))
-            .cloned()
-            .collect();
+        let new: Vec<_> = self.watch.failures[before..].to_vec();
         for failure in new {
             self.tell(Kind::TaskFailed { task: failure.task, what: failure.what });
         }
@@ -410,9 +442,11 @@ impl Run<'_> {
             focus.health.push(self.record.blue.clone());
         }
         focus.stopped = self.watch.wants_tasks(&self.record, &self.world);
-        if look > Look::Glance || focus.stopped {
+        // Whose the targets are, and why tasks stopped, matters on the way forward only.
+        if self.record.forward() && !self.tasks_denied && (look > Look::Glance || focus.stopped) {
             focus.tasks.push(green.clone());
         }
+        let began = self.setting.clock.now();
         let mut interrupts = self.interrupts.clone();
         let looked = tokio::select! {
             looked = self.setting.aws.look(&self.pair, look, &focus, &self.world) => looked,
@@ -426,8 +460,18 @@ impl Run<'_> {
                     // A record that somebody made unreadable is still ours: our copy outranks it.
                     self.world.owner.get_or_insert_with(|| self.record.owner.clone());
                 }
-                self.looked = self.setting.clock.now();
+                self.looked = began;
                 self.failed = 0;
+                None
+            }
+            Err(error)
+                if error.kind == Failure::Denied
+                    && !focus.tasks.is_empty()
+                    && error.call.contains("Tasks") =>
+            {
+                self.tasks_denied = true;
+                let what = format!("{error}; going by targets alone, without the reasons of tasks");
+                self.tell(Kind::Warning { what });
                 None
             }
             Err(error) => self.blind(error).await,
@@ -466,8 +510,15 @@ impl Run<'_> {
             self.write(*record).await;
             return None;
         }
-        if self.unwritten && !matches!(action, Action::Weigh { .. }) {
+        // Written before what it describes; but nothing holds up weights on their way back.
+        let weighs = matches!(action, Action::Weigh { .. });
+        if self.unwritten && (self.record.forward() || !weighs) {
             self.write(self.record.clone()).await;
+            if self.unwritten && weighs && self.failed < FAILURES_MAX {
+                self.failed += 1;
+                self.setting.clock.sleep(LOOK_TWICE).await;
+                return None;
+            }
         }
         self.watch.changes += 1;
         match self.send(&action).await {

@@ -75,6 +75,17 @@ pub enum Decision {
     },
 }
 
+/// Which tags a registration carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// The user's and the record.
+    WithRecord,
+    /// The user's.
+    Own,
+    /// None at all.
+    None,
+}
+
 /// Every choice, made once.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -117,7 +128,14 @@ impl Survey {
     /// services run, then on the newest revisions.
     pub fn open_record(&self) -> Option<Result<Record, String>> {
         let mut records = self.records();
-        records.retain(|record| record.as_ref().map_or(true, |record| record.closed.is_none()));
+        // A registration whose answer was lost may have left the same record on two revisions.
+        let is_closed = |record: &Record| record.closed.is_some();
+        let closed: Vec<String> =
+            records.iter().flatten().filter(|r| is_closed(r)).map(|r| r.id.clone()).collect();
+        records.retain(|record| match record {
+            Ok(record) => !is_closed(record) && !closed.contains(&record.id),
+            Err(_) => true,
+        });
         // One that can be read is worth more than one that cannot.
         records.sort_by_key(Result::is_err);
         records.into_iter().next()
@@ -220,6 +238,10 @@ pub fn plan(
     if live.is_some()
         && !request.force
         && sides.blue.running >= sides.blue.desired
+        && survey
+            .world
+            .healthy(sides.blue)
+            .is_some_and(|healthy| healthy >= sides.blue.desired as usize)
         && sides.blue.deployments.len() == 1
     {
         let revision = short(&sides.blue.revision).to_owned();
@@ -227,7 +249,7 @@ pub fn plan(
     }
     warnings.extend(refusals::differences(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);
-    refusals::credentials(survey, &record)?;
+    warnings.extend(refusals::credentials(survey, &record));
     if record.follow < FOLLOW_MIN {
         warnings.push(format!(
             "--follow {}: requests may be lost, a load balancer can take 30s and more to follow",
@@ -249,15 +271,17 @@ pub fn plan(
 }
 
 impl Plan {
-    /// The body of the RegisterTaskDefinition: the clone, with the record in its tags where that is
-    /// possible and wanted.
-    pub fn registration(&self, with_record: bool) -> Result<String, serde_json::Error> {
-        let mut tags = own_tags(&self.base.tags);
-        // The revision's number is not known yet; the family is, and tags need no more.
-        let record =
-            Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
-        if let Some(record) = with_record.then(|| record.to_tags(&tags)).flatten() {
-            tags.extend(record);
+    /// The body of the RegisterTaskDefinition: the clone, with these tags.
+    pub fn registration(&self, with: Tags) -> Result<String, serde_json::Error> {
+        let mut tags = match with {
+            Tags::None => BTreeMap::new(),
+            Tags::Own | Tags::WithRecord => own_tags(&self.base.tags),
+        };
+        if with == Tags::WithRecord {
+            // The revision's number is not known yet; the family is, and tags need no more.
+            let record =
+                Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
+            tags.extend(record.to_tags(&tags).unwrap_or_default());
         }
         clone_request(&self.base.raw, &self.images, &tags)
     }
@@ -390,7 +414,7 @@ pub fn serving(world: &World, pairs: &[GroupPair], [one, other]: [&Service; 2]) 
 /// For `status`: the pair of a survey, and its groups, whichever side serves.
 pub fn pair_of(survey: &Survey) -> Option<([&Service; 2], Vec<GroupPair>)> {
     let [one, other] = survey.pair()?;
-    Some(([one, other], crate::route::group_pairs(one, other)))
+    Some(([one, other], crate::route::group_pairs(&survey.world, one, other)))
 }
 
 /// Where an unfinished deployment stands: the first step that does not hold.

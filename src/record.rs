@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::request::Share;
+use crate::request::{LONGEST, Share};
 use crate::revision::short;
 
 /// ECS's limits for tags (API reference of Tag).
@@ -280,7 +280,7 @@ impl Record {
             .map(|item| {
                 let (percent, hold) = item.split_once('/')?;
                 let percent = percent.parse().ok().filter(|p| (1..=100).contains(p))?;
-                Some(Share { percent, hold: Duration::from_secs(hold.parse().ok()?) })
+                Some(Share { percent, hold: span(hold)? })
             })
             .collect::<Option<Vec<_>>>()?;
         let held = optional(field(state, "held"), |text| {
@@ -291,8 +291,9 @@ impl Record {
             let (end, at) = text.split_once('/')?;
             Some(Closed { end: decode(&ENDS, end)?, at: time(at)? })
         })?;
-        let span = |key| Some(Duration::from_secs(field(plan, key)?.parse().ok()?));
-        (shares.last()?.percent == 100).then_some(())?;
+        let planned = |key| span(field(plan, key)?);
+        let rising = shares.windows(2).all(|two| two[0].percent < two[1].percent);
+        (rising && shares.last()?.percent == 100).then_some(())?;
         Some(Self {
             id: field(head, "id")?.to_owned(),
             request: field(head, "for")?.to_owned(),
@@ -305,9 +306,9 @@ impl Record {
             was: arn(tag("was")?),
             count: field(plan, "count")?.parse().ok()?,
             shares,
-            bake: span("bake")?,
-            follow: span("follow")?,
-            timeout: span("timeout")?,
+            bake: planned("bake")?,
+            follow: planned("follow")?,
+            timeout: planned("timeout")?,
             heading,
             to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
             held,
@@ -336,8 +337,15 @@ fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
+/// Times that people can write: up to the year 9999.
 fn time(text: &str) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(text.parse().ok()?))
+    let seconds = text.parse().ok().filter(|seconds| *seconds < 253_402_300_800)?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// Durations that a request can have.
+fn span(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_secs).filter(|span| *span <= LONGEST)
 }
 
 #[cfg(test)]
@@ -434,6 +442,11 @@ pub(crate) mod tests {
         assert!(with("ecs-bg:state", "heading=back why=mood").is_err());
         assert!(with("ecs-bg:plan", "count=2").is_err());
         assert!(with("ecs-bg:shares", "10/5").is_err());
+        assert!(with("ecs-bg:shares", "100/0+50/0+100/0").is_err());
+        assert!(
+            with("ecs-bg:plan", "count=2 bake=1 follow=1 timeout=18446744073709551615").is_err()
+        );
+        assert!(with("ecs-bg:record", "v=1 id=a for=b start=999999999999999").is_err());
         assert!(with("ecs-bg:new", "a newer version may add tags").is_ok());
         let mut cut = tags.clone();
         cut.remove("ecs-bg:owner");

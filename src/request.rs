@@ -69,6 +69,9 @@ pub struct Share {
     pub hold: Duration,
 }
 
+/// The longest duration that may be asked for: 14 days.
+pub const LONGEST: Duration = Duration::from_secs(14 * 24 * 3600);
+
 /// The smallest time for which the load balancer's following may be trusted without evidence.
 pub const FOLLOW_MIN: Duration = Duration::from_secs(30);
 
@@ -148,7 +151,6 @@ fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
 
 /// Reads a duration: `60s`, `15m`, `1h30m`, `0`; a bare number is seconds.
 pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
-    let limit = Duration::from_secs(14 * 24 * 3600);
     let hint = format!("{argument} 60s, or 15m, or 0");
     let parsed = match text.trim().parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -157,7 +159,9 @@ pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
         })?,
     };
     match parsed {
-        long if long > limit => Err(bad(argument, format!("`{text}` is more than 14 days"), &hint)),
+        long if long > LONGEST => {
+            Err(bad(argument, format!("`{text}` is more than 14 days"), &hint))
+        }
         odd if odd.subsec_nanos() != 0 => {
             Err(bad(argument, format!("`{text}` is not a whole number of seconds"), &hint))
         }

@@ -222,18 +222,13 @@ fn compare(wanted: &Value, found: &Value, path: &str, paths: &mut Vec<String>) {
             }
         }
         (Value::Array(wanted), Value::Array(found))
-            if is_set(path) && wanted.len() == found.len() =>
+            if wanted.len() == found.len() && are_named(wanted) && are_named(found) =>
         {
             for value in wanted {
-                let name = &value["name"];
-                match found.iter().find(|other| other["name"] == *name) {
-                    Some(other) => compare(
-                        value,
-                        other,
-                        &format!("{path}/{}", name.as_str().unwrap_or("?")),
-                        paths,
-                    ),
-                    None => paths.push(format!("{path}/{}", name.as_str().unwrap_or("?"))),
+                let path = format!("{path}/{}", value["name"].as_str().unwrap_or("?"));
+                match found.iter().find(|other| other["name"] == value["name"]) {
+                    Some(other) => compare(value, other, &path, paths),
+                    None => paths.push(path),
                 }
             }
         }
@@ -247,8 +242,11 @@ fn compare(wanted: &Value, found: &Value, path: &str, paths: &mut Vec<String>) {
     }
 }
 
-fn is_set(path: &str) -> bool {
-    path.ends_with("/environment") || path.ends_with("/secrets")
+/// Containers, environment, secrets and the like are sets by name: AWS may answer in another order.
+fn are_named(items: &[Value]) -> bool {
+    let names: std::collections::BTreeSet<&str> =
+        items.iter().filter_map(|item| item["name"].as_str()).collect();
+    names.len() == items.len() && !items.is_empty()
 }
 
 /// AWS may leave out what holds nothing.
@@ -376,7 +374,7 @@ mod tests {
             registered(|text| text.replace("\"cpu\":2.50,", "").replace("hunter2", "hunter3"));
         assert_eq!(
             lost(&body, &cut).unwrap(),
-            ["/containerDefinitions/0/cpu", "/containerDefinitions/0/environment/TOKEN/value"]
+            ["/containerDefinitions/web/cpu", "/containerDefinitions/web/environment/TOKEN/value"]
         );
     }
 

@@ -26,10 +26,12 @@ pub struct Watch {
     pub reviving_since: Option<SystemTime>,
     /// When this process turned back, or took over on the way back.
     pub back_since: Option<SystemTime>,
+    /// Since when green, with traffic, has fewer healthy targets than its service is to have at least.
+    pub short_since: Option<SystemTime>,
     /// Since when a rule shows what we neither held nor were writing, and in how many looks.
     pub drift: Option<(SystemTime, u32)>,
-    /// Tasks of our revision that failed, by ARN.
-    pub failures: BTreeMap<String, Failure>,
+    /// Tasks of our revision that failed, in the order in which they were seen.
+    pub failures: Vec<Failure>,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.
@@ -47,8 +49,9 @@ impl Watch {
             running_max: 0,
             reviving_since: None,
             back_since: None,
+            short_since: None,
             drift: None,
-            failures: BTreeMap::new(),
+            failures: Vec::new(),
             changes: 0,
             targets: BTreeMap::new(),
         }
@@ -61,8 +64,8 @@ impl Watch {
             self.back_since.get_or_insert(world.at);
         }
         let view = View { record, watch: self, world };
-        let (drifts, settled, waits_for_blue) =
-            (view.drift().is_some(), view.settled(), view.waits_for_blue());
+        let (drifts, settled, waits_for_blue, short) =
+            (view.drift().is_some(), view.settled(), view.waits_for_blue(), view.green_is_short());
         if world.look > crate::world::Look::Glance {
             self.drift = drifts.then(|| match self.drift {
                 Some((since, looks)) => (since, looks + 1),
@@ -72,6 +75,7 @@ impl Watch {
         if settled {
             self.best.1 = world.at;
         }
+        self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
         self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
     }
 
@@ -96,8 +100,9 @@ impl Watch {
         for task in world.tasks.get(&green.arn).into_iter().flatten() {
             if task.revision == record.revision
                 && let Some(failure) = failure(task)
+                && !self.failures.iter().any(|known| known.task == failure.task)
             {
-                self.failures.insert(task.arn.clone(), failure);
+                self.failures.push(failure);
             }
         }
     }

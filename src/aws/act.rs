@@ -103,8 +103,8 @@ impl Aws {
         Ok(())
     }
 
-    /// One TagResource call that overwrites.
-    async fn write(&self, record: &Record) -> Result<(), AwsError> {
+    /// Writes the record: one TagResource call that overwrites.
+    pub async fn write(&self, record: &Record) -> Result<(), AwsError> {
         let Some(tags) = record.to_tags(&std::collections::BTreeMap::new()) else { return Ok(()) };
         let tags =
             tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());

@@ -85,6 +85,10 @@ impl AwsError {
 
     /// `ecs:DescribeServices` of a call's description.
     fn action(&self) -> String {
+        // AWS names the action, which need not be the operation.
+        if let Some((_, rest)) = self.message.split_once("not authorized to perform: ") {
+            return rest.split([' ', ',']).next().unwrap_or_default().to_owned();
+        }
         let operation = self.call.split(' ').next().unwrap_or_default();
         let service = match operation {
             o if o.contains("Listener") || o.contains("Rule") || o.contains("Target") => {
@@ -112,6 +116,10 @@ impl fmt::Display for AwsError {
 }
 
 impl std::error::Error for AwsError {}
+
+/// What the HTTP client says when it did not even connect. A connection that broke later says
+/// "connection" too, and may have carried the call.
+const NEVER_CONNECTED: [&str; 3] = ["client error (Connect)", "tcp connect error", "dns error"];
 
 /// Codes after which the call did not happen because there were too many of them.
 const THROTTLES: [&str; 6] = [
@@ -159,7 +167,9 @@ where
             SdkError::DispatchFailure(_) if chain.contains("credential") => {
                 make(Kind::Credentials, "NoCredentials", &chain)
             }
-            SdkError::DispatchFailure(_) if chain.contains("connect") || chain.contains("dns") => {
+            SdkError::DispatchFailure(_)
+                if NEVER_CONNECTED.iter().any(|text| chain.contains(text)) =>
+            {
                 make(Kind::Unreachable, "Unreachable", &chain)
             }
             SdkError::ConstructionFailure(_) => make(Kind::Refused, "NotSent", &chain),

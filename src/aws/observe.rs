@@ -60,7 +60,13 @@ impl Aws {
         let rules = async {
             match look {
                 Look::Glance => Ok(None),
-                Look::Whole => self.rules_again(&before.rules).await.map(Some),
+                Look::Whole => match self.rules_again(&before.rules).await {
+                    // One of them was deleted: the others are found by listing.
+                    Err(error) if error.kind == Kind::NotFound => {
+                        self.rules_of(before).await.map(Some)
+                    }
+                    rules => rules.map(Some),
+                },
                 Look::Listing => self.rules_of(before).await.map(Some),
             }
         };

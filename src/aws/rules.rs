@@ -59,9 +59,10 @@ fn enter(open: &mut [(String, usize, String, bool)], name: &str) -> (String, usi
         Some((path, members, _, children)) => {
             *children = true;
             let segment = match name {
-                "member" => {
+                // Lists have members, maps have entries.
+                "member" | "entry" => {
                     *members += 1;
-                    format!("member.{members}")
+                    format!("{name}.{members}")
                 }
                 name => name.to_owned(),
             };
@@ -161,7 +162,8 @@ mod tests {
 
     const ANSWER: &str = r#"<DescribeRulesResponse xmlns="x"><DescribeRulesResult><Rules><member>
         <RuleArn>arn:aws:elasticloadbalancing:r:1:listener-rule/app/shop/a/b/c</RuleArn><Priority>10</Priority>
-        <Conditions/><Actions><member><Type>forward</Type><Order>1</Order><ForwardConfig><TargetGroups>
+        <Conditions/><Actions><member><Type>forward</Type><Params><entry><key>a</key><value>1</value></entry>
+        <entry><key>b</key><value>2</value></entry></Params><Order>1</Order><ForwardConfig><TargetGroups>
         <member><TargetGroupArn>a</TargetGroupArn><Weight>1</Weight><NewKnob>x &amp; &#121;</NewKnob></member>
         <member><TargetGroupArn>b</TargetGroupArn><Weight>0</Weight></member></TargetGroups></ForwardConfig></member>
         </Actions><IsDefault>false</IsDefault></member></Rules></DescribeRulesResult></DescribeRulesResponse>"#;
@@ -179,6 +181,10 @@ mod tests {
             text,
             [
                 "member.1.Type=forward",
+                "member.1.Params.entry.1.key=a",
+                "member.1.Params.entry.1.value=1",
+                "member.1.Params.entry.2.key=b",
+                "member.1.Params.entry.2.value=2",
                 "member.1.Order=1",
                 "member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn=a",
                 "member.1.ForwardConfig.TargetGroups.member.1.Weight=1",

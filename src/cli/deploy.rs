@@ -1,6 +1,7 @@
 //! `deploy` and `plan`: from what was typed to a plan, and from a plan to its end.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use clap::Args;
 use futures_util::future::try_join_all;
@@ -135,6 +136,7 @@ pub(super) async fn deploy(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     loop {
+        let looked = setting.clock.now();
         let (cluster, service) = (&request.cluster, &request.service);
         let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
         if let Some(base) =
@@ -164,9 +166,8 @@ pub(super) async fn deploy(
                     render.tell(setting.clock, Kind::Warning { what: what.clone() });
                 }
                 let mut emit = |event: Event| render.event(&event);
-                let (record, recorded) = engine::register(setting, &plan, &mut emit).await?;
-                let kept = if recorded { Kept::Tags } else { Kept::Memory };
-                let driven = Driven { record, world: survey.world, kept, adopted: false };
+                let (record, kept) = engine::register(setting, &plan, &mut emit).await?;
+                let driven = Driven { record, world: survey.world, kept, looked, adopted: false };
                 return Ok(drive(setting, driven, service, render).await);
             }
             Decision::Adopt(record) => {
@@ -229,7 +230,8 @@ pub(super) async fn adopt(
         (true, Heading::Back(reason)) => record.turned_back(reason),
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
-    let driven = Driven { record, world, kept: Kept::OlderTags, adopted: true };
+    let looked = setting.clock.now();
+    let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true };
     Ok(Some(drive(setting, driven, service, render).await))
 }
 
@@ -238,11 +240,12 @@ struct Driven {
     record: Record,
     world: World,
     kept: Kept,
+    looked: SystemTime,
     adopted: bool,
 }
 
 async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
-    let Driven { record, world, kept, adopted } = driven;
+    let Driven { record, world, kept, looked, adopted } = driven;
     let begun = Kind::Begun {
         deployment: record.name().to_owned(),
         blue: record.blue.clone(),
@@ -251,7 +254,7 @@ async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Re
     };
     render.tell(setting.clock, begun);
     let mut emit = |event: Event| render.event(&event);
-    let finished = engine::run(setting, record, world, kept, &mut emit).await;
+    let finished = engine::run(setting, record, world, kept, looked, &mut emit).await;
     let ended = crate::render::ended(&finished, &setting.cluster, service, setting.aws.calls());
     let code = ended.exit_code;
     render.tell(setting.clock, Kind::Outcome(Box::new(ended)));

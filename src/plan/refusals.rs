@@ -32,7 +32,7 @@ pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
     let (blue, green) = by_weight(survey, service, twin)?;
     serving_well(survey, blue)?;
     unscaled(survey, [blue, green])?;
-    let sides = Sides { blue, green, pairs: group_pairs(blue, green) };
+    let sides = Sides { blue, green, pairs: group_pairs(&survey.world, blue, green) };
     unsticky(survey, &sides)?;
     Ok(sides)
 }
@@ -185,7 +185,8 @@ fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal
             ),
         );
     }
-    if mine.windows(2).any(|two| two[0] == two[1]) {
+    let pairs = group_pairs(&survey.world, one, other);
+    if pairs.len() != one.attachments.len() {
         return refuse(
             format!(
                 "{} registers {} in two target groups: which belongs to which is not certain",
@@ -198,7 +199,7 @@ fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal
             ),
         );
     }
-    for pair in group_pairs(one, other) {
+    for pair in pairs {
         let groups = &survey.world.groups;
         let (Some(a), Some(b)) = (groups.get(&pair.blue), groups.get(&pair.green)) else {
             continue;
@@ -243,7 +244,7 @@ fn by_weight<'a>(
     one: &'a Service,
     other: &'a Service,
 ) -> Result<(&'a Service, &'a Service), Refusal> {
-    let pairs = group_pairs(one, other);
+    let pairs = group_pairs(&survey.world, one, other);
     let rules = survey.world.rules.values();
     let describe = |arn: &str| format!("aws elbv2 describe-rules --rule-arns {arn}");
     let mut live: Option<(bool, &str)> = None;
@@ -379,12 +380,11 @@ fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
 
 /// Members of a service that must be alike, with the option of `aws ecs update-service` that levels
 /// them, and whether that takes a text as it is.
-const ALIKE: [(&str, &str); 5] = [
+const ALIKE: [(&str, &str); 4] = [
     ("networkConfiguration", "--network-configuration"),
     ("capacityProviderStrategy", "--capacity-provider-strategy"),
     ("platformVersion", "--platform-version"),
     ("healthCheckGracePeriodSeconds", "--health-check-grace-period-seconds"),
-    ("launchType", "--capacity-provider-strategy"),
 ];
 
 /// Members that may differ, and that the user should hear of.
@@ -407,8 +407,6 @@ pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<Stri
         let (own, other) = (member(blue, name), member(green, name));
         if own != other {
             let value = match (name, &own) {
-                // A launch type cannot be changed; the capacity provider of that name can be set.
-                ("launchType", Value::String(text)) => format!("capacityProvider={text}"),
                 (_, Value::String(text)) => text.clone(),
                 (_, Value::Number(number)) => number.to_string(),
                 (_, value) => format!("'{value}'"),
@@ -422,6 +420,20 @@ pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<Stri
                 ),
             );
         }
+    }
+    if member(blue, "launchType") != member(green, "launchType") {
+        return refuse(
+            format!(
+                "{} and {} differ in launchType, which cannot be changed: create one of them anew",
+                blue.name, green.name
+            ),
+            format!(
+                "aws ecs describe-services --cluster {} --services {} {}",
+                survey.cluster_name(),
+                blue.name,
+                green.name
+            ),
+        );
     }
     let mut warnings: Vec<String> = WARNED
         .iter()
@@ -585,22 +597,6 @@ pub(super) fn unread(
 
 /// Another deployment of the pair is not finished.
 pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
-    let images: Vec<String> = survey
-        .revisions
-        .get(&record.revision)
-        .map(|revision| {
-            let base = survey.revisions.get(&record.from);
-            let changed = |(name, image): &&(String, String)| {
-                base.is_none_or(|base| !base.containers.contains(&(name.clone(), image.clone())))
-            };
-            revision
-                .containers
-                .iter()
-                .filter(changed)
-                .map(|(name, image)| format!("--image {name}={image}"))
-                .collect()
-        })
-        .unwrap_or_default();
     let step = super::standing(record, &survey.world);
     let heading = if record.forward() { "going forward" } else { "going back" };
     Refusal::new(
@@ -611,29 +607,24 @@ pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
             record.green
         ),
         format!(
-            "ecs-bg deploy --cluster {} --service {} {}",
-            survey.cluster,
-            survey.service,
-            images.join(" ")
+            "ecs-bg resume --cluster {} --service {} --twin {} --on-conflict wait",
+            survey.cluster, record.blue, record.green
         ),
     )
 }
 
-/// Credentials that end in mid-deployment leave it half done.
-pub(super) fn credentials(survey: &Survey, record: &Record) -> Result<(), Refusal> {
-    let Some(expires) = survey.expires else { return Ok(()) };
+/// Credentials that end in mid-deployment leave it half done. Most of those that end are renewed by
+/// themselves; whether these are cannot be told.
+pub(super) fn credentials(survey: &Survey, record: &Record) -> Option<String> {
+    let expires = survey.expires?;
     let holds: Duration = record.shares.iter().map(|share| share.hold).sum();
     let least = holds + record.bake.max(record.follow);
     let left = expires.duration_since(survey.world.at).unwrap_or_default();
-    match left < least {
-        true => refuse(
-            format!(
-                "the credentials end in {}, the deployment needs at least {}",
-                humantime::format_duration(Duration::from_secs(left.as_secs())),
-                humantime::format_duration(least)
-            ),
-            "renew the credentials with a longer session, then run the same command",
-        ),
-        false => Ok(()),
-    }
+    (left < least).then(|| {
+        format!(
+            "the credentials end in {}, the deployment needs at least {}: it depends on their being renewed",
+            humantime::format_duration(Duration::from_secs(left.as_secs())),
+            humantime::format_duration(least)
+        )
+    })
 }

@@ -63,7 +63,7 @@ pub fn ended(
     });
     let good = *outcome == Outcome::Live;
     let services = [&record.blue, &record.green].map(|name| world.service(name));
-    let failures = watch.failures.values().take(FAILURES);
+    let failures = watch.failures.iter().take(FAILURES);
     Ended {
         outcome: outcome.code().to_owned(),
         exit_code: outcome.exit_code(),

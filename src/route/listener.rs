@@ -53,11 +53,10 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
     }
-    if let Some(next) = drifted(view) {
-        return Some(next);
-    }
+    // A sick green outranks whatever a rule shows.
     match record.forward() {
-        true => trouble::trouble(view).map(Next::TurnBack),
+        true => trouble::trouble(view).map(Next::TurnBack).or_else(|| drifted(view)),
+        false if view.green_is_whole() => overdue(view).or_else(|| drifted(view)),
         false => overdue(view),
     }
 }
@@ -87,11 +86,17 @@ fn drifted(view: &View<'_>) -> Option<Next> {
         let why = format!("rule {} shows {shows}: looking again", rule.name);
         return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
     }
-    let heavy: &Service = if shown.unwrap_or(0) > 0 { view.green()? } else { view.blue()? };
-    let healthy = shown.map_or(0, |_| view.world.healthy(heavy).unwrap_or(0));
-    if healthy == 0 {
-        let share =
-            if view.record.forward() { view.record.held.map_or(0, |held| held.share) } else { 0 };
+    let serves = |service: &Service| view.world.healthy(service).is_some_and(|healthy| healthy > 0);
+    let (blue, green) = (view.blue()?, view.green()?);
+    let heavy = if shown.unwrap_or(0) > 0 { green } else { blue };
+    if shown.is_none() || !serves(heavy) {
+        // What was held last, where that side can serve; else the other end.
+        let held = view.record.held.filter(|_| view.record.forward()).map_or(0, |held| held.share);
+        let share = match (serves(blue), serves(green)) {
+            (false, true) => 100,
+            (true, false) => 0,
+            _ => held,
+        };
         return weigh(view, rule, share);
     }
     stuck(format!("rule {} shows {shows}, which this deployment did not write", rule.name))
@@ -100,7 +105,9 @@ fn drifted(view: &View<'_>) -> Option<Next> {
 /// The way back has its bounds too.
 fn overdue(view: &View<'_>) -> Option<Next> {
     let since = view.watch.back_since?;
-    let bound = view.record.timeout + view.record.follow + Duration::from_secs(600);
+    let record = view.record;
+    let bound =
+        record.timeout.saturating_add(record.follow).saturating_add(Duration::from_secs(600));
     let late = view.since(since) > bound || view.watch.changes > 1000;
     late.then(|| {
         Next::Done(Outcome::Stuck(
@@ -210,7 +217,8 @@ fn revive(view: &View<'_>) -> Option<Next> {
     if blue.desired < need {
         return act(Action::Count { service: blue.name.clone(), count: need });
     }
-    wait(view.blue_lacks()?, SECOND)
+    let waited = view.watch.reviving_since.map_or(Duration::ZERO, |since| view.since(since));
+    wait(view.blue_lacks()?, if waited < DENSE_FOR { SECOND } else { SPARSE })
 }
 
 fn give_back(view: &View<'_>) -> Option<Next> {

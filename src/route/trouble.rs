@@ -1,6 +1,7 @@
 //! Whether the way forward is still good: judged once a turn, in one place.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::View;
 use crate::health::explain;
@@ -25,6 +26,9 @@ impl fmt::Display for Trouble {
 /// More changes than any deployment needs; an action that never becomes true stops here.
 const CHANGES_MAX: u32 = 1000;
 
+/// A task that is replaced leaves a gap; one that lasts is trouble.
+const SHORT_FOR: Duration = Duration::from_secs(30);
+
 /// What is wrong with going on, if anything is.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let (blue, green) = (view.blue()?, view.green()?);
@@ -35,7 +39,7 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(what) = failing_tasks(view, green) {
         return found(Reason::Tasks, what);
     }
-    if let Some(what) = sick_target(view, green).or_else(|| emptied(view, green)) {
+    if let Some(what) = sick_target(view, green).or_else(|| short(view, green)) {
         return found(Reason::Sick, what);
     }
     if let Some(what) = blue_changed(view, blue) {
@@ -64,7 +68,7 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
     if let Some(failed) = ours.filter(|deployment| deployment.rollout.as_deref() == Some("FAILED"))
     {
         let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed");
-        return Some(match view.watch.failures.values().next() {
+        return Some(match view.watch.failures.first() {
             Some(failure) => format!("{why} Task {}: {}", failure.task, failure.what),
             None => why.to_owned(),
         });
@@ -79,18 +83,18 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
 fn failing_tasks(view: &View<'_>, green: &Service) -> Option<String> {
     let failures = &view.watch.failures;
     let say = |task: &str, what: &str| format!("task {task}: {what}");
-    if let Some(hopeless) = failures.values().find(|failure| failure.hopeless) {
+    if let Some(hopeless) = failures.iter().find(|failure| failure.hopeless) {
         return Some(say(&hopeless.task, &hopeless.what));
     }
     // The same exit code twice is no accident.
-    let exits: Vec<_> = failures.values().filter(|f| f.signature.contains(':')).collect();
+    let exits: Vec<_> = failures.iter().filter(|f| f.signature.contains(':')).collect();
     for (index, failure) in exits.iter().enumerate() {
         if exits[..index].iter().any(|other| other.signature == failure.signature) {
             return Some(say(&failure.task, &failure.what) + ", as another before it");
         }
     }
     let limit = (green.desired as usize).div_ceil(2).max(3);
-    let last = failures.values().last().filter(|_| failures.len() >= limit)?;
+    let last = failures.last().filter(|_| failures.len() >= limit)?;
     Some(format!("{} tasks failed; {}", failures.len(), say(&last.task, &last.what)))
 }
 
@@ -107,19 +111,22 @@ fn sick_target(view: &View<'_>, green: &Service) -> Option<String> {
             let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
             unproved.is_none_or(|unproved| unproved >= patience)
         };
-        let sick = targets.iter().find(|target| target.state == "unhealthy" && overdue(target))?;
+        let sick = targets
+            .iter()
+            .find(|target| target.state.starts_with("unhealthy") && overdue(target))?;
         Some(explain(sick, group))
     })
 }
 
-/// Green has traffic and nothing that could answer it.
-fn emptied(view: &View<'_>, green: &Service) -> Option<String> {
-    let pairs = view.pairs();
-    let has_traffic = view.world.rules.values().any(|rule| {
-        crate::actions::green_per_mille(&rule.actions, &pairs).is_some_and(|share| share > 0)
-    });
-    let empty = view.world.healthy(green) == Some(0);
-    (has_traffic && empty).then(|| format!("{} has traffic and no healthy target", green.name))
+/// Green has traffic and too little to answer it: nothing at all, or for a while less than its service
+/// is to have at least.
+fn short(view: &View<'_>, green: &Service) -> Option<String> {
+    let healthy = view.world.healthy(green)?;
+    let since = view.watch.short_since?;
+    let lasts = healthy == 0 || view.since(since) >= SHORT_FOR;
+    lasts.then(|| {
+        format!("{} has traffic and {healthy} of {} healthy targets", green.name, view.need())
+    })
 }
 
 fn blue_changed(view: &View<'_>, blue: &Service) -> Option<String> {

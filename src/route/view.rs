@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::actions::{GroupPair, green_per_mille};
 use crate::record::{Closed, End, Held, Record};
 use crate::watch::Watch;
-use crate::world::{Deployment, Rule, Service, Target, World};
+use crate::world::{Attachment, Deployment, Rule, Service, Target, World};
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy)]
@@ -18,17 +18,25 @@ pub struct View<'a> {
     pub world: &'a World,
 }
 
-/// The groups of two services that belong together: the same container and port.
-pub fn group_pairs(blue: &Service, green: &Service) -> Vec<GroupPair> {
-    let partner = |container: &str, port| {
-        green.attachments.iter().find(|other| other.container == container && other.port == port)
+/// The groups of two services that belong together: the same container and port; where a service has
+/// several of these, also the same load balancer and protocol. What is not certain is not paired.
+pub fn group_pairs(world: &World, blue: &Service, green: &Service) -> Vec<GroupPair> {
+    let place =
+        |arn: &String| world.groups.get(arn).map(|group| (&group.load_balancers, &group.protocol));
+    let partner = |own: &Attachment| {
+        let same = |other: &&Attachment| other.container == own.container && other.port == own.port;
+        let mut found: Vec<&Attachment> = green.attachments.iter().filter(same).collect();
+        if found.len() > 1 {
+            found.retain(|other| place(&other.group) == place(&own.group));
+        }
+        match found[..] {
+            [one] => Some(one.group.clone()),
+            _ => None,
+        }
     };
     blue.attachments
         .iter()
-        .filter_map(|own| {
-            let green = partner(&own.container, own.port)?.group.clone();
-            Some(GroupPair { blue: own.group.clone(), green })
-        })
+        .filter_map(|own| Some(GroupPair { blue: own.group.clone(), green: partner(own)? }))
         .collect()
 }
 
@@ -51,7 +59,7 @@ impl<'a> View<'a> {
     /// Their target groups.
     pub fn pairs(&self) -> Vec<GroupPair> {
         match (self.blue(), self.green()) {
-            (Some(blue), Some(green)) => group_pairs(blue, green),
+            (Some(blue), Some(green)) => group_pairs(self.world, blue, green),
             _ => vec![],
         }
     }
@@ -173,6 +181,26 @@ impl<'a> View<'a> {
             }
         }
         None
+    }
+
+    /// Whether every task that green wants is healthy.
+    pub fn green_is_whole(&self) -> bool {
+        let whole = |green: &Service| Some(self.world.healthy(green)? >= green.desired as usize);
+        self.green().and_then(whole).unwrap_or(false)
+    }
+
+    /// Whether green has traffic and fewer healthy targets than its service is to have at least.
+    pub fn green_is_short(&self) -> bool {
+        let pairs = self.pairs();
+        let has_traffic =
+            |rule: &Rule| green_per_mille(&rule.actions, &pairs).is_some_and(|share| share > 0);
+        let Some(green) = self.green().filter(|_| self.world.rules.values().any(has_traffic))
+        else {
+            return false;
+        };
+        let least =
+            (u64::from(self.need()) * u64::from(green.min_healthy_percent)).div_ceil(100).max(1);
+        self.world.healthy(green).is_some_and(|healthy| (healthy as u64) < least)
     }
 
     /// Whether the way back waits for blue to have enough healthy targets.

@@ -133,6 +133,11 @@ impl World {
         self.live_in(arguments, Fate { denied, ..Fate::default() })
     }
 
+    /// A process whose `nth` call (from 1) has this fate.
+    pub(crate) fn run_once(&self, arguments: &str, nth: u32, once: Interference) -> Life {
+        self.live_in(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
+    }
+
     /// A process that is told to stop, as often as said, directly before its first call at or after the
     /// given second of its life.
     pub(crate) fn run_interrupted(&self, arguments: &str, second: u64, requests: u32) -> Life {
@@ -170,6 +175,7 @@ struct Fate {
     outsider: Option<Outsider>,
     denied: &'static [&'static str],
     interrupts: Option<tokio::sync::watch::Receiver<u32>>,
+    once: Option<(u32, Interference)>,
 }
 
 type Act = Box<dyn Fn(&mut Cloud) + Send>;
@@ -223,6 +229,9 @@ impl Interfere for Fate {
                 code: "AccessDeniedException".into(),
                 message,
             };
+        }
+        if let Some((_, once)) = self.once.as_ref().filter(|(nth, _)| nth == &*made) {
+            return once.clone();
         }
         match self.dies {
             Some((nth, Death::BeforeSend)) if *made == nth => Interference::LoseRequest,

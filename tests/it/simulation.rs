@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::sdk::Interference;
+
 use crate::invariants::{Promise, broken, serves};
 use crate::lives::{DEATHS, Death, REPOSITORY, World, deploy};
 
@@ -83,4 +85,47 @@ fn a_sick_deployment_survives_death_at_every_call() {
 #[test]
 fn a_deployment_that_exits_survives_death_at_every_call() {
     assert!(every_death_of("4") > 90);
+}
+
+/// Every call meets every fault once, and the deployment goes where it would have gone.
+fn every_fault_of(tag: &str, expected: u8) {
+    let refused = |status, code: &str| Interference::Error {
+        status,
+        code: code.to_owned(),
+        message: "Rate exceeded".to_owned(),
+    };
+    let faults = [
+        ("throttled", refused(400, "ThrottlingException")),
+        ("500", refused(500, "ServerException")),
+        ("reset before", Interference::ResetBefore),
+        ("reset after", Interference::ResetAfter),
+        ("hung", Interference::LoseRequest),
+        ("answer hung", Interference::LoseAnswer),
+    ];
+    let calls: u32 = World::new("shop").run(&deploy(tag, "")).calls.values().sum();
+    let serving = format!("{REPOSITORY}:{}", if expected == 0 { tag } else { "1" });
+    let mut failures = Vec::new();
+    for (name, fault) in faults {
+        for nth in 1..=calls {
+            let world = World::new("shop");
+            let life = world.run_once(&deploy(tag, ""), nth, fault.clone());
+            let mut broken = broken(&world.cloud(), 0, &PROMISE);
+            broken.extend(serves(&world.cloud(), &serving, 2).err());
+            if life.code != Some(expected) || !broken.is_empty() {
+                failures
+                    .push(format!("call {nth} {name}: {:?} {broken:#?}\n{}", life.code, life.text));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} failed, the first: {}", failures.len(), failures[0]);
+}
+
+#[test]
+fn a_good_deployment_survives_every_fault_at_every_call() {
+    every_fault_of("2", 0);
+}
+
+#[test]
+fn a_sick_deployment_survives_every_fault_at_every_call() {
+    every_fault_of("3", 1);
 }
