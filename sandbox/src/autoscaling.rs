@@ -13,6 +13,7 @@ use crate::{
     fault::Fault,
     journal::Change,
     json::{Answer, Request, int, raw},
+    paging,
     shapes::Shapes,
 };
 
@@ -29,6 +30,11 @@ struct Target {
 
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
+
+/// Whether there is such an operation.
+pub(crate) fn knows(operation: &str) -> bool {
+    SHAPES.knows(operation)
+}
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     request.check(&SHAPES, operation, |path| {
@@ -99,8 +105,16 @@ fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 
 fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let ids = request.texts_of("ResourceIds");
+    if ids.len() > 50 {
+        return Err(invalid("You cannot specify more than 50 resource IDs"));
+    }
+    let size = match request.int_of("MaxResults") {
+        None => 50,
+        Some(size @ 1..=50) => usize::try_from(size).unwrap_or(50),
+        Some(_) => return Err(invalid("MaxResults must be between 1 and 50")),
+    };
     let all = here.region.scaling.0.iter().filter(|(id, _)| ids.is_empty() || ids.contains(id));
-    let show = |(_, target): (&String, &Target)| {
+    let show = |(id, target): (&String, &Target)| {
         let mut shown = Value::Object(target.members.clone());
         shown["ScalableTargetARN"] = json!(target.arn);
         shown["CreationTime"] = json!(target.created_at.seconds());
@@ -108,9 +122,17 @@ fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
             here.shared.account
         ));
-        shown
+        (id.clone(), shown)
     };
-    Ok(raw(&json!({"ScalableTargets": all.map(show).collect::<Vec<_>>()})))
+    let token = request.text_of("NextToken");
+    let page = paging::page(all.map(show).collect(), token, size).ok_or_else(|| {
+        Fault::new("InvalidNextTokenException", "The specified next token is invalid")
+    })?;
+    let mut answer = json!({"ScalableTargets": page.items});
+    if let Some(next) = page.next {
+        answer["NextToken"] = json!(next);
+    }
+    Ok(raw(&answer))
 }
 
 fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -12,11 +12,15 @@ use crate::{
     ecr::Ecr,
     ecs::{self, Ecs},
     elb::{self, Elb},
+    faults::{self, Faults},
+    iam::Policy,
     ids::Ids,
     image::Image,
     invariants::{self, Violation},
     journal::{Call, Change, Entry},
+    past::{Past, is_read},
     serving::{self, Serving},
+    throttle::Buckets,
     timers::{Due, Timer, Timers},
     timing::Timing,
     wire,
@@ -30,6 +34,16 @@ pub struct Cloud {
     /// The region of requests that do not name one.
     pub(crate) home: String,
     violations: Vec<Violation>,
+    #[serde(default)]
+    pub(crate) faults: Faults,
+    /// `None`: as many calls as one likes.
+    #[serde(default)]
+    pub(crate) throttling: Option<Buckets>,
+    /// `None`: everybody may do everything.
+    #[serde(default)]
+    pub(crate) policy: Option<Policy>,
+    #[serde(skip)]
+    past: Past,
 }
 
 /// What all regions share.
@@ -38,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) account: String,
     pub(crate) now: Time,
     pub(crate) ids: Ids,
+    /// Names of what no client asked for by name (revisions, service deployments, container instances):
+    /// a stream of its own, so that all other names stay as they are.
+    pub(crate) record_ids: Ids,
     pub(crate) timing: Timing,
     pub(crate) images: Vec<Image>,
     /// The Availability Zones of subnets, where a scenario says them.
@@ -74,6 +91,7 @@ impl Cloud {
             account: "123456789012".to_owned(),
             now,
             ids: Ids::new(seed),
+            record_ids: Ids::new(!seed),
             timing: Timing::default(),
             images: Vec::new(),
             subnets: BTreeMap::new(),
@@ -87,6 +105,10 @@ impl Cloud {
             regions: BTreeMap::new(),
             home: "us-east-1".to_owned(),
             violations: Vec::new(),
+            faults: Faults::default(),
+            throttling: None,
+            policy: None,
+            past: Past::default(),
         }
     }
 
@@ -104,11 +126,15 @@ impl Cloud {
     pub fn advance(&mut self, now: Time) {
         while let Some((at, timer)) = self.shared.timers.pop(now) {
             self.shared.now = self.shared.now.max(at);
+            if now - self.shared.now < self.past.window() {
+                self.past.keep(self.shared.now, &self.regions);
+            }
             if let Some(region) = self.regions.get_mut(&timer.region) {
                 Here { region, shared: &mut self.shared }.happen(timer.due);
             }
         }
         self.shared.now = self.shared.now.max(now);
+        self.past.trim(self.shared.now);
     }
 
     /// Lets time pass until `now` and answers a request.
@@ -125,7 +151,63 @@ impl Cloud {
         call: Call,
     ) -> http::Response<Bytes> {
         self.advance(now);
+        if !is_read(&call.operation) {
+            self.past.keep(self.shared.now, &self.regions);
+        }
         wire::answer(self, request, call)
+    }
+
+    /// The same, for a read that sees the world as it was `age` ago. Permissions and limits are today's.
+    pub(crate) fn handle_stale(
+        &mut self,
+        now: Time,
+        request: &http::Request<Bytes>,
+        call: Call,
+        age: Duration,
+    ) -> http::Response<Bytes> {
+        self.advance(now);
+        let moment =
+            Time(self.shared.now.0.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(0)));
+        let then = self.past.at(moment).filter(|_| is_read(&call.operation)).cloned();
+        let Some(then) = then else { return self.handle_as(now, request, call) };
+        let present = std::mem::replace(&mut self.regions, then);
+        let response = wire::answer(self, request, call);
+        self.regions = present;
+        response
+    }
+
+    /// Keeps the past for stale reads, so far back; zero: not at all. Faults that were set with
+    /// `set_faults` see to it themselves.
+    pub fn remember(&mut self, window: Duration) {
+        self.past.remember(window.max(self.faults.memory()));
+    }
+
+    /// Replaces the faults that calls have on their way, over HTTP and in process. What is wrong with
+    /// them names the member; then none is replaced.
+    pub fn set_faults(&mut self, orders: Vec<faults::Order>) -> Result<(), String> {
+        self.faults = Faults::new(orders)?;
+        self.past.remember(self.faults.memory());
+        Ok(())
+    }
+
+    /// The faults, and how often each has happened.
+    pub fn faults(&self) -> &[faults::Set] {
+        &self.faults.0
+    }
+
+    /// Whether calls are throttled as AWS documents it.
+    pub fn set_throttling(&mut self, on: bool) {
+        self.throttling = on.then(Buckets::default);
+    }
+
+    /// What everybody is allowed to do; `None`: everything.
+    pub fn set_policy(&mut self, policy: Option<Policy>) {
+        self.policy = policy;
+    }
+
+    /// Who calls: everybody is the same user.
+    pub(crate) fn user(&self) -> String {
+        format!("arn:aws:iam::{}:user/sandbox", self.shared.account)
     }
 
     /// Every change so far.
@@ -144,6 +226,17 @@ impl Cloud {
             |old: &Image| old.reference == image.reference && old.container == image.container;
         self.shared.images.retain(|old| !same(old));
         self.shared.images.push(image);
+    }
+
+    /// How images behave.
+    pub fn images(&self) -> &[Image] {
+        &self.shared.images
+    }
+
+    /// Sets the state of an alarm of CloudWatch (`OK`, `ALARM`, `INSUFFICIENT_DATA`) in the home region.
+    pub fn set_alarm(&mut self, name: &str, state: &str) {
+        let home = self.home.clone();
+        ecs::set_alarm(&mut self.here(&home), name, state);
     }
 
     /// Where requests go now.

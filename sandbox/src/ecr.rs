@@ -14,6 +14,7 @@ use crate::{
     image::Reference,
     journal::Change,
     json::{Answer, Request, raw},
+    paging,
     shapes::Shapes,
 };
 
@@ -39,6 +40,11 @@ struct Stored {
 
 static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/ecr.txt")));
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Whether there is such an operation.
+pub(crate) fn knows(operation: &str) -> bool {
+    SHAPES.knows(operation)
+}
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     request.check(&SHAPES, operation, |path| {
@@ -110,9 +116,51 @@ fn describe_repositories(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     for name in &names {
         here.region.ecr.0.get(name).ok_or_else(|| repository_not_found(here, name))?;
     }
-    let all =
-        here.region.ecr.0.values().filter(|one| names.is_empty() || names.contains(&one.name));
-    Ok(raw(&json!({"repositories": all.map(|one| show(here, one)).collect::<Vec<_>>()})))
+    if !names.is_empty() {
+        let found = names.iter().filter_map(|name| here.region.ecr.0.get(name));
+        let shown: Vec<Value> = found.map(|one| show(here, one)).collect();
+        return listed(request, "repositories", "repositoryNames", shown);
+    }
+    let shown = here.region.ecr.0.values().map(|one| (one.name.clone(), show(here, one))).collect();
+    page(request, "repositories", shown)
+}
+
+/// What was asked for by name comes as a whole: pages exclude names.
+fn listed(request: &Request<'_>, name: &str, by: &str, items: Vec<Value>) -> Answer {
+    if request.has("maxResults") || request.has("nextToken") {
+        return Err(Fault::parameter(format!(
+            "Invalid parameter at '{by}' failed to satisfy constraint: 'maxResults and nextToken cannot be used when you specify {by}'"
+        )));
+    }
+    if items.len() > 100 {
+        return Err(Fault::parameter(format!(
+            "Invalid parameter at '{by}' failed to satisfy constraint: 'Member must have length less than or equal to 100'"
+        )));
+    }
+    Ok(raw(&json!({name: items})))
+}
+
+/// One page of items with what each is known by: 100 unless the request says another number, up to 1000.
+fn page(request: &Request<'_>, name: &str, items: Vec<(String, Value)>) -> Answer {
+    let invalid = |member: &str, what: &str| {
+        Fault::parameter(format!(
+            "Invalid parameter at '{member}' failed to satisfy constraint: '{what}'"
+        ))
+    };
+    let size = match request.int_of("maxResults") {
+        None => 100,
+        Some(size @ 1..=1000) => usize::try_from(size).unwrap_or(100),
+        Some(_) => {
+            return Err(invalid("maxResults", "Member must be between 1 and 1000"));
+        }
+    };
+    let page = paging::page(items, request.text_of("nextToken"), size)
+        .ok_or_else(|| invalid("nextToken", "The pagination token is invalid"))?;
+    let mut answer = json!({name: page.items});
+    if let Some(token) = page.next {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(raw(&answer))
 }
 
 /// The tag and the digest that an image id names.
@@ -151,9 +199,6 @@ fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         };
         images.push(found.image(tag, digest).ok_or_else(missing)?);
     }
-    if ids.is_empty() {
-        images = found.images.iter().collect();
-    }
     let detail = |one: &Stored| {
         let mut detail = json!({
             "registryId": here.shared.account,
@@ -169,11 +214,30 @@ fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         }
         detail
     };
-    Ok(raw(&json!({"imageDetails": images.into_iter().map(detail).collect::<Vec<_>>()})))
+    if ids.is_empty() {
+        let wanted = &request
+            .value
+            .get("filter")
+            .map_or("ANY", |filter| filter["tagStatus"].as_str().unwrap_or("ANY"));
+        let fits = |one: &&Stored| match *wanted {
+            "TAGGED" => !one.tags.is_empty(),
+            "UNTAGGED" => one.tags.is_empty(),
+            _ => true,
+        };
+        let all = found.images.iter().filter(fits).map(|one| (one.digest.clone(), detail(one)));
+        return page(request, "imageDetails", all.collect());
+    }
+    listed(request, "imageDetails", "imageIds", images.into_iter().map(detail).collect())
 }
 
 fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let found = find(here, request)?;
+    let asked = request.value.get("imageIds").and_then(Value::as_array).map_or(0, Vec::len);
+    if !(1..=100).contains(&asked) {
+        return Err(Fault::parameter(
+            "Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length between 1 and 100'",
+        ));
+    }
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in request.value.get("imageIds").and_then(Value::as_array).into_iter().flatten() {
         let (tag, digest) = id_of(id);

@@ -27,4 +27,65 @@ impl Fault {
     pub(crate) fn validation(message: impl Into<String>) -> Fault {
         Fault::new("ValidationError", message)
     }
+
+    /// Too many calls.
+    pub(crate) fn throttled(service: &str) -> Fault {
+        let code = if is_query(service) { "Throttling" } else { "ThrottlingException" };
+        Fault::new(code, "Rate exceeded")
+    }
+
+    /// AWS failed.
+    pub(crate) fn internal(service: &str) -> Fault {
+        let (code, message) = match service {
+            "ecs" | "ecr" => ("ServerException", "Service Unavailable. Please try again later."),
+            "application-autoscaling" => ("InternalServiceException", "Internal service error."),
+            _ => (
+                "InternalFailure",
+                "The request processing has failed because of an unknown error.",
+            ),
+        };
+        Fault { status: 500, ..Fault::new(code, message) }
+    }
+
+    /// AWS cannot answer at the moment.
+    pub(crate) fn unavailable(service: &str) -> Fault {
+        let code =
+            if is_query(service) { "ServiceUnavailable" } else { "ServiceUnavailableException" };
+        Fault { status: 503, ..Fault::new(code, "Service Unavailable") }
+    }
+
+    /// The session is over.
+    pub(crate) fn expired(service: &str) -> Fault {
+        let message = "The security token included in the request is expired";
+        match is_query(service) {
+            true => Fault { status: 403, ..Fault::new("ExpiredToken", message) },
+            false => Fault::new("ExpiredTokenException", message),
+        }
+    }
+
+    /// The credentials do not allow an action on a resource: nothing allows it, or something denies it.
+    pub(crate) fn denied(
+        service: &str,
+        user: &str,
+        action: &str,
+        resource: Option<&str>,
+        explicitly: bool,
+    ) -> Fault {
+        let resource = resource.map(|arn| format!(" on resource: {arn}")).unwrap_or_default();
+        let why = match explicitly {
+            true => "with an explicit deny in an identity-based policy".to_owned(),
+            false => format!("because no identity-based policy allows the {action} action"),
+        };
+        let message =
+            format!("User: {user} is not authorized to perform: {action}{resource} {why}");
+        match is_query(service) {
+            true => Fault { status: 403, ..Fault::new("AccessDenied", message) },
+            false => Fault::new("AccessDeniedException", message),
+        }
+    }
+}
+
+/// Services that speak the query protocol.
+fn is_query(service: &str) -> bool {
+    matches!(service, "elasticloadbalancing" | "sts" | "")
 }

@@ -41,6 +41,13 @@ impl Ids {
         (1_000_000_000_000_000_000 + self.number() % 8_000_000_000_000_000_000).to_string()
     }
 
+    /// Letters of base64url, as in the names of service deployments.
+    pub(crate) fn token(&mut self, length: usize) -> String {
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        (0..length).map(|_| char::from(LETTERS[(self.number() >> 58) as usize])).collect()
+    }
+
     pub(crate) fn uuid(&mut self) -> String {
         let hex = self.hex(32);
         format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])

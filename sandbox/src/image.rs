@@ -28,6 +28,10 @@ pub struct Image {
     /// How long after its start it exits or falls sick (default: at once).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
     pub after: Option<Duration>,
+    /// Why a `missing` one cannot be pulled, in AWS's words: `ResourceInitializationError: …`,
+    /// `CannotPullContainerError: …`; or what is said of a container that exits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How long after its start it answers (default: the world's `ready`; 10 minutes for a `slow` one).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
     pub ready: Option<Duration>,
@@ -57,6 +61,7 @@ pub(crate) struct Behaviour {
     pub(crate) does: Does,
     pub(crate) status: u16,
     pub(crate) code: i32,
+    pub(crate) reason: Option<String>,
     #[serde(with = "duration")]
     pub(crate) after: Duration,
     #[serde(with = "duration")]
@@ -87,6 +92,7 @@ impl Behaviour {
                 Does::Oom => 137,
                 _ => image.and_then(|image| image.code).unwrap_or(1),
             },
+            reason: image.and_then(|image| image.reason.clone()),
             after: image.and_then(|image| image.after).unwrap_or_default(),
             ready: image.and_then(|image| image.ready).unwrap_or(late),
         }
@@ -181,6 +187,7 @@ mod tests {
             status: None,
             code: Some(code),
             after: None,
+            reason: None,
             ready: None,
         }
     }

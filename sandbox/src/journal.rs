@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::Time;
+use crate::{clock::Time, faults};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub enum Change {
     Target { group: String, target: String, from: String, to: String, reason: Option<String> },
     /// A deployment of a service.
     Deployment { service: String, id: String, status: String, rollout_state: String },
+    /// A service deployment, the record that DescribeServiceDeployments shows, came to a status.
+    ServiceDeployment { service: String, arn: String, status: String },
     /// A service event.
     Event { service: String, message: String },
     /// Attributes or settings of a resource.
@@ -69,6 +71,8 @@ pub enum Change {
     Created { arn: String },
     /// Something was deleted.
     Deleted { arn: String },
+    /// A fault happened to a call.
+    Fault { does: faults::Kind },
     /// Something was changed in another way.
     Modified { arn: String },
 }

@@ -15,7 +15,11 @@
 //! - `elb/`: the same for load balancers; `health` for targets, `rule` for how weights reach the nodes.
 //! - [`journal`]: every change; [`invariants`]: what no client may do.
 //! - [`scenario`]: worlds in TOML. `image`: what the containers of an image do.
-//! - `sdk` (feature `sdk`): the HTTP client of the AWS SDK for Rust, in process.
+//! - `transport` and [`faults`]: a call on its way, and what can happen to it there, over two transports:
+//!   `sdk` (feature `sdk`), the HTTP client of the AWS SDK for Rust, in process; `server` and `control`
+//!   (feature `http`), for clients in other processes and in real time.
+//! - `throttle` and [`iam`]: how many calls AWS takes, and which ones a policy allows; `past`: the world
+//!   as stale reads see it; `paging`: pages of lists.
 //!
 //! Sources: the public API models and developer guides of the services. Times are assumed (see
 //! `timing`) and can be set by each scenario.
@@ -23,25 +27,37 @@
 mod autoscaling;
 mod clock;
 mod cloud;
+#[cfg(feature = "http")]
+mod control;
 mod duration;
 mod ecr;
 mod ecs;
 mod elb;
 mod fault;
+pub mod faults;
+pub mod iam;
 mod ids;
 mod image;
 pub mod invariants;
 pub mod journal;
 mod json;
+mod paging;
+mod past;
 mod query;
+#[cfg(any(feature = "http", feature = "sdk"))]
+mod reply;
 pub mod scenario;
 #[cfg(feature = "sdk")]
 pub mod sdk;
+#[cfg(feature = "http")]
+pub mod server;
 mod serving;
 mod shapes;
 mod sts;
+mod throttle;
 mod timers;
 mod timing;
+mod transport;
 mod wire;
 
 pub use clock::Time;
@@ -49,3 +65,4 @@ pub use cloud::Cloud;
 pub use image::{Does, Image};
 pub use serving::{Behind, Serving};
 pub use timing::Timing;
+pub use transport::Delivery;

@@ -14,20 +14,31 @@ use crate::{
 /// The result element of an operation.
 pub(crate) type Answer = Result<Map<String, Value>, Fault>;
 
+/// A parameter's name has at most so many parts: nothing of AWS is deeper, and trees are walked by
+/// recursion.
+const DEEPEST: usize = 32;
+
 /// The parameters of a request as a tree.
-pub(crate) fn parse(body: &[u8]) -> Map<String, Value> {
+pub(crate) fn parse(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    let malformed = |what: &str| Fault::new("MalformedQueryString", what);
     let mut root = Value::Object(Map::new());
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let (key, value) = match pair.iter().position(|byte| *byte == b'=') {
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, &[][..]),
         };
-        insert(&mut root, &decode(key).split('.').collect::<Vec<_>>(), decode(value));
+        let decode = |text| decode(text).ok_or_else(|| malformed("The query string is not UTF-8"));
+        let (key, value) = (decode(key)?, decode(value)?);
+        let path: Vec<&str> = key.split('.').collect();
+        if path.len() > DEEPEST {
+            return Err(malformed("A parameter of the query string is nested too deeply"));
+        }
+        insert(&mut root, &path, value);
     }
     tidy(&mut root);
     match root {
-        Value::Object(map) => map,
-        _ => Map::new(),
+        Value::Object(map) => Ok(map),
+        _ => Ok(Map::new()),
     }
 }
 
@@ -58,7 +69,7 @@ fn tidy(node: &mut Value) {
     }
 }
 
-fn decode(text: &[u8]) -> String {
+fn decode(text: &[u8]) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -74,7 +85,7 @@ fn decode(text: &[u8]) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).ok()
 }
 
 /// Refuses wrong types and missing members.
@@ -118,8 +129,17 @@ pub(crate) fn error(namespace: &str, fault: &Fault, request_id: &str) -> String 
     format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
         fault.code,
-        escape(&fault.message)
+        text_of(&fault.message)
     )
+}
+
+/// Text in XML, which has no way to write most control characters.
+fn text_of(text: &str) -> String {
+    let legal = |c: char| {
+        !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
+    };
+    let text: String = text.chars().map(|c| if legal(c) { c } else { '\u{fffd}' }).collect();
+    escape(&text).into_owned()
 }
 
 fn members(xml: &mut String, map: &Map<String, Value>) {
@@ -135,7 +155,7 @@ fn element(xml: &mut String, name: &str, value: &Value) {
     match value {
         Value::Object(map) => members(xml, map),
         Value::Array(list) => list.iter().for_each(|item| element(xml, "member", item)),
-        Value::String(text) => xml.push_str(&escape(text)),
+        Value::String(text) => xml.push_str(&text_of(text)),
         other => xml.push_str(&other.to_string()),
     }
     xml.push_str(&format!("</{name}>"));
@@ -178,7 +198,8 @@ mod tests {
 
     #[test]
     fn parameters_become_a_tree_and_a_tree_becomes_xml() {
-        let tree = parse(b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=");
+        let text = b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=";
+        let tree = parse(text).expect("a tree");
         let expected =
             json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": ""});
         assert_eq!(Value::Object(tree.clone()), expected);

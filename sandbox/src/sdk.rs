@@ -26,45 +26,11 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
-use crate::{Cloud, Time, fault::Fault, journal::Call, wire};
+pub use crate::faults::{Interfere, Interference};
+use crate::{Cloud, Time, reply::Reply, transport::Delivery};
 
 /// The time that the world is told.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
-
-/// Decides the fate of calls.
-pub trait Interfere: fmt::Debug + Send + Sync {
-    /// The fate of a call that is about to be sent.
-    fn with(&self, call: &Call) -> Interference;
-
-    /// A call has had the fate that `with` gave it.
-    fn done(&self, call: &Call) {
-        let _ = call;
-    }
-}
-
-/// What happens to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interference {
-    /// Nothing special.
-    None,
-    /// It never reaches AWS, and nothing is ever heard.
-    LoseRequest,
-    /// It takes effect, and nothing is ever heard.
-    LoseAnswer,
-    /// The connection breaks before it reaches AWS.
-    ResetBefore,
-    /// It takes effect, then the connection breaks.
-    ResetAfter,
-    /// AWS refuses it, without effect.
-    Error {
-        /// The HTTP status.
-        status: u16,
-        /// The error code.
-        code: String,
-        /// The message.
-        message: String,
-    },
-}
 
 /// An HTTP client whose network is a `Cloud`.
 #[derive(Clone)]
@@ -91,36 +57,24 @@ impl InProcess {
     }
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
-        let call = wire::call(&mut self.cloud(), &request);
+        let call = self.cloud().call(&request);
         let fate =
             self.interfere.as_ref().map_or(Interference::None, |interfere| interfere.with(&call));
+        let interfered = fate != Interference::None;
+        let fate = if interfered { fate } else { self.cloud().fate(&call) };
         let latency = self.cloud().latency();
         tokio::time::sleep(latency).await;
-        let lost_before = matches!(
-            fate,
-            Interference::LoseRequest | Interference::ResetBefore | Interference::Error { .. }
-        );
-        let response = match &fate {
-            Interference::Error { status, code, message } => {
-                let fault = Fault { status: *status, code: code.clone(), message: message.clone() };
-                let mut cloud = self.cloud();
-                cloud.advance((self.now)());
-                Some(wire::refusal(&cloud, &request, &fault))
-            }
-            _ if lost_before => None,
-            _ => Some(self.cloud().handle_as((self.now)(), &request, call.clone())),
-        };
-        if fate != Interference::None
-            && let Some(interfere) = &self.interfere
-        {
+        let delivery = self.cloud().deliver((self.now)(), &request, &call, &fate);
+        if interfered && let Some(interfere) = &self.interfere {
             interfere.done(&call);
         }
-        match (fate, response) {
-            (Interference::LoseRequest | Interference::LoseAnswer, _) => {
-                std::future::pending().await
+        match delivery {
+            Delivery::Silence => std::future::pending().await,
+            Delivery::Reset => Err(ConnectorError::io("connection reset by peer".into())),
+            Delivery::Answer { response, after, whole } => {
+                tokio::time::sleep(after).await;
+                answer(response, whole)
             }
-            (Interference::None | Interference::Error { .. }, Some(response)) => answer(response),
-            _ => Err(ConnectorError::io("connection reset by peer".into())),
         }
     }
 }
@@ -188,13 +142,11 @@ fn poll(body: &mut SdkBody, context: &mut Context<'_>) -> Poll<Frame> {
         .map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())))
 }
 
-/// The answer with its body as a stream of one frame, as it comes from a network.
-fn answer(response: http::Response<Bytes>) -> Result<HttpResponse, ConnectorError> {
+fn answer(response: http::Response<Bytes>, whole: bool) -> Result<HttpResponse, ConnectorError> {
     let (parts, body) = response.into_parts();
     let status = StatusCode::try_from(parts.status.as_u16())
         .map_err(|error| ConnectorError::other(error.into(), None))?;
-    let mut answer =
-        HttpResponse::new(status, SdkBody::from_body_1_x(http_body_util::Full::new(body)));
+    let mut answer = HttpResponse::new(status, SdkBody::from_body_1_x(Reply::new(body, whole)));
     for (name, value) in &parts.headers {
         if let Ok(value) = value.to_str() {
             answer.headers_mut().insert(name.as_str().to_owned(), value.to_owned());

@@ -71,9 +71,9 @@ pub(crate) fn serving(region: &Region, now: Time) -> Vec<Serving> {
 fn behind(region: &Region, group: &str, now: Time) -> Vec<Behind> {
     let targets = region.elb.groups.get(group).into_iter().flat_map(|group| &group.targets);
     let behind = targets.map(|(key, target)| {
-        let task = region.network.get(&target.id).and_then(|arn| region.ecs.tasks.get(arn));
-        let container = task
-            .and_then(|task| task.containers.iter().find(|one| one.ports.contains(&target.port)));
+        let task = crate::ecs::task::behind(region, &target.id, target.port);
+        let container =
+            task.and_then(|task| crate::ecs::task::listener(task, &target.id, target.port));
         let reply = crate::ecs::task::reply(region, &target.id, target.port, now);
         Behind {
             target: key.clone(),

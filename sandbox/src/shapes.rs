@@ -72,6 +72,11 @@ impl Shapes {
         Shapes(shapes)
     }
 
+    /// Whether there is such an operation (or a shape of that name).
+    pub(crate) fn knows(&self, operation: &str) -> bool {
+        self.0.contains_key(operation)
+    }
+
     /// Checks the request of an operation.
     pub(crate) fn check(
         &self,

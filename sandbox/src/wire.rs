@@ -3,9 +3,11 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::HeaderMap};
+use serde_json::{Map, Value};
 
 use crate::{
-    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, journal::Call, json, query, sts,
+    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, iam::Asked, journal::Call, json, query,
+    sts,
 };
 
 /// What was asked of whom.
@@ -14,17 +16,44 @@ enum Target {
     Query { service: &'static str, namespace: &'static str, operation: String },
 }
 
+/// Services that speak the query protocol, and the namespaces of their answers.
+const ELB: (&str, &str) =
+    ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/");
+const STS: (&str, &str) = ("sts", "https://sts.amazonaws.com/doc/2011-06-15/");
+
 pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>, call: Call) -> Response<Bytes> {
     let request_id = cloud.shared.ids.uuid();
     let target = target(request);
     let response = match &target {
         Some(target) => operate(cloud, request, target, call, &request_id),
-        None => json_response(
-            StatusCode::NOT_FOUND,
-            r#"{"__type":"UnknownOperationException"}"#.to_owned(),
-        ),
+        None => nobody(request, &request_id),
     };
     finish(cloud, response, &request_id)
+}
+
+/// A request that no service understands, answered in the protocol that it seems to be in.
+fn nobody(request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
+    let headers = request.headers();
+    let form = header(headers, "content-type")
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if headers.contains_key("x-amz-target") || !(form || request.uri().query().is_some()) {
+        let fault = Fault { status: 404, ..Fault::new("UnknownOperationException", "") };
+        return json_error(request, &fault);
+    }
+    let namespace = match scope(headers).nth(3) {
+        Some("sts") => STS.1,
+        _ => ELB.1,
+    };
+    let fault =
+        match self::form(request).map(|form| query::text(&form, "Action").map(str::to_owned)) {
+            Ok(None) => Fault::new("MissingAction", "Missing Action"),
+            Ok(Some(action)) => Fault::new(
+                "InvalidAction",
+                format!("The action {action} is not valid for this web service."),
+            ),
+            Err(fault) => fault,
+        };
+    xml_response(status(&fault), query::error(namespace, &fault, request_id))
 }
 
 /// Which call a request is; each has a number of its own.
@@ -56,24 +85,22 @@ fn target(request: &Request<Bytes>) -> Option<Target> {
         };
         return Some(Target::Json { service, operation: operation.to_owned() });
     }
-    let form = query::parse(form(request));
+    let form = form(request).ok()?;
     let operation = query::text(&form, "Action")?.to_owned();
     let (service, namespace) = match query::text(&form, "Version")? {
-        "2011-06-15" => ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
-        "2015-12-01" => {
-            ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/")
-        }
+        "2011-06-15" => STS,
+        "2015-12-01" => ELB,
         _ => return None,
     };
     Some(Target::Query { service, namespace, operation })
 }
 
-fn form(request: &Request<Bytes>) -> &[u8] {
-    if request.method() == Method::GET {
+fn form(request: &Request<Bytes>) -> Result<Map<String, Value>, Fault> {
+    query::parse(if request.method() == Method::GET {
         request.uri().query().unwrap_or_default().as_bytes()
     } else {
         request.body()
-    }
+    })
 }
 
 fn operate(
@@ -86,7 +113,15 @@ fn operate(
     let region = call.region.clone();
     match target {
         Target::Json { service, operation } => {
+            let known = match *service {
+                "ecs" => ecs::knows(operation),
+                "ecr" => ecr::knows(operation),
+                _ => autoscaling::knows(operation),
+            };
             let answer = json::Request::parse(request.body()).and_then(|body| {
+                if known {
+                    admit(cloud, &call, &Asked(&body.value))?;
+                }
                 cloud.act(&region, call, |here| match *service {
                     "ecs" => ecs::call(here, operation, &body),
                     "ecr" => ecr::call(here, operation, &body),
@@ -94,20 +129,22 @@ fn operate(
                 })
             });
             match answer {
-                Ok(body) => json_response(StatusCode::OK, body.get().to_owned()),
-                Err(fault) => {
-                    let body = serde_json::json!({"__type": fault.code, "message": fault.message});
-                    json_response(status(&fault), body.to_string())
-                }
+                Ok(body) => response(StatusCode::OK, json_type(request), body.get().to_owned()),
+                Err(fault) => json_error(request, &fault),
             }
         }
         Target::Query { service, namespace, operation } => {
-            let mut body = query::parse(form(request));
-            body.shift_remove("Action");
-            body.shift_remove("Version");
-            let answer = cloud.act(&region, call, |here| match *service {
-                "sts" => sts::call(here, operation),
-                _ => elb::call(here, operation, &body),
+            let known = *service == "sts" || elb::knows(operation);
+            let answer = form(request).and_then(|mut body| {
+                body.shift_remove("Action");
+                body.shift_remove("Version");
+                if known {
+                    admit(cloud, &call, &Asked(&body))?;
+                }
+                cloud.act(&region, call, |here| match *service {
+                    "sts" => sts::call(here, operation),
+                    _ => elb::call(here, operation, &body),
+                })
             });
             match answer {
                 Ok(result) => xml_response(
@@ -126,18 +163,45 @@ fn status(fault: &Fault) -> StatusCode {
     StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
-/// The region of the credential scope: `Credential=AKID/20260115/eu-central-1/ecs/aws4_request`.
+/// AWS takes only so many calls, and only allowed ones.
+fn admit(cloud: &mut Cloud, call: &Call, asked: &Asked<'_>) -> Result<(), Fault> {
+    let now = cloud.shared.now;
+    if let Some(buckets) = &mut cloud.throttling {
+        buckets.take(now, call)?;
+    }
+    cloud.authorise(call, asked)
+}
+
+/// The credential scope: `Credential=AKID/20260115/eu-central-1/ecs/aws4_request`.
+fn scope(headers: &HeaderMap) -> std::str::Split<'_, char> {
+    let credential = header(headers, "authorization")
+        .and_then(|text| text.split_once("Credential="))
+        .map_or("", |(_, scope)| scope);
+    credential.split('/')
+}
+
 fn region(headers: &HeaderMap) -> Option<&str> {
-    let (_, scope) = header(headers, "authorization")?.split_once("Credential=")?;
-    scope.split('/').nth(2).filter(|region| !region.is_empty())
+    scope(headers).nth(2).filter(|region| !region.is_empty())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn json_response(status: StatusCode, body: String) -> Response<Bytes> {
-    response(status, "application/x-amz-json-1.1", body)
+/// JSON 1.1, or what the client said: some speak 1.0.
+fn json_type(request: &Request<Bytes>) -> &'static str {
+    match header(request.headers(), "content-type") {
+        Some("application/x-amz-json-1.0") => "application/x-amz-json-1.0",
+        _ => "application/x-amz-json-1.1",
+    }
+}
+
+fn json_error(request: &Request<Bytes>, fault: &Fault) -> Response<Bytes> {
+    let mut body = serde_json::json!({"__type": fault.code});
+    if !fault.message.is_empty() {
+        body["message"] = fault.message.clone().into();
+    }
+    response(status(fault), json_type(request), body.to_string())
 }
 
 fn xml_response(status: StatusCode, body: String) -> Response<Bytes> {
@@ -166,16 +230,17 @@ fn finish(cloud: &Cloud, mut response: Response<Bytes>, request_id: &str) -> Res
 }
 
 /// An answer that an interference puts in the place of the real one.
-#[cfg(feature = "sdk")]
-pub(crate) fn refusal(cloud: &Cloud, request: &Request<Bytes>, fault: &Fault) -> Response<Bytes> {
+pub(crate) fn refusal(
+    cloud: &mut Cloud,
+    request: &Request<Bytes>,
+    fault: &Fault,
+) -> Response<Bytes> {
+    let request_id = cloud.shared.ids.uuid();
     let response = match target(request) {
         Some(Target::Query { namespace, .. }) => {
-            xml_response(status(fault), query::error(namespace, fault, "interfered"))
+            xml_response(status(fault), query::error(namespace, fault, &request_id))
         }
-        _ => {
-            let body = serde_json::json!({"__type": fault.code, "message": fault.message});
-            json_response(status(fault), body.to_string())
-        }
+        _ => json_error(request, fault),
     };
-    finish(cloud, response, "interfered")
+    finish(cloud, response, &request_id)
 }

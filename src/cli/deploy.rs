@@ -10,13 +10,14 @@ use super::Globals;
 use super::context::Context;
 use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
 use crate::engine::{self, Kept, OnCancel, Setting};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
 use crate::plan::{Decision, Digest, Identity, Survey, images, plan, unfinished};
-use crate::record::{Heading, Reason, Record};
+use crate::record::{Closed, End, Heading, Reason, Record};
 use crate::render::Render;
 use crate::request::{Request, Typed};
+use crate::revision::short;
 use crate::route::Outcome;
 use crate::world::World;
 
@@ -167,6 +168,9 @@ pub(super) async fn deploy(
                 }
                 let mut emit = |event: Event| render.event(&event);
                 let (record, kept) = engine::register(setting, &plan, &mut emit).await?;
+                if let Some(rival) = rival(setting, &survey, &record).await? {
+                    return give_way(setting, record, kept, &rival).await;
+                }
                 let driven = Driven { record, world: survey.world, kept, looked, adopted: false };
                 return Ok(drive(setting, driven, service, render).await);
             }
@@ -189,6 +193,46 @@ pub(super) async fn deploy(
             return Ok(code);
         }
     }
+}
+
+/// Another deployment of the pair that registered its revision since the survey, and before ours.
+async fn rival(
+    setting: &Setting<'_>,
+    survey: &Survey,
+    ours: &Record,
+) -> Result<Option<Record>, Error> {
+    let number =
+        |arn: &str| arn.rsplit_once(':').and_then(|(_, number)| number.parse::<u64>().ok());
+    let family = short(&ours.revision).rsplit_once(':').map_or("", |(family, _)| family);
+    for arn in setting.aws.newest(family, 5).await? {
+        if survey.newest.contains(&arn) || number(&arn) >= number(&ours.revision) {
+            continue;
+        }
+        let record = setting.aws.record(&arn).await?;
+        let open = record.filter(|record| record.closed.is_none() && record.id != ours.id);
+        let pair =
+            |record: &Record| [record.cluster.clone(), record.blue.clone(), record.green.clone()];
+        if let Some(record) = open.filter(|record| pair(record) == pair(ours)) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
+async fn give_way(
+    setting: &Setting<'_>,
+    ours: Record,
+    kept: Kept,
+    rival: &Record,
+) -> Result<u8, Error> {
+    if kept == Kept::Tags {
+        let closed = Some(Closed { end: End::WentBack, at: ours.start });
+        setting.aws.write(&Record { closed, ..ours.clone() }).await?;
+    }
+    let what = format!("{} began at the same moment and before {}", rival.name(), ours.name());
+    let hint = "run the same command with --on-conflict wait";
+    Err(Refusal::new(what, hint).into())
 }
 
 fn alive(record: &Record, survey: &Survey) -> bool {

@@ -3,6 +3,7 @@
 mod context;
 mod demo;
 mod deploy;
+mod sandbox;
 mod status;
 mod verbs;
 
@@ -84,6 +85,8 @@ enum Command {
     Promote(verbs::Promote),
     /// Watch three deployments on an AWS that lives in the process
     Demo(demo::Demo),
+    /// Run an AWS that lives in this process, for any AWS client
+    Sandbox(sandbox::Sandbox),
 }
 
 /// Reads a command line; the first argument is the program's name.
@@ -103,6 +106,10 @@ impl Cli {
     /// Whether this command runs in virtual time.
     pub fn is_virtual(&self, host: &Host) -> bool {
         let globals = &self.globals;
+        if matches!(self.command, Command::Sandbox(_)) {
+            // Its clients are other processes, in real time.
+            return false;
+        }
         host.sandbox.is_some()
             || globals.sandbox.is_some()
             || globals.sandbox_state.is_some()
@@ -127,6 +134,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Promote(verb) => {
             verbs::run(Verb::Promote(verb), &cli.globals, host, &render).await
         }
+        Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,
     };
     result.unwrap_or_else(|error| {

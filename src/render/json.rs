@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::SCHEMA;
+use super::{Listening, SCHEMA};
 use crate::error::Error;
 use crate::event::Event;
 use crate::plan::Decision;
@@ -63,6 +63,26 @@ pub(super) fn plan(decision: &Decision) -> String {
 /// How the demo ended.
 pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
     json!({"schema": SCHEMA, "event": "demo", "exit_codes": codes, "image": image, "serves": serves}).to_string()
+}
+
+/// Where the sandbox listens.
+pub(super) fn listening(listening: &Listening<'_>) -> String {
+    let Listening { address, region, scale } = listening;
+    let endpoint = listening.endpoint();
+    json!({
+        "schema": SCHEMA,
+        "event": "listening",
+        "address": address.to_string(),
+        "scale": scale,
+        "environment": {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+        },
+    })
+    .to_string()
 }
 
 /// Why a command could not do its work: the last line of a deployment that never began.

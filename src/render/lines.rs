@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::Listening;
 use super::report::Status;
 use crate::event::{Ended, Kind};
 use crate::plan::{Decision, Served, Survey};
@@ -138,6 +139,20 @@ pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
     format!(
         "\nThe three deployments ended {}, as they should end 0, 1, 1; {image} {serves}.",
         codes.join(", ")
+    )
+}
+
+/// Where the sandbox listens; a shell can be given these lines.
+pub(super) fn listening(listening: &Listening<'_>) -> String {
+    let Listening { address, region, scale } = listening;
+    let endpoint = listening.endpoint();
+    format!(
+        "# The sandbox listens on {address}; a second is {scale} of its seconds. Ctrl-C ends it.
+export AWS_ENDPOINT_URL={endpoint}
+export AWS_ACCESS_KEY_ID=sandbox
+export AWS_SECRET_ACCESS_KEY=sandbox
+export AWS_REGION={region}
+export AWS_DEFAULT_REGION={region}"
     )
 }
 

@@ -28,6 +28,31 @@ pub struct Render<'a> {
     last: Cell<Option<SystemTime>>,
 }
 
+/// A sandbox that listens.
+#[derive(Debug)]
+pub struct Listening<'a> {
+    /// Where.
+    pub address: std::net::SocketAddr,
+    /// The region of its scenario.
+    pub region: &'a str,
+    /// Simulated seconds per second.
+    pub scale: f64,
+}
+
+impl Listening<'_> {
+    /// What a client on this machine is told.
+    fn endpoint(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
+    }
+}
+
 impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
@@ -89,6 +114,17 @@ impl<'a> Render<'a> {
         match self.output {
             Output::Json => self.out(&json::demo(codes, serves, image)),
             Output::Lines => self.out(&lines::demo(codes, serves, image)),
+        }
+    }
+
+    /// Where the sandbox listens, and what a shell needs to talk to it.
+    pub fn listening(&self, listening: &Listening<'_>) {
+        match self.output {
+            Output::Json => self.out(&json::listening(listening)),
+            Output::Lines => self.out(&lines::listening(listening)),
+        }
+        if !listening.address.ip().is_loopback() {
+            self.err("warning: whoever can reach this address can read and change everything in this sandbox: it checks no signatures");
         }
     }
 

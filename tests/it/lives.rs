@@ -138,6 +138,37 @@ impl World {
         self.live_in(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
     }
 
+    /// Two processes: the second one starts so many milliseconds after the first.
+    pub(crate) fn run_together(&self, first: &str, second: &str, later: u64) -> [Life; 2] {
+        let hosts = [0, 1].map(|_| {
+            let fate: Arc<Fate> = Arc::default();
+            let interfere: Arc<dyn Interfere> = Arc::clone(&fate) as _;
+            let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
+            (fate, Host::captured(sandbox))
+        });
+        let parsed = |arguments: &str| {
+            let argv = std::iter::once("ecs-bg").chain(arguments.split_whitespace());
+            ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"))
+        };
+        fastrand::seed(later);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let codes = runtime.expect("an event loop").block_on(async {
+            let second = async {
+                tokio::time::sleep(Duration::from_millis(later)).await;
+                ecs_bg::execute(parsed(second), &hosts[1].1.0).await
+            };
+            let (one, other) = tokio::join!(ecs_bg::execute(parsed(first), &hosts[0].1.0), second);
+            [one, other]
+        });
+        let mut codes = codes.into_iter();
+        hosts.map(|(fate, (_, captured))| Life {
+            code: codes.next(),
+            calls: fate.calls.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            text: captured.text(),
+        })
+    }
+
     /// A process that is told to stop, as often as said, directly before its first call at or after the
     /// given second of its life.
     pub(crate) fn run_interrupted(&self, arguments: &str, second: u64, requests: u32) -> Life {

@@ -4,7 +4,9 @@
 
 mod clones; // a task definition with every member comes through byte for byte
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
+mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
+mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod simulation; // killed at every call, then run again

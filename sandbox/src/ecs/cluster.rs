@@ -1,4 +1,4 @@
-//! Clusters. They are only names here: capacity is never short.
+//! Clusters. Their container instances are in `instance`.
 
 use serde_json::{Value, json};
 
@@ -35,6 +35,9 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let mut names = request.texts_of("clusters");
     if names.is_empty() {
         names.push("default".to_owned());
+    }
+    if names.len() > 100 {
+        return Err(Fault::parameter("Clusters cannot have more than 100 items."));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     let with_tags = request.texts_of("include").iter().any(|include| include == "TAGS");
@@ -115,7 +118,7 @@ fn show(here: &Here<'_>, cluster: &Cluster) -> Value {
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,
         "status": cluster.status,
-        "registeredContainerInstancesCount": 0,
+        "registeredContainerInstancesCount": ecs.instances.values().filter(|one| one.cluster == cluster.name).count(),
         "runningTasksCount": tasks("RUNNING"),
         "pendingTasksCount": tasks("PROVISIONING") + tasks("PENDING") + tasks("ACTIVATING"),
         "activeServicesCount": services,

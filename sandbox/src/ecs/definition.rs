@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{ContainerDefinition, ContainerHealthCheck, Definition, listing, tags};
+use super::{
+    ContainerDefinition, ContainerHealthCheck, Definition, check_definition, instance, listing,
+    tags,
+};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -26,7 +29,8 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     if family.is_empty() || family.len() > 255 || !family.chars().all(legal) {
         return Err(Fault::client("Family contains invalid characters."));
     }
-    let containers = containers(request)?;
+    let mode = request.text_of("networkMode").unwrap_or("bridge");
+    let containers = containers(request, mode)?;
     let members = members(request, &containers)?;
     let network_mode = request.text_of("networkMode").unwrap_or("bridge").to_owned();
     let fargate = request.texts_of("requiresCompatibilities").iter().any(|kind| kind == "FARGATE");
@@ -38,6 +42,18 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "Fargate requires task definition to have task-level cpu and memory defined.",
         ));
     }
+    check_definition::check(&request.value)?;
+    let amount = |member: &str| {
+        request.text_of(member).and_then(|text| {
+            units(text, 1024.0).unwrap_or_else(|| text.to_owned()).parse::<i64>().ok()
+        })
+    };
+    if fargate {
+        let (cpu, memory) = (amount("cpu").unwrap_or(0), amount("memory").unwrap_or(0));
+        check_definition::check_fargate(&request.value, cpu, memory)?;
+    }
+    let (cpu, memory) = instance::needs(&request.value);
+    let (cpu, memory) = (amount("cpu").unwrap_or(cpu), amount("memory").unwrap_or(memory));
     let now = here.now();
     let revisions = here.region.ecs.families.entry(family.clone()).or_default();
     let revision = revisions.last_key_value().map_or(1, |(last, _)| last + 1);
@@ -52,6 +68,8 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         members,
         containers,
         network_mode,
+        cpu,
+        memory,
         tags,
     };
     let answer = answer(here, &definition, !definition.tags.is_empty());
@@ -61,10 +79,10 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 }
 
 /// What the model needs to know of the containers; refuses what AWS refuses.
-fn containers(request: &Request<'_>) -> Result<Vec<ContainerDefinition>, Fault> {
+fn containers(request: &Request<'_>, mode: &str) -> Result<Vec<ContainerDefinition>, Fault> {
     let list = request.value.get("containerDefinitions").and_then(Value::as_array);
     let list: Vec<ContainerDefinition> =
-        list.into_iter().flatten().map(container).collect::<Result<_, _>>()?;
+        list.into_iter().flatten().map(|one| container(one, mode)).collect::<Result<_, _>>()?;
     if list.is_empty() {
         return Err(Fault::client("Container list cannot be empty."));
     }
@@ -87,7 +105,7 @@ fn containers(request: &Request<'_>) -> Result<Vec<ContainerDefinition>, Fault> 
     Ok(list)
 }
 
-fn container(value: &Value) -> Result<ContainerDefinition, Fault> {
+fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
     let text = |member: &str| {
         let text = value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
         if text.is_empty() {
@@ -103,7 +121,16 @@ fn container(value: &Value) -> Result<ContainerDefinition, Fault> {
     {
         return Err(Fault::client("Container.image contains invalid characters."));
     }
-    let ports = value.get("portMappings").and_then(Value::as_array);
+    let mappings = value.get("portMappings").and_then(Value::as_array);
+    let mappings: Vec<(i64, i64)> = mappings
+        .into_iter()
+        .flatten()
+        .filter_map(|one| {
+            let port = int(one.get("containerPort"))?;
+            let host = if mode == "bridge" { 0 } else { port };
+            Some((port, int(one.get("hostPort")).filter(|port| *port > 0).unwrap_or(host)))
+        })
+        .collect();
     let check = value.get("healthCheck").and_then(Value::as_object);
     let health_check = check.map(|check| {
         let number = |member: &str, default: u64| {
@@ -119,11 +146,9 @@ fn container(value: &Value) -> Result<ContainerDefinition, Fault> {
         name,
         image,
         essential: value.get("essential").and_then(Value::as_bool).unwrap_or(true),
-        ports: ports
-            .into_iter()
-            .flatten()
-            .filter_map(|port| int(port.get("containerPort")))
-            .collect(),
+        ports: mappings.iter().map(|(port, _)| *port).collect(),
+        host_ports: mappings.iter().map(|(_, host)| *host).collect(),
+        pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
     })
 }

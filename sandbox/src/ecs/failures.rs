@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Deployment, Task, events,
+    instance::Unplaced,
+    rollout,
     scheduler::{configuration, note_deployment, poke_in, settle, view},
     task,
 };
@@ -51,7 +53,10 @@ fn patience(here: &Here<'_>, task: &Task) -> Duration {
     let since = task
         .attachments
         .iter()
-        .filter_map(|one| elb::unhealthy_since(here.region, &one.group, &task.address, one.port))
+        .filter_map(|one| {
+            let (id, port) = task.target(one);
+            elb::unhealthy_since(here.region, &one.group, &id, port)
+        })
         .min();
     since.map_or(Duration::ZERO, |since| {
         here.shared.timing.replacement.saturating_sub(here.now() - since)
@@ -61,14 +66,16 @@ fn patience(here: &Here<'_>, task: &Task) -> Duration {
 /// The event and the stop reason of a task whose health checks fail.
 fn sickness(here: &Here<'_>, task: &Task) -> Option<(String, String)> {
     for one in &task.attachments {
-        let health = elb::state(here.region, &one.group, &task.address, one.port);
+        let (id, port) = task.target(one);
+        let health = elb::state(here.region, &one.group, &id, port);
         if let Some(health) = health.filter(|health| health.state == "unhealthy") {
+            let who = match id.starts_with("i-") {
+                true => format!("instance {id}"),
+                false => format!("task {}", task.id()),
+            };
             let event = format!(
-                "(task {}) (port {}) is unhealthy in (target-group {}) due to (reason {}).",
-                task.id(),
-                one.port,
-                one.group,
-                health.description
+                "({who}) (port {port}) is unhealthy in (target-group {}) due to (reason {}).",
+                one.group, health.description
             );
             return Some((
                 event,
@@ -112,6 +119,27 @@ pub(super) fn started(here: &mut Here<'_>, arn: &str) {
     poke_in(here, arn, here.shared.timing.settle);
 }
 
+/// Some tasks were placed, or one was not: the scheduler tries again, later and later.
+pub(super) fn placed(here: &mut Here<'_>, arn: &str, some: bool, unplaced: Option<Unplaced>) {
+    let (now, first) = (here.now(), here.shared.timing.backoff);
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
+    if some {
+        service.unplaced = 0;
+    }
+    let Some(why) = unplaced else {
+        if some {
+            events::cleared(here, arn, "was unable to place a task");
+        }
+        return;
+    };
+    service.steady = false;
+    let wait = first.saturating_mul(1 << service.unplaced.min(10)).min(Duration::from_secs(900));
+    service.unplaced += 1;
+    service.back_off = Some(now + wait);
+    events::complain(here, arn, &why.event);
+    poke_in(here, arn, wait);
+}
+
 /// Counts a failed task of a deployment that is in progress.
 fn fail(here: &mut Here<'_>, arn: &str, deployment: &str) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
@@ -149,7 +177,7 @@ fn breaker<'h>(here: &'h Here<'_>, arn: &str) -> Option<&'h Map<String, Value>> 
 
 /// When the circuit breaker opens (Amazon ECS Developer Guide, "How the deployment circuit breaker
 /// detects failures").
-fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
+pub(super) fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
     let own = breaker.get("thresholdConfiguration");
     let value =
         int(own.and_then(|own| own.get("value"))).and_then(|value| u32::try_from(value).ok());
@@ -182,20 +210,69 @@ pub(super) fn judge(here: &mut Here<'_>, arn: &str) {
     if primary.failed_tasks < limit {
         return;
     }
+    give_up(here, arn, Why::Breaker, rollback);
+}
+
+/// Why a deployment is given up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Why {
+    /// The deployment circuit breaker.
+    Breaker,
+    /// A deployment alarm.
+    Alarm,
+    /// StopServiceDeployment.
+    Request,
+}
+
+impl Why {
+    /// `rolloutStateReason` of the deployment that failed. That of the circuit breaker is documented, the
+    /// others are assumed.
+    fn failed(self) -> &'static str {
+        match self {
+            Why::Breaker => "ECS deployment circuit breaker: tasks failed to start.",
+            Why::Alarm => "ECS deployment alarms: alarm detected.",
+            Why::Request => "ECS deployment stopped: rollback requested.",
+        }
+    }
+
+    /// The end of the service event.
+    fn event(self) -> &'static str {
+        match self {
+            Why::Breaker => "tasks failed to start.",
+            Why::Alarm => "alarm detected.",
+            Why::Request => "rollback requested.",
+        }
+    }
+
+    /// `rolloutStateReason` of the deployment that is gone back to.
+    fn back(self, id: &str) -> String {
+        match self {
+            Why::Breaker => {
+                format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.")
+            }
+            Why::Alarm => format!("ECS deployment alarms: rolling back to deploymentId {id}."),
+            Why::Request => format!("ECS deployment stopped: rolling back to deploymentId {id}."),
+        }
+    }
+}
+
+/// The primary deployment has failed: back to the newest completed one if that is wanted and there is
+/// one, else it just stalls.
+pub(super) fn give_up(here: &mut Here<'_>, arn: &str, why: Why, rollback: bool) {
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let Some(primary) = service.deployments.first() else { return };
     let (failed, back) = (primary.id.clone(), service.completed.clone());
-    settle(here, arn, 0, "FAILED", "ECS deployment circuit breaker: tasks failed to start.");
-    events::say(
-        here,
-        arn,
-        &format!("(deployment {failed}) deployment failed: tasks failed to start."),
-    );
-    if let Some(back) = back.filter(|back| rollback && back.id != failed) {
-        roll_back(here, arn, back);
+    settle(here, arn, 0, "FAILED", why.failed());
+    events::say(here, arn, &format!("(deployment {failed}) deployment failed: {}", why.event()));
+    let back = back.filter(|back| rollback && back.id != failed);
+    rollout::failed(here, arn, why, back.as_ref());
+    if let Some(back) = back {
+        roll_back(here, arn, why, back);
     }
 }
 
 /// The newest completed deployment becomes the primary one again.
-fn roll_back(here: &mut Here<'_>, arn: &str, mut back: Deployment) {
+fn roll_back(here: &mut Here<'_>, arn: &str, why: Why, mut back: Deployment) {
     let now = here.now();
     events::say(here, arn, &format!("rolling back to deployment {}.", back.id));
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
@@ -205,8 +282,7 @@ fn roll_back(here: &mut Here<'_>, arn: &str, mut back: Deployment) {
     }
     back.status = "PRIMARY".into();
     back.rollout_state = "IN_PROGRESS".into();
-    back.rollout_reason =
-        format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.id);
+    back.rollout_reason = why.back(&back.id);
     back.updated_at = now;
     back.failed_tasks = 0;
     let before = service.definition.replace(back.definition.clone()).unwrap_or_default();

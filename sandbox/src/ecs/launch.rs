@@ -1,9 +1,15 @@
 //! Starting tasks: what a new one is made of, and in which subnet it runs. Its life is in `task`.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{Attachment, Container, Definition, Tags, Task, task};
+use super::{
+    Attachment, Container, Definition, Tags, Task,
+    instance::{self, Rules, Unplaced},
+    task,
+};
 use crate::{
+    clock::Time,
     cloud::Here,
     elb,
     image::{self, Behaviour},
@@ -21,21 +27,62 @@ pub(super) struct Order {
     pub(super) launch_type: String,
     pub(super) attachments: Vec<Attachment>,
     pub(super) tags: Tags,
+    pub(super) rules: Rules,
+    /// Members of RunTask that are shown as they were sent.
+    pub(super) members: Map<String, Value>,
 }
 
-/// Starts a task and tells its ARN.
-pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
+/// A time in which Fargate starts no tasks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shortage {
+    pub(crate) from: Time,
+    pub(crate) until: Option<Time>,
+    /// Only there.
+    pub(crate) zone: Option<String>,
+    pub(crate) reason: String,
+}
+
+/// Where a task goes.
+struct Spot {
+    subnet: String,
+    zone: String,
+    instance: Option<String>,
+    ec2: Option<String>,
+    /// For each container; `None`: the task has a network interface of its own.
+    ports: Option<Vec<Vec<i64>>>,
+}
+
+/// The launch type of a service or a RunTask, whose capacity providers may name it.
+pub(super) fn launch_type(members: &Map<String, Value>, default: &str) -> String {
+    let own = members.get("launchType").and_then(Value::as_str);
+    let provider = members
+        .get("capacityProviderStrategy")
+        .and_then(Value::as_array)
+        .and_then(|list| list.first()?.get("capacityProvider")?.as_str());
+    match (own, provider) {
+        (Some(own), _) => own.to_owned(),
+        (None, Some("FARGATE" | "FARGATE_SPOT")) => "FARGATE".to_owned(),
+        (None, Some(_)) => "EC2".to_owned(),
+        (None, None) => default.to_owned(),
+    }
+}
+
+/// Starts a task and tells its ARN, or why there is no place for it.
+pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplaced> {
+    let spot = spot(here, &order)?;
     let id = here.shared.ids.hex(32);
     let arn = here.arn("ecs", &format!("task/{}/{id}", order.cluster));
     here.region.ecs.addresses += 1;
     let number = here.region.ecs.addresses;
-    let (subnet, zone) = place(here, &order);
-    let containers = order
+    let mut containers: Vec<Container> = order
         .definition
         .containers
         .iter()
         .map(|definition| container(here, &id, definition))
         .collect();
+    for (container, ports) in containers.iter_mut().zip(spot.ports.into_iter().flatten()) {
+        container.host_ports = ports;
+    }
     let task = Task {
         arn: arn.clone(),
         cluster: order.cluster,
@@ -57,8 +104,14 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
         stop_code: None,
         stopped_reason: None,
         containers,
-        subnet,
-        zone,
+        instance: spot.instance,
+        ec2: spot.ec2,
+        network_mode: order.definition.network_mode,
+        cpu: order.definition.cpu,
+        memory: order.definition.memory,
+        members: order.members,
+        subnet: spot.subnet,
+        zone: spot.zone,
         address: format!("10.{}.{}.{}", number / 62_500, number / 250 % 250, number % 250 + 4),
         attachments: order.attachments,
         registered: false,
@@ -74,7 +127,7 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> String {
     }
     let wait = here.shared.timing.provisioning;
     task::go(here, &arn, "PROVISIONING", Some(wait));
-    arn
+    Ok(arn)
 }
 
 fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinition) -> Container {
@@ -89,6 +142,8 @@ fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinitio
         ),
         essential: definition.essential,
         ports: definition.ports.clone(),
+        host_ports: Vec::new(),
+        pinned: definition.pinned,
         behaviour: Behaviour::of(described, here.shared.timing.ready),
         health_check: definition.health_check.clone(),
         last_status: "PENDING".into(),
@@ -100,10 +155,36 @@ fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinitio
     }
 }
 
+/// A place for a task: on Fargate wherever there is capacity, else on a container instance.
+fn spot(here: &Here<'_>, order: &Order) -> Result<Spot, Unplaced> {
+    if order.launch_type == "FARGATE" {
+        let (subnet, zone) = on_fargate(here, order)?;
+        return Ok(Spot { subnet, zone, instance: None, ec2: None, ports: None });
+    }
+    let service = order.service.as_deref();
+    let arn = instance::choose(here, &order.cluster, &order.definition, service, &order.rules)?;
+    let found = here.region.ecs.instances.get(&arn);
+    let own = order.definition.network_mode == "awsvpc";
+    let zone = found.map(|one| one.zone.clone()).unwrap_or_default();
+    let inside = |subnet: &&String| here.shared.subnets.get(*subnet) == Some(&zone);
+    let subnets = subnets(order);
+    let subnet = subnets.iter().find(inside).or(subnets.first()).cloned().unwrap_or_default();
+    Ok(Spot {
+        subnet: if own { subnet } else { String::new() },
+        ec2: found.map(|one| one.ec2.clone()),
+        zone,
+        ports: (!own).then(|| instance::ports(here, &arn, &order.definition)),
+        instance: Some(arn),
+    })
+}
+
+fn subnets(order: &Order) -> Vec<String> {
+    let vpc = order.network.as_ref().and_then(|network| network.get("awsvpcConfiguration"));
+    texts(vpc.and_then(|vpc| vpc.get("subnets")))
+}
+
 /// The subnet that has the fewest tasks of the service, and its Availability Zone.
-fn place(here: &Here<'_>, order: &Order) -> (String, String) {
-    let subnets = order.network.as_ref().and_then(|network| network.get("awsvpcConfiguration"));
-    let subnets = texts(subnets.and_then(|vpc| vpc.get("subnets")));
+fn on_fargate(here: &Here<'_>, order: &Order) -> Result<(String, String), Unplaced> {
     let service = order.service.as_ref().and_then(|arn| here.region.ecs.services.get(arn));
     let others: Vec<&Task> = service
         .into_iter()
@@ -113,16 +194,32 @@ fn place(here: &Here<'_>, order: &Order) -> (String, String) {
     let load = |subnet: &String| {
         others.iter().filter(|task| task.wanted() && task.subnet == *subnet).count()
     };
-    let Some((at, subnet)) = subnets.iter().enumerate().min_by_key(|(_, subnet)| load(subnet))
-    else {
-        return (String::new(), format!("{}a", here.region.name));
-    };
-    let zone = here.shared.subnets.get(subnet).cloned().unwrap_or_else(|| {
-        let zones = elb::zones(here.region);
-        zones
-            .get(at % zones.len().max(1))
-            .cloned()
-            .unwrap_or_else(|| format!("{}a", here.region.name))
-    });
-    (subnet.clone(), zone)
+    let first = || format!("{}a", here.region.name);
+    let mut short = None;
+    let mut places = Vec::new();
+    let mut subnets = subnets(order);
+    if subnets.is_empty() {
+        subnets.push(String::new());
+    }
+    for (at, subnet) in subnets.into_iter().enumerate() {
+        let zone = here.shared.subnets.get(&subnet).cloned().unwrap_or_else(|| {
+            let zones = elb::zones(here.region);
+            zones.get(at % zones.len().max(1)).cloned().unwrap_or_else(first)
+        });
+        match shortage(here, &zone) {
+            Some(one) => short = Some(instance::unplaced(&one.reason)),
+            None => places.push((subnet, zone)),
+        }
+    }
+    let best = places.into_iter().min_by_key(|(subnet, _)| load(subnet));
+    best.ok_or_else(|| short.unwrap_or_else(|| instance::unplaced("Internal error.")))
+}
+
+fn shortage<'h>(here: &'h Here<'_>, zone: &str) -> Option<&'h Shortage> {
+    let now = here.now();
+    here.region.ecs.shortages.iter().find(|one| {
+        one.from <= now
+            && one.until.is_none_or(|until| now < until)
+            && one.zone.as_deref().is_none_or(|own| own == zone)
+    })
 }

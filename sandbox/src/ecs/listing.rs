@@ -10,6 +10,17 @@ use crate::{
 
 /// One page of `items`, as the member `name`; `most` is the page size unless the request says less.
 pub(super) fn page(request: &Request<'_>, items: Vec<String>, most: usize, name: &str) -> Answer {
+    page_of(request, items, most, name, |item| json!(item))
+}
+
+/// The same, for items that are shown as more than their names.
+pub(super) fn page_of(
+    request: &Request<'_>,
+    items: Vec<String>,
+    most: usize,
+    name: &str,
+    show: impl Fn(&str) -> Value,
+) -> Answer {
     let size = match request.int_of("maxResults") {
         None => most,
         Some(size @ 1..=100) => usize::try_from(size).unwrap_or(most),
@@ -29,6 +40,6 @@ pub(super) fn page(request: &Request<'_>, items: Vec<String>, most: usize, name:
     {
         answer.insert("nextToken".into(), json!(crate::ids::Ids::of(last).hex(48)));
     }
-    answer.insert(name.into(), json!(page));
+    answer.insert(name.into(), page.into_iter().map(|item| show(item)).collect());
     Ok(raw(&Value::Object(answer)))
 }

@@ -18,12 +18,22 @@ use crate::{
     shapes::Shapes,
 };
 
+mod alarms;
+mod check_definition;
+mod check_service;
 mod cluster;
 mod definition;
+mod dispatch;
 mod events;
 mod failures;
+mod instance;
+pub(crate) mod instance_api;
 mod launch;
 mod listing;
+mod pin;
+pub(crate) mod rollout;
+mod rollout_api;
+mod run_task;
 pub(crate) mod scheduler;
 mod service;
 mod show;
@@ -32,6 +42,8 @@ pub(crate) mod task;
 mod task_api;
 mod update;
 
+pub(crate) use alarms::set_alarm;
+pub(crate) use launch::Shortage;
 pub(crate) use service::set_desired;
 
 /// The ECS resources of one region.
@@ -45,6 +57,14 @@ pub(crate) struct Ecs {
     pub(crate) services: BTreeMap<String, Service>,
     /// By ARN.
     pub(crate) tasks: BTreeMap<String, Task>,
+    /// By ARN.
+    pub(crate) instances: BTreeMap<String, instance::Instance>,
+    /// When and where Fargate has no room.
+    pub(crate) shortages: Vec<launch::Shortage>,
+    /// Alarms by name, with their state.
+    pub(crate) alarms: BTreeMap<String, String>,
+    /// What RunTask was sent with each client token, and which tasks that started.
+    pub(crate) tokens: BTreeMap<String, (Map<String, Value>, Vec<String>)>,
     /// Addresses given out so far.
     pub(crate) addresses: u32,
 }
@@ -75,6 +95,9 @@ pub(crate) struct Definition {
     /// What the scheduler needs to know of the containers.
     pub(crate) containers: Vec<ContainerDefinition>,
     pub(crate) network_mode: String,
+    /// What a task takes of an instance.
+    pub(crate) cpu: i64,
+    pub(crate) memory: i64,
     pub(crate) tags: Tags,
 }
 
@@ -84,6 +107,10 @@ pub(crate) struct ContainerDefinition {
     pub(crate) image: String,
     pub(crate) essential: bool,
     pub(crate) ports: Vec<i64>,
+    /// The host port of each of `ports`; 0: the instance chooses one.
+    pub(crate) host_ports: Vec<i64>,
+    /// Its tag is resolved once for a deployment (`versionConsistency`).
+    pub(crate) pinned: bool,
     pub(crate) health_check: Option<ContainerHealthCheck>,
 }
 
@@ -112,17 +139,25 @@ pub(crate) struct Service {
     pub(crate) deployments: Vec<Deployment>,
     /// The newest deployment that was completed: where the circuit breaker goes back to.
     pub(crate) completed: Option<Deployment>,
+    /// Its service deployments, newest first.
+    pub(crate) rollouts: Vec<rollout::Rollout>,
+    /// Its service revisions, newest first.
+    pub(crate) revisions: Vec<rollout::Revision>,
     /// Newest first.
     pub(crate) events: Vec<Event>,
     /// Messages whose cause still holds, and since when they were said.
     pub(crate) said: BTreeMap<String, Time>,
     pub(crate) steady: bool,
+    /// Since when all that runs is the primary deployment, and healthy.
+    pub(crate) complete_since: Option<Time>,
     /// Tasks that are not STOPPED yet.
     pub(crate) tasks: BTreeSet<String>,
     /// When the scheduler looks next, if it is asked to.
     pub(crate) look_at: Option<Time>,
     /// Tasks in a row that never ran.
     pub(crate) failed_starts: u32,
+    /// Times in a row that no task could be placed.
+    pub(crate) unplaced: u32,
     /// No task is started before this.
     pub(crate) back_off: Option<Time>,
     /// Unhealthy tasks that are to be replaced.
@@ -136,6 +171,8 @@ pub(crate) struct Deployment {
     pub(crate) id: String,
     pub(crate) status: String,
     pub(crate) definition: String,
+    /// The ARN of the service revision that it brings.
+    pub(crate) revision: String,
     pub(crate) created_at: Time,
     pub(crate) updated_at: Time,
     pub(crate) rollout_state: String,
@@ -184,6 +221,14 @@ pub(crate) struct Task {
     pub(crate) stop_code: Option<String>,
     pub(crate) stopped_reason: Option<String>,
     pub(crate) containers: Vec<Container>,
+    /// The container instance that it stands on, and that one's EC2 id.
+    pub(crate) instance: Option<String>,
+    pub(crate) ec2: Option<String>,
+    pub(crate) network_mode: String,
+    pub(crate) cpu: i64,
+    pub(crate) memory: i64,
+    /// Members of RunTask that are shown as they were sent.
+    pub(crate) members: Map<String, Value>,
     pub(crate) subnet: String,
     pub(crate) zone: String,
     pub(crate) address: String,
@@ -203,6 +248,10 @@ pub(crate) struct Container {
     pub(crate) runtime_id: String,
     pub(crate) essential: bool,
     pub(crate) ports: Vec<i64>,
+    /// The instance's port for each of `ports`; empty where the task has an address of its own.
+    pub(crate) host_ports: Vec<i64>,
+    /// Its tag is resolved once for a deployment.
+    pub(crate) pinned: bool,
     pub(crate) behaviour: Behaviour,
     pub(crate) health_check: Option<ContainerHealthCheck>,
     pub(crate) last_status: String,
@@ -221,6 +270,20 @@ impl Task {
 
     pub(crate) fn id(&self) -> &str {
         last(&self.arn)
+    }
+
+    /// The target that it is in a target group: its own address and the container's port, or with
+    /// bridge and host networking its instance and the port there.
+    pub(crate) fn target(&self, attachment: &Attachment) -> (String, i64) {
+        let own = self.containers.iter().find(|one| one.name == attachment.container);
+        let host = own.and_then(|one| {
+            let at = one.ports.iter().position(|port| *port == attachment.port)?;
+            one.host_ports.get(at).copied()
+        });
+        match (&self.ec2, host) {
+            (Some(ec2), Some(host)) => (ec2.clone(), host),
+            _ => (self.address.clone(), attachment.port),
+        }
     }
 
     /// HEALTHY if all essential containers are, UNKNOWN if no container is checked.
@@ -268,6 +331,11 @@ fn missing(path: &str) -> Fault {
     Fault::parameter(format!("{member} should not be null or empty.{at}"))
 }
 
+/// Whether there is such an operation.
+pub(crate) fn knows(operation: &str) -> bool {
+    SHAPES.knows(operation)
+}
+
 /// Answers a call.
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     request.check(&SHAPES, operation, missing)?;
@@ -286,9 +354,16 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "DeleteService" => service::delete(here, request),
         "DescribeServices" => service::describe(here, request),
         "ListServices" => service::list(here, request),
+        "ListServiceDeployments" => rollout_api::list(here, request),
+        "DescribeServiceDeployments" => rollout_api::describe(here, request),
+        "DescribeServiceRevisions" => rollout_api::revisions(here, request),
+        "StopServiceDeployment" => rollout_api::stop(here, request),
         "ListTasks" => task_api::list(here, request),
         "DescribeTasks" => task_api::describe(here, request),
-        "RunTask" => task_api::run(here, request),
+        "ListContainerInstances" => instance_api::list(here, request),
+        "DescribeContainerInstances" => instance_api::describe(here, request),
+        "UpdateContainerInstancesState" => instance_api::set_state(here, request),
+        "RunTask" => run_task::run(here, request),
         "StopTask" => task_api::stop(here, request),
         "TagResource" => tags::tag(here, request),
         "UntagResource" => tags::untag(here, request),

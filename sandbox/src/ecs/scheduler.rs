@@ -6,11 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Deployment, Task, definition, events, failures,
-    launch::{self, Order},
-    task,
-};
+use super::{Deployment, Service, Task, alarms, dispatch, events, failures, instance, rollout};
 use crate::{clock::Time, cloud::Here, elb, journal::Change, json::int, timers::Due};
 
 /// Looks soon.
@@ -32,12 +28,45 @@ pub(super) fn poke_in(here: &mut Here<'_>, arn: &str, wait: Duration) {
     here.later(wait, Due::Schedule { service: arn.to_owned() });
 }
 
+/// Looks at all services of a cluster soon: there may be room now.
+pub(super) fn poke_cluster(here: &mut Here<'_>, cluster: &str) {
+    let own = here.region.ecs.services.values_mut().filter(|one| one.cluster == cluster);
+    let arns: Vec<String> = own
+        .map(|one| {
+            if one.unplaced > 0 {
+                one.back_off = None;
+            }
+            one.arn.clone()
+        })
+        .collect();
+    for arn in arns {
+        poke(here, &arn);
+    }
+}
+
 /// The tasks of a service in the scheduler's eyes.
 pub(super) struct View {
     /// ARN, deployment, and whether it counts as healthy and as running.
     pub(super) live: Vec<Seen>,
     /// Tasks of older deployments that still drain.
     draining: usize,
+}
+
+impl View {
+    /// All that runs is the deployment `id`, it is as many as it should be, and healthy.
+    fn complete(&self, id: &str, desired: usize) -> bool {
+        self.live.len() == desired
+            && self.draining == 0
+            && self.live.iter().all(|one| one.deployment == id && one.healthy)
+    }
+}
+
+/// Whether the primary deployment is all that runs, and healthy.
+pub(super) fn complete(here: &Here<'_>, arn: &str) -> bool {
+    let Some(service) = here.region.ecs.services.get(arn) else { return false };
+    let desired = usize::try_from(service.desired).unwrap_or(usize::MAX);
+    let primary = service.deployments.first();
+    primary.is_some_and(|primary| view(here, arn).complete(&primary.id, desired))
 }
 
 pub(super) struct Seen {
@@ -55,14 +84,17 @@ pub(crate) fn run(here: &mut Here<'_>, arn: &str) {
     if service.look_at.is_some_and(|at| at <= now) {
         service.look_at = None;
     }
-    tell_of_targets(here, arn);
+    dispatch::tell_of_targets(here, arn);
     let Some(service) = here.region.ecs.services.get(arn) else { return };
     match (service.status.as_str(), service.deployments.is_empty()) {
         ("DRAINING", _) => vanish(here, arn),
         ("ACTIVE", false) => {
+            count_instances(here, arn);
+            rollout::look(here, arn);
             failures::replace_unhealthy(here, arn);
             failures::forgive(here, arn);
             failures::judge(here, arn);
+            alarms::judge(here, arn);
             scale(here, arn);
             conclude(here, arn);
         }
@@ -70,32 +102,27 @@ pub(crate) fn run(here: &mut Here<'_>, arn: &str) {
     }
 }
 
+/// A DAEMON service wants one task on each instance that takes tasks.
+fn count_instances(here: &mut Here<'_>, arn: &str) {
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    if is_daemon(service) {
+        let count = instance::active(here, &service.cluster).count();
+        super::set_desired(here, arn, u32::try_from(count).unwrap_or(u32::MAX));
+    }
+}
+
+fn is_daemon(service: &Service) -> bool {
+    service.members.get("schedulingStrategy").is_some_and(|one| one == "DAEMON")
+}
+
 fn vanish(here: &mut Here<'_>, arn: &str) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     if service.tasks.is_empty() {
         service.status = "INACTIVE".into();
         service.deployments.clear();
+        service.rollouts.clear();
+        service.revisions.clear();
         here.note(Change::Modified { arn: arn.to_owned() });
-    }
-}
-
-fn tell_of_targets(here: &mut Here<'_>, arn: &str) {
-    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    for (group, (registered, deregistered)) in std::mem::take(&mut service.moved) {
-        if registered > 0 {
-            events::say(
-                here,
-                arn,
-                &format!("registered {registered} targets in (target-group {group})"),
-            );
-        }
-        if deregistered > 0 {
-            events::say(
-                here,
-                arn,
-                &format!("deregistered {deregistered} targets in (target-group {group})"),
-            );
-        }
     }
 }
 
@@ -107,7 +134,8 @@ fn healthy(here: &Here<'_>, task: &Task) -> bool {
     let container = task.health();
     let in_targets = |state: &str| {
         task.attachments.iter().all(|one| {
-            elb::state(here.region, &one.group, &task.address, one.port)
+            let (id, port) = task.target(one);
+            elb::state(here.region, &one.group, &id, port)
                 .is_some_and(|health| health.state == state)
         })
     };
@@ -160,8 +188,9 @@ fn scale(here: &mut Here<'_>, arn: &str) {
             .and_then(|percent| u32::try_from(percent).ok());
         own.unwrap_or(default)
     };
-    let (most, least) = (percent("maximumPercent", 200), percent("minimumHealthyPercent", 100));
     let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let (most, least) = if is_daemon(service) { (100, 0) } else { (200, 100) };
+    let (most, least) = (percent("maximumPercent", most), percent("minimumHealthyPercent", least));
     let Some(primary) = service.deployments.first() else { return };
     let desired = usize::try_from(service.desired).unwrap_or(usize::MAX);
     let part = |percent: u32| desired.saturating_mul(usize::try_from(percent).unwrap_or(0));
@@ -175,7 +204,7 @@ fn scale(here: &mut Here<'_>, arn: &str) {
     let waits = back_off.is_some_and(|until| until > here.now());
     let started = if waits { 0 } else { missing.min(room) };
     if started > 0 {
-        start(here, arn, started);
+        dispatch::start(here, arn, started);
     }
     let mut stops = excess(&seen, &id, desired);
     stops.extend(outdated(&seen, &id, least));
@@ -192,7 +221,7 @@ fn scale(here: &mut Here<'_>, arn: &str) {
             "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
         );
     }
-    stop(here, arn, &stops);
+    dispatch::stop(here, arn, &stops);
 }
 
 /// Tasks of the primary deployment that are too many: those that serve least first, then the newest.
@@ -218,89 +247,10 @@ fn outdated(seen: &[Seen], primary: &str, least: usize) -> Vec<String> {
     weak.chain(strong).map(|one| one.arn.clone()).collect()
 }
 
-fn start(here: &mut Here<'_>, arn: &str, count: usize) {
-    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    let replaced = std::mem::take(&mut service.replaced);
-    let Some(wanted) = service.deployments.first().map(|primary| primary.definition.clone()) else {
-        return;
-    };
-    let Some(found) = definition::find(here, &wanted).cloned() else { return };
-    let Some(service) = here.region.ecs.services.get(arn) else { return };
-    let Some(primary) = service.deployments.first() else { return };
-    let text = |map: &Map<String, Value>, member: &str| {
-        map.get(member).and_then(Value::as_str).map(str::to_owned)
-    };
-    let tags = match text(&service.members, "propagateTags").as_deref() {
-        Some("SERVICE") => service.tags.clone(),
-        Some("TASK_DEFINITION") => found.tags.clone(),
-        _ => super::Tags::new(),
-    };
-    let launch_type = text(&primary.settings, "launchType").unwrap_or_else(|| "FARGATE".into());
-    let order = || Order {
-        cluster: service.cluster.clone(),
-        service: Some(arn.to_owned()),
-        started_by: Some(primary.id.clone()),
-        group: format!("service:{}", service.name),
-        definition: found.clone(),
-        network: primary.settings.get("networkConfiguration").cloned(),
-        launch_type: launch_type.clone(),
-        attachments: primary.attachments(),
-        tags: tags.clone(),
-    };
-    let orders: Vec<Order> = (0..count).map(|_| order()).collect();
-    let mut ids = Vec::new();
-    for order in orders {
-        ids.push(super::last(&launch::start(here, order)).to_owned());
-    }
-    let tail = if replaced > 0 {
-        format!(" Amazon ECS replaced {replaced} tasks due to an unhealthy status.")
-    } else {
-        String::new()
-    };
-    events::say(
-        here,
-        arn,
-        &format!("has started {} tasks: {}.{tail}", ids.len(), events::tasks(&ids)),
-    );
-}
-
-fn stop(here: &mut Here<'_>, arn: &str, tasks: &[String]) {
-    let mut by_deployment: std::collections::BTreeMap<String, u32> =
-        std::collections::BTreeMap::new();
-    let mut ids = Vec::new();
-    for one in tasks {
-        let deployment = task::started_by(here, one);
-        if here.region.ecs.tasks.get(one).is_some_and(|task| task.registered) {
-            *by_deployment.entry(deployment.clone()).or_default() += 1;
-        }
-        task::end(
-            here,
-            one,
-            "ServiceSchedulerInitiated",
-            &format!("Scaling activity initiated by (deployment {deployment})"),
-        );
-        ids.push(super::last(one).to_owned());
-    }
-    if !ids.is_empty() {
-        events::say(
-            here,
-            arn,
-            &format!("has stopped {} running tasks: {}.", ids.len(), events::tasks(&ids)),
-        );
-        tell_of_targets(here, arn);
-    }
-    for (deployment, count) in by_deployment {
-        events::say(
-            here,
-            arn,
-            &format!(", taskSet {deployment}) has begun draining connections on {count} tasks."),
-        );
-    }
-}
-
 /// Older deployments that are empty go; the primary one is completed when it is all there is.
 fn conclude(here: &mut Here<'_>, arn: &str) {
     let view = view(here, arn);
+    let now = here.now();
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let tasks: Vec<&Task> =
         service.tasks.iter().filter_map(|task| here.region.ecs.tasks.get(task)).collect();
@@ -317,12 +267,19 @@ fn conclude(here: &mut Here<'_>, arn: &str) {
     let Some(primary) = service.deployments.first() else { return };
     let (id, state) = (primary.id.clone(), primary.rollout_state.clone());
     let desired = usize::try_from(service.desired).unwrap_or(usize::MAX);
-    let all = view.live.len() == desired
-        && view.draining == 0
-        && view.live.iter().all(|one| one.deployment == id && one.healthy);
-    if !all {
+    if !view.complete(&id, desired) {
         service.steady &= view.live.iter().filter(|one| one.running).count() == desired;
+        service.complete_since = None;
         return;
+    }
+    // A deployment may be kept under watch for a while once it is complete.
+    if state == "IN_PROGRESS" {
+        let since = *service.complete_since.get_or_insert(now);
+        let left = alarms::bake(service).saturating_sub(now - since);
+        if !left.is_zero() {
+            poke_in(here, arn, left);
+            return;
+        }
     }
     let was_steady = std::mem::replace(&mut service.steady, true);
     if state == "IN_PROGRESS" {
@@ -331,6 +288,9 @@ fn conclude(here: &mut Here<'_>, arn: &str) {
             service.completed = service.deployments.first().cloned();
         }
         events::say(here, arn, &format!("(deployment {id}) deployment completed."));
+    }
+    if state != "FAILED" {
+        rollout::completed(here, arn);
     }
     if !was_steady && state != "FAILED" {
         events::cleared(here, arn, "");

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Attachment, Definition, Deployment, Service, cluster, definition, last, listing, scheduler,
-    show, tags, task,
+    Attachment, Definition, Deployment, Service, check_service, cluster, definition, last, listing,
+    rollout, scheduler, show, tags, task,
 };
 use crate::{
     cloud::Here,
@@ -65,6 +65,22 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     for own in ["cluster", "serviceName", "desiredCount", "taskDefinition", "tags", "clientToken"] {
         members.shift_remove(own);
     }
+    check_service::check(&members)?;
+    let controllers = ["ECS", "CODE_DEPLOY", "EXTERNAL"];
+    if !controllers.contains(&controller(&members)) {
+        return Err(Fault::parameter(
+            "Deployment controller type should be ECS, CODE_DEPLOY or EXTERNAL.",
+        ));
+    }
+    if request.text_of("clientToken").is_some_and(|token| token.len() > 36) {
+        return Err(Fault::parameter("clientToken should have at most 36 characters."));
+    }
+    let own_address = definition.as_ref().is_some_and(|one| one.network_mode == "awsvpc");
+    if request.has("role") && own_address {
+        return Err(Fault::parameter(
+            "You cannot specify an IAM role for services that require a service linked role.",
+        ));
+    }
     check(here, &members, definition.as_ref())?;
     if !members.contains_key("launchType") && !members.contains_key("capacityProviderStrategy") {
         members.insert("launchType".into(), json!("EC2"));
@@ -83,12 +99,16 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         tags,
         deployments: Vec::new(),
         completed: None,
+        rollouts: Vec::new(),
+        revisions: Vec::new(),
         events: Vec::new(),
         said: BTreeMap::new(),
         steady: false,
+        complete_since: None,
         tasks: BTreeSet::new(),
         look_at: None,
         failed_starts: 0,
+        unplaced: 0,
         back_off: None,
         replaced: 0,
         moved: BTreeMap::new(),
@@ -226,6 +246,7 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
         id,
         status: "PRIMARY".into(),
         definition: service.definition.clone().unwrap_or_default(),
+        revision: String::new(),
         created_at: now,
         updated_at: now,
         rollout_state: "IN_PROGRESS".into(),
@@ -234,9 +255,12 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
     };
     service.deployments.insert(0, deployment);
     service.steady = false;
+    service.complete_since = None;
     service.failed_starts = 0;
+    service.unplaced = 0;
     service.back_off = None;
     scheduler::note_deployment(here, arn, 0);
+    rollout::begin(here, arn);
     scheduler::poke(here, arn);
 }
 
@@ -317,8 +341,8 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
     let is = |service: &Service, member: &str, default: &str| {
-        let own = service.members.get(member).and_then(Value::as_str).unwrap_or(default);
-        request.text_of(member).is_none_or(|wanted| wanted == own)
+        let own = || service.members.get(member).and_then(Value::as_str).unwrap_or(default);
+        request.text_of(member).is_none_or(|wanted| wanted == own())
     };
     let services = here.region.ecs.services.values().filter(|service| {
         let listed = service.cluster == cluster && service.status == "ACTIVE";

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Deployment, Service, Task, service::controller, tags};
+use super::{Deployment, Service, Task, rollout, service::controller, tags};
 use crate::cloud::Here;
 
 /// Members of CreateService that a `Service` does not show (they are in its deployments or revisions).
@@ -57,8 +57,14 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
     );
     put("roleArn", service.members.get("role").cloned().unwrap_or_else(|| json!(linked)));
     put("createdAt", json!(service.created_at.seconds()));
+    if let Some(newest) = service.rollouts.first() {
+        put("currentServiceDeployment", json!(newest.arn));
+        let counts = |one: &Deployment| rollout::counts(here, service, &one.id, &one.revision);
+        put("currentServiceRevisions", service.deployments.iter().map(counts).collect());
+    }
     put("createdBy", json!(format!("arn:aws:iam::{account}:user/sandbox")));
-    if controller(&service.members) == "ECS" {
+    // A service that had the ECS controller goes on showing its deployments.
+    if controller(&service.members) == "ECS" || !service.deployments.is_empty() {
         put(
             "deployments",
             service
@@ -80,7 +86,7 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
     Value::Object(shown)
 }
 
-fn configuration(service: &Service) -> Value {
+pub(super) fn configuration(service: &Service) -> Value {
     let mut configuration = json!({
         "deploymentCircuitBreaker": {"enable": false, "rollback": false},
         "maximumPercent": 200,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Container, Task, failures, scheduler};
+use super::{Container, Task, failures, pin, scheduler};
 use crate::{
     clock::Time,
     cloud::{Here, Region},
@@ -60,9 +60,12 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
         .iter()
         .map(|container| {
             if container.behaviour.does == Does::Missing {
-                return Err(ecr::not_found(&container.image));
+                let said = container.behaviour.reason.clone();
+                return Err(said.unwrap_or_else(|| ecr::not_found(&container.image)));
             }
-            ecr::resolve(here.region, &here.shared.account, &container.image)
+            let image =
+                pin::pinned(here, task, container).unwrap_or_else(|| container.image.clone());
+            ecr::resolve(here.region, &here.shared.account, &image)
         })
         .collect();
     let attached = !task.attachments.is_empty();
@@ -79,6 +82,8 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
         end(here, arn, "TaskFailedToStart", &reason);
         return;
     }
+    pin::pin(here, arn);
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     let mut due = Vec::new();
     for (at, container) in task.containers.iter_mut().enumerate() {
         container.last_status = "RUNNING".into();
@@ -106,10 +111,11 @@ fn running(here: &mut Here<'_>, arn: &str) {
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     task.started_at = Some(now);
     task.registered = true;
-    let (attachments, address, zone, service) =
-        (task.attachments.clone(), task.address.clone(), task.zone.clone(), task.service.clone());
-    for attachment in &attachments {
-        elb::health::register(here, &attachment.group, &address, attachment.port, &zone);
+    let targets: Vec<_> = task.attachments.iter().map(|one| task.target(one)).collect();
+    let (attachments, zone, service) =
+        (task.attachments.clone(), task.zone.clone(), task.service.clone());
+    for (attachment, (id, port)) in attachments.iter().zip(targets) {
+        elb::health::register(here, &attachment.group, &id, port, &zone);
         if let Some(service) =
             service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn))
         {
@@ -128,16 +134,11 @@ fn deregister(here: &mut Here<'_>, arn: &str) -> Duration {
         return Duration::ZERO;
     };
     task.registered = false;
-    let (attachments, address, service) =
-        (task.attachments.clone(), task.address.clone(), task.service.clone());
+    let targets: Vec<_> = task.attachments.iter().map(|one| task.target(one)).collect();
+    let (attachments, service) = (task.attachments.clone(), task.service.clone());
     let mut longest = Duration::ZERO;
-    for attachment in &attachments {
-        longest = longest.max(elb::health::deregister(
-            here,
-            &attachment.group,
-            &address,
-            attachment.port,
-        ));
+    for (attachment, (id, port)) in attachments.iter().zip(targets) {
+        longest = longest.max(elb::health::deregister(here, &attachment.group, &id, port));
         if let Some(service) =
             service.as_ref().and_then(|arn| here.region.ecs.services.get_mut(arn))
         {
@@ -188,7 +189,8 @@ pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
     };
     container.last_status = "STOPPED".into();
     container.exit_code = Some(container.behaviour.code);
-    if container.behaviour.does == Does::Oom {
+    container.reason.clone_from(&container.behaviour.reason);
+    if container.behaviour.does == Does::Oom && container.reason.is_none() {
         container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
     }
     if !container.essential || !wanted {
@@ -271,15 +273,35 @@ pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
     }
 }
 
-/// What a request to an address gets.
-pub(crate) fn reply(region: &Region, address: &str, port: i64, now: Time) -> Reply {
-    let task = region.network.get(address).and_then(|arn| region.ecs.tasks.get(arn));
-    let serving = |container: &&Container| {
-        container.last_status == "RUNNING" && container.ports.contains(&port)
+/// The task that stands behind a target: by its own address, or by the host port of its instance.
+pub(crate) fn behind<'r>(region: &'r Region, id: &str, port: i64) -> Option<&'r Task> {
+    if let Some(arn) = region.network.get(id) {
+        return region.ecs.tasks.get(arn);
+    }
+    id.starts_with("i-").then_some(())?;
+    let has = |task: &&Task| {
+        let ports = || task.containers.iter().flat_map(|one| &one.host_ports);
+        task.ec2.as_deref() == Some(id)
+            && task.last_status != "STOPPED"
+            && ports().any(|own| *own == port)
     };
-    match task.and_then(|task| task.containers.iter().find(serving)) {
+    region.ecs.tasks.values().find(has)
+}
+
+/// The container of a task that a port leads to.
+pub(crate) fn listener<'t>(task: &'t Task, id: &str, port: i64) -> Option<&'t Container> {
+    let ports = |one: &'t Container| if task.address == id { &one.ports } else { &one.host_ports };
+    task.containers.iter().find(|one| ports(one).contains(&port))
+}
+
+/// What a request to an address gets.
+pub(crate) fn reply(region: &Region, id: &str, port: i64, now: Time) -> Reply {
+    let task = behind(region, id, port);
+    let container = task.and_then(|task| listener(task, id, port));
+    match container.filter(|one| one.last_status == "RUNNING") {
         Some(container) => container.behaviour.reply(now - container.started_at.unwrap_or(now)),
-        None if task.is_some() => Reply::Refused,
+        // An instance is there, whatever runs on it.
+        None if task.is_some() || id.starts_with("i-") => Reply::Refused,
         None => Reply::Timeout,
     }
 }
@@ -292,8 +314,8 @@ fn owner(here: &mut Here<'_>, arn: &str) {
 }
 
 /// Lets the scheduler look at the service of the task that has an address: its target's health changed.
-pub(crate) fn target_changed(here: &mut Here<'_>, address: &str) {
-    if let Some(arn) = here.region.network.get(address).cloned() {
+pub(crate) fn target_changed(here: &mut Here<'_>, id: &str, port: i64) {
+    if let Some(arn) = behind(here.region, id, port).map(|task| task.arn.clone()) {
         owner(here, &arn);
     }
 }

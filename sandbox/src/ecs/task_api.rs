@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, Task, cluster, definition, last, launch, listing, service, tags, task};
+use super::{Container, Task, cluster, last, listing, service, tags, task};
 use crate::{
     cloud::Here,
     fault::Fault,
@@ -34,7 +34,9 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             && request.text_of("startedBy").is_none_or(|by| task.started_by.as_deref() == Some(by))
             && request.text_of("family").is_none_or(|wanted| family() == wanted)
             && request.text_of("launchType").is_none_or(|wanted| task.launch_type == wanted)
-            && !request.has("containerInstance")
+            && request.text_of("containerInstance").is_none_or(|wanted| {
+                task.instance.as_deref().is_some_and(|own| last(own) == last(wanted))
+            })
     };
     let prefix = here.arn("ecs", &format!("task/{cluster}/"));
     let tasks = here
@@ -77,41 +79,6 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(raw(&json!({"tasks": found, "failures": failures})))
 }
 
-pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
-    let cluster = cluster::find(here, request)?;
-    let definition =
-        definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
-    service::check(here, &request.value, Some(&definition))?;
-    let count = request.int_of("count").unwrap_or(1);
-    if !(1..=10).contains(&count) {
-        return Err(Fault::parameter("Count should be between 1 and 10."));
-    }
-    let tags = tags::of_request(request)?;
-    let mut started = Vec::new();
-    for _ in 0..count {
-        let order = launch::Order {
-            cluster: cluster.clone(),
-            service: None,
-            started_by: request.text_of("startedBy").map(str::to_owned),
-            group: request
-                .text_of("group")
-                .map_or_else(|| format!("family:{}", definition.family), str::to_owned),
-            definition: definition.clone(),
-            network: request.value.get("networkConfiguration").cloned(),
-            launch_type: request.text_of("launchType").unwrap_or("EC2").to_owned(),
-            attachments: Vec::new(),
-            tags: tags.clone(),
-        };
-        started.push(launch::start(here, order));
-    }
-    let shown: Vec<Value> = started
-        .iter()
-        .filter_map(|arn| here.region.ecs.tasks.get(arn))
-        .map(|task| show(here, task))
-        .collect();
-    Ok(raw(&json!({"tasks": shown, "failures": []})))
-}
-
 pub(super) fn stop(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let cluster = cluster::find(here, request)?;
     let arn = here.arn(
@@ -127,7 +94,7 @@ pub(super) fn stop(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(raw(&json!({"task": shown})))
 }
 
-fn show(here: &Here<'_>, task: &Task) -> Value {
+pub(super) fn show(here: &Here<'_>, task: &Task) -> Value {
     let id = task.id();
     let interface = crate::ids::Ids::of(id).uuid();
     let mut shown = json!({
@@ -144,15 +111,7 @@ fn show(here: &Here<'_>, task: &Task) -> Value {
         "createdAt": task.created_at.seconds(),
         "version": task.turn,
         "containers": task.containers.iter().map(|one| container(task, one, &interface)).collect::<Vec<_>>(),
-        "attachments": [{
-            "id": interface,
-            "type": "ElasticNetworkInterface",
-            "status": if task.last_status == "STOPPED" { "DELETED" } else { "ATTACHED" },
-            "details": [
-                {"name": "subnetId", "value": task.subnet},
-                {"name": "privateIPv4Address", "value": task.address},
-            ],
-        }],
+        "attachments": attachments(task, &interface),
         "attributes": [],
         "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
         "tags": [],
@@ -161,7 +120,11 @@ fn show(here: &Here<'_>, task: &Task) -> Value {
         shown["platformVersion"] = json!("1.4.0");
         shown["platformFamily"] = json!("Linux");
     }
+    for (member, value) in &task.members {
+        shown[member] = value.clone();
+    }
     let texts = [
+        ("containerInstanceArn", &task.instance),
         ("startedBy", &task.started_by),
         ("stopCode", &task.stop_code),
         ("stoppedReason", &task.stopped_reason),
@@ -187,6 +150,32 @@ fn show(here: &Here<'_>, task: &Task) -> Value {
     shown
 }
 
+/// The network interface of a task that has one of its own.
+fn attachments(task: &Task, interface: &str) -> Value {
+    if task.network_mode != "awsvpc" {
+        return json!([]);
+    }
+    json!([{
+        "id": interface,
+        "type": "ElasticNetworkInterface",
+        "status": if task.last_status == "STOPPED" { "DELETED" } else { "ATTACHED" },
+        "details": [
+            {"name": "subnetId", "value": task.subnet},
+            {"name": "privateIPv4Address", "value": task.address},
+        ],
+    }])
+}
+
+/// The ports of the instance that lead to a container.
+fn bindings(container: &Container) -> Value {
+    let pairs = container.ports.iter().zip(&container.host_ports);
+    pairs
+        .map(|(own, host)| {
+            json!({"bindIP": "0.0.0.0", "containerPort": own, "hostPort": host, "protocol": "tcp"})
+        })
+        .collect()
+}
+
 fn container(task: &Task, container: &Container, interface: &str) -> Value {
     let mut shown = json!({
         "containerArn": format!("{}/{}", task.arn.replace(":task/", ":container/"), crate::ids::Ids::of(&container.runtime_id).uuid()),
@@ -196,10 +185,13 @@ fn container(task: &Task, container: &Container, interface: &str) -> Value {
         "runtimeId": container.runtime_id,
         "lastStatus": container.last_status,
         "healthStatus": container.health,
-        "networkBindings": [],
+        "networkBindings": bindings(container),
         "networkInterfaces": [{"attachmentId": interface, "privateIpv4Address": task.address}],
         "cpu": "0",
     });
+    if task.network_mode != "awsvpc" {
+        shown["networkInterfaces"] = json!([]);
+    }
     if let Some(digest) = &container.digest {
         shown["imageDigest"] = json!(digest);
     }

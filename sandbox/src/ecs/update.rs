@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Definition, cluster, definition,
+    Definition, check_service, cluster, definition,
     service::{self, REVISION_MEMBERS},
 };
 use crate::{
@@ -39,17 +39,27 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
     let controller = service::controller(&old.members);
-    if request.has("deploymentController") && service::controller(&request.value) != controller {
-        let text = "Changing the deployment controller is not modelled here.";
-        return Err(Fault::new("UnsupportedFeatureException", text));
+    let wanted = match request.has("deploymentController") {
+        true => service::controller(&request.value),
+        false => controller,
+    };
+    if wanted != controller {
+        let going = |one: &super::Deployment| one.rollout_state == "IN_PROGRESS";
+        check_service::migration(
+            controller,
+            wanted,
+            &old.members,
+            old.deployments.iter().any(going),
+        )?;
     }
-    check_controller(controller, request)?;
+    check_controller(wanted, request)?;
 
     let definition = match request.text_of("taskDefinition") {
         Some(wanted) => Some(definition::usable(here, wanted)?),
         None => old.definition.as_deref().and_then(|arn| definition::find(here, arn)).cloned(),
     };
     let members = merged(&old.members, request);
+    check_service::check(&members)?;
     if touches_revision(request) {
         service::check(here, &members, definition.as_ref())?;
     }
@@ -60,6 +70,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let new_definition = definition.map(|definition: Definition| definition.arn);
     let deploys = request.bool_of("forceNewDeployment")
         || old_definition != new_definition
+        || (wanted != controller && wanted == "ECS")
         || REVISION_MEMBERS.iter().any(other);
     let changed = old.members != members;
 

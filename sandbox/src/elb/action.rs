@@ -38,6 +38,7 @@ pub(super) fn accept(
             )));
         }
     }
+    unique(here, load_balancer, &actions)?;
     let last = actions
         .last()
         .and_then(|action| action.get("Type"))
@@ -50,6 +51,21 @@ pub(super) fn accept(
         ));
     }
     Ok(actions)
+}
+
+/// A load balancer names at most 100 target groups (Application Load Balancers User Guide, quotas).
+fn unique(here: &Here<'_>, load_balancer: &str, actions: &[Value]) -> Result<(), Fault> {
+    let own = |group: &&super::Group| group.load_balancers.iter().any(|one| one == load_balancer);
+    let mut all: Vec<String> =
+        here.region.elb.groups.values().filter(own).map(|group| group.arn.clone()).collect();
+    all.extend(weights(actions).into_iter().map(|(group, _)| group));
+    all.sort();
+    all.dedup();
+    if all.len() > 100 {
+        let text = "The maximum number of unique target groups per load balancer is '100'";
+        return Err(Fault::new("TooManyUniqueTargetGroupsPerLoadBalancer", text));
+    }
+    Ok(())
 }
 
 /// A client secret is written, never shown; `UseExistingClientSecret` keeps the one that is there (API
@@ -130,6 +146,7 @@ fn check_groups(here: &Here<'_>, load_balancer: &str, groups: &mut [Value]) -> R
             "The maximum number of target groups per forward action is '5'",
         ));
     }
+    let kind = here.region.elb.load_balancers.get(load_balancer).map(|one| one.kind.as_str());
     let mut seen = Vec::new();
     for entry in groups {
         let Value::Object(entry) = entry else {
@@ -143,6 +160,17 @@ fn check_groups(here: &Here<'_>, load_balancer: &str, groups: &mut [Value]) -> R
                 "TargetGroupAssociationLimit",
                 format!(
                     "The following target groups cannot be associated with more than one load balancer: {arn}"
+                ),
+            ));
+        }
+        let protocol = query::text(&group.members, "Protocol").unwrap_or_default();
+        let http = protocol.starts_with("HTTP");
+        let lambda = query::text(&group.members, "TargetType") == Some("lambda");
+        if kind.is_some_and(|kind| !lambda && http != (kind == "application")) {
+            return Err(Fault::new(
+                "IncompatibleProtocols",
+                format!(
+                    "The protocol '{protocol}' of target group '{arn}' is not compatible with the load balancer"
                 ),
             ));
         }

@@ -113,7 +113,10 @@ pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) ->
             one["Value"].as_str().unwrap_or_default(),
         )?;
     }
-    let changed = change(&mut found.attributes, &changes, "Target group")?;
+    let mut after = found.attributes.clone();
+    let changed = change(&mut after, &changes, "Target group")?;
+    check_pairs(&after)?;
+    found.attributes = after;
     here.note(Change::Attributes { resource: arn });
     Ok(changed)
 }
@@ -137,6 +140,33 @@ fn check_group(key: &str, value: &str) -> Result<(), Fault> {
         Err(Fault::validation(format!(
             "Target group attribute value '{value}' is not valid for '{key}'"
         )))
+    }
+}
+
+/// Attributes that do not go together (Application Load Balancers User Guide, "Edit target group
+/// attributes").
+fn check_pairs(own: &Texts) -> Result<(), Fault> {
+    let is = |key: &str, value: &str| own.get(key).is_some_and(|own| own == value);
+    let algorithm = "load_balancing.algorithm.type";
+    let slow = own.get("slow_start.duration_seconds").is_some_and(|seconds| seconds != "0");
+    let random = is(algorithm, "weighted_random");
+    let wrong = [
+        (
+            slow && (random || is(algorithm, "least_outstanding_requests")),
+            "Slow start mode requires the round robin algorithm",
+        ),
+        (
+            random && is("stickiness.enabled", "true"),
+            "Stickiness cannot be enabled with the weighted random algorithm",
+        ),
+        (
+            !random && is("load_balancing.algorithm.anomaly_mitigation", "on"),
+            "Anomaly mitigation requires the weighted random algorithm",
+        ),
+    ];
+    match wrong.iter().find(|(wrong, _)| *wrong) {
+        Some((_, text)) => Err(Fault::new("InvalidConfigurationRequest", *text)),
+        None => Ok(()),
     }
 }
 

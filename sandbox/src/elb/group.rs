@@ -46,6 +46,10 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
             ),
         ));
     }
+    if here.region.elb.groups.len() >= 3000 {
+        let text = "The maximum number of target groups has been reached";
+        return Err(Fault::new("TooManyTargetGroups", text));
+    }
     let id = here.shared.ids.hex(16);
     let arn = here.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
     let attributes = attributes::group_defaults(query::required(&members, "Protocol"));
@@ -116,6 +120,31 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
     {
         return Err(Fault::validation("A port must be specified"));
     }
+    let kind = query::required(members, "TargetType");
+    if !["instance", "ip", "lambda", "alb"].contains(&kind) {
+        return Err(Fault::validation(format!(
+            "Target type '{kind}' must be one of 'instance, ip, lambda, alb'"
+        )));
+    }
+    if ["instance", "ip"].contains(&kind) && text(members, "HealthCheckEnabled") == Some("false") {
+        return Err(Fault::new(
+            "InvalidConfigurationRequest",
+            format!("Health checks must be enabled for target groups with target type '{kind}'"),
+        ));
+    }
+    let protocol = query::required(members, "Protocol");
+    let protocols = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
+    if !protocols.contains(&protocol) {
+        return Err(Fault::validation(format!(
+            "Protocol '{protocol}' must be one of '{}'",
+            protocols.join(", ")
+        )));
+    }
+    if !protocol.starts_with("HTTP") && members.contains_key("ProtocolVersion") {
+        return Err(Fault::validation(
+            "Protocol version is only valid for HTTP and HTTPS target groups",
+        ));
+    }
     if number("HealthCheckTimeoutSeconds") >= number("HealthCheckIntervalSeconds") {
         return Err(Fault::validation("Health check timeout must be smaller than the interval"));
     }
@@ -133,6 +162,8 @@ fn show(group: &Group) -> Value {
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let (arns, names) = (texts(request.get("TargetGroupArns")), texts(request.get("Names")));
+    paging::at_most_20(&arns, "target groups")?;
+    paging::at_most_20(&names, "target groups")?;
     let all = &here.region.elb.groups;
     let of = text(request, "LoadBalancerArn");
     if let Some(arn) = of {
@@ -218,6 +249,14 @@ pub(super) fn register_targets(here: &mut Here<'_>, request: &Map<String, Value>
             let text = format!("The IP address '{id}' is not a valid IPv4 address");
             return Err(Fault::validation(text));
         }
+    }
+    let standing = here.region.elb.groups.get(&arn).map(|group| &group.targets);
+    let fresh = targets.iter().filter(|one| {
+        standing.is_none_or(|own| !own.contains_key(&format!("{}:{}", one.id, one.port)))
+    });
+    if standing.map_or(0, |own| own.len()) + fresh.count() > 1000 {
+        let text = "The maximum number of targets per target group is '1000'";
+        return Err(Fault::new("TooManyTargets", text));
     }
     for Named { id, port, zone } in targets {
         let task = here.region.network.get(&id).and_then(|arn| here.region.ecs.tasks.get(arn));

@@ -281,7 +281,7 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
     if target.health == health {
         return;
     }
-    let id = target.id.clone();
+    let (id, port) = (target.id.clone(), target.port);
     let from = std::mem::replace(&mut target.health, health.clone()).state;
     let reason = (!health.reason.is_empty()).then_some(health.reason);
     let changed = from != health.state;
@@ -296,6 +296,6 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
         reason,
     });
     if changed {
-        ecs::task::target_changed(here, &id);
+        ecs::task::target_changed(here, &id, port);
     }
 }

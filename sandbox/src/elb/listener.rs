@@ -24,6 +24,11 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let tags = tags::parse(&query::list(request, "Tags"))?;
     let port = int(request.get("Port"));
     check_port(here, &load_balancer, port, None)?;
+    let own = here.region.elb.listeners.values().filter(|one| one.load_balancer == load_balancer);
+    if own.count() >= 50 {
+        let text = "The maximum number of listeners per load balancer is '50'";
+        return Err(Fault::new("TooManyListeners", text));
+    }
     if text(request, "Protocol") == Some("HTTPS") && query::list(request, "Certificates").is_empty()
     {
         return Err(Fault::validation("A certificate must be specified for HTTPS listeners"));

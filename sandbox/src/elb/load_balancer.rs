@@ -124,6 +124,8 @@ fn show(one: &LoadBalancer) -> Value {
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let (arns, names) = (texts(request.get("LoadBalancerArns")), texts(request.get("Names")));
+    paging::at_most_20(&arns, "load balancers")?;
+    paging::at_most_20(&names, "load balancers")?;
     let all = &here.region.elb.load_balancers;
     for arn in &arns {
         super::check_arn(arn, "loadbalancer")?;

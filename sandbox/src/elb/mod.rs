@@ -17,6 +17,7 @@ use crate::{
 
 mod action;
 mod attributes;
+mod condition;
 mod group;
 pub(crate) mod health;
 mod listener;
@@ -158,6 +159,11 @@ pub(crate) fn zones(region: &Region) -> Vec<String> {
 
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("../shapes/elbv2.txt")));
+
+/// Whether there is such an operation.
+pub(crate) fn knows(operation: &str) -> bool {
+    SHAPES.knows(operation)
+}
 
 /// Answers a call.
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, Value>) -> Answer {

@@ -4,25 +4,37 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     fault::Fault,
+    paging,
     query::{Answer, text},
 };
 
-/// One page of what was found, as the member `name`.
+/// One page of what was found, as the member `name`; each item is known by its ARN.
 pub(super) fn page(request: &Map<String, Value>, name: &str, found: Vec<Value>) -> Answer {
-    let number = |member: &str| text(request, member).map(str::parse::<usize>).transpose();
-    let invalid = |_| Fault::validation("The marker is not valid");
-    let size = number("PageSize").map_err(invalid)?.unwrap_or(400);
-    let start = number("Marker").map_err(invalid)?.unwrap_or(0);
-    if !(1..=400).contains(&size) {
-        return Err(Fault::validation(format!(
-            "1 validation error detected: Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400"
-        )));
-    }
+    let size = text(request, "PageSize").map(str::parse::<i64>).and_then(Result::ok).unwrap_or(400);
+    let size = match usize::try_from(size) {
+        Ok(size @ 1..=400) => size,
+        _ => {
+            return Err(Fault::validation(format!(
+                "1 validation error detected: Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400"
+            )));
+        }
+    };
+    let arn = format!("{}Arn", name.trim_end_matches('s'));
+    let key = |item: Value| (item[&arn].as_str().unwrap_or_default().to_owned(), item);
+    let page = paging::page(found.into_iter().map(key).collect(), text(request, "Marker"), size)
+        .ok_or_else(|| Fault::validation("The marker is not valid"))?;
     let mut answer = Map::new();
-    let all = found.len();
-    answer.insert(name.to_owned(), found.into_iter().skip(start).take(size).collect());
-    if start + size < all {
-        answer.insert("NextMarker".to_owned(), json!((start + size).to_string()));
+    answer.insert(name.to_owned(), page.items.into());
+    if let Some(next) = page.next {
+        answer.insert("NextMarker".to_owned(), json!(next));
     }
     Ok(answer)
+}
+
+/// Refuses to describe more than 20 of something that is named.
+pub(super) fn at_most_20(named: &[String], what: &str) -> Result<(), Fault> {
+    match named.len() {
+        0..=20 => Ok(()),
+        _ => Err(Fault::validation(format!("You cannot describe more than '20' {what} at a time"))),
+    }
 }

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Rule, action, check_arn, health, listener_not_found, paging, result, rule_not_found, tags,
-    weights,
+    Rule, action, check_arn, condition, health, listener_not_found, paging, result, rule_not_found,
+    tags, weights,
 };
 use crate::{
     cloud::Here,
@@ -34,7 +34,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         .elb
         .rules
         .values()
-        .filter(|one| one.listener == listener && one.priority.is_some())
+        .filter(|one| one.priority.is_some() && of_load_balancer(here, one, &load_balancer))
         .count()
         >= 100
     {
@@ -44,7 +44,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         ));
     }
     let tags = tags::parse(&query::list(request, "Tags"))?;
-    check_conditions(request)?;
+    condition::check(here, &load_balancer, request)?;
     let actions = action::accept(here, &load_balancer, &query::list(request, "Actions"), &[])?;
     let id = here.shared.ids.hex(16);
     let path = listener.split_once(":listener/").map_or("", |(_, path)| path).to_owned();
@@ -58,7 +58,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         listener,
         priority: Some(priority),
         actions: Vec::new(),
-        members: shown_conditions(members),
+        members: condition::shown(members),
         tags,
         version: 0,
         nodes: Vec::new(),
@@ -67,6 +67,12 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     here.note(Change::Created { arn: arn.clone() });
     write_actions(here, &arn, actions);
     Ok(result([("Rules", json!([here.region.elb.rules.get(&arn).map(show)]))]))
+}
+
+/// Whether a rule is one of a load balancer's.
+fn of_load_balancer(here: &Here<'_>, rule: &Rule, load_balancer: &str) -> bool {
+    let listener = here.region.elb.listeners.get(&rule.listener);
+    listener.is_some_and(|one| one.load_balancer == load_balancer)
 }
 
 fn priority(request: &Map<String, Value>) -> Result<u32, Fault> {
@@ -90,36 +96,6 @@ fn check_free(here: &Here<'_>, listener: &str, priority: u32, but: &[&str]) -> R
     } else {
         Ok(())
     }
-}
-
-fn check_conditions(request: &Map<String, Value>) -> Result<(), Fault> {
-    let conditions = query::list(request, "Conditions");
-    if conditions.is_empty() {
-        return Err(Fault::validation("A rule must have at least one condition"));
-    }
-    Ok(())
-}
-
-/// The conditions of host and path are shown both ways: as `Values` and as their own configuration.
-fn shown_conditions(mut members: Map<String, Value>) -> Map<String, Value> {
-    let own = [("host-header", "HostHeaderConfig"), ("path-pattern", "PathPatternConfig")];
-    if let Some(Value::Array(list)) = members.get_mut("Conditions") {
-        for condition in list.iter_mut().filter_map(Value::as_object_mut) {
-            let Some((_, config)) = own
-                .iter()
-                .find(|(field, _)| condition.get("Field").is_some_and(|own| own == field))
-            else {
-                continue;
-            };
-            let inner = condition.get(*config).and_then(|config| config.get("Values")).cloned();
-            if let Some(values) = inner {
-                condition.entry("Values").or_insert(values);
-            } else if let Some(values) = condition.get("Values").cloned() {
-                condition.insert((*config).to_owned(), json!({"Values": values}));
-            }
-        }
-    }
-    members
 }
 
 fn show(rule: &Rule) -> Value {
@@ -176,13 +152,13 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         Some(action::accept(here, &listener.load_balancer, &actions, &rule.actions)?)
     };
     if request.contains_key("Conditions") {
-        check_conditions(request)?;
+        condition::check(here, &listener.load_balancer, request)?;
     }
     let mut members = request.clone();
     for own in ["RuleArn", "Actions", "ResetTransforms"] {
         members.shift_remove(own);
     }
-    let members = shown_conditions(members);
+    let members = condition::shown(members);
     if let Some(rule) = here.region.elb.rules.get_mut(&arn) {
         if text(request, "ResetTransforms") == Some("true") {
             rule.members.shift_remove("Transforms");

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Table;
 
-use super::{Error, Item, Scenario, balancing, read::quoted, words};
+use super::{Error, Item, Scenario, balancing, capacity, read::quoted, words};
 use crate::{
     Cloud, Time, autoscaling, ecr, ecs, elb, fault::Fault, image::Image, json::Request, query,
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
-const EPOCH: Time = Time(1_768_478_400_000);
+pub(super) const EPOCH: Time = Time(1_768_478_400_000);
 /// How long a world has to come to rest before it begins.
 const BEFORE: Duration = Duration::from_secs(15 * 60);
 
@@ -22,6 +22,7 @@ impl Cloud {
         let start = Time(EPOCH.0.saturating_sub(BEFORE.as_secs() * 1000));
         let mut cloud = Cloud::new(scenario.seed, start);
         cloud.home.clone_from(&scenario.region);
+        cloud.set_throttling(scenario.throttling);
         cloud.shared.timing = scenario.timing.clone();
         cloud.shared.subnets.clone_from(&scenario.subnets);
         let mut build = Build { cloud, region: &scenario.region };
@@ -57,6 +58,9 @@ type Make = fn(&mut Build<'_>, &Item) -> Result<(), String>;
 const SECTIONS: &[(&str, Make)] = &[
     ("image", image),
     ("cluster", cluster),
+    ("container_instance", capacity::instance),
+    ("capacity", capacity::shortage),
+    ("alarm", capacity::alarm),
     ("repository", repository),
     ("load_balancer", balancing::load_balancer),
     ("target_group", balancing::target_group),

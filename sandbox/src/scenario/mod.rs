@@ -7,6 +7,8 @@
 //! seed = 7                            # another seed, other ids
 //! [timing]                            # see `Timing`
 //! propagation = '30s'
+//! [throttling]
+//! enabled = true                      # only as many calls as AWS takes
 //! [subnets]
 //! subnet-c = 'eu-central-1c'
 //! [[target_group]]
@@ -25,7 +27,29 @@
 //! ready = '2m'
 //! ```
 //!
-//! The sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,
+//! `container_instance`s give a cluster room (`cluster`, `az`, `cpu`, `memory`, `enis`,
+//! `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
+//! begins in a `state`:
+//!
+//! ```toml
+//! [[container_instance]]
+//! name = 'one'
+//! cluster = 'shop'
+//! az = 'a'
+//! cpu = 2048
+//! memory = 4096
+//! enis = 2
+//! [[capacity]]
+//! name = 'a is full'
+//! az = 'a'
+//! from = '1m'                         # after the world begins
+//! until = '5m'
+//! [[alarm]]
+//! name = 'errors'
+//! state = 'OK'                        # OK, ALARM or INSUFFICIENT_DATA
+//! ```
+//!
+//! The other sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,
 //! `task_definition` (several of one family are its revisions, in order), `service`, `scalable_target`
 //! and `image`. An item replaces the members that it names in the item of the same name (`name`,
 //! `serviceName`, `family` and order, `ref`) of the scenario that is extended. Members that are not
@@ -41,6 +65,7 @@ use crate::timing::Timing;
 
 mod balancing;
 mod build;
+mod capacity;
 mod read;
 mod words;
 
@@ -68,6 +93,7 @@ pub struct Scenario {
     region: String,
     seed: u64,
     timing: Timing,
+    throttling: bool,
     subnets: BTreeMap<String, String>,
     /// By section (`service`, `target_group`, …), in the order of the file.
     sections: BTreeMap<&'static str, Vec<Item>>,

@@ -16,6 +16,7 @@ struct File {
     region: Option<String>,
     seed: Option<u64>,
     timing: Option<Spanned<Table>>,
+    throttling: Option<Throttling>,
     #[serde(default)]
     subnets: BTreeMap<String, String>,
     #[serde(default)]
@@ -38,6 +39,18 @@ struct File {
     scalable_target: Vec<Spanned<Table>>,
     #[serde(default)]
     image: Vec<Spanned<Table>>,
+    #[serde(default)]
+    container_instance: Vec<Spanned<Table>>,
+    #[serde(default)]
+    capacity: Vec<Spanned<Table>>,
+    #[serde(default)]
+    alarm: Vec<Spanned<Table>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Throttling {
+    enabled: bool,
 }
 
 /// Files that extend each other in a circle end here.
@@ -54,6 +67,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Scenario, Error> {
     Ok(Scenario {
         region: merged.region.unwrap_or_else(|| "us-east-1".to_owned()),
         seed: merged.seed.unwrap_or(1),
+        throttling: merged.throttling,
         timing,
         subnets: merged.subnets,
         sections: merged.sections,
@@ -71,6 +85,7 @@ struct Merged {
     seed: Option<u64>,
     timing: Table,
     timing_place: Place,
+    throttling: bool,
     subnets: BTreeMap<String, String>,
     sections: BTreeMap<&'static str, Vec<Item>>,
 }
@@ -115,6 +130,7 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
     merged.region = file.region.or(merged.region.take());
     merged.seed = file.seed.or(merged.seed);
     merged.subnets.extend(file.subnets);
+    merged.throttling = file.throttling.map_or(merged.throttling, |throttling| throttling.enabled);
     if let Some(timing) = file.timing {
         merged.timing_place = place(timing.span());
         merged.timing.extend(timing.into_inner());
@@ -130,6 +146,9 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         ("service", file.service),
         ("scalable_target", file.scalable_target),
         ("image", file.image),
+        ("container_instance", file.container_instance),
+        ("capacity", file.capacity),
+        ("alarm", file.alarm),
     ];
     for (section, items) in sections {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

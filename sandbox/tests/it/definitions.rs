@@ -99,7 +99,7 @@ fn tags_are_beside_the_definition_and_limited() {
         let mut tags: Vec<Value> =
             (1..count).map(|n| json!({"key": format!("k{n}"), "value": "v"})).collect();
         tags.push(json!({"key": key, "value": value}));
-        json!({"family": "tagged", "containerDefinitions": [{"name": "a", "image": "x"}], "tags": tags})
+        json!({"family": "tagged", "containerDefinitions": [{"name": "a", "image": "x", "memory": 64}], "tags": tags})
     };
     let answer = world
         .ecs("RegisterTaskDefinition", tagged(50, "last", "a b_c.d:e/f=g+h-i@j"))

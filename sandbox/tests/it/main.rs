@@ -1,9 +1,20 @@
 //! The sandbox as its clients see it: raw HTTP requests in, answers out, in virtual time.
 
+mod alarms;
+mod coverage;
 mod definitions;
+#[cfg(feature = "sdk")]
+mod faults;
+#[cfg(feature = "http")]
+mod http;
+mod instances;
 mod invariants;
+mod paging;
+mod policies;
 mod protocol;
+mod refusals;
 mod rollout;
+mod rollouts;
 mod saved;
 mod scenarios;
 #[cfg(feature = "sdk")]
@@ -11,3 +22,4 @@ mod sdk;
 mod services;
 mod support;
 mod targets;
+mod throttling;

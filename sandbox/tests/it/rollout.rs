@@ -287,8 +287,8 @@ fn forcing_starts_a_new_deployment_and_counts_do_not() {
 
 #[test]
 fn container_health_checks_count() {
-    let check = "extends = 'shop'\n[[cluster]]\nname = 'side'\n[[task_definition]]\nfamily = 'job'\n\
-        containerDefinitions = [{ name = 'job', image = 'shop/web:3', healthCheck = { command = ['CMD', 'true'], interval = 5, retries = 2 } }]\n\
+    let check = "extends = 'shop'\n[[cluster]]\nname = 'side'\n[[container_instance]]\nname = 'one'\ncluster = 'side'\n[[task_definition]]\nfamily = 'job'\n\
+        containerDefinitions = [{ name = 'job', image = 'shop/web:3', memory = 64, healthCheck = { command = ['CMD', 'true'], interval = 5, retries = 2 } }]\n\
         [[service]]\ncluster = 'side'\nserviceName = 'job'\ntaskDefinition = 'job'\ndesiredCount = 1";
     let mut world = World::with(check);
     let answer = world

@@ -20,7 +20,7 @@ fn a_scenario_extends_another_item_by_item() {
     let mut world = World::with(
         "extends = 'shop'\n[timing]\npropagation = '1s'\n[[service]]\nserviceName = 'web'\ndesiredCount = 3\n\
          [[service]]\nserviceName = 'web-green'\nabsent = true\n[[task_definition]]\nfamily = 'web'\n[[task_definition]]\nfamily = 'web'\n\
-         containerDefinitions = [{ name = 'web', image = 'x' }]\n[[scalable_target]]\nservice = 'shop/web'\nmin = 1\nmax = 4",
+         containerDefinitions = [{ name = 'web', image = 'x', memory = 64 }]\n[[scalable_target]]\nservice = 'shop/web'\nmin = 1\nmax = 4",
     );
     let web = world.service("web");
     assert_eq!((&web["runningCount"], &web["launchType"]), (&json!(3), &json!("FARGATE")));
@@ -100,6 +100,7 @@ fn an_image_changes_for_tasks_that_start_later() {
         status: None,
         code: None,
         after: None,
+        reason: None,
         ready: None,
     };
     world.cloud.set_image(image(Does::Sick));

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig};
+use aws_sdk_ecs::config::{
+    BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_sdk_elasticloadbalancingv2 as elb;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use ecs_bg_sandbox::{
@@ -16,9 +18,15 @@ use ecs_bg_sandbox::{
 };
 
 #[derive(Clone, Debug)]
-struct Clock {
+pub(crate) struct Clock {
     epoch: SystemTime,
     start: tokio::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn passed(&self) -> Duration {
+        self.start.elapsed()
+    }
 }
 
 impl TimeSource for Clock {
@@ -27,7 +35,7 @@ impl TimeSource for Clock {
     }
 }
 
-fn world() -> (Arc<Mutex<Cloud>>, Clock, InProcess) {
+pub(crate) fn world() -> (Arc<Mutex<Cloud>>, Clock, InProcess) {
     let cloud =
         Cloud::from_scenario(&Scenario::builtin("shop").expect("a scenario")).expect("a world");
     let clock = Clock { epoch: cloud.now().into(), start: tokio::time::Instant::now() };
@@ -38,6 +46,11 @@ fn world() -> (Arc<Mutex<Cloud>>, Clock, InProcess) {
 }
 
 fn ecs(clock: &Clock, client: InProcess) -> aws_sdk_ecs::Client {
+    patient(clock, client, 3)
+}
+
+/// A client that tries so many times.
+pub(crate) fn patient(clock: &Clock, client: InProcess, attempts: u32) -> aws_sdk_ecs::Client {
     let timeouts = TimeoutConfig::builder()
         .read_timeout(Duration::from_secs(20))
         .operation_timeout(Duration::from_secs(120))
@@ -49,6 +62,7 @@ fn ecs(clock: &Clock, client: InProcess) -> aws_sdk_ecs::Client {
         .sleep_impl(TokioSleep::new())
         .time_source(clock.clone())
         .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
         .http_client(client);
     aws_sdk_ecs::Client::from_conf(config.build())
 }

@@ -1,0 +1,183 @@
+//! What CreateService and UpdateService refuse for what a service says of itself, whatever its task
+//! definition and target groups are. Those checks are in `service`.
+
+use serde_json::{Map, Value};
+
+use super::service::controller;
+use crate::{fault::Fault, json::int};
+
+/// (member, what it may be)
+const LISTED: &[(&str, &[&str])] = &[
+    ("launchType", &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"]),
+    ("schedulingStrategy", &["REPLICA", "DAEMON"]),
+    ("propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"]),
+    ("availabilityZoneRebalancing", &["ENABLED", "DISABLED"]),
+];
+
+const PLATFORMS: &[&str] = &["LATEST", "1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"];
+
+pub(super) fn check(members: &Map<String, Value>) -> Result<(), Fault> {
+    let text = |member: &str| members.get(member).and_then(Value::as_str);
+    let some = |member: &str| {
+        members.get(member).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    };
+    for (member, listed) in LISTED {
+        if let Some(own) = text(member).filter(|own| !listed.contains(own)) {
+            return Err(Fault::parameter(format!(
+                "Invalid {member}: '{own}'. It should be one of {listed:?}."
+            )));
+        }
+    }
+    let fargate = text("launchType") == Some("FARGATE");
+    if fargate && text("schedulingStrategy") == Some("DAEMON") {
+        return Err(Fault::parameter("Fargate does not support the DAEMON scheduling strategy."));
+    }
+    for (member, what) in [
+        ("placementStrategy", "Placement strategies"),
+        ("placementConstraints", "Placement constraints"),
+    ] {
+        if fargate && some(member) {
+            return Err(Fault::parameter(format!(
+                "{what} are not supported with FARGATE launch type."
+            )));
+        }
+    }
+    platform(text("platformVersion"), fargate, some("capacityProviderStrategy"))?;
+    let grace = int(members.get("healthCheckGracePeriodSeconds"));
+    if grace.is_some_and(|grace| grace > 0)
+        && !some("loadBalancers")
+        && !some("vpcLatticeConfigurations")
+    {
+        return Err(Fault::parameter(
+            "Health check grace period is only valid for services configured to use load balancers",
+        ));
+    }
+    if grace.is_some_and(|grace| grace < 0) {
+        return Err(Fault::parameter("healthCheckGracePeriodSeconds should not be negative."));
+    }
+    configuration(members)
+}
+
+fn platform(version: Option<&str>, fargate: bool, providers: bool) -> Result<(), Fault> {
+    match version {
+        Some(_) if !fargate && !providers => Err(Fault::parameter(
+            "The platform version must be null when specifying an EC2 launch type.",
+        )),
+        Some(own) if !PLATFORMS.contains(&own) => {
+            Err(Fault::new("PlatformUnknownException", format!("Platform {own} does not exist.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `deploymentConfiguration` (Amazon ECS API Reference) and what goes with which controller.
+fn configuration(members: &Map<String, Value>) -> Result<(), Fault> {
+    let Some(own) = members.get("deploymentConfiguration").and_then(Value::as_object) else {
+        return Ok(());
+    };
+    let controller = controller(members);
+    let number = |member: &str| int(own.get(member));
+    if number("maximumPercent").is_some_and(|most| most < 0)
+        || number("minimumHealthyPercent").is_some_and(|least| least < 0)
+    {
+        return Err(Fault::parameter("Deployment percentages should not be negative."));
+    }
+    if number("maximumPercent") == Some(0) {
+        return Err(Fault::parameter("maximumPercent must be greater than 0."));
+    }
+    let enabled = |member: &str| own.get(member).is_some_and(|one| one["enable"] == true);
+    for (member, what) in [
+        ("deploymentCircuitBreaker", "Deployment circuit breaker"),
+        ("alarms", "Deployment alarms"),
+    ] {
+        if enabled(member) && controller != "ECS" {
+            return Err(Fault::parameter(format!(
+                "{what} can only be used with the ECS deployment controller."
+            )));
+        }
+    }
+    if enabled("alarms") && own["alarms"]["alarmNames"].as_array().is_none_or(Vec::is_empty) {
+        return Err(Fault::parameter("alarmNames should not be empty."));
+    }
+    if let Some(strategy) = own.get("strategy").and_then(Value::as_str) {
+        if !["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"].contains(&strategy) {
+            return Err(Fault::parameter(format!("Invalid strategy: '{strategy}'.")));
+        }
+        if strategy != "ROLLING" && controller != "ECS" {
+            return Err(Fault::parameter(format!(
+                "The {strategy} strategy can only be used with the ECS deployment controller."
+            )));
+        }
+    }
+    let bake = number("bakeTimeInMinutes");
+    if bake.is_some_and(|minutes| !(0..=1440).contains(&minutes)) {
+        return Err(Fault::parameter("bakeTimeInMinutes should be between 0 and 1440."));
+    }
+    breaker(own.get("deploymentCircuitBreaker"))
+}
+
+fn breaker(own: Option<&Value>) -> Result<(), Fault> {
+    let Some(threshold) = own.and_then(|own| own.get("thresholdConfiguration")) else {
+        return Ok(());
+    };
+    let value = int(threshold.get("value"));
+    let fits = match threshold["type"].as_str() {
+        Some("COUNT") => value.is_some_and(|value| value >= 1),
+        Some("BOUNDED_PERCENT" | "UNBOUNDED_PERCENT") | None => {
+            value.is_none_or(|value| (1..=100).contains(&value))
+        }
+        Some(_) => false,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::parameter("Invalid thresholdConfiguration of the deployment circuit breaker."))
+    }
+}
+
+/// Which deployment controllers a service can go to (Amazon ECS Developer Guide, "Updating Amazon ECS
+/// service parameters").
+pub(super) fn migration(
+    from: &str,
+    to: &str,
+    members: &Map<String, Value>,
+    deploying: bool,
+) -> Result<(), Fault> {
+    let allowed = [
+        ("CODE_DEPLOY", "ECS"),
+        ("CODE_DEPLOY", "EXTERNAL"),
+        ("ECS", "EXTERNAL"),
+        ("EXTERNAL", "ECS"),
+    ];
+    if !allowed.contains(&(from, to)) {
+        return Err(Fault::parameter(format!(
+            "Updating the deployment controller from {from} to {to} is not supported."
+        )));
+    }
+    if deploying {
+        return Err(Fault::parameter(
+            "Unable to update the deployment controller while a deployment is in progress.",
+        ));
+    }
+    let config = members.get("deploymentConfiguration");
+    let enabled = |member: &str| {
+        config.and_then(|own| own.get(member)).is_some_and(|one| one["enable"] == true)
+    };
+    let strategy = config.and_then(|own| own.get("strategy")).and_then(Value::as_str);
+    let connect =
+        members.get("serviceConnectConfiguration").is_some_and(|one| one["enabled"] == true);
+    let lattice = members.get("vpcLatticeConfigurations").and_then(Value::as_array);
+    let in_the_way = [
+        (connect, "Service Connect"),
+        (lattice.is_some_and(|list| !list.is_empty()), "VPC Lattice"),
+        (enabled("alarms"), "deployment alarms"),
+        (enabled("deploymentCircuitBreaker"), "the deployment circuit breaker"),
+        (strategy.is_some_and(|own| own != "ROLLING"), "a deployment strategy other than ROLLING"),
+    ];
+    match in_the_way.iter().find(|(own, _)| *own && from == "ECS") {
+        Some((_, what)) => Err(Fault::parameter(format!(
+            "Unable to update the deployment controller of a service with {what}."
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,291 @@
+//! Service deployments and service revisions (Amazon ECS Developer Guide, "View service history using
+//! Amazon ECS service deployments"): the record of each deployment of a service and the statuses that it
+//! goes through. What a deployment does is in `scheduler` and `failures`; this only writes it down, and
+//! keeps what a client asked for with StopServiceDeployment until the scheduler looks.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Deployment, Service, definition,
+    failures::{self, Why},
+    scheduler,
+    service::REVISION_MEMBERS,
+};
+use crate::{clock::Time, cloud::Here, journal::Change};
+
+/// Service deployments are shown for 90 days.
+const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// A service deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Rollout {
+    pub(crate) arn: String,
+    pub(crate) status: String,
+    pub(crate) reason: Option<String>,
+    /// The id of the deployment whose tasks are of the target revision.
+    pub(crate) deployment: String,
+    pub(crate) target: String,
+    /// The deployments that ran before, with their revisions.
+    pub(crate) sources: Vec<(String, String)>,
+    pub(crate) created_at: Time,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) finished_at: Option<Time>,
+    pub(crate) stopped_at: Option<Time>,
+    pub(crate) updated_at: Time,
+    pub(crate) configuration: Value,
+    pub(crate) rollback: Option<Rollback>,
+    /// The status of the circuit breaker, when it is no longer monitoring.
+    pub(crate) breaker: Option<String>,
+    /// What the circuit breaker had counted when the deployment ended.
+    pub(crate) failures: u32,
+    /// Alarms are watched: there are some, and none was in ALARM at the start.
+    pub(crate) watches_alarms: bool,
+    pub(crate) triggered_alarms: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Rollback {
+    pub(crate) reason: String,
+    pub(crate) started_at: Time,
+    pub(crate) revision: String,
+}
+
+/// A service revision: what a deployment brings, as it was when it began.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Revision {
+    pub(crate) arn: String,
+    pub(crate) definition: String,
+    pub(crate) created_at: Time,
+    pub(crate) members: Map<String, Value>,
+    /// Container, image, and the digest that its first task pulled.
+    pub(crate) images: Vec<(String, String, Option<String>)>,
+}
+
+impl Rollout {
+    pub(crate) fn ended(&self) -> bool {
+        let ends = ["STOPPED", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"];
+        ends.contains(&self.status.as_str())
+    }
+}
+
+/// Writes down the newest deployment of a service; one that was going on is stopped by it.
+pub(super) fn begin(here: &mut Here<'_>, arn: &str) {
+    stop_older(here, arn);
+    let now = here.now();
+    let number = here.shared.record_ids.digits();
+    let id = here.shared.record_ids.token(21);
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let path = format!("{}/{}", service.cluster, service.name);
+    let revision = revision_of(here, service, &path, &number);
+    let rollout = Rollout {
+        arn: here.arn("ecs", &format!("service-deployment/{path}/{id}")),
+        status: "PENDING".into(),
+        reason: None,
+        deployment: service.deployments.first().map(|one| one.id.clone()).unwrap_or_default(),
+        target: revision.arn.clone(),
+        sources: service.deployments.iter().skip(1).map(source).collect(),
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+        stopped_at: None,
+        updated_at: now,
+        configuration: super::show::configuration(service),
+        rollback: None,
+        breaker: None,
+        failures: 0,
+        watches_alarms: super::alarms::watched(here, service),
+        triggered_alarms: Vec::new(),
+    };
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
+    if let Some(own) = service.deployments.first_mut() {
+        own.revision.clone_from(&revision.arn);
+    }
+    service.rollouts.retain(|one| now - one.created_at < HISTORY);
+    let kept = |one: &Revision, service: &Service| {
+        now - one.created_at < HISTORY
+            || service.deployments.iter().any(|own| own.revision == one.arn)
+    };
+    let old = std::mem::take(&mut service.revisions);
+    service.revisions = old.into_iter().filter(|one| kept(one, service)).collect();
+    service.revisions.insert(0, revision);
+    service.rollouts.insert(0, rollout);
+    note(here, arn, 0);
+}
+
+fn source(one: &Deployment) -> (String, String) {
+    (one.id.clone(), one.revision.clone())
+}
+
+fn revision_of(here: &Here<'_>, service: &Service, path: &str, number: &str) -> Revision {
+    let own = REVISION_MEMBERS.iter().chain(&[
+        "launchType",
+        "capacityProviderStrategy",
+        "gatewayConnectors",
+        "monitoring",
+    ]);
+    let wanted = service.definition.clone().unwrap_or_default();
+    let containers = definition::find(here, &wanted).map(|found| found.containers.as_slice());
+    Revision {
+        arn: here.arn("ecs", &format!("service-revision/{path}/{number}")),
+        definition: wanted.clone(),
+        created_at: here.now(),
+        members: own
+            .filter_map(|member| {
+                Some(((*member).to_owned(), service.members.get(*member)?.clone()))
+            })
+            .collect(),
+        images: containers
+            .unwrap_or_default()
+            .iter()
+            .map(|one| (one.name.clone(), one.image.clone(), None))
+            .collect(),
+    }
+}
+
+/// A new deployment takes the place of one that has not ended.
+fn stop_older(here: &mut Here<'_>, arn: &str) {
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let Some(newest) = service.rollouts.first().filter(|one| !one.ended()) else { return };
+    let (status, reason) = match newest.status.as_str() {
+        "ROLLBACK_IN_PROGRESS" => ("ROLLBACK_FAILED", "A new service deployment was started."),
+        _ => ("STOP_REQUESTED", "A new service deployment was started."),
+    };
+    become_(here, arn, 0, status, Some(reason));
+}
+
+/// The scheduler looks: what was asked for happens.
+pub(super) fn look(here: &mut Here<'_>, arn: &str) {
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let due: Vec<(usize, String)> = service
+        .rollouts
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.ended())
+        .map(|(at, one)| (at, one.status.clone()))
+        .collect();
+    for (at, status) in due {
+        match status.as_str() {
+            "PENDING" => become_(here, arn, at, "IN_PROGRESS", None),
+            "STOP_REQUESTED" => become_(here, arn, at, "STOPPED", None),
+            // One that is complete by now is let be: `conclude` says so in the same round.
+            "ROLLBACK_REQUESTED" if !scheduler::complete(here, arn) => {
+                failures::give_up(here, arn, Why::Request, true);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The primary deployment has reached its steady state.
+pub(super) fn completed(here: &mut Here<'_>, arn: &str) {
+    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let Some(newest) = service.rollouts.first().filter(|one| !one.ended()) else { return };
+    // A rollback is over when the last task of the deployment that failed is gone.
+    let status = match newest.status.as_str() {
+        "ROLLBACK_IN_PROGRESS" if service.deployments.len() > 1 => return,
+        "ROLLBACK_IN_PROGRESS" => "ROLLBACK_SUCCESSFUL",
+        "IN_PROGRESS" | "ROLLBACK_REQUESTED" => "SUCCESSFUL",
+        _ => return,
+    };
+    become_(here, arn, 0, status, None);
+}
+
+/// The primary deployment was given up, and maybe another one is gone back to.
+pub(super) fn failed(here: &mut Here<'_>, arn: &str, why: Why, back: Option<&Deployment>) {
+    let now = here.now();
+    let reason = reason(why);
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
+    let Some(newest) = service.rollouts.first_mut().filter(|one| !one.ended()) else { return };
+    if why == Why::Breaker {
+        newest.breaker = Some("TRIGGERED".into());
+    }
+    let status = match (newest.status.as_str(), back) {
+        ("ROLLBACK_IN_PROGRESS", _) => "ROLLBACK_FAILED",
+        (_, Some(_)) => "ROLLBACK_IN_PROGRESS",
+        ("ROLLBACK_REQUESTED", None) => "STOPPED",
+        (_, None) => "STOP_REQUESTED",
+    };
+    if let Some(back) = back {
+        let (reason, revision) = (reason.to_owned(), back.revision.clone());
+        newest.rollback = Some(Rollback { reason, started_at: now, revision });
+    }
+    become_(here, arn, 0, status, Some(reason));
+    scheduler::poke(here, arn);
+}
+
+/// `statusReason`. That of the circuit breaker was seen, the others are assumed.
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Breaker => {
+            "Service deployment rolled back because the circuit breaker threshold was exceeded."
+        }
+        Why::Alarm => "Service deployment rolled back because an alarm was detected.",
+        Why::Request => "Service deployment rolled back because a rollback was requested.",
+    }
+}
+
+/// Goes to a status.
+pub(super) fn become_(
+    here: &mut Here<'_>,
+    arn: &str,
+    at: usize,
+    status: &str,
+    reason: Option<&str>,
+) {
+    let now = here.now();
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
+    let Some(one) = service.rollouts.get_mut(at) else { return };
+    let own = service.deployments.iter().find(|own| own.id == one.deployment);
+    one.status = status.to_owned();
+    one.updated_at = now;
+    if let Some(reason) = reason {
+        one.reason = Some(reason.to_owned());
+    }
+    if let Some(own) = own {
+        one.failures = own.failed_tasks;
+    }
+    match status {
+        "IN_PROGRESS" => one.started_at = Some(now),
+        "STOPPED" => one.stopped_at = Some(now),
+        _ => {}
+    }
+    if one.ended() {
+        one.finished_at = Some(now);
+    }
+    note(here, arn, at);
+}
+
+fn note(here: &mut Here<'_>, arn: &str, at: usize) {
+    let service = here.region.ecs.services.get(arn);
+    let Some(one) = service.and_then(|service| service.rollouts.get(at)) else { return };
+    let change = Change::ServiceDeployment {
+        service: arn.to_owned(),
+        arn: one.arn.clone(),
+        status: one.status.clone(),
+    };
+    here.note(change);
+}
+
+/// A revision and how many tasks of it there are and should be.
+pub(super) fn counts(
+    here: &Here<'_>,
+    service: &Service,
+    deployment: &str,
+    revision: &str,
+) -> Value {
+    let tasks = service.tasks.iter().filter_map(|arn| here.region.ecs.tasks.get(arn));
+    let own: Vec<_> = tasks.filter(|task| task.started_by.as_deref() == Some(deployment)).collect();
+    let wanted = own.iter().filter(|task| task.wanted()).count();
+    let primary = service.deployments.first().is_some_and(|one| one.id == deployment);
+    let requested = if primary { usize::try_from(service.desired).unwrap_or(0) } else { wanted };
+    let starting = ["PROVISIONING", "PENDING", "ACTIVATING"];
+    json!({
+        "arn": revision,
+        "requestedTaskCount": requested,
+        "runningTaskCount": own.iter().filter(|task| task.last_status == "RUNNING").count(),
+        "pendingTaskCount": own.iter().filter(|task| starting.contains(&task.last_status.as_str())).count(),
+    })
+}

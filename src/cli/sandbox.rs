@@ -1,0 +1,120 @@
+//! `sandbox`: an AWS that listens, for any client in any process.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use ecs_bg_sandbox::Cloud;
+use ecs_bg_sandbox::iam::Policy;
+use ecs_bg_sandbox::server::{Server, is_scale};
+
+use super::{Globals, context};
+use crate::error::{Error, Refusal};
+use crate::render::{Listening, Render};
+
+/// Run an AWS that lives in this process, for any AWS client: Amazon ECS, Elastic Load Balancing,
+/// Amazon ECR, AWS STS and scalable targets, over HTTP.
+///
+/// It checks no signatures and keeps nothing when it ends. What it holds, and what goes wrong in it,
+/// can be seen and set below /_sandbox/.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ecs-bg sandbox --scenario shop --scale 20")]
+pub(super) struct Sandbox {
+    /// Port; 0 takes one that is free
+    #[arg(long, value_name = "PORT", default_value_t = 4566)]
+    port: u16,
+    /// Address; another than loopback lets other machines in
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// World to begin with: a built-in scenario or a file [default: --sandbox, or empty]
+    #[arg(long, value_name = "NAME|FILE")]
+    scenario: Option<String>,
+    /// Simulated seconds per second
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    scale: f64,
+    /// Policy document that each call is authorised against [default: everything is allowed]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Take only as many calls as AWS does
+    #[arg(long)]
+    throttle: bool,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if is_scale(scale) => Ok(scale),
+        _ => Err("a number between 0.001 and 100000, for example 20".into()),
+    }
+}
+
+pub(super) async fn run(
+    sandbox: Sandbox,
+    globals: &Globals,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    if globals.sandbox_state.is_some() {
+        let what = "--sandbox-state: a sandbox that listens keeps no world";
+        return Err(Error::Usage(Refusal::new(what, "ecs-bg sandbox --scenario shop")));
+    }
+    let cloud = world(&sandbox, globals)?;
+    let region = globals.region.clone().unwrap_or_else(|| cloud.region().to_owned());
+    let address = SocketAddr::new(sandbox.listen, sandbox.port);
+    let refused = |error: std::io::Error| {
+        let what = format!("{address} cannot be listened on: {error}");
+        Error::Refused(Refusal::new(what, "ecs-bg sandbox --port 0"))
+    };
+    // Before anybody is told where it listens: whoever reads that may want to stop it at once.
+    let stop = stop().map_err(refused)?;
+    let server = Server::bind(address, cloud, sandbox.scale).await.map_err(refused)?;
+    let address = server.address().map_err(refused)?;
+    render.listening(&Listening { address, region: &region, scale: sandbox.scale });
+    server.serve(stop).await;
+    Ok(0)
+}
+
+fn world(sandbox: &Sandbox, globals: &Globals) -> Result<Cloud, Error> {
+    let scenario = sandbox.scenario.as_deref().or(globals.sandbox.as_deref()).unwrap_or("empty");
+    let mut cloud = context::build(scenario)?;
+    if let Some(path) = &sandbox.policy {
+        cloud.set_policy(Some(policy(path)?));
+    }
+    if sandbox.throttle {
+        cloud.set_throttling(true);
+    }
+    Ok(cloud)
+}
+
+fn policy(path: &PathBuf) -> Result<Policy, Error> {
+    let refused = |what: String| {
+        Error::Usage(Refusal::new(
+            what,
+            "aws iam get-policy-version --policy-arn ARN --version-id v1 --query PolicyVersion.Document",
+        ))
+    };
+    let text = fs::read_to_string(path).map_err(|error| {
+        refused(format!("--policy: {} cannot be read: {error}", path.display()))
+    })?;
+    Policy::parse(&text, &path.display().to_string())
+        .map_err(|error| refused(format!("--policy: {error}")))
+}
+
+/// SIGINT or SIGTERM.
+#[cfg(unix)]
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
