@@ -1,21 +1,61 @@
-//! AWS STS: who is calling. Everybody is the same user.
+//! AWS STS: who is calling, and roles. Everybody is the same user, and may be any role of the account.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::{cloud::Here, fault::Fault, query::Answer};
+use serde_json::{Map, Value, json};
 
-pub(crate) fn call(here: &mut Here<'_>, operation: &str) -> Answer {
-    let account = &here.shared.account;
-    let identity = json!({
-        "Arn": format!("arn:aws:iam::{account}:user/sandbox"),
-        "UserId": "AIDASANDBOX0000000000",
-        "Account": account,
-    });
-    match (operation, identity) {
-        ("GetCallerIdentity", serde_json::Value::Object(identity)) => Ok(identity),
-        _ => Err(Fault::new(
-            "InvalidAction",
-            format!("Could not find operation {operation} for version 2011-06-15"),
-        )),
+use crate::{
+    cloud::Here,
+    fault::Fault,
+    query::{self, Answer},
+};
+
+/// How long the credentials of a role last (API reference of AssumeRole).
+const SESSION: Duration = Duration::from_secs(3600);
+
+pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, Value>) -> Answer {
+    let answer = match operation {
+        "GetCallerIdentity" => {
+            let account = &here.shared.account;
+            json!({
+                "Arn": format!("arn:aws:iam::{account}:user/sandbox"),
+                "UserId": "AIDASANDBOX0000000000",
+                "Account": account,
+            })
+        }
+        "AssumeRole" => assume_role(here, request)?,
+        _ => {
+            return Err(Fault::new(
+                "InvalidAction",
+                format!("Could not find operation {operation} for version 2011-06-15"),
+            ));
+        }
+    };
+    match answer {
+        Value::Object(answer) => Ok(answer),
+        _ => Ok(Map::new()),
     }
+}
+
+fn assume_role(here: &Here<'_>, request: &Map<String, Value>) -> Result<Value, Fault> {
+    let given = |member| query::text(request, member).filter(|text: &&str| !text.is_empty());
+    let (Some(role), Some(session)) = (given("RoleArn"), given("RoleSessionName")) else {
+        return Err(Fault::validation("RoleArn and RoleSessionName must not be null"));
+    };
+    let Some(name) = role.split_once(":role/").map(|(_, name)| name) else {
+        return Err(Fault::validation(format!("{role} is invalid")));
+    };
+    let account = &here.shared.account;
+    Ok(json!({
+        "Credentials": {
+            "AccessKeyId": "ASIASANDBOX000000000",
+            "SecretAccessKey": "sandbox",
+            "SessionToken": "sandbox",
+            "Expiration": (here.shared.now + SESSION).to_string(),
+        },
+        "AssumedRoleUser": {
+            "AssumedRoleId": format!("AROASANDBOX0000000000:{session}"),
+            "Arn": format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
+        },
+    }))
 }

@@ -142,7 +142,7 @@ fn operate(
                     admit(cloud, &call, &Asked(&body))?;
                 }
                 cloud.act(&region, call, |here| match *service {
-                    "sts" => sts::call(here, operation),
+                    "sts" => sts::call(here, operation, &body),
                     _ => elb::call(here, operation, &body),
                 })
             });

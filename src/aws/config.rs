@@ -8,6 +8,7 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -18,6 +19,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ecs_bg_sandbox::sdk::InProcess;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use super::{Aws, AwsError, EcrClients, Kind, Meter};
 use crate::clock::Clock;
@@ -31,6 +34,8 @@ pub enum Connection {
         region: Option<String>,
         /// `--profile`
         profile: Option<String>,
+        /// `--role-arn`: a role to assume with the credentials found.
+        role: Option<String>,
     },
     /// An AWS that lives in the process.
     Sandbox {
@@ -50,8 +55,12 @@ impl Aws {
     /// Connects. Says at once when there is no region or no credentials.
     pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, AwsError> {
         let (config, partition) = match connection {
-            Connection::Real { region, profile } => {
-                (real(region.clone(), profile.clone()).await?, None)
+            Connection::Real { region, profile, role } => {
+                let config = real(region.clone(), profile.clone()).await?;
+                match role {
+                    Some(role) => (assuming(role, config).await, None),
+                    None => (config, None),
+                }
             }
             Connection::Sandbox { http, region, partition } => {
                 let partition = RetryPartition::custom(format!("sandbox-{partition}")).build();
@@ -117,7 +126,7 @@ fn timeouts() -> TimeoutConfig {
 }
 
 async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, AwsError> {
-    let http = https();
+    let http = https(ca_bundle()?);
     // Always given: left to the environment, AWS_RETRY_MODE=legacy would make the loader panic.
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
@@ -155,16 +164,52 @@ fn no_region() -> AwsError {
     AwsError::new("", Kind::Region, "NoRegion", what)
 }
 
-/// The SDK's own builder ignores HTTPS_PROXY; this one honours it.
-fn https() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+/// The same settings with the credentials of a role.
+async fn assuming(role: &str, config: SdkConfig) -> SdkConfig {
+    let provider = AssumeRoleProvider::builder(role).session_name("ecs-bg").configure(&config);
+    let provider = provider.build().await;
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// The SDK's own builder ignores HTTPS_PROXY; this one honours it. The roots are the system's, or
+/// those that SSL_CERT_FILE and SSL_CERT_DIR name; AWS_CA_BUNDLE adds some.
+fn https(bundle: Option<Vec<u8>>) -> SharedHttpClient {
+    let mut store = tls::TrustStore::default();
+    if let Some(bundle) = bundle {
+        store = store.with_pem_certificate(bundle);
+    }
+    let context = tls::TlsContext::builder().with_trust_store(store).build();
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
         builder.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             builder.set_sleep_impl(components.sleep_impl());
         }
-        builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build()
+        let builder =
+            builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring));
+        match &context {
+            Ok(context) => builder.tls_context(context.clone()).build(),
+            Err(_) => builder.build(),
+        }
     })
+}
+
+/// The certificates of AWS_CA_BUNDLE, checked: the TLS stack panics on what is none.
+fn ca_bundle() -> Result<Option<Vec<u8>>, AwsError> {
+    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = |why: String| {
+        let what = format!("AWS_CA_BUNDLE: {}: {why}", path.display());
+        AwsError::new("", Kind::Certificates, "BadCertificates", what)
+    };
+    let bundle = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bundle).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(bundle)),
+        Ok(_) => Err(wrong("no certificate is in it".into())),
+        Err(error) => Err(wrong(error.to_string())),
+    }
 }
 
 fn sandbox(http: InProcess, region: &str, clock: Clock) -> SdkConfig {

@@ -27,6 +27,8 @@ pub enum Kind {
     Region,
     /// There are no credentials, or AWS does not take them.
     Credentials,
+    /// The certificates to trust cannot be read.
+    Certificates,
     /// The credentials do not allow it.
     Denied,
     /// The thing does not exist.
@@ -72,12 +74,17 @@ impl AwsError {
             Kind::Credentials => {
                 "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
             }
+            Kind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
             Kind::Denied => format!("allow {} to these credentials", self.action()),
             Kind::NotFound => {
                 "look at cluster, service and region: aws ecs list-services --cluster NAME".into()
             }
             Kind::Refused => "see the message from AWS above".into(),
-            Kind::Throttled | Kind::Unreachable | Kind::Unknown => {
+            Kind::Unreachable => {
+                "look at the region, at AWS_ENDPOINT_URL, HTTPS_PROXY and the way to the network"
+                    .into()
+            }
+            Kind::Throttled | Kind::Unknown => {
                 "run the same command again: it goes on where this one stopped".into()
             }
         }
@@ -109,7 +116,9 @@ impl AwsError {
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Region | Kind::Credentials if self.call.is_empty() => f.write_str(&self.message),
+            Kind::Region | Kind::Credentials | Kind::Certificates if self.call.is_empty() => {
+                f.write_str(&self.message)
+            }
             _ => write!(f, "{} failed: {}: {}", self.call, self.code, self.message),
         }
     }

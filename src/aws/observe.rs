@@ -7,7 +7,7 @@ use futures_util::future::{try_join, try_join_all};
 
 use super::error::{AwsError, Kind, of};
 use super::raw::Capture;
-use super::{Aws, rules, wire};
+use super::{Aws, once, rules, wire};
 use crate::world::{Look, Rule, Service, Target, Task, World};
 
 /// Whom to look at.
@@ -100,6 +100,26 @@ impl Aws {
         names: &[String],
         whole: bool,
     ) -> Result<Vec<Service>, AwsError> {
+        self.services_with(cluster, names, whole, aws_sdk_ecs::Config::builder()).await
+    }
+
+    /// The first call of all: whoever cannot be reached now is told so at once.
+    pub(super) async fn services_once(
+        &self,
+        cluster: &str,
+        names: &[String],
+    ) -> Result<Vec<Service>, AwsError> {
+        let config = aws_sdk_ecs::Config::builder().retry_config(once());
+        self.services_with(cluster, names, true, config).await
+    }
+
+    async fn services_with(
+        &self,
+        cluster: &str,
+        names: &[String],
+        whole: bool,
+        config: aws_sdk_ecs::config::Builder,
+    ) -> Result<Vec<Service>, AwsError> {
         let call = format!("DescribeServices {} in cluster {cluster}", names.join(", "));
         let answer = Capture::default();
         let mut request =
@@ -107,7 +127,8 @@ impl Aws {
         if whole {
             request = request.include(ServiceField::Tags);
         }
-        request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
+        let request = request.customize().interceptor(answer.clone()).config_override(config);
+        request.send().await.map_err(of(&call))?;
         let read = || {
             let answer: wire::Services = serde_json::from_str(answer.body())?;
             answer

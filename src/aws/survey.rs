@@ -28,7 +28,12 @@ impl Aws {
     ) -> Result<Survey, AwsError> {
         let mut names = vec![service.to_owned()];
         names.extend(twin.map(str::to_owned));
-        let mut services = self.services(cluster, &names, true).await?;
+        let mut services = match self.services_once(cluster, &names).await {
+            Err(error) if error.passes() && error.kind != Kind::Unreachable => {
+                self.services(cluster, &names, true).await?
+            }
+            services => services?,
+        };
         let tagged = services
             .iter()
             .find(|found| found.name == service)

@@ -34,7 +34,8 @@ impl Context {
             #[expect(clippy::disallowed_methods, reason = "the real clock begins here")]
             let clock = Clock::starting_at(SystemTime::now());
             let (region, profile) = (globals.region.clone(), globals.profile.clone());
-            let aws = Aws::connect(&Connection::Real { region, profile }, clock).await?;
+            let role = globals.role_arn.clone();
+            let aws = Aws::connect(&Connection::Real { region, profile, role }, clock).await?;
             return Ok(Self { aws, clock, state: None });
         };
         let (now, region) = {

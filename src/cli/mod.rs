@@ -50,6 +50,9 @@ struct Globals {
     /// Profile of the AWS configuration [default: AWS_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
+    /// Role to assume with these credentials
+    #[arg(long, global = true, value_name = "ARN")]
+    role_arn: Option<String>,
     /// Run on an AWS that lives in the process, built from this scenario
     #[arg(long, global = true, value_name = "NAME|FILE", env = "ECS_BG_SANDBOX")]
     sandbox: Option<String>,

@@ -5,13 +5,13 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-struct Sandbox {
+pub(crate) struct Sandbox {
     process: Child,
     lines: Vec<String>,
 }
 
 impl Sandbox {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_ecs-bg"))
             .args(["sandbox", "--port", "0"])
             .args(arguments)
@@ -25,7 +25,7 @@ impl Sandbox {
         Self { process, lines }
     }
 
-    fn variable(&self, name: &str) -> &str {
+    pub(crate) fn variable(&self, name: &str) -> &str {
         let start = format!("export {name}=");
         self.lines.iter().find_map(|line| line.strip_prefix(&start)).expect(name)
     }
