@@ -61,6 +61,20 @@ struct Globals {
     sandbox_state: Option<PathBuf>,
 }
 
+/// Which pair of services a command is about.
+#[derive(Debug, Args)]
+struct Target {
+    /// Cluster, by name or ARN
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: String,
+    /// Either service of the pair
+    #[arg(long, value_name = "SERVICE")]
+    service: String,
+    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
+    #[arg(long, value_name = "SERVICE")]
+    twin: Option<String>,
+}
+
 /// How to tell what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {

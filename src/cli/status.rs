@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Globals;
 use super::context::Context;
+use super::{Globals, Target};
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::render::Render;
@@ -13,15 +13,8 @@ use crate::render::Render;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ecs-bg status --cluster shop --service web --output json")]
 pub(super) struct Status {
-    /// Cluster, by name or ARN
-    #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
-    /// Either service of the pair
-    #[arg(long, value_name = "SERVICE")]
-    service: String,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
-    #[arg(long, value_name = "SERVICE")]
-    twin: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(super) async fn run(
@@ -30,12 +23,13 @@ pub(super) async fn run(
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
+    let Target { cluster, service, twin } = status.target;
     let context = Context::connect(globals, host).await?;
-    let survey = context.aws.survey(&status.cluster, &status.service, status.twin.as_deref()).await;
+    let survey = context.aws.survey(&cluster, &service, twin.as_deref()).await;
     context.save()?;
     let survey = survey?;
-    if survey.world.service(&status.service).is_none() {
-        let what = format!("cluster {} has no service {}", survey.cluster_name(), status.service);
+    if survey.world.service(&service).is_none() {
+        let what = format!("cluster {} has no service {}", survey.cluster_name(), service);
         return Err(Refusal::new(
             what,
             format!("aws ecs list-services --cluster {}", survey.cluster_name()),

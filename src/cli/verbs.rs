@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::Globals;
 use super::context::Context;
 use super::deploy::{adopt, deploy, nothing, random_id};
+use super::{Globals, Target};
 use crate::claim::{Claimant, OnConflict};
 use crate::engine::{OnCancel, Setting};
 use crate::error::{Error, Refusal};
@@ -58,19 +58,6 @@ pub(super) struct Abort {
 pub(super) struct Promote {
     #[command(flatten)]
     target: Target,
-}
-
-#[derive(Debug, Args)]
-struct Target {
-    /// Cluster, by name or ARN
-    #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
-    /// Either service of the pair
-    #[arg(long, value_name = "SERVICE")]
-    service: String,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
-    #[arg(long, value_name = "SERVICE")]
-    twin: Option<String>,
 }
 
 /// One of the verbs.

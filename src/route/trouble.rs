@@ -86,8 +86,9 @@ fn failing_tasks(view: &View<'_>, green: &Service) -> Option<String> {
     if let Some(hopeless) = failures.iter().find(|failure| failure.hopeless) {
         return Some(say(&hopeless.task, &hopeless.what));
     }
-    // The same exit code twice is no accident.
-    let exits: Vec<_> = failures.iter().filter(|f| f.signature.contains(':')).collect();
+    // The same exit code twice is no accident, before anything served.
+    let exits = failures.iter().filter(|f| f.signature.contains(':') && view.record.to.is_none());
+    let exits: Vec<_> = exits.collect();
     for (index, failure) in exits.iter().enumerate() {
         if exits[..index].iter().any(|other| other.signature == failure.signature) {
             return Some(say(&failure.task, &failure.what) + ", as another before it");
