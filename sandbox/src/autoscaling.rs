@@ -37,6 +37,9 @@ pub(crate) fn knows(operation: &str) -> bool {
 }
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
+    if !knows(operation) {
+        return Err(Fault::new("UnknownOperationException", ""));
+    }
     request.check(&SHAPES, operation, |path| {
         invalid(format!("1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"))
     })?;

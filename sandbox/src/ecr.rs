@@ -92,6 +92,8 @@ fn show(here: &Here<'_>, one: &Repository) -> Value {
         "repositoryUri": format!("{}.dkr.ecr.{}.amazonaws.com/{}", here.shared.account, here.region.name, one.name),
         "createdAt": one.created_at.seconds(),
         "imageTagMutability": "MUTABLE",
+        "imageScanningConfiguration": {"scanOnPush": false},
+        "encryptionConfiguration": {"encryptionType": "AES256"},
     })
 }
 
@@ -289,10 +291,14 @@ fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let tag = request.text_of("imageTag").map(str::to_owned);
     let digest = request.text_of("imageDigest").map_or_else(|| digest_of(&manifest), str::to_owned);
     store(here, &name, &digest, tag.as_deref(), manifest.clone(), false);
+    let mut image_id = json!({"imageDigest": digest});
+    if let Some(tag) = tag {
+        image_id["imageTag"] = json!(tag);
+    }
     Ok(raw(&json!({"image": {
         "registryId": here.shared.account,
         "repositoryName": name,
-        "imageId": {"imageDigest": digest, "imageTag": tag},
+        "imageId": image_id,
         "imageManifest": manifest,
     }})))
 }

@@ -113,6 +113,7 @@ pub(super) fn show(here: &Here<'_>, task: &Task) -> Value {
         "containers": task.containers.iter().map(|one| container(task, one, &interface)).collect::<Vec<_>>(),
         "attachments": attachments(task, &interface),
         "attributes": [],
+        "enableExecuteCommand": false,
         "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
         "tags": [],
     });

@@ -143,6 +143,7 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
 
 pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let arn = required(request, "LoadBalancerArn").to_owned();
+    super::check_arn(&arn, "loadbalancer")?;
     let listeners: Vec<String> = here
         .region
         .elb

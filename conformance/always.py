@@ -1,0 +1,154 @@
+"""Which operations the sandbox models, and which members AWS always sends in their answers.
+
+A path that ends in `[]` is a list that is there even when it is empty; what stands behind it is in
+each of its items.
+"""
+
+_SERVICE = """serviceArn serviceName clusterArn loadBalancers[] serviceRegistries[] status desiredCount
+    runningCount pendingCount taskDefinition deploymentConfiguration
+    deploymentConfiguration.maximumPercent deploymentConfiguration.minimumHealthyPercent
+    deployments[].id deployments[].status deployments[].taskDefinition deployments[].desiredCount
+    deployments[].pendingCount deployments[].runningCount deployments[].failedTasks
+    deployments[].createdAt deployments[].updatedAt deployments[].rolloutState
+    deployments[].rolloutStateReason events[].id events[].createdAt events[].message createdAt
+    placementConstraints[] placementStrategy[] schedulingStrategy enableECSManagedTags propagateTags
+    enableExecuteCommand"""
+_CLUSTER = """clusterArn clusterName status registeredContainerInstancesCount runningTasksCount
+    pendingTasksCount activeServicesCount statistics[] tags[] settings[] capacityProviders[]
+    defaultCapacityProviderStrategy[]"""
+_DEFINITION = """taskDefinitionArn family revision status containerDefinitions[].name
+    containerDefinitions[].image containerDefinitions[].cpu containerDefinitions[].portMappings[]
+    containerDefinitions[].essential containerDefinitions[].environment[]
+    containerDefinitions[].mountPoints[] containerDefinitions[].volumesFrom[] volumes[]
+    requiresAttributes[] placementConstraints[] compatibilities[] registeredAt registeredBy"""
+_TASK = """taskArn clusterArn taskDefinitionArn lastStatus desiredStatus group launchType
+    availabilityZone createdAt version attachments[] attributes[] overrides tags[]
+    containers[].containerArn containers[].taskArn containers[].name containers[].image
+    containers[].lastStatus containers[].networkInterfaces[] containers[].healthStatus
+    enableExecuteCommand healthStatus connectivity"""
+_INSTANCE = """containerInstanceArn ec2InstanceId status agentConnected runningTasksCount
+    pendingTasksCount remainingResources[].name registeredResources[].name attributes[] version"""
+_BALANCER = """LoadBalancerArn DNSName CanonicalHostedZoneId CreatedTime LoadBalancerName Scheme VpcId
+    State.Code Type AvailabilityZones[].ZoneName AvailabilityZones[].SubnetId IpAddressType"""
+_GROUP = """TargetGroupArn TargetGroupName Protocol Port VpcId HealthCheckProtocol HealthCheckPort
+    HealthCheckEnabled HealthCheckIntervalSeconds HealthCheckTimeoutSeconds HealthyThresholdCount
+    UnhealthyThresholdCount LoadBalancerArns[] TargetType IpAddressType"""
+_LISTENER = "ListenerArn LoadBalancerArn Port Protocol DefaultActions[].Type"
+_RULE = "RuleArn Priority Conditions[] Actions[].Type IsDefault"
+_REPOSITORY = """repositoryArn registryId repositoryName repositoryUri createdAt imageTagMutability
+    imageScanningConfiguration encryptionConfiguration.encryptionType"""
+_DEPLOYMENT = """serviceDeploymentArn serviceArn clusterArn createdAt status
+    targetServiceRevision.arn"""
+
+
+def _in(prefix, members):
+    return " ".join(f"{prefix}.{member}" for member in members.split())
+
+
+ECS = {
+    "CreateCluster": _in("cluster", _CLUSTER),
+    "DescribeClusters": _in("clusters[]", _CLUSTER) + " failures[].reason",
+    "ListClusters": "clusterArns[]",
+    "DeleteCluster": _in("cluster", _CLUSTER),
+    "RegisterTaskDefinition": _in("taskDefinition", _DEFINITION),
+    "DescribeTaskDefinition": _in("taskDefinition", _DEFINITION),
+    "DeregisterTaskDefinition": _in("taskDefinition", _DEFINITION + " deregisteredAt"),
+    "ListTaskDefinitions": "taskDefinitionArns[]",
+    "ListTaskDefinitionFamilies": "families[]",
+    "CreateService": _in("service", _SERVICE),
+    "UpdateService": _in("service", _SERVICE),
+    "DeleteService": _in("service", _SERVICE),
+    "DescribeServices": _in("services[]", _SERVICE) + " failures[].arn failures[].reason",
+    "ListServices": "serviceArns[]",
+    "ListServiceDeployments": _in(
+        "serviceDeployments[]",
+        "serviceDeploymentArn serviceArn clusterArn createdAt targetServiceRevisionArn status",
+    ),
+    "DescribeServiceDeployments": _in("serviceDeployments[]", _DEPLOYMENT) + " failures[].reason",
+    "DescribeServiceRevisions": _in(
+        "serviceRevisions[]", "serviceRevisionArn serviceArn clusterArn taskDefinition createdAt"
+    )
+    + " failures[].reason",
+    "StopServiceDeployment": "serviceDeploymentArn",
+    "ListTasks": "taskArns[]",
+    "DescribeTasks": _in("tasks[]", _TASK) + " failures[].arn failures[].reason",
+    "ListContainerInstances": "containerInstanceArns[]",
+    "DescribeContainerInstances": _in("containerInstances[]", _INSTANCE) + " failures[].reason",
+    "UpdateContainerInstancesState": _in("containerInstances[]", _INSTANCE) + " failures[].reason",
+    "RunTask": _in("tasks[]", _TASK) + " failures[].reason",
+    "StopTask": _in("task", _TASK),
+    "TagResource": "",
+    "UntagResource": "",
+    "ListTagsForResource": "tags[].key tags[].value",
+}
+
+ELBV2 = {
+    "CreateLoadBalancer": _in("LoadBalancers[]", _BALANCER),
+    "DescribeLoadBalancers": _in("LoadBalancers[]", _BALANCER),
+    "DeleteLoadBalancer": "",
+    "DescribeLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
+    "ModifyLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
+    "CreateTargetGroup": _in("TargetGroups[]", _GROUP),
+    "DescribeTargetGroups": _in("TargetGroups[]", _GROUP),
+    "DeleteTargetGroup": "",
+    "ModifyTargetGroup": _in("TargetGroups[]", _GROUP),
+    "DescribeTargetGroupAttributes": "Attributes[].Key Attributes[].Value",
+    "ModifyTargetGroupAttributes": "Attributes[].Key Attributes[].Value",
+    "CreateListener": _in("Listeners[]", _LISTENER),
+    "DescribeListeners": _in("Listeners[]", _LISTENER),
+    "DeleteListener": "",
+    "ModifyListener": _in("Listeners[]", _LISTENER),
+    "CreateRule": _in("Rules[]", _RULE),
+    "DescribeRules": _in("Rules[]", _RULE),
+    "DeleteRule": "",
+    "ModifyRule": _in("Rules[]", _RULE),
+    "SetRulePriorities": _in("Rules[]", _RULE),
+    "RegisterTargets": "",
+    "DeregisterTargets": "",
+    "DescribeTargetHealth": _in(
+        "TargetHealthDescriptions[]", "Target.Id Target.Port TargetHealth.State"
+    ),
+    "DescribeTags": "TagDescriptions[].ResourceArn TagDescriptions[].Tags[].Key",
+    "AddTags": "",
+    "RemoveTags": "",
+}
+
+ECR = {
+    "CreateRepository": _in("repository", _REPOSITORY),
+    "DescribeRepositories": _in("repositories[]", _REPOSITORY),
+    "DescribeImages": _in(
+        "imageDetails[]",
+        "registryId repositoryName imageDigest imageSizeInBytes imagePushedAt imageManifestMediaType",
+    ),
+    "BatchGetImage": "images[].registryId images[].repositoryName images[].imageId.imageDigest "
+    "images[].imageManifest images[].imageManifestMediaType "
+    "failures[].failureCode failures[].failureReason",
+    "PutImage": "image.registryId image.repositoryName image.imageId.imageDigest image.imageManifest",
+}
+
+STS = {
+    "AssumeRole": """Credentials.AccessKeyId Credentials.SecretAccessKey Credentials.SessionToken
+        Credentials.Expiration AssumedRoleUser.AssumedRoleId AssumedRoleUser.Arn""",
+    "GetCallerIdentity": "UserId Account Arn",
+}
+
+SCALING = {
+    "RegisterScalableTarget": "ScalableTargetARN",
+    "DescribeScalableTargets": _in(
+        "ScalableTargets[]",
+        "ServiceNamespace ResourceId ScalableDimension MinCapacity MaxCapacity RoleARN CreationTime "
+        "SuspendedState.DynamicScalingInSuspended ScalableTargetARN",
+    ),
+    "DeregisterScalableTarget": "",
+}
+
+MODELLED = {
+    "ecs": ECS,
+    "elbv2": ELBV2,
+    "ecr": ECR,
+    "sts": STS,
+    "application-autoscaling": SCALING,
+}
+
+# No name of an operation belongs to two of these services.
+ALWAYS = {name: paths for operations in MODELLED.values() for name, paths in operations.items()}

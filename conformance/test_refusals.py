@@ -1,0 +1,272 @@
+"""What AWS refuses, by the class of the exception, its code and (where AWS documents it) its text.
+
+Each row: what kind of refusal, the service, the operation, its arguments, the exception's class, a
+pattern for its text. `$name` in the arguments stands for something of the world that the rows share;
+no row changes it.
+"""
+
+import re
+
+import botocore.exceptions
+import pytest
+
+import shapes
+from always import MODELLED
+from sandbox import fresh_region
+from world import FARGATE_NETWORK, Clients, World, definition
+
+MISSING, INVALID, STATE = "not found", "invalid", "wrong state"
+PARAMETER, CLIENT = "InvalidParameterException", "ClientException"
+ACCOUNT = "123456789012"
+DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+SERVICE = {
+    "cluster": "shop", "serviceName": "new", "taskDefinition": "web", "desiredCount": 1,
+    "launchType": "FARGATE", "networkConfiguration": FARGATE_NETWORK,
+}
+NO_CLUSTER = ("ClusterNotFoundException", "^Cluster not found.$")
+NO_SERVICE = ("ServiceNotFoundException", "^Service not found.$")
+FORWARD = [{"Type": "forward", "TargetGroupArn": "$green"}]
+NO_FORWARD = [{"Type": "forward", "TargetGroupArn": "$no_group"}]
+CONDITION = [{"Field": "path-pattern", "Values": ["/new"]}]
+NO_LB, NO_TG = ("LoadBalancerNotFoundException", "not found"), ("TargetGroupNotFoundException", "^One or more target groups not found$")
+NO_LISTENER, NO_RULE = ("ListenerNotFoundException", "^One or more listeners not found$"), ("RuleNotFoundException", "^One or more rules not found$")
+MALFORMED = ("ValidationError", "is not a valid")
+
+
+def cluster_of(operation, **arguments):
+    return (MISSING, "ecs", operation, {"cluster": "nowhere", **arguments}, *NO_CLUSTER)
+
+
+ROWS = [
+    (INVALID, "ecs", "CreateCluster", {"clusterName": "no spaces here"}, PARAMETER, ""),
+    (INVALID, "ecs", "DescribeClusters", {"clusters": ["c"] * 101}, PARAMETER, "100"),
+    (INVALID, "ecs", "ListClusters", {"maxResults": 101}, PARAMETER, ""),
+    (INVALID, "ecs", "ListClusters", {"nextToken": "not one"}, PARAMETER, "[Tt]oken"),
+    cluster_of("DeleteCluster"),
+    (STATE, "ecs", "DeleteCluster", {"cluster": "shop"}, "ClusterContainsServicesException", "^The Cluster cannot be deleted while Services are active.$"),
+    (INVALID, "ecs", "RegisterTaskDefinition", {"family": "web", "containerDefinitions": []}, CLIENT, "^Container list cannot be empty.$"),
+    (INVALID, "ecs", "RegisterTaskDefinition", {"family": "no spaces", "containerDefinitions": [{"name": "a", "image": "b", "memory": 9}]}, CLIENT, ""),
+    (INVALID, "ecs", "RegisterTaskDefinition", {"containerDefinitions": [{"name": "a", "image": "b"}]}, PARAMETER, "^Family should not be null or empty"),
+    (INVALID, "ecs", "RegisterTaskDefinition", definition("web", "b", cpu="257"), CLIENT, "^No Fargate configuration exists for given values"),
+    (INVALID, "ecs", "RegisterTaskDefinition", definition("web", "b", networkMode="host"), CLIENT, "^Fargate only supports network mode ‘awsvpc’.$"),
+    (MISSING, "ecs", "DescribeTaskDefinition", {"taskDefinition": "nothing"}, CLIENT, "^Unable to describe task definition.$"),
+    (MISSING, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "nothing:1"}, CLIENT, ""),
+    (INVALID, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "web"}, CLIENT, "revision"),
+    (STATE, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "old:1"}, CLIENT, "inactive"),
+    (INVALID, "ecs", "ListTaskDefinitions", {"maxResults": 0}, PARAMETER, ""),
+    (INVALID, "ecs", "ListTaskDefinitionFamilies", {"maxResults": 101}, PARAMETER, ""),
+    cluster_of("CreateService", **{key: value for key, value in SERVICE.items() if key != "cluster"}),
+    (MISSING, "ecs", "CreateService", SERVICE | {"taskDefinition": "nothing"}, CLIENT, "TaskDefinition not found."),
+    (INVALID, "ecs", "CreateService", SERVICE | {"desiredCount": -1}, PARAMETER, ""),
+    (INVALID, "ecs", "CreateService", {key: value for key, value in SERVICE.items() if key != "networkConfiguration"}, PARAMETER, "^Network Configuration must be provided when networkMode 'awsvpc' is specified.$"),
+    (INVALID, "ecs", "CreateService", SERVICE | {"loadBalancers": [{"targetGroupArn": "$lonely", "containerName": "web", "containerPort": 8080}]}, PARAMETER, "^The target group with targetGroupArn .* does not have an associated load balancer.$"),
+    (INVALID, "ecs", "CreateService", SERVICE | {"loadBalancers": [{"targetGroupArn": "$green", "containerName": "app", "containerPort": 8080}]}, PARAMETER, "^The container app does not exist in the task definition.$"),
+    (STATE, "ecs", "CreateService", SERVICE | {"serviceName": "web"}, PARAMETER, "^Creation of service was not idempotent.$"),
+    (STATE, "ecs", "CreateService", SERVICE | {"taskDefinition": "old:1"}, CLIENT, "TaskDefinition is inactive"),
+    cluster_of("UpdateService", service="web"),
+    (MISSING, "ecs", "UpdateService", {"cluster": "shop", "service": "none"}, *NO_SERVICE),
+    (INVALID, "ecs", "UpdateService", {"cluster": "shop", "service": "web", "desiredCount": -1}, PARAMETER, ""),
+    (MISSING, "ecs", "UpdateService", {"cluster": "shop", "service": "web", "taskDefinition": "nothing"}, CLIENT, "TaskDefinition not found."),
+    (STATE, "ecs", "UpdateService", {"cluster": "shop", "service": "dead", "desiredCount": 1}, "ServiceNotActiveException", "^Service was not ACTIVE.$"),
+    (STATE, "ecs", "UpdateService", {"cluster": "shop", "service": "code", "taskDefinition": "web"}, PARAMETER, "^Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.$"),
+    cluster_of("DeleteService", service="web"),
+    (MISSING, "ecs", "DeleteService", {"cluster": "shop", "service": "none"}, *NO_SERVICE),
+    (STATE, "ecs", "DeleteService", {"cluster": "shop", "service": "web"}, PARAMETER, "^The service cannot be stopped while it is scaled above 0.$"),
+    cluster_of("DescribeServices", services=["web"]),
+    (INVALID, "ecs", "DescribeServices", {"cluster": "shop", "services": []}, PARAMETER, "^Services cannot be empty.$"),
+    (INVALID, "ecs", "DescribeServices", {"cluster": "shop", "services": ["s"] * 11}, PARAMETER, "10"),
+    cluster_of("ListServices"),
+    (INVALID, "ecs", "ListServices", {"cluster": "shop", "maxResults": 101}, PARAMETER, ""),
+    cluster_of("ListServiceDeployments", service="web"),
+    (MISSING, "ecs", "ListServiceDeployments", {"cluster": "shop", "service": "none"}, *NO_SERVICE),
+    (INVALID, "ecs", "ListServiceDeployments", {"cluster": "shop", "service": "web", "status": ["BROKEN"]}, PARAMETER, ""),
+    (INVALID, "ecs", "DescribeServiceDeployments", {"serviceDeploymentArns": []}, PARAMETER, ""),
+    (INVALID, "ecs", "DescribeServiceDeployments", {"serviceDeploymentArns": ["a"] * 21}, PARAMETER, "20"),
+    (INVALID, "ecs", "DescribeServiceRevisions", {"serviceRevisionArns": []}, PARAMETER, ""),
+    (INVALID, "ecs", "DescribeServiceRevisions", {"serviceRevisionArns": ["a"] * 21}, PARAMETER, "20"),
+    (MISSING, "ecs", "StopServiceDeployment", {"serviceDeploymentArn": "arn:aws:ecs:eu-x-1:1:service-deployment/shop/web/none"}, "ServiceDeploymentNotFoundException", ""),
+    (INVALID, "ecs", "StopServiceDeployment", {"serviceDeploymentArn": "$deployment", "stopType": "HALT"}, PARAMETER, ""),
+    (STATE, "ecs", "StopServiceDeployment", {"serviceDeploymentArn": "$deployment"}, "ConflictException", ""),
+    cluster_of("ListTasks"),
+    (MISSING, "ecs", "ListTasks", {"cluster": "shop", "serviceName": "none"}, *NO_SERVICE),
+    (INVALID, "ecs", "ListTasks", {"cluster": "shop", "desiredStatus": "ASLEEP"}, PARAMETER, ""),
+    cluster_of("DescribeTasks", tasks=["0" * 32]),
+    (INVALID, "ecs", "DescribeTasks", {"cluster": "shop", "tasks": []}, PARAMETER, "^Tasks cannot be empty.$"),
+    (INVALID, "ecs", "DescribeTasks", {"cluster": "shop", "tasks": ["a"] * 101}, PARAMETER, "100"),
+    cluster_of("ListContainerInstances"),
+    cluster_of("DescribeContainerInstances", containerInstances=["a"]),
+    (INVALID, "ecs", "DescribeContainerInstances", {"cluster": "shop", "containerInstances": []}, PARAMETER, "empty"),
+    cluster_of("UpdateContainerInstancesState", containerInstances=["a"], status="DRAINING"),
+    (INVALID, "ecs", "UpdateContainerInstancesState", {"cluster": "shop", "containerInstances": ["a"], "status": "AWAY"}, PARAMETER, "^Container instance status should be ACTIVE or DRAINING.$"),
+    cluster_of("RunTask", taskDefinition="web"),
+    (MISSING, "ecs", "RunTask", {"cluster": "shop", "taskDefinition": "nothing"}, CLIENT, "TaskDefinition not found."),
+    (INVALID, "ecs", "RunTask", {"cluster": "shop", "taskDefinition": "web", "count": 11, "networkConfiguration": FARGATE_NETWORK, "launchType": "FARGATE"}, PARAMETER, ""),
+    (STATE, "ecs", "RunTask", {"cluster": "shop", "taskDefinition": "old:1"}, CLIENT, "TaskDefinition is inactive"),
+    cluster_of("StopTask", task="0" * 32),
+    (MISSING, "ecs", "StopTask", {"cluster": "shop", "task": "0" * 32}, PARAMETER, "^The referenced task was not found.$"),
+    (MISSING, "ecs", "TagResource", {"resourceArn": f"arn:aws:ecs:$region:{ACCOUNT}:cluster/none", "tags": []}, "ClusterNotFoundException", ""),
+    (INVALID, "ecs", "TagResource", {"resourceArn": "none", "tags": []}, PARAMETER, ""),
+    (INVALID, "ecs", "TagResource", {"resourceArn": "$cluster", "tags": [{"key": "aws:x", "value": "y"}]}, PARAMETER, ""),
+    (INVALID, "ecs", "UntagResource", {"resourceArn": "none", "tagKeys": []}, PARAMETER, ""),
+    (MISSING, "ecs", "UntagResource", {"resourceArn": f"arn:aws:ecs:$region:{ACCOUNT}:service/shop/none", "tagKeys": ["a"]}, "ResourceNotFoundException", ""),
+    (INVALID, "ecs", "ListTagsForResource", {"resourceArn": "none"}, PARAMETER, ""),
+    (MISSING, "ecs", "ListTagsForResource", {"resourceArn": f"arn:aws:ecs:$region:{ACCOUNT}:cluster/none"}, "ClusterNotFoundException", ""),
+    # Elastic Load Balancing
+    (INVALID, "elbv2", "CreateLoadBalancer", {"Name": "new"}, "ValidationError", "^At least one subnet must be specified$"),
+    (INVALID, "elbv2", "CreateLoadBalancer", {"Name": "n" * 33, "Subnets": ["s"]}, "ValidationError", "cannot be longer than '32' characters"),
+    (MISSING, "elbv2", "DescribeLoadBalancers", {"Names": ["none"]}, "LoadBalancerNotFoundException", "none"),
+    (INVALID, "elbv2", "DescribeLoadBalancers", {"LoadBalancerArns": ["none"]}, *MALFORMED),
+    (INVALID, "elbv2", "DeleteLoadBalancer", {"LoadBalancerArn": "none"}, *MALFORMED),
+    (MISSING, "elbv2", "DescribeLoadBalancerAttributes", {"LoadBalancerArn": "$no_balancer"}, *NO_LB),
+    (MISSING, "elbv2", "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "$no_balancer", "Attributes": []}, *NO_LB),
+    (INVALID, "elbv2", "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "$balancer", "Attributes": [{"Key": "x", "Value": "y"}]}, "ValidationError", "'x' is not recognized"),
+    (INVALID, "elbv2", "CreateTargetGroup", {"Name": "new", "Protocol": "HTTP", "VpcId": "vpc-1"}, "ValidationError", "^A port must be specified$"),
+    (STATE, "elbv2", "CreateTargetGroup", {"Name": "blue", "Protocol": "HTTP", "Port": 9, "VpcId": "vpc-1"}, "DuplicateTargetGroupNameException", "^A target group with the same name 'blue' exists, but with different settings$"),
+    (MISSING, "elbv2", "DescribeTargetGroups", {"Names": ["none"]}, *NO_TG),
+    (MISSING, "elbv2", "DescribeTargetGroups", {"LoadBalancerArn": "$no_balancer"}, *NO_LB),
+    (INVALID, "elbv2", "DeleteTargetGroup", {"TargetGroupArn": "none"}, *MALFORMED),
+    (STATE, "elbv2", "DeleteTargetGroup", {"TargetGroupArn": "$blue"}, "ResourceInUseException", "^Target group '.*' is currently in use by a listener or a rule$"),
+    (MISSING, "elbv2", "ModifyTargetGroup", {"TargetGroupArn": "$no_group"}, *NO_TG),
+    (INVALID, "elbv2", "ModifyTargetGroup", {"TargetGroupArn": "$blue", "HealthyThresholdCount": 11}, "ValidationError", "between 2 and 10"),
+    (MISSING, "elbv2", "DescribeTargetGroupAttributes", {"TargetGroupArn": "$no_group"}, *NO_TG),
+    (MISSING, "elbv2", "ModifyTargetGroupAttributes", {"TargetGroupArn": "$no_group", "Attributes": []}, *NO_TG),
+    (INVALID, "elbv2", "ModifyTargetGroupAttributes", {"TargetGroupArn": "$blue", "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "soon"}]}, "ValidationError", ""),
+    (MISSING, "elbv2", "CreateListener", {"LoadBalancerArn": "$no_balancer", "Protocol": "HTTP", "Port": 81, "DefaultActions": FORWARD}, *NO_LB),
+    (MISSING, "elbv2", "CreateListener", {"LoadBalancerArn": "$balancer", "Protocol": "HTTP", "Port": 81, "DefaultActions": NO_FORWARD}, *NO_TG),
+    (STATE, "elbv2", "CreateListener", {"LoadBalancerArn": "$balancer", "Protocol": "HTTP", "Port": 80, "DefaultActions": FORWARD}, "DuplicateListenerException", ""),
+    (INVALID, "elbv2", "CreateListener", {"LoadBalancerArn": "$balancer", "Protocol": "HTTPS", "Port": 443, "DefaultActions": FORWARD}, "ValidationError", "^A certificate must be specified for HTTPS listeners$"),
+    (MISSING, "elbv2", "DescribeListeners", {"ListenerArns": ["$no_listener"]}, *NO_LISTENER),
+    (INVALID, "elbv2", "DescribeListeners", {}, "ValidationError", ""),
+    (MISSING, "elbv2", "DeleteListener", {"ListenerArn": "$no_listener"}, *NO_LISTENER),
+    (MISSING, "elbv2", "ModifyListener", {"ListenerArn": "$no_listener"}, *NO_LISTENER),
+    (MISSING, "elbv2", "ModifyListener", {"ListenerArn": "$listener", "DefaultActions": NO_FORWARD}, *NO_TG),
+    (INVALID, "elbv2", "ModifyListener", {"ListenerArn": "$listener", "Port": 70000}, "ValidationError", "65535"),
+    (MISSING, "elbv2", "CreateRule", {"ListenerArn": "$no_listener", "Priority": 1, "Conditions": CONDITION, "Actions": FORWARD}, *NO_LISTENER),
+    (STATE, "elbv2", "CreateRule", {"ListenerArn": "$listener", "Priority": 10, "Conditions": CONDITION, "Actions": FORWARD}, "PriorityInUseException", "^Priority '10' is currently in use$"),
+    (INVALID, "elbv2", "CreateRule", {"ListenerArn": "$listener", "Priority": 11, "Conditions": [], "Actions": FORWARD}, "ValidationError", ""),
+    (MISSING, "elbv2", "DescribeRules", {"RuleArns": ["$no_rule"]}, *NO_RULE),
+    (MISSING, "elbv2", "DescribeRules", {"ListenerArn": "$no_listener"}, *NO_LISTENER),
+    (INVALID, "elbv2", "DescribeRules", {}, "ValidationError", ""),
+    (MISSING, "elbv2", "DeleteRule", {"RuleArn": "$no_rule"}, *NO_RULE),
+    (STATE, "elbv2", "DeleteRule", {"RuleArn": "$default_rule"}, "OperationNotPermittedException", "cannot be deleted"),
+    (MISSING, "elbv2", "ModifyRule", {"RuleArn": "$no_rule", "Actions": FORWARD}, *NO_RULE),
+    (INVALID, "elbv2", "ModifyRule", {"RuleArn": "$rule", "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "$blue", "Weight": 1000}]}}]}, "ValidationError", "999"),
+    (STATE, "elbv2", "ModifyRule", {"RuleArn": "$default_rule", "Actions": FORWARD}, "OperationNotPermittedException", "cannot be modified"),
+    (MISSING, "elbv2", "SetRulePriorities", {"RulePriorities": [{"RuleArn": "$no_rule", "Priority": 3}]}, *NO_RULE),
+    (STATE, "elbv2", "SetRulePriorities", {"RulePriorities": [{"RuleArn": "$default_rule", "Priority": 3}]}, "OperationNotPermittedException", ""),
+    (MISSING, "elbv2", "RegisterTargets", {"TargetGroupArn": "$no_group", "Targets": [{"Id": "10.0.0.1"}]}, *NO_TG),
+    (MISSING, "elbv2", "DeregisterTargets", {"TargetGroupArn": "$no_group", "Targets": [{"Id": "10.0.0.1"}]}, *NO_TG),
+    (MISSING, "elbv2", "DescribeTargetHealth", {"TargetGroupArn": "$no_group"}, *NO_TG),
+    (INVALID, "elbv2", "DescribeTargetHealth", {"TargetGroupArn": "none"}, *MALFORMED),
+    (MISSING, "elbv2", "DescribeTags", {"ResourceArns": ["$no_group"]}, *NO_TG),
+    (MISSING, "elbv2", "AddTags", {"ResourceArns": ["$no_balancer"], "Tags": [{"Key": "a", "Value": "b"}]}, *NO_LB),
+    (INVALID, "elbv2", "AddTags", {"ResourceArns": ["$blue"], "Tags": [{"Key": "a", "Value": "b"}, {"Key": "a", "Value": "c"}]}, "DuplicateTagKeysException", ""),
+    (MISSING, "elbv2", "RemoveTags", {"ResourceArns": ["$no_listener"], "TagKeys": ["a"]}, *NO_LISTENER),
+    # Amazon ECR
+    (STATE, "ecr", "CreateRepository", {"repositoryName": "shop/web"}, "RepositoryAlreadyExistsException", f"^The repository with name 'shop/web' already exists in the registry with id '{ACCOUNT}'$"),
+    (INVALID, "ecr", "CreateRepository", {}, PARAMETER, "repositoryName"),
+    (MISSING, "ecr", "DescribeRepositories", {"repositoryNames": ["none"]}, "RepositoryNotFoundException", f"^The repository with name 'none' does not exist in the registry with id '{ACCOUNT}'$"),
+    (INVALID, "ecr", "DescribeRepositories", {"maxResults": 1001}, PARAMETER, ""),
+    (MISSING, "ecr", "DescribeImages", {"repositoryName": "none"}, "RepositoryNotFoundException", ""),
+    (MISSING, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "9"}]}, "ImageNotFoundException", f"^The image with imageId {{imageDigest:'?null'?, imageTag:'9'}} does not exist within the repository with name 'shop/web' in the registry with id '{ACCOUNT}'$"),
+    (INVALID, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "1"}], "maxResults": 5}, PARAMETER, ""),
+    (MISSING, "ecr", "BatchGetImage", {"repositoryName": "none", "imageIds": [{"imageTag": "1"}]}, "RepositoryNotFoundException", ""),
+    (INVALID, "ecr", "BatchGetImage", {"repositoryName": "shop/web", "imageIds": []}, PARAMETER, ""),
+    (MISSING, "ecr", "PutImage", {"repositoryName": "none", "imageManifest": "{}"}, "RepositoryNotFoundException", ""),
+    (STATE, "ecr", "PutImage", {"repositoryName": "shop/web", "imageManifest": "{}", "imageTag": "1"}, "ImageAlreadyExistsException", ""),
+    # AWS STS
+    (INVALID, "sts", "AssumeRole", {"RoleArn": "none", "RoleSessionName": "me"}, "ValidationError", "^none is invalid$"),
+    # Application Auto Scaling
+    (MISSING, "application-autoscaling", "RegisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/none", "MinCapacity": 1, "MaxCapacity": 2}, "ValidationException", "^ECS service doesn't exist: service/shop/none$"),
+    (INVALID, "application-autoscaling", "RegisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/web", "MinCapacity": 3, "MaxCapacity": 2}, "ValidationException", ""),
+    (STATE, "application-autoscaling", "RegisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/dead", "MinCapacity": 1, "MaxCapacity": 2}, "ValidationException", "^ECS service doesn't exist"),
+    (INVALID, "application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "NextToken": "not one"}, "InvalidNextTokenException", ""),
+    (INVALID, "application-autoscaling", "DescribeScalableTargets", {"ServiceNamespace": "ecs", "MaxResults": 51}, "ValidationException", ""),
+    (MISSING, "application-autoscaling", "DeregisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/web"}, "ObjectNotFoundException", "^No scalable target found for service namespace: ecs, resource ID: service/shop/web, scalable dimension: ecs:service:DesiredCount$"),
+    (INVALID, "application-autoscaling", "DeregisterScalableTarget", {"ServiceNamespace": "ecs"}, "ValidationException", ""),
+]
+
+# What AWS refuses and the sandbox lets pass, so far: when one of them is mended, it must leave this set.
+LET_PASS = {"CreateCluster-invalid-InvalidParameterException", "PutImage-wrong state-ImageAlreadyExistsException"}
+
+# AWS refuses nothing that these can be asked for, but access.
+NEVER_REFUSED = {("sts", "GetCallerIdentity")}
+
+
+@pytest.fixture(scope="module")
+def shared(sandbox):
+    aws = Clients(sandbox, fresh_region())
+    world = World(aws)
+    aws.ecs.create_service(**SERVICE | {"serviceName": "dead", "desiredCount": 0})
+    code = {"deploymentController": {"type": "CODE_DEPLOY"}, "desiredCount": 0, "serviceName": "code"}
+    green = [{"targetGroupArn": world.green, "containerName": "web", "containerPort": 8080}]
+    aws.ecs.create_service(**SERVICE | code | {"loadBalancers": green})
+    aws.ecs.delete_service(cluster="shop", service="dead")
+    aws.ecs.register_task_definition(**definition("old", "nginx:1"))
+    aws.ecs.deregister_task_definition(taskDefinition="old:1")
+    aws.ecr.create_repository(repositoryName="shop/web")
+    aws.ecr.put_image(repositoryName="shop/web", imageManifest="{}", imageTag="1")
+    world.stable()
+    world.wait("services_inactive", cluster="shop", services=["dead"])
+    (deployment,) = aws.ecs.list_service_deployments(cluster="shop", service="web")["serviceDeployments"]
+    rules = aws.elb.describe_rules(ListenerArn=world.listener)["Rules"]
+    names = {
+        "$region": aws.region, "$cluster": world.cluster, "$balancer": world.balancer, "$blue": world.blue,
+        "$green": world.green, "$lonely": world.lonely, "$listener": world.listener, "$rule": world.rule,
+        "$default_rule": next(one["RuleArn"] for one in rules if one["IsDefault"]),
+        "$deployment": deployment["serviceDeploymentArn"],
+    }
+    other = lambda arn: re.sub(r"[0-9a-f]{16}$", "0" * 16, arn)
+    for kind in ("balancer", "listener", "rule"):
+        names[f"$no_{kind}"] = other(names[f"${kind}"])
+    names["$no_group"] = other(world.blue)
+    return aws, names
+
+
+def filled(value, names):
+    if isinstance(value, dict):
+        return {key: filled(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, names) for inner in value]
+    if isinstance(value, str) and "$" in value:
+        return names[value] if value in names else value.replace("$region", names["$region"])
+    return value
+
+
+@pytest.mark.parametrize(
+    "kind, service, operation, arguments, error, text",
+    [
+        pytest.param(*row, id=name, marks=[pytest.mark.xfail(strict=True)] if name in LET_PASS else [])
+        for row in ROWS
+        for name in [f"{row[2]}-{row[0]}-{row[4]}"]
+    ],
+)
+def test_a_refusal(shared, kind, service, operation, arguments, error, text):
+    aws, names = shared
+    client = aws.client(service)
+    call = getattr(client, next(name for name, own in client.meta.method_to_api_mapping.items() if own == operation))
+    known = {one.name for one in client.meta.service_model.error_shapes}
+    modelled = getattr(client.exceptions, error) if error in known else None
+    with pytest.raises(modelled or botocore.exceptions.ClientError) as caught:
+        call(**filled(arguments, names))
+    got = caught.value.response["Error"]
+    assert modelled or got["Code"] == error, got
+    assert got["Message"]
+    assert re.search(text, got["Message"]), got["Message"]
+
+
+def test_every_modelled_operation_has_rows():
+    own = {(row[1], row[2]) for row in ROWS} | NEVER_REFUSED
+    assert own == {(service, name) for service, names in MODELLED.items() for name in names}
+
+
+@pytest.mark.parametrize("service", shapes.SERVICES)
+def test_what_is_not_modelled_is_unknown(aws, service):
+    client = aws.client(service)
+    want = "InvalidAction" if service in ("elbv2", "sts") else "UnknownOperationException"
+    others = set(shapes.MODELS[service].operation_names) - set(MODELLED[service])
+    assert others
+    for operation in sorted(others):
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            client._make_api_call(operation, {})
+        assert caught.value.response["Error"]["Code"] == want, operation
