@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use crate::aws::{AwsError, Focus, Pair};
+use crate::aws::{Focus, Pair};
 use crate::engine::Setting;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
 use crate::record::Record;
-use crate::route::Action;
 use crate::world::{Look, World};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
@@ -94,7 +93,7 @@ pub async fn claim(
         held.since = held.since.min(world.at + LOOK_TWICE);
     }
     record.seen = world.at;
-    write(setting, &record, &mut world).await?;
+    setting.aws.write(&record).await?;
     // What its last owner decided before this was sent within 10 s of its looking, or is not sent.
     for _ in 0..2 {
         setting.clock.sleep(LOOK_TWICE).await;
@@ -106,11 +105,6 @@ pub async fn claim(
     let world =
         setting.aws.look(&pair(setting, &record), Look::Listing, &Focus::default(), &world).await?;
     Ok(Claim::Ours(Box::new(record), world))
-}
-
-async fn write(setting: &Setting<'_>, record: &Record, world: &mut World) -> Result<(), AwsError> {
-    let action = Action::Write(Box::new(record.clone()));
-    setting.aws.act(&pair(setting, record), &action, world).await
 }
 
 fn pair(setting: &Setting<'_>, record: &Record) -> Pair {

@@ -527,8 +527,6 @@ impl Run<'_> {
                 let what = describe(&action, &self.world);
                 self.tell(Kind::Changed { step: step.to_owned(), what });
                 self.last = Some(action);
-                // One look per step of its own: a service that was shrunk is not looked at by listing
-                // again and again.
                 None
             }
             Err(error) => self.unanswered(error).await,
@@ -612,6 +610,14 @@ impl Run<'_> {
 
     /// Another heading, on the same world. The record is written first, but holds up nothing.
     async fn turn_back(&mut self, trouble: &Trouble) {
+        // Who has lost the deployment must not write over the record of who has it. (Weights need
+        // this look anyway.)
+        if self.recorded && self.world.owner.is_none() {
+            let _ = self.look(Look::Whole).await;
+            if self.taken_over().is_some() {
+                return;
+            }
+        }
         self.record = self.record.turned_back(trouble.reason);
         self.watch.changes = 0;
         self.failed = 0;

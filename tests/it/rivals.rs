@@ -150,6 +150,26 @@ fn the_process_that_lost_its_deployment_stops_touching_anything() {
     assert!(world.journal(taken + 1).iter().all(|entry| entry.call.is_none()));
 }
 
+/// It would turn back at once, and with that write its own name over that of the new owner.
+#[test]
+fn the_process_that_lost_its_deployment_does_not_even_turn_it_back() {
+    let world = World::parsed(
+        "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '60s'",
+    );
+    let life = world.run_beside(&deploy("2", "--bake 10m"), 80, |cloud| {
+        let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
+        crate::lives::call(cloud, "ecs", "TagResource", body);
+    });
+    assert_eq!(life.code, Some(5), "{}", life.text);
+    let journal = world.journal(0);
+    let owner = |entry: &ecs_bg_sandbox::journal::Entry| match &entry.change {
+        Change::Tagged { tags, .. } => tags.get("ecs-bg:owner").cloned(),
+        _ => None,
+    };
+    let last = journal.iter().filter_map(owner).next_back().expect("an owner");
+    assert!(last.contains("id=other"), "{last}");
+}
+
 #[test]
 fn a_first_request_to_stop_turns_back_and_a_second_stops_at_once() {
     for (requests, code, text) in [(1, 1, "told to stop"), (2, 130, "was left where it was")] {
