@@ -208,6 +208,8 @@ def shared(sandbox):
     aws.ecr.put_image(repositoryName="shop/web", imageManifest="{}", imageTag="1")
     world.stable()
     world.wait("services_inactive", cluster="shop", services=["dead"])
+    # A service is stable some time before its deployment is over.
+    sandbox.advance("10m")
     (deployment,) = aws.ecs.list_service_deployments(cluster="shop", service="web")["serviceDeployments"]
     rules = aws.elb.describe_rules(ListenerArn=world.listener)["Rules"]
     names = {
