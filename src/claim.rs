@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use crate::aws::{Focus, Pair};
-use crate::engine::Setting;
+use crate::engine::{Setting, without_rules};
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
-use crate::record::Record;
+use crate::record::{Engine, Record};
 use crate::world::{Look, World};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
@@ -60,7 +60,7 @@ pub async fn claim(
     claimant: &Claimant,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
-    let (mut record, mut world) = (record, world);
+    let (mut record, mut world) = (record.clone(), without_rules(&record, world));
     loop {
         (record, world) = twice(setting, record, world).await?;
         if record.closed.is_some() {
@@ -102,13 +102,23 @@ pub async fn claim(
             _ => {}
         }
     }
-    let world =
-        setting.aws.look(&pair(setting, &record), Look::Listing, &Focus::default(), &world).await?;
+    let world = setting
+        .aws
+        .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
+        .await?;
     Ok(Claim::Ours(Box::new(record), world))
 }
 
 fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
-    Pair { cluster: setting.cluster.clone(), services: [record.blue.clone(), record.green.clone()] }
+    Pair::of(&setting.cluster, record)
+}
+
+/// All there is to look at.
+fn widest(record: &Record) -> Look {
+    match record.engine() {
+        Engine::Listener => Look::Listing,
+        Engine::Rolling => Look::Whole,
+    }
 }
 
 /// A newcomer looks twice: AWS may answer with the past. Returns when two looks, 5 s apart, agree.
@@ -122,7 +132,7 @@ async fn twice(
         setting.clock.sleep(LOOK_TWICE).await;
         let next = setting
             .aws
-            .look(&pair(setting, &record), Look::Listing, &Focus::default(), &world)
+            .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
             .await?;
         let read = setting.aws.record(&record.revision).await?.unwrap_or_else(|| record.clone());
         let wants = |world: &World| -> Vec<_> {

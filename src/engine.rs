@@ -1,5 +1,6 @@
 //! The loop: observe, decide, act. The only policy for failures of calls. It never prints.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,9 +11,9 @@ use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
 use crate::plan::{Plan, Tags};
-use crate::record::{Reason, Record};
+use crate::record::{Engine, Reason, Record, WaitFor};
 use crate::revision::{lost, short};
-use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide};
+use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide, rolling};
 use crate::watch::Watch;
 use crate::world::{Look, World};
 
@@ -76,12 +77,23 @@ pub async fn register(
     plan: &Plan,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(Record, Kept), Error> {
+    let mut record = plan.record.clone();
+    if let Some(body) = &plan.way_back {
+        let family = short(&record.from).rsplit_once(':').map_or("", |(family, _)| family);
+        record.from = setting.aws.register(family, body.clone()).await?;
+    }
+    if plan.record.is_restart() {
+        return Ok((record, Kept::Memory));
+    }
+    let plan = &Plan { record, ..plan.clone() };
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
-    let mut tags = match plan.record_fits() {
+    // Nobody goes on with what nobody watches.
+    let watched = plan.record.until != WaitFor::Accepted;
+    let mut tags = match watched && plan.record_fits() {
         true => Tags::WithRecord,
         false => Tags::Own,
     };
-    if tags == Tags::Own {
+    if tags == Tags::Own && watched {
         let what = "the record does not fit into tags beside this task definition's own: this run cannot be resumed";
         warn(setting, emit, what);
     }
@@ -226,11 +238,11 @@ pub async fn run(
     looked: SystemTime,
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
-    let pair = Pair {
-        cluster: setting.cluster.clone(),
-        services: [record.blue.clone(), record.green.clone()],
-    };
-    let watch = Watch::new(world.at);
+    let pair = Pair::of(&setting.cluster, &record);
+    let world = without_rules(&record, world);
+    let mut watch = Watch::new(world.at);
+    let green = world.service(&record.green);
+    watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
         pair,
@@ -243,6 +255,7 @@ pub async fn run(
         unwritten: kept == Kept::OlderTags,
         failed: 0,
         tasks_denied: false,
+        checked: looked,
         last: None,
         heard: 0,
         interrupts: setting.interrupts.clone(),
@@ -255,6 +268,14 @@ pub async fn run(
         world: run.world,
         watch: run.watch,
         interrupted: run.heard > 0,
+    }
+}
+
+/// Where ECS replaces the tasks of one service, no rule is ours to look after.
+pub fn without_rules(record: &Record, world: World) -> World {
+    match record.engine() {
+        Engine::Listener => world,
+        Engine::Rolling => World { rules: BTreeMap::new(), ..world },
     }
 }
 
@@ -276,6 +297,8 @@ struct Run<'a> {
     failed: u32,
     /// Tasks may not be read.
     tasks_denied: bool,
+    /// When targets were looked at last, by our clock.
+    checked: SystemTime,
     /// The last change.
     last: Option<Action>,
     /// How many requests to stop were heeded.
@@ -333,7 +356,9 @@ impl Run<'_> {
     /// The old version serves; unless somebody has put another one in its place.
     fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
         let blue = self.world.service(&self.record.blue);
-        match blue.filter(|blue| blue.revision != self.record.from) {
+        let moved = blue.filter(|blue| blue.revision != self.record.from);
+        // Whom ECS went back to was judged on the way.
+        match moved.filter(|_| self.record.engine() == Engine::Listener) {
             Some(blue) => Outcome::Superseded(format!(
                 "{} was deployed to {} by somebody else",
                 short(&blue.revision),
@@ -386,19 +411,23 @@ impl Run<'_> {
         if !first || asked > 1 {
             return Some(Heed::End(Outcome::Stopped));
         }
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        let whole = view.all_read(100) && self.record.forward();
-        let retiring = whole && view.blue().is_some_and(|blue| blue.desired == 0);
+        let (whole, past_return) = self.serves_alone();
         let finish = self.setting.on_cancel == OnCancel::Finish && whole;
         let what = match self.setting.on_cancel {
             OnCancel::Hold => {
                 let share = self.record.held.map_or(0, |held| held.share);
-                let what =
-                    format!("told to stop: left as it is, with {share} % on {}", self.record.green);
-                return Some(Heed::End(Outcome::Stuck(what)));
+                let how = match self.record.engine() {
+                    Engine::Listener => format!("with {share} % on {}", self.record.green),
+                    Engine::Rolling => "ECS goes on with it".to_owned(),
+                };
+                return Some(Heed::End(Outcome::Stuck(format!(
+                    "told to stop: left as it is, {how}"
+                ))));
             }
             _ if !self.record.forward() => "told to stop: going back all the same".to_owned(),
-            _ if retiring || finish => "told to stop: it has all the traffic, finishing".to_owned(),
+            _ if past_return || finish => {
+                "told to stop: it has all the traffic, finishing".to_owned()
+            }
             _ => {
                 let what = "told to stop".to_owned();
                 return Some(Heed::Back(Trouble { reason: Reason::Interrupted, what }));
@@ -406,6 +435,19 @@ impl Run<'_> {
         };
         self.tell(Kind::Warning { what });
         None
+    }
+
+    /// Whether the new version has all the traffic, and whether the old one is being retired.
+    fn serves_alone(&self) -> (bool, bool) {
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let whole = self.record.forward()
+            && match self.record.engine() {
+                Engine::Listener => view.all_read(100),
+                Engine::Rolling => self.watch.settled_since.is_some(),
+            };
+        let retiring = self.record.engine() == Engine::Listener
+            && view.blue().is_some_and(|blue| blue.desired == 0);
+        (whole, whole && retiring)
     }
 
     /// Lets time pass, until it is over or the user asks us to stop.
@@ -424,28 +466,67 @@ impl Run<'_> {
         let silent = now.duration_since(self.said.1).unwrap_or_default();
         // What only counts down is not news each time.
         let gist = format!("{step} {}", wait.why.split(" another ").next().unwrap_or_default());
-        if gist != self.said.0 || silent >= SILENCE {
+        let news = gist != self.said.0 || silent >= SILENCE;
+        if news && !wait.look_in.is_zero() {
             self.said = (gist, now);
             self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
         }
         self.sleep(wait.look_in).await;
-        self.look(wait.look).await
+        if let Some(stop) = self.look(wait.look).await {
+            return Some(stop);
+        }
+        // What a glance says of failed tasks and sick targets is explained at once.
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let unexplained = (self.watch.wants_tasks(&self.record, &self.world)
+            || rolling::has_sick_targets(&view))
+            && self.record.forward()
+            && self.world.tasks.is_empty()
+            && !self.tasks_denied;
+        match unexplained && self.record.engine() == Engine::Rolling {
+            true => self.look(wait.look).await,
+            false => None,
+        }
+    }
+
+    /// What a look takes in.
+    fn focus(&self, look: Look) -> Focus {
+        let stopped = self.watch.wants_tasks(&self.record, &self.world);
+        let mut focus = Focus { stopped, ..Focus::default() };
+        let whole = look > Look::Glance;
+        if self.recorded && (whole || self.beat_is_due()) {
+            focus.record = Some(self.record.revision.clone());
+        }
+        // Whose the targets are, and why tasks stopped, matters on the way forward only.
+        let wants_tasks = match self.record.engine() {
+            Engine::Listener => {
+                focus.health.push(self.record.green.clone());
+                if !self.record.forward() {
+                    focus.health.push(self.record.blue.clone());
+                }
+                whole || stopped
+            }
+            Engine::Rolling => {
+                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+                let since = self.setting.clock.now().duration_since(self.checked);
+                if rolling::wants_health(&view, since.unwrap_or_default()) {
+                    focus.health.push(self.record.green.clone());
+                }
+                stopped || rolling::has_sick_targets(&view)
+            }
+        };
+        if self.record.forward() && !self.tasks_denied && wants_tasks {
+            focus.tasks.push(self.record.green.clone());
+        }
+        focus
     }
 
     async fn look(&mut self, look: Look) -> Option<Stop> {
-        let green = &self.record.green;
-        let mut focus = Focus { health: vec![green.clone()], ..Focus::default() };
-        if self.recorded && (look > Look::Glance || self.beat_is_due()) {
-            focus.record = Some(self.record.revision.clone());
-        }
-        if !self.record.forward() {
-            focus.health.push(self.record.blue.clone());
-        }
-        focus.stopped = self.watch.wants_tasks(&self.record, &self.world);
-        // Whose the targets are, and why tasks stopped, matters on the way forward only.
-        if self.record.forward() && !self.tasks_denied && (look > Look::Glance || focus.stopped) {
-            focus.tasks.push(green.clone());
-        }
+        // Where no rule is ours to look after, none is listed.
+        let look = match self.record.engine() {
+            Engine::Listener => look,
+            Engine::Rolling => look.min(Look::Whole),
+        };
+        let focus = self.focus(look);
         let began = self.setting.clock.now();
         let mut interrupts = self.interrupts.clone();
         let looked = tokio::select! {
@@ -461,6 +542,9 @@ impl Run<'_> {
                     self.world.owner.get_or_insert_with(|| self.record.owner.clone());
                 }
                 self.looked = began;
+                if look > Look::Glance || !focus.health.is_empty() {
+                    self.checked = began;
+                }
                 self.failed = 0;
                 None
             }
@@ -493,18 +577,26 @@ impl Run<'_> {
     fn ready(&self, action: &Action) -> bool {
         let age = self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH);
         let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
-        self.world.look >= action.needs() && age < FRESH && read
+        self.world.look >= self.needed(action) && age < FRESH && read
+    }
+
+    /// How much of the world must have been looked at for this change.
+    fn needed(&self, action: &Action) -> Look {
+        match self.record.engine() {
+            Engine::Listener => action.needs(),
+            Engine::Rolling => Look::Glance,
+        }
     }
 
     async fn act(&mut self, step: &str, action: Action) -> Option<Stop> {
         if !self.ready(&action) {
-            return self.look(action.needs()).await;
+            return self.look(self.needed(&action)).await;
         }
         // An answer that did not show the change: give it time, and look.
         if self.last.as_ref() == Some(&action) {
             self.last = None;
             self.setting.clock.sleep(Duration::from_secs(2)).await;
-            return self.look(action.needs()).await;
+            return self.look(self.needed(&action)).await;
         }
         if let Action::Write(record) = action {
             self.write(*record).await;
@@ -659,6 +751,13 @@ fn describe(action: &Action, world: &World) -> String {
     match action {
         Action::Launch { service, revision, count } => {
             format!("{service}: {count} tasks of {}", short(revision))
+        }
+        Action::Roll { service, revision, count, force, .. } => {
+            let count = count.map_or(String::new(), |count| format!(", {count} tasks"));
+            match force {
+                true => format!("{service}: all tasks of {} anew{count}", short(revision)),
+                false => format!("{service}: tasks of {}{count}", short(revision)),
+            }
         }
         Action::Count { service, count: 0 } => format!("{service}: no tasks"),
         Action::Count { service, count } => format!("{service}: {count} tasks"),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::plan::Served;
+use crate::record::Engine;
 
 /// Something that happened, and when (by our clock).
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub enum Kind {
     Begun {
         /// `web:43`
         deployment: String,
+        /// Who moves things.
+        engine: Engine,
         /// The service that serves.
         blue: String,
         /// The service that the new revision comes up in.

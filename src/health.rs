@@ -13,16 +13,36 @@ pub struct Failure {
     pub what: String,
     /// Two failures with the same signature have the same cause.
     pub signature: String,
-    /// Starting it again cannot help.
-    pub hopeless: bool,
+    /// Whether starting it again can help.
+    pub outlook: Outlook,
 }
 
-/// Beginnings of `stoppedReason`s and container reasons after which another start ends the same way,
-/// with what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
-const HOPELESS: [(&str, &str); 8] = [
+/// Whether starting a task again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It cannot: the next one ends the same way.
+    Hopeless,
+    /// Once it may; not again and again.
+    Doubtful,
+    /// It can: what was missing comes and goes (capacity, a quota, a throttle).
+    Passing,
+}
+
+/// Parts of `stoppedReason`s and container reasons after which another start ends the same way, with
+/// what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
+const HOPELESS: [(&str, &str); 16] = [
+    ("secrets manager can't find", "a secret that it needs does not exist"),
+    (
+        "specified log group does not exist",
+        "create the log group, or allow logs:CreateLogGroup and set awslogs-create-group",
+    ),
     ("not found", "an image, secret or file that it needs does not exist"),
     ("does not exist", "something that it needs does not exist"),
     ("manifest unknown", "the image does not exist"),
+    ("pull access denied", "the image does not exist, or the execution role may not pull it"),
+    ("check that the role has the permissions", "the execution role lacks a permission"),
+    ("is not authorized to perform", "the execution role lacks a permission"),
+    ("accessdenied", "the execution role lacks a permission"),
     (
         "does not contain descriptor matching platform",
         "the image is not built for this CPU architecture",
@@ -31,6 +51,25 @@ const HOPELESS: [(&str, &str); 8] = [
     ("invalid reference format", "the image's name is not valid"),
     ("executable file not found", "the command does not exist in the image"),
     ("no such file or directory", "the command does not exist in the image"),
+    ("address already in use", "two containers of the task want the same port"),
+    ("port is already allocated", "another task on the machine has the port"),
+];
+
+/// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
+/// failure reasons" (`RESOURCE:…`).
+const PASSING: [&str; 12] = [
+    "capacity is unavailable",
+    "resource:",
+    "no active instances",
+    "empty capacity provider",
+    "limit on the number",
+    "toomanyrequests",
+    "rate exceeded",
+    "throttl",
+    "timeout waiting for network interface",
+    "internal error",
+    "internalerror",
+    "service unavailable",
 ];
 
 /// What a stopped task says about its revision: `None` when it did not fail, or when the machine
@@ -60,7 +99,8 @@ pub fn failure(task: &Task) -> Option<Failure> {
     let detail = culprit.and_then(|c| c.reason.as_deref()).unwrap_or(reason);
     let exit = culprit.and_then(|c| c.exit_code);
     let lower = format!("{detail} {reason}").to_lowercase();
-    let cause = HOPELESS.iter().find(|(text, _)| lower.contains(text) && !unhealthy);
+    let passing = !unhealthy && exit.is_none() && PASSING.iter().any(|text| lower.contains(text));
+    let cause = HOPELESS.iter().find(|(text, _)| lower.contains(text) && !unhealthy && !passing);
     let mut what = match (culprit, exit) {
         (Some(container), Some(exit)) if detail.is_empty() || detail == reason => {
             format!("container `{}` exited with code {exit}", container.name)
@@ -70,7 +110,7 @@ pub fn failure(task: &Task) -> Option<Failure> {
         }
         (Some(container), None) => format!("container `{}`: {detail}", container.name),
         (None, _) if reason.is_empty() => "it stopped without a reason".to_owned(),
-        (None, _) => reason.to_owned(),
+        (None, _) => plain(reason),
     };
     if let Some((_, meaning)) = cause {
         what = format!("{what} ({meaning})");
@@ -81,7 +121,49 @@ pub fn failure(task: &Task) -> Option<Failure> {
         Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),
         None => code.to_owned(),
     };
-    Some(Failure { task: short(&task.arn).to_owned(), what, signature, hopeless: cause.is_some() })
+    let outlook = match (cause, passing) {
+        (Some(_), _) => Outlook::Hopeless,
+        (None, true) => Outlook::Passing,
+        (None, false) => Outlook::Doubtful,
+    };
+    Some(Failure { task: short(&task.arn).to_owned(), what, signature, outlook })
+}
+
+/// What every deployment makes a service say (developer guide, "Service event messages").
+const ROUTINE: [&str; 7] = [
+    ") has started ",
+    ") has stopped ",
+    ") registered ",
+    ") deregistered ",
+    "has begun draining",
+    "has reached a steady state",
+    "deployment completed",
+];
+
+/// AWS's words with target groups by their names: `(target-group arn:…:targetgroup/NAME/ID)`.
+pub fn plain(text: &str) -> String {
+    let mut rest = text;
+    let mut plain = String::new();
+    while let Some((before, arn)) = rest.split_once("(target-group ") {
+        let (arn, after) = arn.split_once(')').unwrap_or((arn, ""));
+        plain += before;
+        plain += "target group ";
+        plain += arn.rsplit('/').nth(1).unwrap_or(arn);
+        rest = after;
+    }
+    plain + rest
+}
+
+/// Whether a service event names something that keeps tasks from starting or serving.
+pub fn is_obstacle(message: &str) -> bool {
+    let texts = ["unable to", "could not", "throttled", "misconfigured", ") is unhealthy in"];
+    texts.iter().any(|text| message.contains(text))
+}
+
+/// Whether a service event says more than that a deployment goes on.
+pub fn is_telling(message: &str) -> bool {
+    // A replacement is announced in the words of a start.
+    message.contains("unhealthy") || !ROUTINE.iter().any(|text| message.contains(text))
 }
 
 /// Why a target is not healthy, in plain words.
@@ -168,39 +250,41 @@ mod tests {
     #[test]
     fn a_failure_says_which_container_how_and_whether_to_go_on() {
         let say = |code, reason, container| {
-            failure(&task(code, reason, container)).map(|f| (f.what, f.hopeless)).unwrap()
+            failure(&task(code, reason, container)).map(|f| (f.what, f.outlook)).unwrap()
         };
         let exited = "Essential container in task exited";
         assert_eq!(
             say("EssentialContainerExited", exited, Some((Some(1), ""))),
-            ("container `web` exited with code 1".into(), false)
+            ("container `web` exited with code 1".into(), Outlook::Doubtful)
         );
-        let (what, hopeless) = say(
+        let (what, outlook) = say(
             "EssentialContainerExited",
             exited,
             Some((Some(137), "OutOfMemoryError: Container killed due to memory usage")),
         );
         assert!(
-            what.contains("code 137: OutOfMemoryError") && what.ends_with("gives it)") && !hopeless,
+            what.contains("code 137: OutOfMemoryError")
+                && what.ends_with("gives it)")
+                && outlook == Outlook::Doubtful,
             "{what}"
         );
-        let (what, hopeless) = say(
+        let (what, outlook) = say(
             "TaskFailedToStart",
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: x: not found",
             None,
         );
-        assert!(what.ends_with("does not exist)") && hopeless, "{what}");
-        let (_, hopeless) =
+        assert!(what.ends_with("does not exist)") && outlook == Outlook::Hopeless, "{what}");
+        let (_, outlook) =
             say("TaskFailedToStart", "CannotPullContainerError: toomanyrequests", None);
-        assert!(!hopeless, "a registry's throttle passes");
-        let (_, hopeless) = say("TaskFailedToStart", "RESOURCE:MEMORY", None);
-        assert!(!hopeless, "capacity may come");
-        let (what, hopeless) = say(
+        assert_eq!(outlook, Outlook::Passing, "a registry's throttle passes");
+        let (_, outlook) = say("TaskFailedToStart", "RESOURCE:MEMORY", None);
+        assert_eq!(outlook, Outlook::Passing, "capacity may come");
+        let (what, outlook) = say(
             "ServiceSchedulerInitiated",
             "Task failed ELB health checks in (target-group x)",
             Some((Some(137), "")),
         );
-        assert!(what.starts_with("Task failed ELB") && !hopeless, "{what}");
+        assert!(what.starts_with("Task failed ELB") && outlook == Outlook::Doubtful, "{what}");
     }
 
     #[test]

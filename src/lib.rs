@@ -23,6 +23,7 @@
 //! * [`watch`] is what this process has seen: memory that may be lost.
 //! * [`claim`] settles who drives a deployment that somebody began.
 //! * [`engine`] is the loop, and the only policy for calls that fail.
+//! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
 //!   [`revision`] clones a task definition; [`health`] says what a failure means; [`image`] which
@@ -48,6 +49,7 @@ pub mod health;
 mod host;
 pub mod image;
 pub mod plan;
+pub mod prune;
 pub mod record;
 pub mod render;
 pub mod request;

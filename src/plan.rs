@@ -1,6 +1,7 @@
 //! The plan: every choice, made once, from one survey. Pure. Refusals are in `refusals`.
 
 mod refusals;
+mod rolling;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -8,11 +9,14 @@ use std::time::{Duration, SystemTime};
 use crate::actions::GroupPair;
 use crate::error::Refusal;
 use crate::image::{ImageRef, resolve};
-use crate::record::{End, Heading, Record};
+use crate::record::{Asked, End, Engine, Heading, Record, WaitFor};
 use crate::request::{FOLLOW_MIN, Request, fingerprint};
 use crate::revision::{Revision, clone_request, diff, own_tags, short};
 use crate::route::View;
 use crate::world::{Rule, Service, World};
+
+/// How long the new version is watched at 100 % before the old one is retired, unless said.
+const BAKE: Duration = Duration::from_secs(60);
 
 /// All that is read once, before a plan.
 #[derive(Clone, Debug)]
@@ -33,6 +37,10 @@ pub struct Survey {
     pub newest: Vec<String>,
     /// Names of services with a scalable target; `None` where that may not be read.
     pub scalable: Option<Vec<String>>,
+    /// Why load balancers could not be read, where that is denied.
+    pub blind: Option<String>,
+    /// Digests that the service's tasks run, by container, where they were asked for.
+    pub ran: BTreeMap<String, String>,
     /// When the credentials end.
     pub expires: Option<SystemTime>,
 }
@@ -72,6 +80,8 @@ pub enum Decision {
         service: String,
         /// The revision that it runs.
         revision: String,
+        /// What makes it the same.
+        what: String,
     },
 }
 
@@ -91,6 +101,11 @@ pub enum Tags {
 pub struct Plan {
     /// The record as it will begin; `revision` is empty until there is one.
     pub record: Record,
+    /// Why this engine.
+    pub why: String,
+    /// The body of the RegisterTaskDefinition that makes the way back, where the live revision is
+    /// INACTIVE: no service can be put on it again.
+    pub way_back: Option<String>,
     /// The revision that is cloned.
     pub base: Revision,
     /// Images by container.
@@ -160,11 +175,12 @@ impl Survey {
             .collect()
     }
 
+    /// One of its services is enough: a deployment of a service is in the way of every other.
     fn is_of_this_pair(&self, record: &Record) -> bool {
         let names = [Some(self.service.as_str()), self.twin.as_deref()];
         record.cluster == self.cluster_name()
-            && names.contains(&Some(record.blue.as_str()))
-            && names.contains(&Some(record.green.as_str()))
+            && (names.contains(&Some(record.blue.as_str()))
+                || names.contains(&Some(record.green.as_str())))
     }
 
     /// The record that is closed on the revision that `service` runs.
@@ -177,9 +193,12 @@ impl Survey {
     }
 }
 
-/// Blue and green, where a deployment could start.
-pub fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
-    refusals::sides(survey)
+/// The service that serves, where a deployment like `request` could start.
+pub fn live<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
+    Ok(match refusals::engine(request, survey)?.0 {
+        Engine::Listener => refusals::sides(survey)?.blue,
+        Engine::Rolling => rolling::service(request, survey)?,
+    })
 }
 
 /// Which container gets which image. The base is the live side's revision, unless the request names
@@ -192,7 +211,7 @@ pub fn images(request: &Request, survey: &Survey) -> Result<BTreeMap<String, Ima
         Some(Ok(record)) => {
             survey.revisions.get(&record.from).or_else(|| survey.revisions.get(&record.revision))
         }
-        _ => survey.revisions.get(&refusals::sides(survey)?.blue.revision),
+        _ => survey.revisions.get(&live(request, survey)?.revision),
     };
     let base =
         base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
@@ -221,7 +240,12 @@ pub fn plan(
             _ => (container.clone(), image.to_string()),
         })
         .collect();
-    let pair = [survey.service.as_str(), survey.twin.as_deref().unwrap_or_default()];
+    let engine = refusals::engine(request, survey);
+    let other = match engine {
+        Ok((Engine::Rolling, _)) => &survey.service,
+        _ => survey.twin.as_ref().unwrap_or(&survey.service),
+    };
+    let pair = [survey.service.as_str(), other.as_str()];
     let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved);
     match survey.open_record() {
         Some(Ok(record)) if record.request == fingerprint => {
@@ -231,6 +255,20 @@ pub fn plan(
         Some(Err(unreadable)) => warnings.push(unreadable),
         None => {}
     }
+    let (engine, why) = engine?;
+    if engine == Engine::Rolling {
+        return rolling::plan(
+            request,
+            survey,
+            images,
+            digests,
+            fingerprint,
+            identity,
+            why,
+            warnings,
+        );
+    }
+    refusals::for_rolling_only(request)?;
     let sides = refusals::sides(survey)?;
     let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
     let live =
@@ -245,7 +283,8 @@ pub fn plan(
         && sides.blue.deployments.len() == 1
     {
         let revision = short(&sides.blue.revision).to_owned();
-        return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision });
+        let what = format!("{revision} with these images serves in {}", sides.blue.name);
+        return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
     warnings.extend(refusals::differences(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);
@@ -259,15 +298,24 @@ pub fn plan(
     let base = survey.revisions.get(request.base.as_ref().unwrap_or(&sides.blue.revision)).cloned();
     let base =
         base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
-    let images: BTreeMap<String, String> =
-        images.iter().map(|(container, image)| (container.clone(), image.to_string())).collect();
+    let images = written(images);
+    let diff = changes(&base, &images)?;
+    let steps = steps(&record, &base, &images, &sides, &survey.world);
+    let plan = Plan { record, why, way_back: None, base, images, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+fn written(images: &BTreeMap<String, ImageRef>) -> BTreeMap<String, String> {
+    images.iter().map(|(container, image)| (container.clone(), image.to_string())).collect()
+}
+
+/// What the clone changes, masked.
+fn changes(base: &Revision, images: &BTreeMap<String, String>) -> Result<Vec<String>, Refusal> {
     let unreadable = |error: serde_json::Error| {
         Refusal::new(format!("{} cannot be cloned: {error}", base.name), "ecs-bg status")
     };
-    let body = clone_request(&base.raw, &images, &own_tags(&base.tags)).map_err(unreadable)?;
-    let diff = diff(&base.raw, &body).map_err(unreadable)?;
-    let steps = steps(&record, &base, &images, &sides, &survey.world);
-    Ok(Decision::Deploy(Box::new(Plan { record, base, images, warnings, steps, diff })))
+    let body = clone_request(&base.raw, images, &own_tags(&base.tags)).map_err(unreadable)?;
+    diff(&base.raw, &body).map_err(unreadable)
 }
 
 impl Plan {
@@ -321,8 +369,10 @@ fn draft(
         from: sides.blue.revision.clone(),
         was: sides.green.revision.clone(),
         count: sides.blue.desired,
+        asked: Asked::default(),
+        until: WaitFor::default(),
         shares: request.shares.clone(),
-        bake: request.bake,
+        bake: request.bake.unwrap_or(BAKE),
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
         start: survey.world.at,

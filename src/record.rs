@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
+
 use crate::request::{LONGEST, Share};
 use crate::revision::short;
 
@@ -25,7 +27,7 @@ pub struct Record {
     pub cluster: String,
     /// The service that served when it began.
     pub blue: String,
-    /// The service that the new revision comes up in.
+    /// The service that the new revision comes up in: blue itself, where ECS replaces its tasks.
     pub green: String,
     /// ARN of blue's revision: the way back.
     pub from: String,
@@ -33,6 +35,10 @@ pub struct Record {
     pub was: String,
     /// Blue's desired count when it began, raised when blue scales out, never lowered.
     pub count: u32,
+    /// What else the service was asked to change with its revision (`rolling` only).
+    pub asked: Asked,
+    /// What the user waits for (`rolling` only).
+    pub until: WaitFor,
     /// How the traffic moves.
     pub shares: Vec<Share>,
     /// How long 100 % is held.
@@ -58,6 +64,51 @@ pub struct Record {
     pub owner: String,
     /// When its owner last said so.
     pub seen: SystemTime,
+}
+
+/// Who moves things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// We move the weights between the target groups of two services.
+    Listener,
+    /// ECS replaces the tasks of one service.
+    Rolling,
+}
+
+/// What may be asked of a service beside its revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Its desired count.
+    pub count: Option<Change>,
+    /// `minimumHealthyPercent`.
+    pub min_healthy: Option<Change>,
+    /// `maximumPercent`.
+    pub max_percent: Option<Change>,
+}
+
+/// A number that is changed, and that the way back changes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What it is to be.
+    pub to: u32,
+    /// What it was.
+    pub from: u32,
+}
+
+/// What the user waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum WaitFor {
+    /// All tasks of the new revision run
+    Running,
+    /// They are healthy, and ECS calls the deployment complete
+    #[default]
+    Healthy,
+    /// And the targets of the old ones are gone
+    Drained,
+    /// Nothing: ECS has been told
+    #[value(skip)]
+    Accepted,
 }
 
 /// Forward, or back and why.
@@ -134,6 +185,12 @@ const REASONS: [(Reason, &str); 10] = [
     (Reason::Asked, "asked"),
     (Reason::Superseded, "superseded"),
 ];
+const UNTIL: [(WaitFor, &str); 4] = [
+    (WaitFor::Running, "running"),
+    (WaitFor::Healthy, "healthy"),
+    (WaitFor::Drained, "drained"),
+    (WaitFor::Accepted, "accepted"),
+];
 const ENDS: [(End, &str); 2] = [(End::Live, "live"), (End::WentBack, "went-back")];
 
 fn code<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
@@ -162,6 +219,27 @@ impl Record {
     /// The name that people know it by: `web:43`.
     pub fn name(&self) -> &str {
         short(&self.revision)
+    }
+
+    /// Who moves things.
+    pub fn engine(&self) -> Engine {
+        match self.blue == self.green {
+            true => Engine::Rolling,
+            false => Engine::Listener,
+        }
+    }
+
+    /// Which services it is about, for people.
+    pub fn route(&self) -> String {
+        match self.engine() {
+            Engine::Listener => format!("from {} to {}", self.blue, self.green),
+            Engine::Rolling => format!("in {}", self.green),
+        }
+    }
+
+    /// Whether the same revision is started anew.
+    pub fn is_restart(&self) -> bool {
+        self.revision == self.was
     }
 
     /// Whether it goes forward.
@@ -206,7 +284,7 @@ impl Record {
         if let Some(closed) = self.closed {
             state += &format!(" closed={}/{}", closed.end.code(), seconds(closed.at));
         }
-        let tags = BTreeMap::from(
+        let mut tags = BTreeMap::from(
             [
                 (
                     "record",
@@ -226,11 +304,12 @@ impl Record {
                 (
                     "plan",
                     format!(
-                        "count={} bake={} follow={} timeout={} end=swap",
+                        "count={} bake={} follow={} timeout={} until={} end=swap",
                         self.count,
                         self.bake.as_secs(),
                         self.follow.as_secs(),
-                        self.timeout.as_secs()
+                        self.timeout.as_secs(),
+                        code(&UNTIL, self.until)
                     ),
                 ),
                 ("state", state),
@@ -238,6 +317,9 @@ impl Record {
             ]
             .map(|(key, value)| (format!("ecs-bg:{key}"), value)),
         );
+        if self.asked != Asked::default() {
+            tags.insert("ecs-bg:asked".to_owned(), self.asked.to_tag());
+        }
         let fits = tags.len() + others.len() <= TAGS_MAX
             && tags.values().all(|v| v.len() <= TAG_VALUE_MAX);
         fits.then_some(tags)
@@ -305,6 +387,8 @@ impl Record {
             from: arn(tag("from")?),
             was: arn(tag("was")?),
             count: field(plan, "count")?.parse().ok()?,
+            asked: Asked::from_tag(tag("asked").unwrap_or_default())?,
+            until: optional(field(plan, "until"), |text| decode(&UNTIL, text))?.unwrap_or_default(),
             shares,
             bake: planned("bake")?,
             follow: planned("follow")?,
@@ -318,6 +402,30 @@ impl Record {
             closed,
             owner: field(owner, "id")?.to_owned(),
             seen: time(field(owner, "seen")?)?,
+        })
+    }
+}
+
+impl Asked {
+    fn to_tag(self) -> String {
+        let changes = [("count", self.count), ("min", self.min_healthy), ("max", self.max_percent)];
+        let written = changes
+            .iter()
+            .filter_map(|(key, change)| change.map(|own| format!("{key}={}/{}", own.to, own.from)));
+        written.collect::<Vec<_>>().join(" ")
+    }
+
+    fn from_tag(text: &str) -> Option<Self> {
+        let change = |key| {
+            optional(field(text, key), |text| {
+                let (to, from) = text.split_once('/')?;
+                Some(Change { to: to.parse().ok()?, from: from.parse().ok()? })
+            })
+        };
+        Some(Self {
+            count: change("count")?,
+            min_healthy: change("min")?,
+            max_percent: change("max")?,
         })
     }
 }
@@ -367,6 +475,8 @@ pub(crate) mod tests {
             from: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:42".into(),
             was: "arn:aws:ecs:eu-central-1:123456789012:task-definition/old:7".into(),
             count: 2,
+            asked: Asked::default(),
+            until: WaitFor::Healthy,
             shares: vec![
                 Share { percent: 10, hold: Duration::from_secs(300) },
                 Share { percent: 100, hold: Duration::ZERO },
@@ -394,6 +504,12 @@ pub(crate) mod tests {
             held: Some(Held { share: 10, since: at(60) }),
             ..record()
         });
+        let asked = Asked {
+            count: Some(Change { to: 4, from: 2 }),
+            min_healthy: None,
+            max_percent: Some(Change { to: 200, from: 100 }),
+        };
+        stages.push(Record { green: "web".into(), asked, until: WaitFor::Drained, ..record() });
         for (reason, _) in REASONS {
             stages.push(stages[2].turned_back(reason));
         }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Refusal;
 use crate::image::{ImageChange, ImageRef};
+use crate::record::{Engine, WaitFor};
 
 /// What the arguments of a deployment say, as they were typed.
 #[derive(Clone, Debug, Default)]
@@ -25,14 +26,30 @@ pub struct Typed {
     pub tags: Vec<String>,
     /// `--shares`
     pub shares: String,
+    /// `--engine`
+    pub engine: Option<Engine>,
     /// `--bake`
-    pub bake: String,
+    pub bake: Option<String>,
     /// `--timeout`
     pub timeout: String,
     /// `--follow`
     pub follow: Option<String>,
     /// `--force`
     pub force: bool,
+    /// `--desired-count`
+    pub count: Option<u32>,
+    /// `--min-healthy`
+    pub min_healthy: Option<u32>,
+    /// `--max-percent`
+    pub max_percent: Option<u32>,
+    /// `--wait-for`
+    pub until: Option<WaitFor>,
+    /// `--no-wait`
+    pub no_wait: bool,
+    /// `--force-new-deployment`
+    pub restart: bool,
+    /// `--keep-revisions`
+    pub keep_revisions: Option<u32>,
 }
 
 /// What the user asked for.
@@ -48,8 +65,10 @@ pub struct Request {
     pub changes: Vec<ImageChange>,
     /// How the traffic moves: rising, the last one is 100.
     pub shares: Vec<Share>,
-    /// How long 100 % is held before the old version is retired.
-    pub bake: Duration,
+    /// Who moves things; `None`: whatever the service is set up for.
+    pub engine: Option<Engine>,
+    /// How long 100 % is held before the old version is retired, where it was said.
+    pub bake: Option<Duration>,
     /// How long there may be no progress.
     pub timeout: Duration,
     /// How long the load balancer is given to follow, where it was said.
@@ -58,6 +77,27 @@ pub struct Request {
     pub force: bool,
     /// The ARN of the revision to clone; the live one, unless said.
     pub base: Option<String>,
+    /// What else the service is to have.
+    pub scale: Scale,
+    /// What is waited for, where it was said.
+    pub until: Option<WaitFor>,
+    /// Leave it to ECS once it has been told.
+    pub no_wait: bool,
+    /// Start the tasks anew even if nothing is new.
+    pub restart: bool,
+    /// How many revisions of this service are kept after a success; all, unless said.
+    pub keep_revisions: Option<u32>,
+}
+
+/// What a service is to have beside its revision, where that was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Its desired count.
+    pub count: Option<u32>,
+    /// `minimumHealthyPercent`.
+    pub min_healthy: Option<u32>,
+    /// `maximumPercent`.
+    pub max_percent: Option<u32>,
 }
 
 /// A share of the traffic, and how long it is kept before the next one.
@@ -90,7 +130,7 @@ impl Request {
                     .map_err(|why| bad("--tag", why, "--tag TAG, or --tag REPOSITORY=TAG"))
             }))
             .collect::<Result<_, _>>()?;
-        if changes.is_empty() {
+        if changes.is_empty() && !typed.restart {
             return Err(Refusal::new(
                 "no image: say what is to be deployed",
                 "--image REPOSITORY:TAG",
@@ -102,7 +142,8 @@ impl Request {
             twin: typed.twin.as_deref().map(|name| service("--twin", name)).transpose()?,
             changes,
             shares: shares(&typed.shares)?,
-            bake: duration("--bake", &typed.bake)?,
+            engine: typed.engine,
+            bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
             timeout: match duration("--timeout", &typed.timeout)? {
                 Duration::ZERO => {
                     return Err(bad(
@@ -116,32 +157,47 @@ impl Request {
             follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
             force: typed.force,
             base: None,
+            scale: Scale {
+                count: typed.count,
+                min_healthy: typed.min_healthy,
+                max_percent: typed.max_percent,
+            },
+            until: typed.until,
+            no_wait: typed.no_wait,
+            restart: typed.restart,
+            keep_revisions: typed.keep_revisions,
         })
     }
 }
 
 impl Request {
-    /// What puts `base` back: all at once, without shares.
-    pub fn back(
-        cluster: &str,
-        service: &str,
-        twin: Option<&str>,
-        base: &str,
-        images: Vec<(String, ImageRef)>,
-    ) -> Self {
-        let change = |(container, image)| ImageChange::Image { container: Some(container), image };
+    /// What puts an old revision back: all at once, without shares.
+    pub fn back(cluster: &str, service: &str, twin: Option<&str>) -> Self {
         Self {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
             twin: twin.map(str::to_owned),
-            changes: images.into_iter().map(change).collect(),
+            changes: vec![],
             shares: vec![Share { percent: 100, hold: Duration::ZERO }],
-            bake: Duration::from_secs(60),
+            engine: None,
+            bake: None,
             timeout: Duration::from_secs(900),
             follow: None,
             force: true,
-            base: Some(base.to_owned()),
+            base: None,
+            scale: Scale::default(),
+            until: None,
+            no_wait: false,
+            restart: false,
+            keep_revisions: None,
         }
+    }
+
+    /// This one, with a clone of `base` that has these images.
+    pub fn to(self, base: &str, images: Vec<(String, ImageRef)>) -> Self {
+        let change = |(container, image)| ImageChange::Image { container: Some(container), image };
+        let changes = images.into_iter().map(change).collect();
+        Self { base: Some(base.to_owned()), changes, ..self }
     }
 }
 
@@ -264,7 +320,6 @@ mod tests {
             service: "web".into(),
             images: vec!["shop/web:2".into()],
             shares: "100".into(),
-            bake: "60s".into(),
             timeout: "15m".into(),
             ..Typed::default()
         }

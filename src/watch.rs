@@ -14,8 +14,14 @@ use crate::world::{Target, World};
 pub struct Watch {
     /// The first look: unwatched time counts for nothing.
     pub start: SystemTime,
-    /// Most healthy targets that green had so far, and when there was last more, or enough.
+    /// How far green came so far, and when that was last more, or enough.
     pub best: (usize, SystemTime),
+    /// Since when green lacks nothing.
+    pub settled_since: Option<SystemTime>,
+    /// Green lacked nothing once.
+    pub proved: bool,
+    /// Ids of the deployments that green had when we began to look.
+    pub before: Vec<String>,
     /// Green's service was seen on our revision.
     pub launched: bool,
     /// Since when green's tasks all run and only targets are awaited.
@@ -44,6 +50,9 @@ impl Watch {
         Self {
             start,
             best: (0, start),
+            settled_since: None,
+            proved: false,
+            before: Vec::new(),
             launched: false,
             running_since: None,
             running_max: 0,
@@ -72,8 +81,11 @@ impl Watch {
                 None => (world.at, 1),
             });
         }
+        self.settled_since = settled.then(|| self.settled_since.unwrap_or(world.at));
         if settled {
             self.best.1 = world.at;
+            // A glance may be older than what it did not take in.
+            self.proved |= world.look > crate::world::Look::Glance;
         }
         self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
         self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
@@ -87,8 +99,9 @@ impl Watch {
         let all_run = green.desired > 0 && running >= green.desired;
         self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));
         self.running_max = self.running_max.max(running);
-        if let Some(healthy) = world.healthy(green).filter(|healthy| *healthy > self.best.0) {
-            self.best = (healthy, world.at);
+        let progress = View { record, watch: self, world }.progress();
+        if progress > self.best.0 {
+            self.best = (progress, world.at);
         }
         for attachment in &green.attachments {
             for target in world.targets(&attachment.group).unwrap_or_default() {
@@ -98,7 +111,10 @@ impl Watch {
             }
         }
         for task in world.tasks.get(&green.arn).into_iter().flatten() {
-            if task.revision == record.revision
+            // A restart has tasks of its revision that are older than itself.
+            let ours = task.revision == record.revision
+                && (!record.is_restart() || task.created.is_some_and(|at| at >= record.start));
+            if ours
                 && let Some(failure) = failure(task)
                 && !self.failures.iter().any(|known| known.task == failure.task)
             {

@@ -69,6 +69,8 @@ pub struct Service {
     pub grace: Duration,
     /// `deploymentConfiguration.minimumHealthyPercent`.
     pub min_healthy_percent: u32,
+    /// `deploymentConfiguration.maximumPercent`.
+    pub max_percent: u32,
     /// Whether ECS itself may put it back (circuit breaker or alarms with rollback).
     pub ecs_rolls_back: bool,
     /// Its tags.
@@ -99,6 +101,8 @@ pub struct Deployment {
     pub pending: u32,
     /// Tasks that failed one after the other.
     pub failed: u32,
+    /// When it began.
+    pub created: Option<SystemTime>,
 }
 
 /// A target group that a service registers its tasks in.

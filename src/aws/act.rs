@@ -1,6 +1,7 @@
 //! Acting: one action is one call. The answer of a change is a look at what it changed.
 
 use aws_sdk_ecs::types::Tag;
+use serde_json::{Value, json};
 
 use super::error::{AwsError, of};
 use super::observe::{Pair, unreadable};
@@ -25,6 +26,10 @@ impl Aws {
             }
             Action::Count { service, count } => {
                 self.update_service(pair, service, None, *count, world).await
+            }
+            Action::Roll { service, .. } => {
+                let body = roll_request(pair, action, world);
+                self.roll(service, body, world).await
             }
             Action::Weigh { rule, actions } => match world.rules.get(rule).cloned() {
                 Some(rule) => self.set_actions(&rule, actions, world).await,
@@ -55,11 +60,19 @@ impl Aws {
         let request = request.customize().interceptor(answer.clone());
         let request = request.config_override(aws_sdk_ecs::Config::builder().retry_config(once()));
         request.send().await.map_err(of(&call))?;
-        let read: Result<wire::Services, _> = serde_json::from_str(answer.body());
-        let raw = read.map_err(|error| unreadable(&call, error))?.service.unwrap_or_default();
-        let service = wire::service(raw, false).map_err(|error| unreadable(&call, error))?;
-        world.services.insert(service.arn.clone(), service);
-        Ok(())
+        updated(answer.body(), world).map_err(|error| unreadable(&call, error))
+    }
+
+    /// ECS replaces the tasks. The body is our own: the deployment configuration goes back as it came.
+    async fn roll(&self, service: &str, body: Value, world: &mut World) -> Result<(), AwsError> {
+        let to = short(body["taskDefinition"].as_str().unwrap_or_default()).to_owned();
+        let call = format!("UpdateService {service} to {to}");
+        let (answer, sent) = (Capture::default(), SendBody(body.to_string()));
+        let request = self.ecs.update_service().service(service).customize();
+        let request = request.interceptor(answer.clone()).interceptor(sent);
+        let request = request.config_override(aws_sdk_ecs::Config::builder().retry_config(once()));
+        request.send().await.map_err(of(&call))?;
+        updated(answer.body(), world).map_err(|error| unreadable(&call, error))
     }
 
     async fn set_actions(
@@ -115,4 +128,40 @@ impl Aws {
         request.customize().config_override(config).send().await.map_err(of(call))?;
         Ok(())
     }
+}
+
+/// The answer of an UpdateService is a look at the service.
+fn updated(answer: &str, world: &mut World) -> Result<(), serde_json::Error> {
+    let read: wire::Services = serde_json::from_str(answer)?;
+    let service = wire::service(read.service.unwrap_or_default(), true)?;
+    world.services.insert(service.arn.clone(), service);
+    Ok(())
+}
+
+/// What is not asked for is not sent, so it stays. A deployment configuration is replaced as a whole:
+/// the service's own one is sent with what is to be different.
+fn roll_request(pair: &Pair, action: &Action, world: &World) -> Value {
+    let Action::Roll { service, revision, count, min_healthy, max_percent, force } = action else {
+        return Value::Null;
+    };
+    let mut body = json!({"cluster": pair.cluster, "service": service, "taskDefinition": revision});
+    if let Some(count) = count {
+        body["desiredCount"] = json!(count);
+    }
+    if *force {
+        body["forceNewDeployment"] = json!(true);
+    }
+    let percents = [("minimumHealthyPercent", min_healthy), ("maximumPercent", max_percent)];
+    if percents.iter().any(|(_, percent)| percent.is_some()) {
+        let own =
+            world.service(service).and_then(|own| own.settings.get("deploymentConfiguration"));
+        let mut configuration = own.cloned().unwrap_or_else(|| json!({}));
+        for (member, percent) in percents {
+            if let Some(percent) = percent {
+                configuration[member] = json!(percent);
+            }
+        }
+        body["deploymentConfiguration"] = configuration;
+    }
+    body
 }

@@ -8,6 +8,7 @@ use futures_util::future::{try_join, try_join_all};
 use super::error::{AwsError, Kind, of};
 use super::raw::Capture;
 use super::{Aws, once, rules, wire};
+use crate::record::Record;
 use crate::world::{Look, Rule, Service, Target, Task, World};
 
 /// Whom to look at.
@@ -15,8 +16,37 @@ use crate::world::{Look, Rule, Service, Target, Task, World};
 pub struct Pair {
     /// The cluster, by name or ARN.
     pub cluster: String,
-    /// Both services, by name.
-    pub services: [String; 2],
+    /// Both services, by name; or the only one.
+    pub services: Vec<String>,
+}
+
+impl Pair {
+    /// The services of a deployment.
+    pub fn of(cluster: &str, record: &Record) -> Self {
+        let mut services = vec![record.blue.clone(), record.green.clone()];
+        services.dedup();
+        Self { cluster: cluster.to_owned(), services }
+    }
+}
+
+/// How much of a service is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Take {
+    /// What changes by itself.
+    State,
+    /// And its settings.
+    Settings,
+    /// And its tags.
+    Everything,
+}
+
+impl Take {
+    fn of(look: Look) -> Self {
+        match look {
+            Look::Glance => Self::State,
+            Look::Whole | Look::Listing => Self::Settings,
+        }
+    }
 }
 
 /// What a look takes in beside its kind.
@@ -50,8 +80,10 @@ impl Aws {
             .flat_map(|service| {
                 service.attachments.iter().map(|attachment| attachment.group.as_str())
             })
+            // One that could not be surveyed may not be read.
+            .filter(|group| before.groups.contains_key(*group))
             .collect();
-        let services = self.services(&pair.cluster, &pair.services, false);
+        let services = self.services(&pair.cluster, &pair.services, Take::of(look));
         let health = try_join_all(groups.into_iter().map(|group| self.health(group)));
         let tasks = try_join_all(focus.tasks.iter().map(|name| async move {
             let tasks = self.tasks(&pair.cluster, name, focus.stopped).await?;
@@ -98,9 +130,9 @@ impl Aws {
         &self,
         cluster: &str,
         names: &[String],
-        whole: bool,
+        take: Take,
     ) -> Result<Vec<Service>, AwsError> {
-        self.services_with(cluster, names, whole, aws_sdk_ecs::Config::builder()).await
+        self.services_with(cluster, names, take, aws_sdk_ecs::Config::builder()).await
     }
 
     /// The first call of all: whoever cannot be reached now is told so at once.
@@ -110,21 +142,21 @@ impl Aws {
         names: &[String],
     ) -> Result<Vec<Service>, AwsError> {
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
-        self.services_with(cluster, names, true, config).await
+        self.services_with(cluster, names, Take::Everything, config).await
     }
 
     async fn services_with(
         &self,
         cluster: &str,
         names: &[String],
-        whole: bool,
+        take: Take,
         config: aws_sdk_ecs::config::Builder,
     ) -> Result<Vec<Service>, AwsError> {
         let call = format!("DescribeServices {} in cluster {cluster}", names.join(", "));
         let answer = Capture::default();
         let mut request =
             self.ecs.describe_services().cluster(cluster).set_services(Some(names.to_vec()));
-        if whole {
+        if take == Take::Everything {
             request = request.include(ServiceField::Tags);
         }
         let request = request.customize().interceptor(answer.clone()).config_override(config);
@@ -134,7 +166,7 @@ impl Aws {
             answer
                 .services
                 .into_iter()
-                .map(|raw| wire::service(raw, whole))
+                .map(|raw| wire::service(raw, take != Take::State))
                 .collect::<Result<Vec<_>, _>>()
         };
         read().map_err(|error| unreadable(&call, error))

@@ -37,6 +37,24 @@ impl Aws {
         Ok(answer.task_definition_arns().to_vec())
     }
 
+    /// ARNs of the ACTIVE revisions of a family, newest first.
+    pub async fn active(&self, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
+        let request = self.ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
+        let mut pages = request.into_paginator().items().send();
+        let mut arns = Vec::new();
+        while let Some(arn) = pages.next().await {
+            let arn = arn.map_err(of(format!("ListTaskDefinitions of family {family}")))?;
+            // The prefix of a family is also that of others.
+            if short(&arn).rsplit_once(':').is_some_and(|(own, _)| own == family) {
+                arns.push(arn);
+            }
+            if arns.len() >= most {
+                break;
+            }
+        }
+        Ok(arns)
+    }
+
     /// Registers a revision from the body of a RegisterTaskDefinition; its ARN.
     pub async fn register(&self, family: &str, body: String) -> Result<String, AwsError> {
         let call = format!("RegisterTaskDefinition of family {family}");

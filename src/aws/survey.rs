@@ -8,6 +8,7 @@ use futures_util::future::{try_join, try_join_all};
 
 use super::Aws;
 use super::error::{AwsError, Kind, of};
+use super::observe::Take;
 use crate::image::ImageRef;
 use crate::plan::{Digest, Survey};
 use crate::revision::Revision;
@@ -30,7 +31,7 @@ impl Aws {
         names.extend(twin.map(str::to_owned));
         let mut services = match self.services_once(cluster, &names).await {
             Err(error) if error.passes() && error.kind != Kind::Unreachable => {
-                self.services(cluster, &names, true).await?
+                self.services(cluster, &names, Take::Everything).await?
             }
             services => services?,
         };
@@ -41,7 +42,9 @@ impl Aws {
             .filter(|tagged| twin.is_none() && *tagged != service)
             .cloned();
         if let Some(tagged) = &tagged {
-            services.extend(self.services(cluster, std::slice::from_ref(tagged), true).await?);
+            services.extend(
+                self.services(cluster, std::slice::from_ref(tagged), Take::Everything).await?,
+            );
         }
         let world = World {
             at: self.date(),
@@ -55,17 +58,30 @@ impl Aws {
             tasks: BTreeMap::new(),
         };
         let twin = twin.map(str::to_owned).or(tagged);
-        let ((balancing, (revisions, newest)), scalable) = try_join(
-            try_join(self.balancing(&world), self.revisions(&world)),
-            self.scalable_targets(&world),
-        )
-        .await?;
+        let balancing = async {
+            match self.balancing(&world).await {
+                Ok(balancing) => Ok((balancing, None)),
+                // What cannot do without it refuses; ECS itself can.
+                Err(error) if error.kind == Kind::Denied => {
+                    Ok((world.clone(), Some(error.message)))
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let scalable = async {
+            match &twin {
+                Some(_) => self.scalable_targets(&world).await,
+                None => Ok(None),
+            }
+        };
+        let (((balancing, blind), (revisions, newest)), scalable) =
+            try_join(try_join(balancing, self.revisions(&world)), scalable).await?;
         let world = World { at: self.date(), ..balancing };
         let candidate = match &twin {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
         };
-        Ok(Survey {
+        let survey = Survey {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
             twin,
@@ -74,8 +90,19 @@ impl Aws {
             revisions,
             newest,
             scalable,
+            blind,
+            ran: BTreeMap::new(),
             expires: self.expires,
-        })
+        };
+        // An unfinished deployment may be with a service that nothing else names.
+        let missing = survey.open_record().and_then(Result::ok).and_then(|record| {
+            let known = |name: &String| survey.world.service(name).is_some();
+            [record.blue, record.green].into_iter().find(|name| !known(name))
+        });
+        match missing.filter(|_| survey.twin.is_none()) {
+            Some(missing) => Box::pin(self.survey(cluster, service, Some(&missing))).await,
+            None => Ok(survey),
+        }
     }
 
     /// The load balancers' side: groups, their attributes, targets, and every rule.
@@ -244,12 +271,12 @@ impl Aws {
     pub async fn digests_that_ran(
         &self,
         cluster: &str,
-        survey: &Survey,
+        services: impl Iterator<Item = &Service>,
         revision: &str,
+        stopped: bool,
     ) -> Result<BTreeMap<String, String>, AwsError> {
-        let services = survey.world.services.values();
-        let tasks =
-            try_join_all(services.map(|service| self.tasks(cluster, &service.name, true))).await?;
+        let tasks = services.map(|service| self.tasks(cluster, &service.name, stopped));
+        let tasks = try_join_all(tasks).await?;
         let tasks = tasks.into_iter().flatten().filter(|task| task.revision == revision);
         let containers = tasks.flat_map(|task| task.containers);
         Ok(containers.filter_map(|container| Some((container.name, container.digest?))).collect())
@@ -264,6 +291,11 @@ impl Aws {
         world: &World,
     ) -> Result<Option<String>, AwsError> {
         let Some(own) = world.service(service) else { return Ok(None) };
+        let is_own = |group: &str| own.attachments.iter().any(|own| own.group == group);
+        let shared = |rule: &crate::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
+        if !world.rules.values().any(shared) {
+            return Ok(None);
+        }
         let stream = self
             .ecs
             .list_services()
@@ -277,8 +309,10 @@ impl Aws {
         arns.truncate(SCANNED);
         arns.retain(|arn| *arn != own.arn);
         // DescribeServices takes 10 at a time (API reference).
-        let others =
-            try_join_all(arns.chunks(10).map(|arns| self.services(cluster, arns, true))).await?;
+        let others = try_join_all(
+            arns.chunks(10).map(|arns| self.services(cluster, arns, Take::Everything)),
+        )
+        .await?;
         let shares_all = |other: &Service| {
             let rules_of = |service: &Service| -> Vec<&str> {
                 let stands = |rule: &&crate::world::Rule| {

@@ -56,6 +56,7 @@ struct WireDeployment {
     running_count: u32,
     pending_count: u32,
     failed_tasks: u32,
+    created_at: Option<f64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -77,15 +78,17 @@ struct WireEvent {
 #[serde(rename_all = "camelCase", default)]
 struct WireConfiguration {
     minimum_healthy_percent: u32,
+    maximum_percent: u32,
     deployment_circuit_breaker: Breaker,
     alarms: Breaker,
 }
 
-// The default of minimumHealthyPercent for REPLICA services (API reference).
+// The defaults for REPLICA services (API reference of DeploymentConfiguration).
 impl Default for WireConfiguration {
     fn default() -> Self {
         Self {
             minimum_healthy_percent: 100,
+            maximum_percent: 200,
             deployment_circuit_breaker: Breaker::default(),
             alarms: Breaker::default(),
         }
@@ -180,6 +183,7 @@ pub(super) fn service(raw: Value, settings: bool) -> Result<Service, serde_json:
                 running: d.running_count,
                 pending: d.pending_count,
                 failed: d.failed_tasks,
+                created: d.created_at.map(time),
             })
             .collect(),
         attachments: wire
@@ -200,6 +204,7 @@ pub(super) fn service(raw: Value, settings: bool) -> Result<Service, serde_json:
             .collect(),
         grace: Duration::from_secs(wire.health_check_grace_period_seconds),
         min_healthy_percent: configuration.minimum_healthy_percent,
+        max_percent: configuration.maximum_percent,
         ecs_rolls_back: armed(&configuration.deployment_circuit_breaker)
             || armed(&configuration.alarms),
         tags: wire.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),

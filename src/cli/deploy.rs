@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
 
 use super::Globals;
 use super::context::Context;
 use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
-use crate::engine::{self, Kept, OnCancel, Setting};
+use crate::engine::{self, Finished, Kept, OnCancel, Setting};
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
-use crate::plan::{Decision, Digest, Identity, Survey, images, plan, unfinished};
-use crate::record::{Closed, End, Heading, Reason, Record};
+use crate::plan::{self, Decision, Digest, Identity, Survey, images, plan, unfinished};
+use crate::prune::prune;
+use crate::record::{Closed, End, Engine, Heading, Reason, Record, WaitFor};
 use crate::render::Render;
 use crate::request::{Request, Typed};
 use crate::revision::short;
@@ -70,9 +71,13 @@ pub(super) struct Arguments {
     /// Shares of the traffic in percent, each with the time that it is held
     #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…")]
     shares: String,
-    /// How long 100 % is watched before the old version is retired
-    #[arg(long, default_value = "60s", value_name = "DURATION")]
-    bake: String,
+    /// Who moves things [default: the two services' weights where there is a twin, else ECS]
+    #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE")]
+    engine: WhichEngine,
+    /// How long the new version is watched before it is done: at 100 %, before the old one is
+    /// retired [default: 60s], or after ECS replaced the tasks [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    bake: Option<String>,
     /// How long there may be no progress
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     timeout: String,
@@ -83,12 +88,55 @@ pub(super) struct Arguments {
     /// Deploy even what serves already
     #[arg(long)]
     force: bool,
+    /// Tasks that the service is to have from now on (rolling)
+    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(0..=5000))]
+    desired_count: Option<u32>,
+    /// The service's minimumHealthyPercent from now on (rolling)
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+    min_healthy: Option<u32>,
+    /// The service's maximumPercent from now on (rolling)
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(100..))]
+    max_percent: Option<u32>,
+    /// What to wait for (rolling)
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "no_wait")]
+    wait_for: Option<WaitFor>,
+    /// Leave it to ECS once it has been told: nothing is watched, nothing is put back (rolling)
+    #[arg(long)]
+    no_wait: bool,
+    /// Start all tasks anew; without a new image, those of the present revision (rolling)
+    #[arg(long)]
+    force_new_deployment: bool,
+    /// After a success, deregister all but the newest N revisions that ecs-bg registered for this
+    /// service; never the one to go back to
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_revisions: Option<u32>,
     /// What to do about another process that deploys this pair
     #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
     on_conflict: OnConflict,
     /// What a first SIGINT or SIGTERM means; a second one stops at once
     #[arg(long, value_enum, default_value_t = OnCancel::Rollback, value_name = "WHAT")]
     on_cancel: OnCancel,
+}
+
+/// `--engine`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WhichEngine {
+    /// The strongest one that the service is set up for
+    Auto,
+    /// ECS replaces the tasks of the service
+    Rolling,
+    /// Weights are moved between the target groups of two services
+    Listener,
+}
+
+impl From<WhichEngine> for Option<Engine> {
+    fn from(engine: WhichEngine) -> Self {
+        match engine {
+            WhichEngine::Auto => None,
+            WhichEngine::Rolling => Some(Engine::Rolling),
+            WhichEngine::Listener => Some(Engine::Listener),
+        }
+    }
 }
 
 impl Arguments {
@@ -100,10 +148,18 @@ impl Arguments {
             images: self.images,
             tags: self.tags,
             shares: self.shares,
+            engine: self.engine.into(),
             bake: self.bake,
             timeout: self.timeout,
             follow: self.follow,
             force: self.force,
+            count: self.desired_count,
+            min_healthy: self.min_healthy,
+            max_percent: self.max_percent,
+            until: self.wait_for,
+            no_wait: self.no_wait,
+            restart: self.force_new_deployment,
+            keep_revisions: self.keep_revisions,
         })
         .map_err(Error::Usage)
     }
@@ -150,6 +206,13 @@ pub(super) async fn deploy(
             Ok::<_, Error>((container.clone(), setting.aws.digest(image).await?))
         }));
         let digests: BTreeMap<String, Digest> = digests.await?.into_iter().collect();
+        let alone = survey.world.service(service).filter(|_| survey.twin.is_none());
+        if let Some(alone) = alone.filter(|_| may_run_already(request, &digests)) {
+            // Where tasks may not be read, it is deployed.
+            let revision = alone.revision.clone();
+            let ran = setting.aws.digests_that_ran(cluster, [alone].into_iter(), &revision, false);
+            survey.ran = ran.await.unwrap_or_default();
+        }
         let identity = Identity { deployment: random_id(), owner: claimant.owner.clone() };
         let decision = plan(request, &survey, &images, &digests, &identity)?;
         if dry_run {
@@ -157,22 +220,11 @@ pub(super) async fn deploy(
             return Ok(0);
         }
         let ended = match decision {
-            Decision::Nothing { service, revision } => {
-                let what =
-                    format!("nothing to do: {revision} with these images serves in {service}");
-                return Ok(nothing(setting, what, render));
+            Decision::Nothing { what, .. } => {
+                return Ok(nothing(setting, format!("nothing to do: {what}"), render));
             }
             Decision::Deploy(plan) => {
-                for what in &plan.warnings {
-                    render.tell(setting.clock, Kind::Warning { what: what.clone() });
-                }
-                let mut emit = |event: Event| render.event(&event);
-                let (record, kept) = engine::register(setting, &plan, &mut emit).await?;
-                if let Some(rival) = rival(setting, &survey, &record).await? {
-                    return give_way(setting, record, kept, &rival).await;
-                }
-                let driven = Driven { record, world: survey.world, kept, looked, adopted: false };
-                return Ok(drive(setting, driven, service, render).await);
+                return carry_out(*plan, request, setting, survey, looked, render).await;
             }
             Decision::Adopt(record) => {
                 let heading = record.heading.clone();
@@ -193,6 +245,37 @@ pub(super) async fn deploy(
             return Ok(code);
         }
     }
+}
+
+/// A new deployment, to its end.
+async fn carry_out(
+    plan: plan::Plan,
+    request: &Request,
+    setting: &Setting<'_>,
+    survey: Survey,
+    looked: SystemTime,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    for what in &plan.warnings {
+        render.tell(setting.clock, Kind::Warning { what: what.clone() });
+    }
+    let mut emit = |event: Event| render.event(&event);
+    let (record, kept) = engine::register(setting, &plan, &mut emit).await?;
+    // Where ECS replaces the tasks, the later one wins, and the other sees that.
+    if record.engine() == Engine::Listener
+        && let Some(rival) = rival(setting, &survey, &record).await?
+    {
+        return give_way(setting, record, kept, &rival).await;
+    }
+    let keep = request.keep_revisions;
+    let driven = Driven { record, world: survey.world, kept, looked, adopted: false, keep };
+    Ok(drive(setting, driven, &request.service, render).await)
+}
+
+/// Whether it is worth asking the tasks which images they run.
+fn may_run_already(request: &Request, digests: &BTreeMap<String, Digest>) -> bool {
+    let known = |digest: &Digest| matches!(digest, Digest::Known(_));
+    !request.force && !digests.is_empty() && digests.values().all(known)
 }
 
 /// Another deployment of the pair that registered its revision since the survey, and before ours.
@@ -275,7 +358,7 @@ pub(super) async fn adopt(
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
     let looked = setting.clock.now();
-    let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true };
+    let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true, keep: None };
     Ok(Some(drive(setting, driven, service, render).await))
 }
 
@@ -286,12 +369,15 @@ struct Driven {
     kept: Kept,
     looked: SystemTime,
     adopted: bool,
+    /// Revisions of the service to keep after a success.
+    keep: Option<u32>,
 }
 
 async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
-    let Driven { record, world, kept, looked, adopted } = driven;
+    let Driven { record, world, kept, looked, adopted, keep } = driven;
     let begun = Kind::Begun {
         deployment: record.name().to_owned(),
+        engine: record.engine(),
         blue: record.blue.clone(),
         green: record.green.clone(),
         adopted,
@@ -299,6 +385,18 @@ async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Re
     render.tell(setting.clock, begun);
     let mut emit = |event: Event| render.event(&event);
     let finished = engine::run(setting, record, world, kept, looked, &mut emit).await;
+    if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
+        let Finished { record, world, .. } = &finished;
+        let kind = match prune(setting.aws, record, world, keep).await {
+            Ok(pruned) if pruned.is_empty() => None,
+            Ok(pruned) => {
+                let what = format!("deregistered {}", pruned.join(", "));
+                Some(Kind::Changed { step: "prune".into(), what })
+            }
+            Err(error) => Some(Kind::Warning { what: format!("{error}; old revisions were kept") }),
+        };
+        kind.into_iter().for_each(|kind| render.tell(setting.clock, kind));
+    }
     let ended = crate::render::ended(&finished, &setting.cluster, service, setting.aws.calls());
     let code = ended.exit_code;
     render.tell(setting.clock, Kind::Outcome(Box::new(ended)));

@@ -14,7 +14,7 @@ use crate::error::{Error, Refusal};
 use crate::event::Kind;
 use crate::host::Host;
 use crate::image::ImageRef;
-use crate::plan::{Survey, sides};
+use crate::plan::{Survey, live};
 use crate::record::{Heading, Reason, Record};
 use crate::render::Render;
 use crate::request::Request;
@@ -184,7 +184,8 @@ async fn back_to(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let target = &rollback.target;
-    let blue = sides(survey)?.blue;
+    let request = Request::back(&target.cluster, &target.service, survey.twin.as_deref());
+    let blue = live(&request, survey)?;
     let base = match &rollback.to {
         Some(name) => name.clone(),
         None => match survey.closed_on(blue) {
@@ -204,8 +205,14 @@ async fn back_to(
         },
     };
     let base = setting.aws.revision(&base).await?;
-    let ran =
-        setting.aws.digests_that_ran(&target.cluster, survey, &base.arn).await.unwrap_or_default();
+    let ran = {
+        let services = survey.world.services.values();
+        setting
+            .aws
+            .digests_that_ran(&target.cluster, services, &base.arn, true)
+            .await
+            .unwrap_or_default()
+    };
     let images = pinned(&base, &ran);
     for container in base.containers.iter().filter(|(name, _)| !ran.contains_key(name)) {
         let what = format!(
@@ -214,8 +221,7 @@ async fn back_to(
         );
         render.tell(setting.clock, Kind::Warning { what });
     }
-    let request =
-        Request::back(&target.cluster, &target.service, survey.twin.as_deref(), &base.arn, images);
+    let request = request.to(&base.arn, images);
     let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
     deploy(&request, false, setting, &claimant, render).await
 }

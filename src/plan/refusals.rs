@@ -10,7 +10,8 @@ use super::{Digest, Sides, Survey};
 use crate::actions::{green_per_mille, weights};
 use crate::error::Refusal;
 use crate::image::ImageRef;
-use crate::record::Record;
+use crate::record::{Engine, Record};
+use crate::request::Request;
 use crate::route::group_pairs;
 use crate::world::{Check, Group, Service};
 
@@ -21,13 +22,16 @@ fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refu
 /// Who is blue and who is green, when all is well with both.
 pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
     let service = existing(survey, &survey.service)?;
-    suitable(survey, service)?;
+    deployable(survey, service)?;
+    weighable(survey, service)?;
     let Some(twin) = &survey.twin else { return Err(no_twin(survey)) };
     if *twin == survey.service {
         return refuse(format!("{twin} cannot be its own twin"), "--twin OTHER_SERVICE");
     }
     let twin = existing(survey, twin)?;
-    suitable(survey, twin)?;
+    deployable(survey, twin)?;
+    weighable(survey, twin)?;
+    readable(survey)?;
     paired(survey, service, twin)?;
     let (blue, green) = by_weight(survey, service, twin)?;
     serving_well(survey, blue)?;
@@ -37,7 +41,64 @@ pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
     Ok(sides)
 }
 
-fn existing<'a>(survey: &'a Survey, name: &str) -> Result<&'a Service, Refusal> {
+/// Who moves things, and why: the strongest engine that the service is set up for. Where something
+/// marks a pair, it is never taken for a service alone.
+pub(super) fn engine(request: &Request, survey: &Survey) -> Result<(Engine, String), Refusal> {
+    let name = &survey.service;
+    match (request.engine, &survey.twin) {
+        (Some(engine), _) => Ok((engine, "asked for".to_owned())),
+        (None, Some(twin)) => Ok((Engine::Listener, format!("{name} and {twin} are a pair"))),
+        (None, None) => {
+            let service = existing(survey, name)?;
+            deployable(survey, service)?;
+            match shared_rule(survey, service) {
+                Some(_) => Err(no_twin(survey)),
+                None => Ok((Engine::Rolling, format!("{name} has no twin"))),
+            }
+        }
+    }
+}
+
+/// A rule that forwards to a group of the service and to another one.
+fn shared_rule<'a>(survey: &'a Survey, service: &Service) -> Option<&'a crate::world::Rule> {
+    let own = |group: &str| service.attachments.iter().any(|own| own.group == group);
+    survey.world.rules.values().find(|rule| rule.weights().iter().any(|(group, _)| !own(group)))
+}
+
+/// Options that only mean something where ECS replaces the tasks.
+pub(super) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
+    let scale = &request.scale;
+    let given = [
+        ("--desired-count", scale.count.is_some()),
+        ("--min-healthy", scale.min_healthy.is_some()),
+        ("--max-percent", scale.max_percent.is_some()),
+        ("--wait-for", request.until.is_some()),
+        ("--no-wait", request.no_wait),
+        ("--force-new-deployment", request.restart),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => refuse(
+            format!(
+                "{option} is for services whose tasks ECS replaces; here weights are moved between two services"
+            ),
+            "--engine rolling",
+        ),
+    }
+}
+
+/// Weights that cannot be read cannot be moved.
+fn readable(survey: &Survey) -> Result<(), Refusal> {
+    match &survey.blind {
+        None => Ok(()),
+        Some(why) => refuse(
+            format!("load balancers cannot be read: {why}"),
+            "allow elasticloadbalancing:Describe*, ModifyRule and ModifyListener",
+        ),
+    }
+}
+
+pub(super) fn existing<'a>(survey: &'a Survey, name: &str) -> Result<&'a Service, Refusal> {
     match survey.world.service(name).filter(|service| service.status != "INACTIVE") {
         Some(service) => Ok(service),
         None => refuse(
@@ -47,8 +108,8 @@ fn existing<'a>(survey: &'a Survey, name: &str) -> Result<&'a Service, Refusal> 
     }
 }
 
-/// What the `listener` engine cannot do with a service, whatever its twin is.
-fn suitable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
+/// What is in the way of deploying a service by changing what it runs.
+pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
     let (name, cluster) = (&service.name, survey.cluster_name());
     let update = format!("aws ecs update-service --cluster {cluster} --service {name}");
     if service.status != "ACTIVE" {
@@ -57,14 +118,7 @@ fn suitable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
             format!("aws ecs describe-services --cluster {cluster} --services {name}"),
         );
     }
-    let setting = |path: &[&str]| {
-        path.iter()
-            .try_fold(None::<&Value>, |value, key| match value {
-                None => service.settings.get(*key).map(Some),
-                Some(value) => value.get(key).map(Some),
-            })
-            .flatten()
-    };
+    let setting = |path: &[&str]| setting_at(service, path);
     match setting(&["deploymentController", "type"]).and_then(Value::as_str) {
         Some("CODE_DEPLOY") => {
             return refuse(
@@ -82,17 +136,31 @@ fn suitable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
         }
         _ => {}
     }
-    if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
-        return refuse(
-            format!("{name} is a DAEMON service: its tasks cannot stand beside another version's"),
-            format!("{update} --force-new-deployment"),
-        );
-    }
     let strategy = setting(&["deploymentConfiguration", "strategy"]).and_then(Value::as_str);
     if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
         return refuse(
             format!("ECS itself deploys {name} with the strategy {strategy} and moves its weights"),
             format!("{update} --deployment-configuration strategy=ROLLING"),
+        );
+    }
+    Ok(())
+}
+
+/// A member of a service's settings.
+fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(service.settings.get(*first)?, |value, key| value.get(key))
+}
+
+/// What the `listener` engine cannot do with a service, whatever its twin is.
+fn weighable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
+    let (name, cluster) = (&service.name, survey.cluster_name());
+    let update = format!("aws ecs update-service --cluster {cluster} --service {name}");
+    let setting = |path: &[&str]| setting_at(service, path);
+    if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
+        return refuse(
+            format!("{name} is a DAEMON service: its tasks cannot stand beside another version's"),
+            "--engine rolling",
         );
     }
     let filled = |value: Option<&Value>| {
@@ -578,7 +646,7 @@ pub(super) fn unread(
                 .push(format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
         }
     }
-    if survey.scalable.is_none() {
+    if survey.scalable.is_none() && survey.twin.is_some() {
         warnings.push(
             "auto scaling was not looked at: a scalable target could revive the retired service; allow \
              application-autoscaling:DescribeScalableTargets"
@@ -597,18 +665,23 @@ pub(super) fn unread(
 
 /// Another deployment of the pair is not finished.
 pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
-    let step = super::standing(record, &survey.world);
+    let known = survey.world.service(&record.blue).is_some()
+        && survey.world.service(&record.green).is_some();
+    let step = if known {
+        super::standing(record, &survey.world)
+    } else {
+        "a step that its other service tells"
+    };
+    let twin = match record.engine() {
+        Engine::Listener => format!(" --twin {}", record.green),
+        Engine::Rolling => String::new(),
+    };
     let heading = if record.forward() { "going forward" } else { "going back" };
     Refusal::new(
+        format!("{} {} is not finished ({heading}, at {step})", record.name(), record.route()),
         format!(
-            "{} from {} to {} is not finished ({heading}, at {step})",
-            record.name(),
-            record.blue,
-            record.green
-        ),
-        format!(
-            "ecs-bg resume --cluster {} --service {} --twin {} --on-conflict wait",
-            survey.cluster, record.blue, record.green
+            "ecs-bg resume --cluster {} --service {}{twin} --on-conflict wait",
+            survey.cluster, record.blue
         ),
     )
 }

@@ -33,6 +33,8 @@ pub(super) fn plan(decision: &Decision) -> String {
     let value = match decision {
         Decision::Deploy(plan) => json!({
             "decision": "deploy",
+            "engine": plan.record.engine(),
+            "why": plan.why,
             "blue": plan.record.blue,
             "green": plan.record.green,
             "base": plan.base.name,
@@ -53,8 +55,8 @@ pub(super) fn plan(decision: &Decision) -> String {
             "blue": record.blue,
             "green": record.green,
         }),
-        Decision::Nothing { service, revision } => {
-            json!({"decision": "nothing-to-do", "service": service, "revision": revision})
+        Decision::Nothing { service, revision, what } => {
+            json!({"decision": "nothing-to-do", "service": service, "revision": revision, "what": what})
         }
     };
     document(&value)

@@ -7,13 +7,18 @@ use super::Listening;
 use super::report::Status;
 use crate::event::{Ended, Kind};
 use crate::plan::{Decision, Served, Survey};
+use crate::record::Engine;
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
     let (step, what) = match kind {
-        Kind::Begun { deployment, blue, green, adopted } => {
+        Kind::Begun { deployment, engine, blue, green, adopted, .. } => {
             let verb = if *adopted { "goes on with" } else { "begins" };
-            ("deploy", format!("{deployment} {verb}: {blue} serves, {green} comes up"))
+            let what = match engine {
+                Engine::Listener => format!("{blue} serves, {green} comes up"),
+                Engine::Rolling => format!("ECS replaces the tasks of {green}"),
+            };
+            ("deploy", format!("{deployment} {verb}: {what}"))
         }
         Kind::Registered { revision, base, images } => {
             let images: Vec<String> =
@@ -55,23 +60,26 @@ pub(super) fn end(ended: &Ended) -> String {
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     match decision {
-        Decision::Nothing { service, revision } => {
-            format!("nothing to do: {revision} with these images serves in {service}")
-        }
+        Decision::Nothing { what, .. } => format!("nothing to do: {what}"),
         Decision::Unfinished(record) => crate::plan::unfinished(survey, record).what,
         Decision::Adopt(record) => format!(
-            "{} from {} to {} is under way: deploy would go on with it, at {}",
+            "{} {} is under way: deploy would go on with it, at {}",
             record.name(),
-            record.blue,
-            record.green,
+            record.route(),
             crate::plan::standing(record, &survey.world)
         ),
         Decision::Deploy(plan) => {
-            let mut text = format!("{} serves, {} comes up\n", plan.record.blue, plan.record.green);
+            let (blue, green) = (&plan.record.blue, &plan.record.green);
+            let mut text = match plan.record.engine() {
+                Engine::Listener => format!("{blue} serves, {green} comes up\n"),
+                Engine::Rolling => format!("ECS replaces the tasks of {green} ({})\n", plan.why),
+            };
             for (step, what) in &plan.steps {
                 let _ = write!(text, "\n  {step:<8}  {what}");
             }
-            let _ = write!(text, "\n\n{} and its clone:\n", plan.base.name);
+            if !plan.diff.is_empty() {
+                let _ = write!(text, "\n\n{} and its clone:\n", plan.base.name);
+            }
             for line in &plan.diff {
                 let _ = write!(text, "\n  {line}");
             }

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::engine::Finished;
 use crate::event::Ended;
-use crate::health::explain;
+use crate::health::{explain, is_telling, plain};
 use crate::plan::{Served, Survey, pair_of, serving, standing};
-use crate::record::{Heading, Record};
+use crate::record::{Engine, Heading, Record, WaitFor};
 use crate::revision::short;
 use crate::route::{Outcome, View};
 use crate::world::{Service, World};
@@ -30,6 +30,10 @@ pub fn ended(
     let view = View { record, watch, world };
     let status = format!("ecs-bg status --cluster {cluster} --service {service}");
     let (what, why, hint) = match outcome {
+        Outcome::Live if record.until == WaitFor::Accepted => {
+            let what = format!("ECS was told to run {name} in {}, nobody watches", record.green);
+            (what, None, Some(status))
+        }
         Outcome::Live => (format!("{name} is live in {}", record.green), None, None),
         Outcome::WentBack(trouble) => {
             let why = trouble.as_ref().map(ToString::to_string).or_else(|| match record.heading {
@@ -38,8 +42,11 @@ pub fn ended(
                 }
                 Heading::Forward => None,
             });
-            let what =
-                format!("{name} was withdrawn, {} serves in {}", short(&record.from), record.blue);
+            let what = format!(
+                "{name} was withdrawn, {} serves in {}",
+                serves(record, world),
+                record.blue
+            );
             (what, why, Some(status))
         }
         Outcome::Stuck(why) => {
@@ -78,8 +85,11 @@ pub fn ended(
             Some(green) if !good => recent(green, record),
             _ => vec![],
         },
-        serves: match services {
-            [Some(blue), Some(green)] => serving(world, &view.pairs(), [blue, green]),
+        serves: match (services, record.engine()) {
+            ([Some(blue), Some(green)], Engine::Listener) => {
+                serving(world, &view.pairs(), [blue, green])
+            }
+            ([Some(service), _], Engine::Rolling) => vec![running(service)],
             _ => vec![],
         },
         hint,
@@ -87,22 +97,29 @@ pub fn ended(
     }
 }
 
-/// What every deployment makes a service say (developer guide, "Service event messages").
-const ROUTINE: [&str; 7] = [
-    ") has started ",
-    ") has stopped ",
-    ") registered ",
-    ") deregistered ",
-    "has begun draining",
-    "has reached a steady state",
-    "deployment completed",
-];
+/// The revision that the old side is on. What ECS goes back to by itself is its own choice.
+fn serves<'a>(record: &'a Record, world: &'a World) -> &'a str {
+    let service = world.service(&record.blue).filter(|_| record.engine() == Engine::Rolling);
+    short(service.map_or(&record.from, |service| &service.revision))
+}
+
+/// The revisions that the tasks of one service run.
+fn running(service: &Service) -> Served {
+    let mut running: BTreeMap<String, u32> = BTreeMap::new();
+    for one in service.deployments.iter().filter(|one| one.running > 0) {
+        *running.entry(short(&one.revision).to_owned()).or_default() += one.running;
+    }
+    let all = f64::from(running.values().sum::<u32>());
+    let part = |count: u32| (f64::from(count) * 1000.0 / all).round() / 10.0;
+    let percent = running.into_iter().map(|(name, count)| (name, part(count))).collect();
+    Served { rule: service.name.clone(), percent }
+}
 
 /// What a service said since a deployment began and does not always say, oldest first.
 fn recent(service: &Service, record: &Record) -> Vec<String> {
     let since = service.events.iter().filter(|event| event.at >= record.start);
-    let telling = since.filter(|event| !ROUTINE.iter().any(|text| event.message.contains(text)));
-    let mut events: Vec<String> = telling.take(EVENTS).map(|event| event.message.clone()).collect();
+    let telling = since.filter(|event| is_telling(&event.message));
+    let mut events: Vec<String> = telling.take(EVENTS).map(|event| plain(&event.message)).collect();
     events.reverse();
     events
 }
@@ -166,7 +183,7 @@ pub(super) fn status(survey: &Survey) -> Status {
         services: services.clone().map(|service| side(survey, world, service)).collect(),
         serves: match pair_of(survey) {
             Some((services, pairs)) => serving(world, &pairs, services),
-            None => vec![],
+            None => services.clone().map(running).collect(),
         },
         record: record(survey, services),
     }
@@ -227,10 +244,9 @@ fn record<'a>(
             humantime::format_rfc3339_seconds(closed.at)
         ),
         (None, step) => format!(
-            "{} from {} to {}, begun {started}: heading {heading}, at {}",
+            "{} {}, begun {started}: heading {heading}, at {}",
             record.name(),
-            record.blue,
-            record.green,
+            record.route(),
             step.unwrap_or("?")
         ),
     };

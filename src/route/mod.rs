@@ -3,6 +3,7 @@
 //! hold yet, so going on after a crash is running it again.
 
 pub mod listener;
+pub mod rolling;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -13,7 +14,7 @@ use std::time::Duration;
 pub use trouble::Trouble;
 pub use view::{View, group_pairs};
 
-use crate::record::{End, Record};
+use crate::record::{End, Engine, Record};
 use crate::world::Look;
 
 /// Something that must hold. A route is a list of steps.
@@ -67,6 +68,21 @@ pub enum Action {
         service: String,
         /// Tasks wanted.
         count: u32,
+    },
+    /// ECS replaces the tasks of `service` with tasks of `revision`; the rest where it is asked for.
+    Roll {
+        /// The service's name.
+        service: String,
+        /// The revision's ARN.
+        revision: String,
+        /// Tasks wanted.
+        count: Option<u32>,
+        /// `minimumHealthyPercent`.
+        min_healthy: Option<u32>,
+        /// `maximumPercent`.
+        max_percent: Option<u32>,
+        /// Also when it is on that revision already.
+        force: bool,
     },
     /// The rule has these actions.
     Weigh {
@@ -138,12 +154,19 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
         };
         return ("close", Next::Done(outcome));
     }
-    if let Some(next) = listener::before_every_step(view) {
+    let engine = view.record.engine();
+    let first = match engine {
+        Engine::Listener => listener::before_every_step(view),
+        Engine::Rolling => rolling::before_every_step(view),
+    };
+    if let Some(next) = first {
         return ("check", next);
     }
-    let (table, end) = match view.record.forward() {
-        true => (listener::FORWARD, End::Live),
-        false => (listener::BACK, End::WentBack),
+    let (table, end) = match (engine, view.record.forward()) {
+        (Engine::Listener, true) => (listener::FORWARD, End::Live),
+        (Engine::Listener, false) => (listener::BACK, End::WentBack),
+        (Engine::Rolling, true) => (rolling::FORWARD, End::Live),
+        (Engine::Rolling, false) => (rolling::BACK, End::WentBack),
     };
     table
         .iter()

@@ -28,6 +28,7 @@ fn service(name: &str, desired: u32, revision: &str) -> Service {
         running: desired,
         pending: 0,
         failed: 0,
+        created: None,
     };
     Service {
         arn: format!("arn:{name}"),
@@ -46,6 +47,7 @@ fn service(name: &str, desired: u32, revision: &str) -> Service {
         events: vec![],
         grace: Duration::ZERO,
         min_healthy_percent: 100,
+        max_percent: 200,
         ecs_rolls_back: false,
         tags: BTreeMap::new(),
         settings: BTreeMap::new(),
@@ -281,6 +283,7 @@ impl Model {
                     "traffic goes back to nothing"
                 );
             }
+            Action::Roll { .. } => panic!("no pair is rolled"),
             Action::Write(record) => self.record = *record,
         }
         self.pass(Duration::ZERO);

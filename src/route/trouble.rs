@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::View;
-use crate::health::explain;
+use crate::health::{Outlook, explain};
 use crate::record::Reason;
 use crate::world::{Service, Target};
 
@@ -24,7 +24,7 @@ impl fmt::Display for Trouble {
 }
 
 /// More changes than any deployment needs; an action that never becomes true stops here.
-const CHANGES_MAX: u32 = 1000;
+pub(super) const CHANGES_MAX: u32 = 1000;
 
 /// A task that is replaced leaves a gap; one that lasts is trouble.
 const SHORT_FOR: Duration = Duration::from_secs(30);
@@ -36,28 +36,30 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(what) = rolled_back_by_ecs(view, green) {
         return found(Reason::EcsRollback, what);
     }
-    if let Some(what) = failing_tasks(view, green) {
+    if let Some(what) = failing_tasks(view, green, view.record.to.is_none()) {
         return found(Reason::Tasks, what);
     }
-    if let Some(what) = sick_target(view, green).or_else(|| short(view, green)) {
+    if let Some(what) = sick_target(view, green, |_| true).or_else(|| short(view, green)) {
         return found(Reason::Sick, what);
     }
     if let Some(what) = blue_changed(view, blue) {
         return found(Reason::BlueChanged, what);
     }
-    let (best, at) = view.watch.best;
-    if view.since(at) >= view.record.timeout && !view.settled() {
-        let timeout = humantime::format_duration(view.record.timeout);
+    out_of_time(view, Duration::ZERO)
+}
+
+/// Nothing got any better for too long, or too much was tried. `patience` is given beyond the timeout.
+pub(super) fn out_of_time(view: &View<'_>, patience: Duration) -> Option<Trouble> {
+    let timeout = view.record.timeout;
+    if view.since(view.watch.best.1) >= timeout.saturating_add(patience) && !view.settled() {
         let lacks = view.unsettled().unwrap_or_default();
-        return found(
-            Reason::Deadline,
-            format!("no progress for {timeout} beyond {best} healthy: {lacks}"),
-        );
+        let what = format!("no progress for {}: {lacks}", humantime::format_duration(timeout));
+        return Some(Trouble { reason: Reason::Deadline, what });
     }
-    if view.watch.changes > CHANGES_MAX {
-        return found(Reason::Bound, format!("{CHANGES_MAX} changes were not enough"));
-    }
-    None
+    (view.watch.changes > CHANGES_MAX).then(|| Trouble {
+        reason: Reason::Bound,
+        what: format!("{CHANGES_MAX} changes were not enough"),
+    })
 }
 
 /// The deployment circuit breaker, an alarm or somebody's StopServiceDeployment put green back on
@@ -80,14 +82,16 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
         .then(|| format!("ECS put {} back on its old revision", green.name))
 }
 
-fn failing_tasks(view: &View<'_>, green: &Service) -> Option<String> {
-    let failures = &view.watch.failures;
+/// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
+/// nothing served yet, so that the same end twice is no accident.
+pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<String> {
+    let failures: Vec<_> =
+        view.watch.failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
     let say = |task: &str, what: &str| format!("task {task}: {what}");
-    if let Some(hopeless) = failures.iter().find(|failure| failure.hopeless) {
+    if let Some(hopeless) = failures.iter().find(|failure| failure.outlook == Outlook::Hopeless) {
         return Some(say(&hopeless.task, &hopeless.what));
     }
-    // The same exit code twice is no accident, before anything served.
-    let exits = failures.iter().filter(|f| f.signature.contains(':') && view.record.to.is_none());
+    let exits = failures.iter().filter(|f| f.signature.contains(':') && early);
     let exits: Vec<_> = exits.collect();
     for (index, failure) in exits.iter().enumerate() {
         if exits[..index].iter().any(|other| other.signature == failure.signature) {
@@ -101,7 +105,11 @@ fn failing_tasks(view: &View<'_>, green: &Service) -> Option<String> {
 
 /// A target that the load balancer calls unhealthy though it was healthy, or had the time to become
 /// so: the grace period, and `threshold` checks of which the first may fall on its registration.
-fn sick_target(view: &View<'_>, green: &Service) -> Option<String> {
+pub(super) fn sick_target(
+    view: &View<'_>,
+    green: &Service,
+    ours: impl Fn(&Target) -> bool,
+) -> Option<String> {
     green.attachments.iter().find_map(|attachment| {
         let group = view.world.groups.get(&attachment.group);
         let patience = group.map_or(green.grace, |group| {
@@ -112,9 +120,8 @@ fn sick_target(view: &View<'_>, green: &Service) -> Option<String> {
             let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
             unproved.is_none_or(|unproved| unproved >= patience)
         };
-        let sick = targets
-            .iter()
-            .find(|target| target.state.starts_with("unhealthy") && overdue(target))?;
+        let sick =
+            targets.iter().find(|t| t.state.starts_with("unhealthy") && overdue(t) && ours(t))?;
         Some(explain(sick, group))
     })
 }

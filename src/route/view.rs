@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::rolling;
 use crate::actions::{GroupPair, green_per_mille};
-use crate::record::{Closed, End, Held, Record};
+use crate::record::{Closed, End, Engine, Held, Record};
 use crate::watch::Watch;
 use crate::world::{Attachment, Deployment, Rule, Service, Target, World};
 
@@ -53,14 +54,32 @@ impl<'a> View<'a> {
 
     /// Green's deployment of our revision, while ECS works towards it.
     pub fn ours(&self) -> Option<&'a Deployment> {
-        self.green()?.primary().filter(|primary| primary.revision == self.record.revision)
+        self.green()?.primary().filter(|primary| self.is_ours(primary))
     }
 
-    /// Their target groups.
+    /// Whether a deployment of green is the one that we asked for.
+    pub fn is_ours(&self, deployment: &Deployment) -> bool {
+        deployment.revision == self.record.revision
+            && !(self.record.is_restart() && self.watch.before.contains(&deployment.id))
+    }
+
+    /// Their target groups; one service alone is no pair.
     pub fn pairs(&self) -> Vec<GroupPair> {
         match (self.blue(), self.green()) {
-            (Some(blue), Some(green)) => group_pairs(self.world, blue, green),
+            (Some(blue), Some(green)) if blue.arn != green.arn => {
+                group_pairs(self.world, blue, green)
+            }
             _ => vec![],
+        }
+    }
+
+    /// How far green has come: rises as long as things get better.
+    pub fn progress(&self) -> usize {
+        match self.record.engine() {
+            Engine::Rolling => rolling::progress(self),
+            Engine::Listener => {
+                self.green().and_then(|green| self.world.healthy(green)).unwrap_or(0)
+            }
         }
     }
 
@@ -130,6 +149,9 @@ impl<'a> View<'a> {
     /// What green still lacks.
     pub fn unsettled(&self) -> Option<String> {
         let green = self.green()?;
+        if self.record.engine() == Engine::Rolling {
+            return rolling::lacks_ahead(self, green);
+        }
         let need = self.need().max(green.desired);
         let revision = self.record.name();
         let Some(ours) = self.ours() else {

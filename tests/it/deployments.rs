@@ -246,7 +246,7 @@ fn no_progress_for_too_long_goes_back() {
     let before = world.now();
     let life = world.run(&deploy("2", "--timeout 5m"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("no progress for 5m beyond 0 healthy"), "{}", life.text);
+    assert!(life.text.contains("no progress for 5m: 0 of 2 targets healthy"), "{}", life.text);
     let took = world.now() - before;
     assert!(took >= Duration::from_secs(300) && took < Duration::from_secs(320), "{took:?}");
     is_well(&world, &PROMISE);

@@ -1,0 +1,252 @@
+//! Planning for the `rolling` engine: one service, whose tasks ECS replaces. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Decision, Digest, Identity, Plan, Survey, changes, refusals, written};
+use crate::error::Refusal;
+use crate::image::ImageRef;
+use crate::record::{Asked, Change, Heading, Record, WaitFor};
+use crate::request::{Request, Share};
+use crate::revision::{Revision, clone_request, own_tags, short};
+use crate::world::{Deployment, Service};
+
+/// The service, when ECS can replace its tasks.
+pub(super) fn service<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
+    let service = refusals::existing(survey, &survey.service)?;
+    refusals::deployable(survey, service)?;
+    can_progress(request, survey, service)?;
+    Ok(service)
+}
+
+/// Every choice, or a refusal.
+#[expect(clippy::too_many_arguments, reason = "what `plan` has found out so far")]
+pub(super) fn plan(
+    request: &Request,
+    survey: &Survey,
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+    fingerprint: String,
+    identity: &Identity,
+    why: String,
+    mut warnings: Vec<String>,
+) -> Result<Decision, Refusal> {
+    let service = service(request, survey)?;
+    let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
+    let asked = asked(request, service);
+    let idle = !request.force && !request.restart && asked == Asked::default();
+    if let Some(what) = runs_already(survey, service, images, digests).filter(|_| idle) {
+        let revision = short(&service.revision).to_owned();
+        return Ok(Decision::Nothing { service: service.name.clone(), revision, what });
+    }
+    warnings.extend(oddities(survey, service));
+    let base = request.base.as_ref().unwrap_or(&service.revision);
+    let base = survey.revisions.get(base).cloned().ok_or_else(unreadable)?;
+    let from = way_back(service);
+    let way_back = match survey.revisions.get(&from) {
+        Some(revision) if !revision.active => {
+            let body = clone_request(&revision.raw, &BTreeMap::new(), &own_tags(&revision.tags));
+            warnings.push(format!(
+                "{} is INACTIVE, no service can be put on it again: a copy is registered as the way back",
+                revision.name
+            ));
+            Some(body.map_err(|_| unreadable())?)
+        }
+        _ => None,
+    };
+    // The same images again, at somebody's word: the tasks are new, the revision is not.
+    let restart = images.is_empty();
+    let record = Record {
+        id: identity.deployment.clone(),
+        request: fingerprint,
+        revision: if restart { service.revision.clone() } else { String::new() },
+        cluster: survey.cluster_name().to_owned(),
+        blue: service.name.clone(),
+        green: service.name.clone(),
+        from,
+        was: service.revision.clone(),
+        count: asked.count.map_or(service.desired, |count| count.to),
+        asked,
+        until: match request.no_wait {
+            true => WaitFor::Accepted,
+            false => request.until.unwrap_or_default(),
+        },
+        shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+        bake: request.bake.unwrap_or_default(),
+        follow: Duration::ZERO,
+        timeout: request.timeout,
+        start: survey.world.at,
+        heading: Heading::Forward,
+        to: None,
+        held: None,
+        promoted: None,
+        closed: None,
+        owner: identity.owner.clone(),
+        seen: survey.world.at,
+    };
+    warnings.extend(refusals::credentials(survey, &record));
+    let images = written(images);
+    let diff = if restart { vec![] } else { changes(&base, &images)? };
+    let steps = steps(&record, &base, &images, service);
+    let plan = Plan { record, why, way_back, base, images, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// What is asked for and is not so already.
+fn asked(request: &Request, service: &Service) -> Asked {
+    let change =
+        |to: Option<u32>, from: u32| to.filter(|to| *to != from).map(|to| Change { to, from });
+    let scale = &request.scale;
+    Asked {
+        count: change(scale.count, service.desired),
+        min_healthy: change(scale.min_healthy, service.min_healthy_percent),
+        max_percent: change(scale.max_percent, service.max_percent),
+    }
+}
+
+/// The revision of the newest deployment that ECS completed, or else the one that it works towards.
+fn way_back(service: &Service) -> String {
+    let completed = |one: &&Deployment| one.rollout.as_deref() == Some("COMPLETED");
+    let found = service.deployments.iter().find(completed);
+    found.map_or(&service.revision, |deployment| &deployment.revision).clone()
+}
+
+/// What says that the tasks run these images already.
+fn runs_already(
+    survey: &Survey,
+    service: &Service,
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+) -> Option<String> {
+    let steady = service.deployments.len() == 1
+        && service.desired > 0
+        && service.running >= service.desired
+        && service.deployments[0].rollout.as_deref() != Some("FAILED");
+    if images.is_empty() || !steady {
+        return None;
+    }
+    let base = survey.revisions.get(&service.revision)?;
+    let same = |(container, image): (&String, &ImageRef)| {
+        let Some(Digest::Known(digest)) = digests.get(container) else { return None };
+        (survey.ran.get(container) == Some(digest)).then_some(())?;
+        let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;
+        let digest = digest.get(..19).unwrap_or(digest);
+        Some(match *runs == image.to_string() {
+            true => format!("{image} ({digest}…)"),
+            false => format!("{image} ({digest}…, as {runs})"),
+        })
+    };
+    let same: Option<Vec<String>> = images.iter().map(same).collect();
+    Some(format!("{} runs {} already, in {}", service.name, same?.join(", "), base.name))
+}
+
+/// What the user should know.
+fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(why) = &survey.blind {
+        found.push(format!(
+            "load balancers were not read ({why}): target health is left to ECS; allow \
+             elasticloadbalancing:Describe*"
+        ));
+    }
+    let primary = service.primary();
+    if let Some(primary) = primary.filter(|_| service.deployments.len() > 1) {
+        found.push(format!(
+            "{} is being deployed ({}, {}): that is replaced; the way back is {}",
+            service.name,
+            short(&primary.revision),
+            primary.rollout.as_deref().unwrap_or("not finished"),
+            short(&way_back(service))
+        ));
+    }
+    if service.desired == 0 {
+        found.push(format!(
+            "{} wants no tasks: nothing is started, nothing is proved",
+            service.name
+        ));
+    }
+    if let Some(twin) = &survey.twin {
+        found.push(format!(
+            "{} has a twin, {twin}: which one has the traffic is not looked at",
+            service.name
+        ));
+    }
+    found
+}
+
+/// ECS keeps ceil(desired × minimumHealthyPercent) tasks and runs at most floor(desired ×
+/// maximumPercent) (API reference of DeploymentConfiguration): both at 100 % leave no room.
+fn can_progress(request: &Request, survey: &Survey, service: &Service) -> Result<(), Refusal> {
+    let desired = u64::from(request.scale.count.unwrap_or(service.desired));
+    let least = u64::from(request.scale.min_healthy.unwrap_or(service.min_healthy_percent));
+    let most = u64::from(request.scale.max_percent.unwrap_or(service.max_percent));
+    let (keeps, may_run) = ((desired * least).div_ceil(100), desired * most / 100);
+    if desired == 0 || may_run > desired || keeps < desired {
+        return Ok(());
+    }
+    let hint = match service.settings.get("schedulingStrategy").and_then(|own| own.as_str()) {
+        Some("DAEMON") => "--min-healthy 0".to_owned(),
+        _ => "--max-percent 200".to_owned(),
+    };
+    Err(Refusal::new(
+        format!(
+            "ECS could neither start nor stop a task of {} in {}: of {desired} it must keep {keeps} \
+             (minimumHealthyPercent {least}) and may run {may_run} (maximumPercent {most})",
+            service.name,
+            survey.cluster_name()
+        ),
+        hint,
+    ))
+}
+
+fn steps(
+    record: &Record,
+    base: &Revision,
+    images: &BTreeMap<String, String>,
+    service: &Service,
+) -> Vec<(&'static str, String)> {
+    let name = &service.name;
+    let time = |duration: Duration| humantime::format_duration(duration).to_string();
+    let mut steps = Vec::new();
+    let what = match record.is_restart() {
+        true => format!("all tasks of {} anew", base.name),
+        false => {
+            let images: Vec<String> =
+                images.iter().map(|(container, image)| format!("{container}={image}")).collect();
+            let images = images.join(", ");
+            steps.push((
+                "register",
+                format!("a revision of {} like {} with {images}", base.family(), base.name),
+            ));
+            "tasks of the new revision".to_owned()
+        }
+    };
+    let mut changes = String::new();
+    let numbers = [
+        ("tasks", record.asked.count),
+        ("minimumHealthyPercent", record.asked.min_healthy),
+        ("maximumPercent", record.asked.max_percent),
+    ];
+    for (what, change) in numbers {
+        if let Some(Change { to, from }) = change {
+            changes += &format!(", {what} {from} -> {to}");
+        }
+    }
+    steps.push(("update", format!("{name}: {what}{changes}")));
+    let until = match record.until {
+        WaitFor::Accepted => return steps,
+        WaitFor::Running => "run",
+        WaitFor::Healthy => "are healthy and ECS calls it complete",
+        WaitFor::Drained => "are healthy and the old ones' targets are gone",
+    };
+    steps.push((
+        "settle",
+        format!(
+            "until {} tasks {until}; back if there is no progress for {}",
+            record.count,
+            time(record.timeout)
+        ),
+    ));
+    steps.push(("bake", format!("watch it for {}", time(record.bake))));
+    steps
+}

@@ -1,0 +1,388 @@
+//! The `rolling` engine: one service, whose tasks ECS itself replaces. We say what it is to run, and
+//! follow what becomes of that: ECS calls a deployment that it rolled back itself steady, too.
+
+use std::time::{Duration, SystemTime};
+
+use super::trouble::{failing_tasks, out_of_time};
+use super::{Action, Next, Outcome, Step, Trouble, View, Wait, trouble};
+use crate::health::{Outlook, is_obstacle, plain};
+use crate::record::{Reason, WaitFor};
+use crate::revision::short;
+use crate::world::{Deployment, Look, Service, Target};
+
+/// The way forward.
+pub const FORWARD: &[Step] = &[
+    Step { name: "update", next: update }, // ECS works towards our revision
+    Step { name: "settle", next: settle }, // ours is all that runs, whole and healthy
+    Step { name: "bake", next: bake },     // and stayed so
+];
+
+/// The way back.
+pub const BACK: &[Step] = &[
+    Step { name: "restore", next: restore }, // ECS works towards the revision that was there
+    Step { name: "settle", next: settle_back }, // it is all that runs, whole and healthy
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Between looks while nothing can have changed.
+const SPARSE: Duration = Duration::from_secs(5);
+/// Between looks while tasks start: a failure is to be seen soon.
+const WATCHFUL: Duration = Duration::from_millis(2500);
+/// Between looks at targets that are all healthy.
+const HEALTH_EVERY: Duration = Duration::from_secs(15);
+/// No task is started, or has failed, sooner.
+const START: Duration = Duration::from_secs(9);
+/// Looks may be dense for this long at a stretch.
+const DENSE_FOR: Duration = Duration::from_secs(30);
+/// The longest that a stopping task can keep a deployment from being complete: the greatest
+/// deregistration delay (3600 s; Elastic Load Balancing, "Edit target group attributes") and the
+/// greatest stop timeout (120 s on Fargate; ECS API, ContainerDefinition.stopTimeout).
+const LEAVING_MAX: Duration = Duration::from_secs(3600 + 120);
+
+/// What can end or turn a deployment whatever step it is in.
+pub fn before_every_step(view: &View<'_>) -> Option<Next> {
+    let record = view.record;
+    let stuck = |what: String| Some(Next::Done(Outcome::Stuck(what)));
+    let Some(service) = view.green() else {
+        return stuck(format!("the service {} is gone", record.green));
+    };
+    if service.status != "ACTIVE" {
+        return stuck(format!("the service {} is {}", service.name, service.status));
+    }
+    if let Some(by) = superseded(view, service) {
+        return Some(Next::Done(Outcome::Superseded(by)));
+    }
+    match record.forward() {
+        // There is nothing to go back to.
+        true if record.is_restart() => trouble(view, service)
+            .map(|trouble| Next::Done(Outcome::Stuck(format!("the restart fails: {trouble}")))),
+        true => trouble(view, service).map(Next::TurnBack),
+        false => {
+            let since = view.watch.back_since?;
+            let bound = record.timeout.saturating_add(LEAVING_MAX);
+            let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
+            late.then(|| {
+                let lacks = lacks_behind(view, service);
+                Next::Done(Outcome::Stuck(lacks.unwrap_or("the way back does not end".into())))
+            })
+        }
+    }
+}
+
+/// Somebody put the service on a revision that is neither ours nor the way back.
+fn superseded(view: &View<'_>, service: &Service) -> Option<String> {
+    let (record, primary) = (view.record, service.primary()?);
+    let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
+    // With a circuit breaker ECS chooses what it goes back to.
+    (!known && !rolled_back(view, service)).then(|| {
+        format!("{} was put on {} by somebody else", service.name, short(&primary.revision))
+    })
+}
+
+/// What is wrong with going on, if anything is.
+fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
+    let found = |reason, what: String| Some(Trouble { reason, what });
+    if let Some(what) = given_up_by_ecs(view, service) {
+        return found(Reason::EcsRollback, what);
+    }
+    if let Some(what) = failing_tasks(view, service, !view.watch.proved) {
+        return found(Reason::Tasks, what);
+    }
+    if let Some(what) = sick_target(view, service) {
+        return found(Reason::Sick, what);
+    }
+    // What only waits for old tasks to leave is not late.
+    let patience = match whole(view, service) {
+        true => LEAVING_MAX,
+        false => Duration::ZERO,
+    };
+    out_of_time(view, patience)
+}
+
+/// The circuit breaker, an alarm or somebody's StopServiceDeployment ended our deployment.
+fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
+    let because = |what: String| match view.watch.failures.first() {
+        Some(failure) => format!("{what} Task {}: {}", failure.task, failure.what),
+        None => what,
+    };
+    if let Some(failed) = failed(view, service) {
+        let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed.");
+        return Some(because(why.to_owned()));
+    }
+    let primary = service.primary()?;
+    let gone = view.ours().is_none() && (view.watch.launched || rolled_back(view, service));
+    gone.then(|| because(format!("ECS put {} back on {}.", service.name, short(&primary.revision))))
+}
+
+/// Our deployment, when ECS says that it failed.
+fn failed<'a>(view: &View<'_>, service: &'a Service) -> Option<&'a Deployment> {
+    let ours = |one: &&Deployment| view.is_ours(one) && one.rollout.as_deref() == Some("FAILED");
+    service.deployments.iter().find(ours)
+}
+
+/// The service's own history says that ECS gave a deployment up since ours began.
+fn rolled_back(view: &View<'_>, service: &Service) -> bool {
+    let told = |event: &crate::world::ServiceEvent| {
+        event.at >= view.record.start
+            && (event.message.contains("deployment failed")
+                || event.message.contains("rolling back to"))
+    };
+    failed(view, service).is_some() || service.events.iter().any(told)
+}
+
+/// A target of ours that is not healthy though it was, or had the time to become so.
+fn sick_target(view: &View<'_>, service: &Service) -> Option<String> {
+    // Tasks of both revisions stand in the same groups: whose a target is, its task tells.
+    let tasks = view.world.tasks.get(&service.arn)?;
+    let ours = |target: &Target| {
+        let own = |task: &&crate::world::Task| task.is(target) && !task.is_stopped();
+        tasks.iter().filter(own).any(|task| task.revision == view.record.revision)
+    };
+    trouble::sick_target(view, service, ours)
+}
+
+fn wait(why: impl Into<String>, look_in: Duration) -> Option<Next> {
+    Some(Next::Wait(Wait { why: why.into(), look_in, look: Look::Glance }))
+}
+
+fn update(view: &View<'_>) -> Option<Next> {
+    if view.ours().is_some() {
+        return None;
+    }
+    let (record, service) = (view.record, view.green()?);
+    let asked = &record.asked;
+    Some(Next::Act(Action::Roll {
+        service: service.name.clone(),
+        revision: record.revision.clone(),
+        count: asked.count.map(|count| count.to),
+        min_healthy: asked.min_healthy.map(|percent| percent.to),
+        max_percent: asked.max_percent.map(|percent| percent.to),
+        // Only another revision makes ECS replace tasks by itself.
+        force: record.is_restart(),
+    }))
+}
+
+fn settle(view: &View<'_>) -> Option<Next> {
+    let service = view.green()?;
+    let Some(lacks) = lacks_ahead(view, service) else {
+        // What a glance did not take in is older than what it did.
+        let judged = view.world.look > Look::Glance
+            || view.watch.proved
+            || view.record.until == WaitFor::Accepted;
+        return match judged {
+            true => None,
+            false => Some(Next::Wait(Wait {
+                why: "all is well: looking at everything once more".into(),
+                look_in: Duration::ZERO,
+                look: Look::Whole,
+            })),
+        };
+    };
+    wait(lacks, look_in(view, service))
+}
+
+fn bake(view: &View<'_>) -> Option<Next> {
+    let since = view.watch.settled_since?;
+    let left = view.record.bake.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
+    let seconds = humantime::format_duration(Duration::from_secs(left.as_secs()));
+    wait(format!("{} serves, watched for another {seconds}", view.record.name()), left.min(SPARSE))
+}
+
+/// What ECS is told once more changes nothing. Unless it went back by itself, it is told: an update
+/// whose answer was lost may still come true.
+fn restore(view: &View<'_>) -> Option<Next> {
+    let (record, service) = (view.record, view.green()?);
+    let primary = service.primary()?;
+    let told = view.watch.changes > 0 || rolled_back(view, service);
+    let ours = view.ours().is_some() && !record.is_restart();
+    let back = !ours && (told || primary.revision != record.was);
+    if back {
+        return None;
+    }
+    let asked = &record.asked;
+    Some(Next::Act(Action::Roll {
+        service: service.name.clone(),
+        revision: record.from.clone(),
+        count: asked.count.map(|count| count.from),
+        min_healthy: asked.min_healthy.map(|percent| percent.from),
+        max_percent: asked.max_percent.map(|percent| percent.from),
+        force: false,
+    }))
+}
+
+fn settle_back(view: &View<'_>) -> Option<Next> {
+    let service = view.green()?;
+    wait(lacks_behind(view, service)?, look_in(view, service))
+}
+
+/// What the new revision still lacks of what the user waits for.
+pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<String> {
+    let Some(ours) = view.ours() else {
+        return Some(format!("{} is not on {} yet", service.name, view.record.name()));
+    };
+    if view.record.until == WaitFor::Accepted {
+        return None;
+    }
+    if let Some(lacks) = lacks_tasks(view, service, ours) {
+        return Some(lacks);
+    }
+    match view.record.until {
+        WaitFor::Accepted | WaitFor::Running => None,
+        WaitFor::Healthy => lacks_completion(view, service, ours),
+        WaitFor::Drained => {
+            lacks_completion(view, service, ours).or_else(|| lacks_drained(view, service))
+        }
+    }
+}
+
+/// What the old revision lacks of being all that runs.
+fn lacks_behind(view: &View<'_>, service: &Service) -> Option<String> {
+    let primary = service.primary()?;
+    lacks_tasks(view, service, primary).or_else(|| lacks_completion(view, service, primary))
+}
+
+fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
+    let wanted = service.desired.max(towards.desired);
+    if towards.running >= wanted && towards.pending == 0 {
+        return None;
+    }
+    let pending = match towards.pending {
+        0 => String::new(),
+        pending => format!(", {pending} pending"),
+    };
+    let lacks = format!("{} of {wanted} tasks running{pending}", towards.running);
+    Some(match trouble_told(view, service) {
+        Some(told) => format!("{lacks}; ECS: {told}"),
+        None => lacks,
+    })
+}
+
+/// What ECS said last of what is in its way.
+fn trouble_told(view: &View<'_>, service: &Service) -> Option<String> {
+    let since = |event: &&crate::world::ServiceEvent| event.at >= view.record.start;
+    let event =
+        service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;
+    let said = event.message.split_once(") ").map_or(event.message.as_str(), |(_, said)| said);
+    Some(plain(said.trim_end_matches('.')))
+}
+
+fn lacks_completion(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
+    if let Some(healthy) =
+        healthy(view, service, towards).filter(|healthy| *healthy < service.desired as usize)
+    {
+        return Some(format!("{healthy} of {} targets healthy", service.desired));
+    }
+    let completed = match towards.rollout.as_deref() {
+        Some(state) => state == "COMPLETED",
+        // A service behind a Classic Load Balancer has no rollout state (API reference of Deployment).
+        None => service.deployments.len() == 1,
+    };
+    if completed {
+        return None;
+    }
+    Some(match others_running(service, towards) {
+        0 => "ECS has not said that the deployment is complete".to_owned(),
+        1 => "1 task of an earlier revision is leaving".to_owned(),
+        more => format!("{more} tasks of earlier revisions are leaving"),
+    })
+}
+
+fn lacks_drained(view: &View<'_>, service: &Service) -> Option<String> {
+    let groups = service.attachments.iter().filter_map(|own| view.world.targets(&own.group));
+    let draining = groups.flatten().filter(|target| target.state == "draining").count();
+    match (draining, service.deployments.len()) {
+        (0, 0 | 1) => None,
+        (0, _) => Some("tasks of an earlier revision are stopping".to_owned()),
+        (targets, _) => Some(format!("{targets} targets are draining")),
+    }
+}
+
+fn others_running(service: &Service, towards: &Deployment) -> u32 {
+    let others = service.deployments.iter().filter(|one| one.id != towards.id);
+    others.map(|one| one.running).sum()
+}
+
+/// Healthy targets beyond those that the tasks of other revisions account for: all stand in the same
+/// groups.
+fn healthy(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<usize> {
+    let all = view.world.healthy(service)?;
+    Some(all.saturating_sub(others_running(service, towards) as usize))
+}
+
+/// How far it has come: rises with each task that starts or becomes healthy, and with each old one
+/// that goes.
+pub fn progress(view: &View<'_>) -> usize {
+    let Some((service, ours)) = view.green().zip(view.ours()) else { return 0 };
+    let healthy = healthy(view, service, ours).unwrap_or(0);
+    let gone = service.desired.saturating_sub(others_running(service, ours));
+    ours.running as usize + gone as usize + healthy.min(ours.running as usize)
+}
+
+/// Whether all tasks of ours run and are healthy.
+fn whole(view: &View<'_>, service: &Service) -> bool {
+    let Some(towards) = service.primary() else { return false };
+    let healthy =
+        healthy(view, service, towards).is_none_or(|healthy| healthy >= service.desired as usize);
+    towards.running >= service.desired && healthy
+}
+
+/// Whether a glance takes in the targets. Once all are healthy, ECS itself looks after them, and now
+/// and then we do.
+pub fn wants_health(view: &View<'_>, since_last: Duration) -> bool {
+    let Some(service) = view.green() else { return false };
+    let runs = service.primary().is_some_and(|primary| primary.running > 0);
+    runs && (!whole(view, service) || since_last >= HEALTH_EVERY)
+}
+
+/// Whether a target is not healthy: then its task is asked whose it is.
+pub fn has_sick_targets(view: &View<'_>) -> bool {
+    let Some(service) = view.green() else { return false };
+    let groups = service.attachments.iter().filter_map(|own| view.world.targets(&own.group));
+    view.ours().is_some() && groups.flatten().any(|target| target.state.starts_with("unhealthy"))
+}
+
+/// Dense around the moment when the next thing can happen.
+fn look_in(view: &View<'_>, service: &Service) -> Duration {
+    let Some(towards) = service.primary() else { return SPARSE };
+    let failing = view.watch.failures.iter().any(|f| f.outlook != Outlook::Passing);
+    if failing && towards.running < service.desired {
+        return WATCHFUL / 2;
+    }
+    if towards.running + towards.pending == 0 && service.desired > 0 {
+        let left = towards.created.and_then(|begun| START.checked_sub(view.since(begun)));
+        return left.unwrap_or(WATCHFUL).max(WATCHFUL);
+    }
+    if towards.running < service.desired {
+        return WATCHFUL;
+    }
+    if !whole(view, service) {
+        let stalls = view.since(view.watch.best.1) >= 4 * WATCHFUL;
+        return if stalls { SPARSE } else { WATCHFUL };
+    }
+    // All that is missing is that the old tasks are gone.
+    let due = leaving_since(view, service) + drain(view, service);
+    match view.now().duration_since(due) {
+        Ok(late) if late < DENSE_FOR => SECOND,
+        Ok(late) if late < 2 * DENSE_FOR => 2 * SECOND,
+        Ok(_) => SPARSE,
+        Err(early) => early.duration().clamp(SECOND, 2 * SPARSE),
+    }
+}
+
+/// When old tasks began to leave: ECS says so in the service's history.
+fn leaving_since(view: &View<'_>, service: &Service) -> SystemTime {
+    let drains = |event: &&crate::world::ServiceEvent| {
+        event.message.contains("has begun draining") || event.message.contains("has stopped")
+    };
+    let told = service.events.iter().find(drains).map(|event| event.at);
+    told.filter(|at| *at >= view.record.start).unwrap_or(view.now())
+}
+
+/// How long the load balancer keeps the targets of tasks that leave.
+fn drain(view: &View<'_>, service: &Service) -> Duration {
+    let delay = |own: &crate::world::Attachment| {
+        let attributes = view.world.groups.get(&own.group)?.attributes.as_ref()?;
+        attributes.get("deregistration_delay.timeout_seconds")?.parse().ok()
+    };
+    Duration::from_secs(service.attachments.iter().filter_map(delay).max().unwrap_or(0))
+}
