@@ -59,7 +59,7 @@ impl Aws {
         };
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
-            match self.balancing(&world).await {
+            match self.balancing(&world, twin.is_some()).await {
                 Ok(balancing) => Ok((balancing, None)),
                 // What cannot do without it refuses; ECS itself can.
                 Err(error) if error.kind == Kind::Denied => {
@@ -106,7 +106,7 @@ impl Aws {
     }
 
     /// The load balancers' side: groups, their attributes, targets, and every rule.
-    async fn balancing(&self, world: &World) -> Result<World, AwsError> {
+    async fn balancing(&self, world: &World, pair: bool) -> Result<World, AwsError> {
         let arns: BTreeSet<&str> = world
             .services
             .values()
@@ -119,7 +119,9 @@ impl Aws {
         }
         let described = self.groups(&arns);
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
-        let health = try_join_all(arns.iter().map(|arn| self.health(arn)));
+        // ECS looks after the health of a service alone until something new runs.
+        let health = arns.iter().filter(|_| pair).map(|arn| self.health(arn));
+        let health = try_join_all(health);
         let (groups, (attributes, health)) =
             try_join(described, try_join(attributes, health)).await?;
         let mut world = world.clone();

@@ -23,11 +23,12 @@ pub const BACK: &[Step] = &[
     Step { name: "settle", next: settle_back }, // it is all that runs, whole and healthy
 ];
 
-const SECOND: Duration = Duration::from_secs(1);
+/// Between looks when something is due; with the calls that follow, it is told within a second.
+const DENSE: Duration = Duration::from_millis(850);
 /// Between looks while nothing can have changed.
 const SPARSE: Duration = Duration::from_secs(5);
 /// Between looks while tasks start: a failure is to be seen soon.
-const WATCHFUL: Duration = Duration::from_millis(2500);
+const WATCHFUL: Duration = Duration::from_millis(1900);
 /// Between looks at targets that are all healthy.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// No task is started, or has failed, sooner.
@@ -331,7 +332,12 @@ fn whole(view: &View<'_>, service: &Service) -> bool {
 pub fn wants_health(view: &View<'_>, since_last: Duration) -> bool {
     let Some(service) = view.green() else { return false };
     let runs = service.primary().is_some_and(|primary| primary.running > 0);
-    runs && (!whole(view, service) || since_last >= HEALTH_EVERY)
+    let world = view.world;
+    let unread = service
+        .attachments
+        .iter()
+        .any(|own| world.groups.contains_key(&own.group) && !world.health.contains_key(&own.group));
+    runs && (unread || !whole(view, service) || since_last >= HEALTH_EVERY)
 }
 
 /// Whether a target is not healthy: then its task is asked whose it is.
@@ -356,16 +362,15 @@ fn look_in(view: &View<'_>, service: &Service) -> Duration {
         return WATCHFUL;
     }
     if !whole(view, service) {
-        let stalls = view.since(view.watch.best.1) >= 4 * WATCHFUL;
-        return if stalls { SPARSE } else { WATCHFUL };
+        return SPARSE;
     }
     // All that is missing is that the old tasks are gone.
     let due = leaving_since(view, service) + drain(view, service);
     match view.now().duration_since(due) {
-        Ok(late) if late < DENSE_FOR => SECOND,
-        Ok(late) if late < 2 * DENSE_FOR => 2 * SECOND,
+        Ok(late) if late < DENSE_FOR => DENSE,
+        Ok(late) if late < 2 * DENSE_FOR => 2 * DENSE,
         Ok(_) => SPARSE,
-        Err(early) => early.duration().clamp(SECOND, 2 * SPARSE),
+        Err(early) => early.duration().clamp(DENSE, 2 * SPARSE),
     }
 }
 

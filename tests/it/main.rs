@@ -10,6 +10,7 @@ mod invariants; // judged from the sandbox's journal; each is broken once on pur
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
 mod rivals; // who drives a deployment: other processes, people, requests to stop
+mod rolling; // services whose tasks ECS replaces
 mod simulation; // killed at every call, then run again
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README

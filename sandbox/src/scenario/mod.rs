@@ -75,6 +75,7 @@ pub use crate::image::Image;
 const BUILTIN: &[(&str, &str)] = &[
     ("empty", include_str!("../../../scenarios/empty.toml")),
     ("shop", include_str!("../../../scenarios/shop.toml")),
+    ("solo", include_str!("../../../scenarios/solo.toml")),
 ];
 
 /// The names of the scenarios that are built in.

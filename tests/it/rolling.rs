@@ -1,0 +1,372 @@
+//! Services whose tasks ECS replaces: outcomes, counts of calls, reaction times, deaths.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use ecs_bg_sandbox::Time;
+use ecs_bg_sandbox::journal::{Change, Entry};
+
+use crate::lives::{DEATHS, World, call};
+
+const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api";
+
+fn deploy(tag: &str, more: &str) -> String {
+    format!("deploy --cluster shop --service api --image {REPOSITORY}:{tag} {more}")
+}
+
+fn solo(more: &str) -> World {
+    World::parsed(&format!("extends = 'solo'\n{more}"))
+}
+
+const BREAKER: &str = "[[service]]\nserviceName = 'api'\ndeploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }\n";
+
+/// Exactly this image runs, in so many running and healthy tasks, and ECS works towards nothing else.
+fn runs(world: &World, tag: &str, count: usize) -> Result<(), String> {
+    let serving = world.cloud().serving();
+    // By target: each node of the load balancer sends to all of them.
+    let healthy: BTreeMap<_, _> = serving
+        .iter()
+        .flat_map(|side| &side.behind)
+        .filter(|target| target.state == "healthy")
+        .map(|target| (target.target.clone(), target.image.clone().unwrap_or_default()))
+        .collect();
+    let image = format!("{REPOSITORY}:{tag}");
+    match healthy.len() == count
+        && healthy.values().all(|own| own.split('@').next() == Some(&image))
+    {
+        true => Ok(()),
+        false => Err(format!("not {count} of {tag} but {healthy:?}")),
+    }
+}
+
+fn first(world: &World, is: impl Fn(&Change) -> bool) -> Option<Time> {
+    let journal = world.cloud().journal().to_vec();
+    journal.iter().find(|entry: &&Entry| is(&entry.change)).map(|entry| entry.at)
+}
+
+fn completed(change: &Change) -> bool {
+    matches!(change, Change::ServiceDeployment { status, .. } if status == "SUCCESSFUL")
+}
+
+fn stopped(change: &Change) -> bool {
+    matches!(change, Change::Task { to, .. } if to == "STOPPED")
+}
+
+/// When our UpdateService to the old revision was made.
+fn restored(world: &World) -> Option<Time> {
+    let journal = world.cloud().journal().to_vec();
+    let ours =
+        |entry: &&Entry| entry.call.as_ref().is_some_and(|call| call.operation == "UpdateService");
+    let revisions =
+        journal.iter().filter(ours).filter(|entry| matches!(entry.change, Change::Revision { .. }));
+    revisions.map(|entry| entry.at).nth(1)
+}
+
+#[test]
+fn a_good_deployment_needs_few_calls() {
+    let world = solo("[timing]\npull = '18s'");
+    let before = world.now();
+    let life = world.run(&deploy("2", ""));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "2", 2).unwrap_or_else(|why| panic!("{why}"));
+    let calls: u32 = life.calls.values().sum();
+    let took = world.now() - before;
+    println!("{calls} calls in {took:?}: {:?}", life.calls);
+    assert!(took >= Duration::from_secs(60), "{took:?}");
+    assert!(calls <= 40, "{calls} calls in {took:?}: {:?}", life.calls);
+}
+
+/// Worlds of all paces: what ECS says is told at once.
+#[test]
+fn completion_is_told_within_a_second() {
+    let mut late = Vec::new();
+    for pull in [3, 7, 10, 14, 25, 60, 200] {
+        for (drain, stop) in [(0, 1), (5, 2), (30, 1), (60, 5), (300, 9)] {
+            for deprovisioning in [2, 10] {
+                let world = solo(&format!(
+                    "[timing]\npull = '{pull}s'\nstop = '{stop}s'\ndeprovisioning = '{deprovisioning}s'\n
+                     [[target_group]]\nname = 'api'\nattributes = {{ 'deregistration_delay.timeout_seconds' = '{drain}' }}"
+                ));
+                // The scenario's own deployment completed before.
+                let from = world.now();
+                let life = world.run(&deploy("2", ""));
+                assert_eq!(life.code, Some(0), "{}", life.text);
+                let done =
+                    world.journal(0).into_iter().filter(|e| e.at > from && completed(&e.change));
+                let done = done.map(|entry| entry.at).next().expect("a completion");
+                late.push((world.now() - done, (pull, drain, stop, deprovisioning)));
+            }
+        }
+    }
+    late.sort();
+    let p99 = late[late.len() * 99 / 100].0;
+    println!("{} worlds: p50 {:?}, p99 {p99:?}", late.len(), late[late.len() / 2].0);
+    assert!(p99 <= Duration::from_secs(1), "{late:?}");
+}
+
+#[test]
+fn a_task_that_exits_is_explained_and_taken_back_within_seconds() {
+    let world = solo("");
+    let life = world.run(&deploy("4", ""));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(
+        life.text.contains("container `api` exited with code 1, as another before it"),
+        "{}",
+        life.text
+    );
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+    let reaction =
+        restored(&world).expect("the way back") - first(&world, stopped).expect("a failure");
+    println!("first STOPPED to the way back: {reaction:?}");
+    assert!(reaction <= Duration::from_secs(3), "{reaction:?}");
+}
+
+#[test]
+fn a_circuit_breaker_that_rolled_back_is_no_success() {
+    // Its tasks may not be read: only ECS knows why it gives up.
+    for rollback in [true, false] {
+        let breaker = BREAKER.replace("rollback = true", &format!("rollback = {rollback}"));
+        let world = solo(&breaker);
+        let life = world.run_denied(&deploy("4", "--output json"), &["ListTasks"]);
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+        assert!(life.text.contains("tasks failed to start"), "{}", life.text);
+        if rollback {
+            told_within_two_seconds(&world, &life.text);
+        }
+    }
+}
+
+#[test]
+fn somebodys_rollback_is_told_within_two_seconds() {
+    let world = solo(&format!("{BREAKER}[timing]\npull = '90s'"));
+    let life = world.run_beside(&deploy("2", "--output json"), 40, |cloud| {
+        let body = r#"{"cluster":"shop","service":"api"}"#;
+        let list: serde_json::Value =
+            serde_json::from_str(&call(cloud, "ecs", "ListServiceDeployments", body))
+                .expect("JSON");
+        let arn = list["serviceDeployments"][0]["serviceDeploymentArn"].as_str().expect("an ARN");
+        call(
+            cloud,
+            "ecs",
+            "StopServiceDeployment",
+            &format!("{{\"serviceDeploymentArn\":\"{arn}\"}}"),
+        );
+    });
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+    told_within_two_seconds(&world, &life.text);
+}
+
+/// From ECS's going back to our saying so. (What we print has whole seconds.)
+fn told_within_two_seconds(world: &World, text: &str) {
+    let back = |change: &Change| matches!(change, Change::ServiceDeployment { status, .. } if status == "ROLLBACK_IN_PROGRESS");
+    let back: SystemTime = first(world, back).expect("ECS goes back").into();
+    let mut events =
+        text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let told = events.find(|event| event["event"] == "turned-back").expect("it is told");
+    let told = humantime::parse_rfc3339(told["at"].as_str().expect("a time")).expect("a time");
+    let late = told.duration_since(back).unwrap_or_default();
+    println!("ECS rolled back to told: {late:?}");
+    assert!(late <= Duration::from_secs(2), "{late:?}: {text}");
+}
+
+#[test]
+fn a_shortage_of_capacity_is_waited_out() {
+    let shortage = "[[capacity]]\nname = 'a'\naz = 'a'\nuntil = '14m'\n[[capacity]]\nname = 'b'\naz = 'b'\nuntil = '14m'\n";
+    let world = solo(shortage);
+    let before = world.now();
+    // ECS itself tries again less and less often.
+    let life = world.run(&deploy("2", "--timeout 30m"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(world.now() - before > Duration::from_secs(14 * 60));
+    assert!(life.text.contains("Capacity is unavailable"), "{}", life.text);
+    runs(&world, "2", 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn no_progress_goes_back() {
+    let world = solo(
+        "[[image]]\nref = 'shop/api:2'\ndoes = 'slow'\nready = '2h'\n
+         [[service]]\nserviceName = 'api'\nhealthCheckGracePeriodSeconds = 7200",
+    );
+    let life = world.run(&deploy("2", "--timeout 5m"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("no progress for 5m: 0 of 2 targets healthy"), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn somebody_elses_deployment_supersedes_ours() {
+    let world = solo("[timing]\npull = '60s'");
+    let life = world.run_beside(&deploy("2", ""), 30, |cloud| {
+        let registered = call(cloud, "ecs", "RegisterTaskDefinition", r#"{"family":"other","containerDefinitions":[{"name":"api","image":"public.ecr.aws/x/y:1","memory":128,"portMappings":[{"containerPort":8080}]}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512"}"#);
+        assert!(registered.contains("other:1"));
+        call(cloud, "ecs", "UpdateService", r#"{"cluster":"shop","service":"api","taskDefinition":"other:1"}"#);
+    });
+    assert_eq!(life.code, Some(5), "{}", life.text);
+    assert!(life.text.contains("api was put on other:1 by somebody else"), "{}", life.text);
+}
+
+#[test]
+fn many_tasks_without_a_load_balancer() {
+    let world = solo("[[service]]\nserviceName = 'api'\nloadBalancers = []\ndesiredCount = 120");
+    let life = world.run(&deploy("2", ""));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let bad = solo("[[service]]\nserviceName = 'api'\nloadBalancers = []\ndesiredCount = 120");
+    let life = bad.run(&deploy("4", ""));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+}
+
+#[test]
+fn a_changing_desired_count_is_followed() {
+    for count in [1, 3, 0] {
+        let world = solo("");
+        let life = world.run_beside(&deploy("2", ""), 15, move |cloud| {
+            let body =
+                format!("{{\"cluster\":\"shop\",\"service\":\"api\",\"desiredCount\":{count}}}");
+            call(cloud, "ecs", "UpdateService", &body);
+        });
+        assert_eq!(life.code, Some(0), "{count}: {}", life.text);
+        runs(&world, "2", count).unwrap_or_else(|why| panic!("{count}: {why}"));
+    }
+}
+
+#[test]
+fn what_is_asked_for_beside_is_changed_and_changed_back() {
+    let shown = |world: &World| {
+        let answer =
+            world.call("ecs", "DescribeServices", r#"{"cluster":"shop","services":["api"]}"#);
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let service = &answer["services"][0];
+        let configuration = service["deploymentConfiguration"].clone();
+        (
+            service["desiredCount"].as_u64(),
+            configuration["minimumHealthyPercent"].as_u64(),
+            configuration["maximumPercent"].as_u64(),
+            configuration["deploymentCircuitBreaker"]["enable"].as_bool(),
+        )
+    };
+    let asked = "--desired-count 3 --min-healthy 50 --max-percent 150";
+    let world = solo(BREAKER);
+    let life = world.run(&deploy("2", asked));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert_eq!(shown(&world), (Some(3), Some(50), Some(150), Some(true)));
+    let world = solo(BREAKER);
+    let before = shown(&world);
+    let life = world.run(&deploy("4", asked));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert_eq!(shown(&world), before);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn the_verbs_work_on_it() {
+    let target = "--cluster shop --service api";
+    let world = solo("");
+    // Killed after ECS was told, then turned back by hand.
+    let killed = world.run_until(&deploy("2", ""), 20, DEATHS[2]);
+    assert_eq!(killed.code, None);
+    let status = world.run(&format!("status {target}"));
+    assert!(status.text.contains("api:2 in api, begun"), "{}", status.text);
+    let life = world.run(&format!("abort {target}"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+    // A finished one is rolled back by deploying what served before.
+    assert_eq!(world.run(&deploy("2", "")).code, Some(0));
+    let life = world.run(&format!("rollback {target}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+    let life = world.run(&format!("resume {target}"));
+    assert!(life.code == Some(0) && life.text.contains("nothing to do"), "{}", life.text);
+}
+
+#[test]
+fn an_inactive_revision_is_copied_before_it_is_needed() {
+    let world = solo("");
+    world.call("ecs", "DeregisterTaskDefinition", r#"{"taskDefinition":"api:1"}"#);
+    let life = world.run(&deploy("4", ""));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("api:2 serves in api"), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_restart_starts_all_tasks_anew_on_the_same_revision() {
+    let world = solo("");
+    let restart = "deploy --cluster shop --service api --force-new-deployment";
+    let before: Vec<_> =
+        world.cloud().serving()[0].behind.iter().map(|t| t.target.clone()).collect();
+    let life = world.run(restart);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+    let after: Vec<_> =
+        world.cloud().serving()[0].behind.iter().map(|t| t.target.clone()).collect();
+    assert!(after.iter().all(|target| !before.contains(target)), "{before:?} {after:?}");
+    assert_eq!(first(&world, |change| matches!(change, Change::Registered { .. })), None);
+}
+
+#[test]
+fn only_our_own_old_revisions_are_deregistered_and_never_the_way_back() {
+    let world = solo("[[repository]]\nname = 'shop/api'\nimages = ['1', '2', '5', '6', '7']");
+    for tag in ["2", "5", "6", "7"] {
+        let life = world.run(&deploy(tag, "--keep-revisions 2"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    }
+    let gone: Vec<String> = world
+        .journal(0)
+        .into_iter()
+        .filter_map(|entry| match entry.change {
+            Change::Deregistered { revision } => Some(revision.rsplit('/').next()?.to_owned()),
+            _ => None,
+        })
+        .collect();
+    // api:1 is somebody else's; 5 serves, 4 is the way back.
+    assert_eq!(gone, ["api:2", "api:3"]);
+}
+
+/// Killed at every call in three ways, then run again to its end.
+fn every_death_of(tag: &str, world: impl Fn() -> World) -> u32 {
+    let mut points = 0;
+    for death in DEATHS {
+        for nth in 1.. {
+            let world = world();
+            let expected = if tag == "2" { 0 } else { 1 };
+            let first = world.run_until(&deploy(tag, ""), nth, death);
+            if first.code.is_some() {
+                break;
+            }
+            points += 1;
+            world.wait(180);
+            let second = world.run(&deploy(tag, ""));
+            let serving = if expected == 0 { tag } else { "1" };
+            // A sick build may have been put back by nobody but ECS meanwhile.
+            let well = second.code == Some(expected) && runs(&world, serving, 2).is_ok();
+            assert!(
+                well,
+                "killed {death:?} at call {nth} of {tag}: {:?} {:?}\n{}\n{}",
+                second.code,
+                runs(&world, serving, 2),
+                first.text,
+                second.text
+            );
+        }
+    }
+    println!("image {tag}: killed at {points} points, each came to its end");
+    points
+}
+
+#[test]
+fn a_good_deployment_survives_death_at_every_call() {
+    assert!(every_death_of("2", || solo("")) > 80);
+}
+
+#[test]
+fn a_sick_deployment_survives_death_at_every_call() {
+    assert!(every_death_of("3", || solo("")) > 80);
+}
+
+#[test]
+fn a_deployment_that_exits_under_a_breaker_survives_death_at_every_call() {
+    assert!(every_death_of("4", || solo(BREAKER)) > 60);
+}
