@@ -477,11 +477,10 @@ impl Run<'_> {
         }
         // What a glance says of failed tasks and sick targets is explained at once.
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        let unexplained = (self.watch.wants_tasks(&self.record, &self.world)
-            || rolling::has_sick_targets(&view))
-            && self.record.forward()
-            && self.world.tasks.is_empty()
-            && !self.tasks_denied;
+        let failed =
+            self.watch.wants_tasks(&self.record, &self.world) || rolling::has_sick_targets(&view);
+        let unexplained = rolling::has_unread_targets(&view)
+            || failed && self.record.forward() && self.world.tasks.is_empty() && !self.tasks_denied;
         match unexplained && self.record.engine() == Engine::Rolling {
             true => self.look(wait.look).await,
             false => None,
@@ -752,11 +751,19 @@ fn describe(action: &Action, world: &World) -> String {
         Action::Launch { service, revision, count } => {
             format!("{service}: {count} tasks of {}", short(revision))
         }
-        Action::Roll { service, revision, count, force, .. } => {
-            let count = count.map_or(String::new(), |count| format!(", {count} tasks"));
+        Action::Roll { service, revision, count, min_healthy, max_percent, force } => {
+            let numbers = [
+                ("tasks", count),
+                ("minimumHealthyPercent", min_healthy),
+                ("maximumPercent", max_percent),
+            ];
+            let changes: String = numbers
+                .iter()
+                .filter_map(|(what, to)| to.map(|to| format!(", {what} {to}")))
+                .collect();
             match force {
-                true => format!("{service}: all tasks of {} anew{count}", short(revision)),
-                false => format!("{service}: tasks of {}{count}", short(revision)),
+                true => format!("{service}: all tasks of {} anew{changes}", short(revision)),
+                false => format!("{service}: tasks of {}{changes}", short(revision)),
             }
         }
         Action::Count { service, count: 0 } => format!("{service}: no tasks"),

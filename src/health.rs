@@ -36,8 +36,6 @@ const HOPELESS: [(&str, &str); 16] = [
         "specified log group does not exist",
         "create the log group, or allow logs:CreateLogGroup and set awslogs-create-group",
     ),
-    ("not found", "an image, secret or file that it needs does not exist"),
-    ("does not exist", "something that it needs does not exist"),
     ("manifest unknown", "the image does not exist"),
     ("pull access denied", "the image does not exist, or the execution role may not pull it"),
     ("check that the role has the permissions", "the execution role lacks a permission"),
@@ -51,6 +49,8 @@ const HOPELESS: [(&str, &str); 16] = [
     ("invalid reference format", "the image's name is not valid"),
     ("executable file not found", "the command does not exist in the image"),
     ("no such file or directory", "the command does not exist in the image"),
+    ("not found", "an image, secret or file that it needs does not exist"),
+    ("does not exist", "something that it needs does not exist"),
     ("address already in use", "two containers of the task want the same port"),
     ("port is already allocated", "another task on the machine has the port"),
 ];
@@ -70,6 +70,16 @@ const PASSING: [&str; 12] = [
     "internal error",
     "internalerror",
     "service unavailable",
+];
+
+/// Exit codes of processes that a signal ended: 128 and its number.
+const SIGNALS: [(i32, &str); 6] = [
+    (132, "SIGILL: maybe built for another CPU"),
+    (134, "SIGABRT: it gave up by itself"),
+    (135, "SIGBUS"),
+    (137, "SIGKILL: out of memory, or it did not stop in time"),
+    (139, "SIGSEGV: it crashed"),
+    (143, "SIGTERM"),
 ];
 
 /// What a stopped task says about its revision: `None` when it did not fail, or when the machine
@@ -116,6 +126,8 @@ pub fn failure(task: &Task) -> Option<Failure> {
         what = format!("{what} ({meaning})");
     } else if exit == Some(137) && lower.contains("outofmemory") {
         what = format!("{what} (it needs more memory than the task definition gives it)");
+    } else if let Some((_, name)) = SIGNALS.iter().find(|(code, _)| exit == Some(*code)) {
+        what = format!("{what} (killed by {name})");
     }
     let signature = match exit {
         Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),

@@ -55,6 +55,18 @@ impl Context {
         Ok(Self { aws, clock, state })
     }
 
+    /// A cluster's ARN names its region: that of another one would only not be found.
+    pub(super) fn check_region(&self, cluster: &str) -> Result<(), Error> {
+        let named = cluster.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2));
+        match named.filter(|region| *region != self.aws.region) {
+            None => Ok(()),
+            Some(region) => {
+                let what = format!("{cluster} is in {region}, not in {}", self.aws.region);
+                Err(Refusal::new(what, format!("--region {region}")).into())
+            }
+        }
+    }
+
     /// What a run on this AWS needs.
     pub(super) fn setting(&self, cluster: &str, on_cancel: OnCancel, host: &Host) -> Setting<'_> {
         Setting {

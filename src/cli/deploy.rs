@@ -176,6 +176,7 @@ pub(super) async fn run(
     let (on_conflict, on_cancel) = (arguments.on_conflict, arguments.on_cancel);
     let request = arguments.request()?;
     let context = Context::connect(globals, host).await?;
+    context.check_region(&request.cluster)?;
     let setting = context.setting(&request.cluster, on_cancel, host);
     let claimant = Claimant { owner: random_id(), on_conflict, by_name: false };
     let result = deploy(&request, dry_run, &setting, &claimant, render).await;

@@ -28,6 +28,7 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     let Target { cluster, service, twin } = status.target;
     let context = Context::connect(globals, host).await?;
+    context.check_region(&cluster)?;
     let survey = context.aws.survey(&cluster, &service, twin.as_deref()).await;
     let survey = match survey {
         Ok(survey) if survey.twin.is_none() => looked_at(&context.aws, survey).await,

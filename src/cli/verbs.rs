@@ -87,6 +87,7 @@ pub(super) async fn run(
         | Verb::Abort(Abort { target })
         | Verb::Promote(Promote { target }) => target,
     };
+    context.check_region(&target.cluster)?;
     let setting = context.setting(&target.cluster, OnCancel::Rollback, host);
     let result = act(&verb, target, &setting, render).await;
     context.save()?;

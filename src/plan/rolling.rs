@@ -247,6 +247,8 @@ fn steps(
             time(record.timeout)
         ),
     ));
-    steps.push(("bake", format!("watch it for {}", time(record.bake))));
+    if !record.bake.is_zero() {
+        steps.push(("bake", format!("watch it for {}", time(record.bake))));
+    }
     steps
 }

@@ -45,7 +45,7 @@ pub(super) fn end(ended: &Ended) -> String {
     if let Some(why) = &ended.why {
         row("why", why);
     }
-    for (index, failure) in ended.failures.iter().enumerate() {
+    for (index, failure) in alike(&ended.failures).iter().enumerate() {
         row(if index == 0 { "failed" } else { "" }, failure);
     }
     for (index, event) in ended.service_events.iter().enumerate() {
@@ -55,6 +55,23 @@ pub(super) fn end(ended: &Ended) -> String {
         row(if index == 0 { "serves" } else { "" }, &who(served));
     }
     text
+}
+
+/// `task ID: WHAT`, those that ended alike in one line.
+fn alike(failures: &[String]) -> Vec<String> {
+    let what = |failure: &String| failure.split_once(": ").map(|(_, what)| what.to_owned());
+    let mut lines: Vec<(Option<String>, &String, usize)> = Vec::new();
+    for failure in failures {
+        match lines.iter_mut().find(|(known, ..)| known.is_some() && *known == what(failure)) {
+            Some((.., count)) => *count += 1,
+            None => lines.push((what(failure), failure, 1)),
+        }
+    }
+    let line = |(_, first, count): &(Option<String>, &String, usize)| match count {
+        1 => (*first).clone(),
+        more => format!("{more} tasks like {first}"),
+    };
+    lines.iter().map(line).collect()
 }
 
 /// What would be done.

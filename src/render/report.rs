@@ -16,7 +16,7 @@ use crate::world::{Service, World};
 /// Lines of a service's history that a report shows.
 const EVENTS: usize = 6;
 /// Failed tasks that a report shows.
-const FAILURES: usize = 3;
+const FAILURES: usize = 10;
 
 /// The end of a deployment.
 pub fn ended(

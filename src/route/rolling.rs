@@ -28,7 +28,7 @@ const DENSE: Duration = Duration::from_millis(850);
 /// Between looks while nothing can have changed.
 const SPARSE: Duration = Duration::from_secs(5);
 /// Between looks while tasks start: a failure is to be seen soon.
-const WATCHFUL: Duration = Duration::from_millis(1900);
+const WATCHFUL: Duration = Duration::from_millis(2400);
 /// Between looks at targets that are all healthy.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// No task is started, or has failed, sooner.
@@ -60,7 +60,7 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
         true => trouble(view, service).map(Next::TurnBack),
         false => {
             let since = view.watch.back_since?;
-            let bound = record.timeout.saturating_add(LEAVING_MAX);
+            let bound = record.timeout.saturating_add(leaving(view, service));
             let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
             late.then(|| {
                 let lacks = lacks_behind(view, service);
@@ -94,7 +94,7 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     }
     // What only waits for old tasks to leave is not late.
     let patience = match whole(view, service) {
-        true => LEAVING_MAX,
+        true => leaving(view, service),
         false => Duration::ZERO,
     };
     out_of_time(view, patience)
@@ -166,18 +166,8 @@ fn update(view: &View<'_>) -> Option<Next> {
 fn settle(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
     let Some(lacks) = lacks_ahead(view, service) else {
-        // What a glance did not take in is older than what it did.
-        let judged = view.world.look > Look::Glance
-            || view.watch.proved
-            || view.record.until == WaitFor::Accepted;
-        return match judged {
-            true => None,
-            false => Some(Next::Wait(Wait {
-                why: "all is well: looking at everything once more".into(),
-                look_in: Duration::ZERO,
-                look: Look::Whole,
-            })),
-        };
+        let judged = view.watch.proved || view.record.until == WaitFor::Accepted;
+        return if judged { None } else { once_more(view) };
     };
     wait(lacks, look_in(view, service))
 }
@@ -213,7 +203,17 @@ fn restore(view: &View<'_>) -> Option<Next> {
 
 fn settle_back(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
-    wait(lacks_behind(view, service)?, look_in(view, service))
+    match lacks_behind(view, service) {
+        Some(lacks) => wait(lacks, look_in(view, service)),
+        None => once_more(view),
+    }
+}
+
+/// What a glance did not take in is older than what it did.
+fn once_more(view: &View<'_>) -> Option<Next> {
+    let why = "all is well: looking at everything once more".into();
+    let next = Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole });
+    (view.world.look == Look::Glance).then_some(next)
 }
 
 /// What the new revision still lacks of what the user waits for.
@@ -236,10 +236,31 @@ pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<String> {
     }
 }
 
-/// What the old revision lacks of being all that runs.
+/// What the old revision lacks of being all that runs. Whether ECS still replaces its tasks with others
+/// of the same revision does not matter: where there is no room for them, it does so for ever.
 fn lacks_behind(view: &View<'_>, service: &Service) -> Option<String> {
-    let primary = service.primary()?;
-    lacks_tasks(view, service, primary).or_else(|| lacks_completion(view, service, primary))
+    let record = view.record;
+    let (old, ours): (Vec<&Deployment>, Vec<&Deployment>) =
+        service.deployments.iter().partition(|one| one.revision != record.revision);
+    let count = |these: &[&Deployment], of: fn(&Deployment) -> u32| -> u32 {
+        these.iter().map(|one| of(one)).sum()
+    };
+    let left = count(&ours, |one| one.running + one.pending);
+    match left {
+        0 => {}
+        1 => return Some(format!("1 task of {} is leaving", record.name())),
+        more => return Some(format!("{more} tasks of {} are leaving", record.name())),
+    }
+    let running = count(&old, |one| one.running);
+    if running < service.desired {
+        let lacks = format!("{running} of {} tasks running", service.desired);
+        return Some(match trouble_told(view, service) {
+            Some(told) => format!("{lacks}; ECS: {told}"),
+            None => lacks,
+        });
+    }
+    let healthy = view.world.healthy(service).filter(|healthy| *healthy < service.desired as usize);
+    healthy.map(|healthy| format!("{healthy} of {} targets healthy", service.desired))
 }
 
 fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
@@ -264,10 +285,14 @@ fn trouble_told(view: &View<'_>, service: &Service) -> Option<String> {
     let event =
         service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;
     let said = event.message.split_once(") ").map_or(event.message.as_str(), |(_, said)| said);
+    let said = said.split(" For more information, see").next().unwrap_or(said);
     Some(plain(said.trim_end_matches('.')))
 }
 
 fn lacks_completion(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
+    if has_unread_targets(view) {
+        return Some("all tasks run, their targets are looked at next".to_owned());
+    }
     if let Some(healthy) =
         healthy(view, service, towards).filter(|healthy| *healthy < service.desired as usize)
     {
@@ -322,6 +347,9 @@ pub fn progress(view: &View<'_>) -> usize {
 /// Whether all tasks of ours run and are healthy.
 fn whole(view: &View<'_>, service: &Service) -> bool {
     let Some(towards) = service.primary() else { return false };
+    if has_unread_targets(view) {
+        return false;
+    }
     let healthy =
         healthy(view, service, towards).is_none_or(|healthy| healthy >= service.desired as usize);
     towards.running >= service.desired && healthy
@@ -332,12 +360,18 @@ fn whole(view: &View<'_>, service: &Service) -> bool {
 pub fn wants_health(view: &View<'_>, since_last: Duration) -> bool {
     let Some(service) = view.green() else { return false };
     let runs = service.primary().is_some_and(|primary| primary.running > 0);
+    runs && (has_unread_targets(view) || !whole(view, service) || since_last >= HEALTH_EVERY)
+}
+
+/// Whether something runs whose targets nobody has looked at.
+pub fn has_unread_targets(view: &View<'_>) -> bool {
+    let Some(service) = view.green() else { return false };
     let world = view.world;
-    let unread = service
-        .attachments
-        .iter()
-        .any(|own| world.groups.contains_key(&own.group) && !world.health.contains_key(&own.group));
-    runs && (unread || !whole(view, service) || since_last >= HEALTH_EVERY)
+    let runs = service.primary().is_some_and(|primary| primary.running > 0);
+    let unread = |own: &crate::world::Attachment| {
+        world.groups.contains_key(&own.group) && !world.health.contains_key(&own.group)
+    };
+    runs && service.attachments.iter().any(unread)
 }
 
 /// Whether a target is not healthy: then its task is asked whose it is.
@@ -362,7 +396,8 @@ fn look_in(view: &View<'_>, service: &Service) -> Duration {
         return WATCHFUL;
     }
     if !whole(view, service) {
-        return SPARSE;
+        // Where nothing drains, the end comes as soon as they are.
+        return if drain(view, service) < SPARSE { DENSE } else { SPARSE };
     }
     // All that is missing is that the old tasks are gone.
     let due = leaving_since(view, service) + drain(view, service);
@@ -381,6 +416,17 @@ fn leaving_since(view: &View<'_>, service: &Service) -> SystemTime {
     };
     let told = service.events.iter().find(drains).map(|event| event.at);
     told.filter(|at| *at >= view.record.start).unwrap_or(view.now())
+}
+
+/// How long tasks may take to leave.
+fn leaving(view: &View<'_>, service: &Service) -> Duration {
+    let known = |own: &crate::world::Attachment| {
+        view.world.groups.get(&own.group).is_some_and(|group| group.attributes.is_some())
+    };
+    match service.attachments.iter().all(known) {
+        true => drain(view, service) + Duration::from_secs(600),
+        false => LEAVING_MAX,
+    }
 }
 
 /// How long the load balancer keeps the targets of tasks that leave.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::sdk::Interference;
 
 use crate::lives::{DEATHS, World, call};
 
@@ -49,7 +50,8 @@ fn completed(change: &Change) -> bool {
 }
 
 fn stopped(change: &Change) -> bool {
-    matches!(change, Change::Task { to, .. } if to == "STOPPED")
+    let ends = ["STOPPING", "DEPROVISIONING", "STOPPED"];
+    matches!(change, Change::Task { to, .. } if ends.contains(&to.as_str()))
 }
 
 /// When our UpdateService to the old revision was made.
@@ -325,6 +327,15 @@ fn only_our_own_old_revisions_are_deregistered_and_never_the_way_back() {
     assert_eq!(gone, ["api:2", "api:3"]);
 }
 
+#[test]
+fn a_service_that_is_being_deleted_is_refused() {
+    let world = solo("");
+    world.call("ecs", "DeleteService", r#"{"cluster":"shop","service":"api","force":true}"#);
+    let life = world.run(&deploy("2", ""));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("api is DRAINING"), "{}", life.text);
+}
+
 /// Killed at every call in three ways, then run again to its end.
 fn every_death_of(tag: &str, world: impl Fn() -> World) -> u32 {
     let mut points = 0;
@@ -369,4 +380,79 @@ fn a_sick_deployment_survives_death_at_every_call() {
 #[test]
 fn a_deployment_that_exits_under_a_breaker_survives_death_at_every_call() {
     assert!(every_death_of("4", || solo(BREAKER)) > 60);
+}
+
+/// Every call meets every fault once, and the deployment goes where it would have gone.
+fn every_fault_of(tag: &str, expected: u8) {
+    let refused = |status, code: &str| Interference::Error {
+        status,
+        code: code.to_owned(),
+        message: "Rate exceeded".to_owned(),
+    };
+    let faults = [
+        ("throttled", refused(400, "ThrottlingException")),
+        ("500", refused(500, "ServerException")),
+        ("reset before", Interference::ResetBefore),
+        ("reset after", Interference::ResetAfter),
+        ("hung", Interference::LoseRequest),
+        ("answer hung", Interference::LoseAnswer),
+    ];
+    let calls: u32 = solo("").run(&deploy(tag, "")).calls.values().sum();
+    for (name, fault) in faults {
+        for nth in 1..=calls {
+            let world = solo("");
+            let life = world.run_once(&deploy(tag, ""), nth, fault.clone());
+            let runs = runs(&world, if expected == 0 { tag } else { "1" }, 2);
+            let well = life.code == Some(expected) && runs.is_ok();
+            assert!(well, "call {nth} {name}: {:?} {runs:?}\n{}", life.code, life.text);
+        }
+    }
+    println!("image {tag}: {calls} calls, 6 faults each");
+}
+
+#[test]
+fn a_good_deployment_survives_every_fault_at_every_call() {
+    every_fault_of("2", 0);
+}
+
+#[test]
+fn a_sick_deployment_survives_every_fault_at_every_call() {
+    every_fault_of("3", 1);
+}
+
+/// Told to stop at every second of its life: the old version serves, or the new one does.
+#[test]
+fn whoever_stops_it_gets_the_old_version_back() {
+    for second in 0..60 {
+        let world = solo("");
+        let life = world.run_interrupted(&deploy("2", ""), second, 1);
+        match life.code {
+            Some(1) => runs(&world, "1", 2),
+            Some(0) => runs(&world, "2", 2),
+            other => Err(format!("{other:?}")),
+        }
+        .unwrap_or_else(|why| panic!("at {second} s: {why}\n{}", life.text));
+    }
+}
+
+/// An outsider puts the service on another revision at every second.
+#[test]
+fn somebody_else_wins_at_every_moment() {
+    for second in 1..50 {
+        let world = solo("");
+        let life = world.run_beside(&deploy("2", ""), second, |cloud| {
+            let body = r#"{"family":"other","containerDefinitions":[{"name":"api","image":"public.ecr.aws/x/y:1","portMappings":[{"containerPort":8080}]}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}"#;
+            call(cloud, "ecs", "RegisterTaskDefinition", body);
+            let body = r#"{"cluster":"shop","service":"api","taskDefinition":"other:1"}"#;
+            call(cloud, "ecs", "UpdateService", body);
+        });
+        let revision =
+            world.call("ecs", "DescribeServices", r#"{"cluster":"shop","services":["api"]}"#);
+        let revision: serde_json::Value = serde_json::from_str(&revision).expect("JSON");
+        let serves = revision["services"][0]["taskDefinition"].as_str().unwrap_or_default();
+        let well = life.code == Some(5) && serves.ends_with("other:1");
+        // Before ours was sent, ours is the later one.
+        let later = life.code == Some(0) && serves.ends_with("api:2");
+        assert!(well || later, "at {second} s: {:?} {serves}\n{}", life.code, life.text);
+    }
 }
