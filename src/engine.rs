@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
 use crate::plan::{Plan, Tags};
-use crate::record::{Engine, Reason, Record, WaitFor};
+use crate::record::{Closed, End, Engine, Reason, Record, WaitFor};
 use crate::revision::{lost, short};
 use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide, rolling};
 use crate::watch::Watch;
@@ -57,6 +57,19 @@ pub struct Setting<'a> {
     pub interrupts: watch::Receiver<u32>,
     /// What the first time means.
     pub on_cancel: OnCancel,
+    /// What to do about a new version that is no good.
+    pub on_trouble: OnTrouble,
+    /// How long each of the two phases of a rolling deployment may take, where that is limited.
+    pub phase: Option<Duration>,
+}
+
+/// What to do about a new version that is no good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTrouble {
+    /// Put the old one back.
+    TurnBack,
+    /// Say so, and leave things as they are.
+    Leave,
 }
 
 /// What a first SIGINT or SIGTERM means.
@@ -134,6 +147,8 @@ pub async fn register(
     }
     let kind = Kind::Registered {
         revision: short(&arn).to_owned(),
+        arn: arn.clone(),
+        current: plan.record.was.clone(),
         base: plan.base.name.clone(),
         images: plan.images.clone(),
     };
@@ -242,6 +257,7 @@ pub async fn run(
     let world = without_rules(&record, world);
     let mut watch = Watch::new(world.at);
     let green = world.service(&record.green);
+    watch.phase = setting.phase;
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
@@ -256,6 +272,7 @@ pub async fn run(
         failed: 0,
         tasks_denied: false,
         checked: looked,
+        running: false,
         last: None,
         heard: 0,
         interrupts: setting.interrupts.clone(),
@@ -297,6 +314,8 @@ struct Run<'a> {
     failed: u32,
     /// Tasks may not be read.
     tasks_denied: bool,
+    /// It was told that a task of the new revision runs.
+    running: bool,
     /// When targets were looked at last, by our clock.
     checked: SystemTime,
     /// The last change.
@@ -330,6 +349,11 @@ impl Run<'_> {
             let ended = match next {
                 Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
                 Next::Done(outcome) => return outcome,
+                Next::TurnBack(trouble) if self.setting.on_trouble == OnTrouble::Leave => {
+                    let closed = Some(Closed { end: End::Left, at: self.world.at });
+                    self.write(Record { closed, ..self.record.clone() }).await;
+                    return Outcome::Left(trouble);
+                }
                 Next::TurnBack(trouble) => {
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
@@ -376,8 +400,23 @@ impl Run<'_> {
         let before = self.watch.failures.len();
         self.watch.see(&self.record, &self.world);
         let new: Vec<_> = self.watch.failures[before..].to_vec();
+        self.tell_of_the_first();
         for failure in new {
             self.tell(Kind::TaskFailed { task: failure.task, what: failure.what });
+        }
+    }
+
+    /// Where ECS replaces the tasks, the first one that runs is news; or that none is to.
+    fn tell_of_the_first(&mut self) {
+        if self.running || self.record.engine() == Engine::Listener || !self.record.forward() {
+            return;
+        }
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let Some((ours, service)) = view.ours().zip(view.green()) else { return };
+        if ours.running > 0 || service.desired == 0 {
+            self.running = true;
+            let (revision, tasks) = (self.record.name().to_owned(), ours.running);
+            self.tell(Kind::Runs { revision, tasks });
         }
     }
 
@@ -713,6 +752,7 @@ impl Run<'_> {
         self.watch.changes = 0;
         self.failed = 0;
         self.tell(Kind::TurnedBack {
+            to: self.record.from.clone(),
             reason: trouble.reason.code().to_owned(),
             what: trouble.what.clone(),
         });

@@ -38,8 +38,12 @@ pub enum Kind {
     Registered {
         /// `web:43`
         revision: String,
+        /// Its ARN.
+        arn: String,
         /// The one that it is a clone of.
         base: String,
+        /// The ARN of the one that the service is on.
+        current: String,
         /// Its new images, by container.
         images: BTreeMap<String, String>,
     },
@@ -57,6 +61,13 @@ pub enum Kind {
         /// For what.
         why: String,
     },
+    /// The first task of the new revision runs, where ECS replaces the tasks.
+    Runs {
+        /// `web:43`
+        revision: String,
+        /// Tasks that run; none where none are wanted.
+        tasks: u32,
+    },
     /// A task of the new revision failed.
     TaskFailed {
         /// Its id.
@@ -66,10 +77,17 @@ pub enum Kind {
     },
     /// The deployment turns back.
     TurnedBack {
+        /// The ARN of the revision that is gone back to.
+        to: String,
         /// The reason's code.
         reason: String,
         /// What happened.
         what: String,
+    },
+    /// Old revisions were deregistered.
+    Pruned {
+        /// Their ARNs.
+        revisions: Vec<String>,
     },
     /// Something that the user should know, and that does not stop us.
     Warning {

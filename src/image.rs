@@ -175,6 +175,10 @@ pub enum ImageChange {
         /// The image.
         image: ImageRef,
     },
+    /// An image for every container that uses its repository.
+    Repository(ImageRef),
+    /// A tag for the image of every container.
+    EveryTag(String),
     /// `--tag [REPOSITORY=]TAG`
     Tag {
         /// The repository whose containers get the tag; without one, the only repository.
@@ -289,6 +293,24 @@ fn resolve_one(
                         .join(" "),
                 )),
             }
+        }
+        ImageChange::Repository(image) => {
+            let same = known().filter(|(_, current)| current.same_repository(image));
+            let same: Vec<_> = same.map(|(name, _)| (name.clone(), image.clone())).collect();
+            match same.is_empty() {
+                false => Ok(same),
+                true => Err(Refusal::new(
+                    format!(
+                        "no container of the task definition uses the repository `{}`; it has {}",
+                        image.repository(),
+                        list(containers)
+                    ),
+                    "give the image of one of these repositories",
+                )),
+            }
+        }
+        ImageChange::EveryTag(tag) => {
+            Ok(known().map(|(name, image)| (name.clone(), image.with_tag(tag))).collect())
         }
         ImageChange::Tag { repository: Some(wanted), tag } => {
             let found: Vec<_> = known()

@@ -109,6 +109,9 @@ pub enum WaitFor {
     /// Nothing: ECS has been told
     #[value(skip)]
     Accepted,
+    /// The first task of the new revision runs
+    #[value(skip)]
+    Started,
 }
 
 /// Forward, or back and why.
@@ -170,6 +173,8 @@ pub enum End {
     Live,
     /// The old one, in blue.
     WentBack,
+    /// Whatever did when it was left alone, at somebody's word.
+    Left,
 }
 
 /// Codes as they are written in tags.
@@ -185,13 +190,15 @@ const REASONS: [(Reason, &str); 10] = [
     (Reason::Asked, "asked"),
     (Reason::Superseded, "superseded"),
 ];
-const UNTIL: [(WaitFor, &str); 4] = [
+const UNTIL: [(WaitFor, &str); 5] = [
     (WaitFor::Running, "running"),
     (WaitFor::Healthy, "healthy"),
     (WaitFor::Drained, "drained"),
     (WaitFor::Accepted, "accepted"),
+    (WaitFor::Started, "started"),
 ];
-const ENDS: [(End, &str); 2] = [(End::Live, "live"), (End::WentBack, "went-back")];
+const ENDS: [(End, &str); 3] =
+    [(End::Live, "live"), (End::WentBack, "went-back"), (End::Left, "left")];
 
 fn code<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
     table.iter().find(|(other, _)| *other == value).map_or("?", |(_, code)| code)

@@ -85,8 +85,17 @@ pub struct Request {
     pub no_wait: bool,
     /// Start the tasks anew even if nothing is new.
     pub restart: bool,
-    /// How many revisions of this service are kept after a success; all, unless said.
-    pub keep_revisions: Option<u32>,
+    /// Which old revisions go after a success; none, unless said.
+    pub keep: Option<Keep>,
+}
+
+/// Old revisions that are kept after a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The newest so many of those that were registered for this service, and everybody else's.
+    OfOurs(u32),
+    /// The newest so many of the family, whoever registered them.
+    OfFamily(u32),
 }
 
 /// What a service is to have beside its revision, where that was said.
@@ -165,7 +174,7 @@ impl Request {
             until: typed.until,
             no_wait: typed.no_wait,
             restart: typed.restart,
-            keep_revisions: typed.keep_revisions,
+            keep: typed.keep_revisions.map(Keep::OfOurs),
         })
     }
 }
@@ -189,7 +198,7 @@ impl Request {
             until: None,
             no_wait: false,
             restart: false,
-            keep_revisions: None,
+            keep: None,
         }
     }
 

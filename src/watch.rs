@@ -26,6 +26,10 @@ pub struct Watch {
     pub launched: bool,
     /// Since when green's tasks all run and only targets are awaited.
     pub running_since: Option<SystemTime>,
+    /// Since when green runs a task of our revision.
+    pub runs_since: Option<SystemTime>,
+    /// How long each phase of a rolling deployment may take, where that is limited.
+    pub phase: Option<Duration>,
     /// Most tasks that green was seen to run.
     pub running_max: u32,
     /// Since when blue is awaited on the way back.
@@ -55,6 +59,8 @@ impl Watch {
             before: Vec::new(),
             launched: false,
             running_since: None,
+            runs_since: None,
+            phase: None,
             running_max: 0,
             reviving_since: None,
             back_since: None,
@@ -99,6 +105,9 @@ impl Watch {
         let all_run = green.desired > 0 && running >= green.desired;
         self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));
         self.running_max = self.running_max.max(running);
+        if running > 0 {
+            self.runs_since.get_or_insert(world.at);
+        }
         let progress = View { record, watch: self, world }.progress();
         if progress > self.best.0 {
             self.best = (progress, world.at);

@@ -36,6 +36,8 @@ pub enum Connection {
         profile: Option<String>,
         /// `--role-arn`: a role to assume with the credentials found.
         role: Option<String>,
+        /// An access key and its secret, in place of what the environment has.
+        keys: Option<(String, String)>,
     },
     /// An AWS that lives in the process.
     Sandbox {
@@ -55,8 +57,9 @@ impl Aws {
     /// Connects. Says at once when there is no region or no credentials.
     pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, AwsError> {
         let (config, partition) = match connection {
-            Connection::Real { region, profile, role } => {
+            Connection::Real { region, profile, role, keys } => {
                 let config = real(region.clone(), profile.clone()).await?;
+                let config = keys.clone().map_or(config.clone(), |keys| with_keys(keys, config));
                 match role {
                     Some(role) => (assuming(role, config).await, None),
                     None => (config, None),
@@ -162,6 +165,15 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
 fn no_region() -> AwsError {
     let what = "no region is set: neither --region, nor AWS_REGION, nor a profile names one";
     AwsError::new("", Kind::Region, "NoRegion", what)
+}
+
+/// The same settings with an access key and its secret. A session token of the environment belongs to
+/// them where it is set.
+fn with_keys((id, secret): (String, String), config: SdkConfig) -> SdkConfig {
+    let token = std::env::var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty());
+    let credentials = Credentials::new(id, secret, token, None, "command line");
+    let provider = SharedCredentialsProvider::new(credentials);
+    config.into_builder().credentials_provider(provider).build()
 }
 
 /// The same settings with the credentials of a role.

@@ -12,7 +12,7 @@ use ecs_bg_sandbox::{Cloud, Time};
 use super::Globals;
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
-use crate::engine::{OnCancel, Setting};
+use crate::engine::{OnCancel, OnTrouble, Setting};
 use crate::error::{Error, Refusal};
 use crate::host::{Host, Sandbox};
 
@@ -34,8 +34,9 @@ impl Context {
             #[expect(clippy::disallowed_methods, reason = "the real clock begins here")]
             let clock = Clock::starting_at(SystemTime::now());
             let (region, profile) = (globals.region.clone(), globals.profile.clone());
-            let role = globals.role_arn.clone();
-            let aws = Aws::connect(&Connection::Real { region, profile, role }, clock).await?;
+            let (role, keys) = (globals.role_arn.clone(), globals.keys.clone());
+            let real = Connection::Real { region, profile, role, keys };
+            let aws = Aws::connect(&real, clock).await?;
             return Ok(Self { aws, clock, state: None });
         };
         let (now, region) = {
@@ -75,6 +76,8 @@ impl Context {
             cluster: cluster.to_owned(),
             interrupts: host.interrupts.clone().unwrap_or_else(crate::host::signals),
             on_cancel,
+            on_trouble: OnTrouble::TurnBack,
+            phase: None,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::plan::{self, Decision, Digest, Identity, Survey, images, plan, unfini
 use crate::prune::prune;
 use crate::record::{Closed, End, Engine, Heading, Reason, Record, WaitFor};
 use crate::render::Render;
-use crate::request::{Request, Typed};
+use crate::request::{Keep, Request, Typed};
 use crate::revision::short;
 use crate::route::Outcome;
 use crate::world::World;
@@ -268,7 +268,7 @@ async fn carry_out(
     {
         return give_way(setting, record, kept, &rival).await;
     }
-    let keep = request.keep_revisions;
+    let keep = request.keep;
     let driven = Driven { record, world: survey.world, kept, looked, adopted: false, keep };
     Ok(drive(setting, driven, &request.service, render).await)
 }
@@ -371,7 +371,7 @@ struct Driven {
     looked: SystemTime,
     adopted: bool,
     /// Revisions of the service to keep after a success.
-    keep: Option<u32>,
+    keep: Option<Keep>,
 }
 
 async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
@@ -390,10 +390,7 @@ async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Re
         let Finished { record, world, .. } = &finished;
         let kind = match prune(setting.aws, record, world, keep).await {
             Ok(pruned) if pruned.is_empty() => None,
-            Ok(pruned) => {
-                let what = format!("deregistered {}", pruned.join(", "));
-                Some(Kind::Changed { step: "prune".into(), what })
-            }
+            Ok(revisions) => Some(Kind::Pruned { revisions }),
             Err(error) => Some(Kind::Warning { what: format!("{error}; old revisions were kept") }),
         };
         kind.into_iter().for_each(|kind| render.tell(setting.clock, kind));

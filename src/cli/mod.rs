@@ -3,6 +3,7 @@
 mod context;
 mod demo;
 mod deploy;
+mod ecs_deploy;
 mod sandbox;
 mod status;
 mod verbs;
@@ -59,6 +60,9 @@ struct Globals {
     /// Carry the sandbox's world from one command to the next in this file
     #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_STATE")]
     sandbox_state: Option<PathBuf>,
+    /// An access key and its secret.
+    #[arg(skip)]
+    keys: Option<(String, String)>,
 }
 
 /// Which pair of services a command is about.
@@ -104,13 +108,23 @@ enum Command {
     Demo(demo::Demo),
     /// Run an AWS that lives in this process, for any AWS client
     Sandbox(sandbox::Sandbox),
+    /// Take the flags of silintl's `ecs-deploy`, and say what it says
+    EcsDeploy(ecs_deploy::EcsDeploy),
 }
 
 /// Reads a command line; the first argument is the program's name.
 pub fn parse<A: Into<OsString> + Clone>(
     argv: impl IntoIterator<Item = A>,
 ) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(argv)
+    let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
+    match ecs_deploy::words(&argv) {
+        None => Cli::try_parse_from(argv),
+        Some((ours, words)) => {
+            let mut cli = Cli::try_parse_from(ours)?;
+            cli.command = Command::EcsDeploy(ecs_deploy::EcsDeploy::of(words));
+            Ok(cli)
+        }
+    }
 }
 
 /// Tells what is wrong with a command line, or gives the help that was asked for.
@@ -152,6 +166,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
             verbs::run(Verb::Promote(verb), &cli.globals, host, &render).await
         }
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
+        Command::EcsDeploy(words) => return ecs_deploy::run(words, cli.globals, host).await,
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,
     };
     result.unwrap_or_else(|error| {

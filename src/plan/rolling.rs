@@ -235,7 +235,7 @@ fn steps(
     steps.push(("update", format!("{name}: {what}{changes}")));
     let until = match record.until {
         WaitFor::Accepted => return steps,
-        WaitFor::Running => "run",
+        WaitFor::Started | WaitFor::Running => "run",
         WaitFor::Healthy => "are healthy and ECS calls it complete",
         WaitFor::Drained => "are healthy and the old ones' targets are gone",
     };

@@ -8,6 +8,7 @@ use super::report::Status;
 use crate::event::{Ended, Kind};
 use crate::plan::{Decision, Served, Survey};
 use crate::record::Engine;
+use crate::revision::short;
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
@@ -20,15 +21,22 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
             };
             ("deploy", format!("{deployment} {verb}: {what}"))
         }
-        Kind::Registered { revision, base, images } => {
+        Kind::Registered { revision, base, images, .. } => {
             let images: Vec<String> =
                 images.iter().map(|(name, image)| format!("{name}={image}")).collect();
             ("register", format!("{revision} like {base} with {}", images.join(", ")))
         }
         Kind::Changed { step, what } => (step.as_str(), what.clone()),
         Kind::Waiting { step, why } => (step.as_str(), why.clone()),
+        Kind::Runs { revision, tasks: 0 } => ("settle", format!("no task of {revision} is to run")),
+        Kind::Runs { revision, tasks: 1 } => ("settle", format!("a task of {revision} runs")),
+        Kind::Runs { revision, tasks } => ("settle", format!("{tasks} tasks of {revision} run")),
         Kind::TaskFailed { task, what } => ("failed", format!("task {}: {what}", brief(task))),
         Kind::TurnedBack { what, .. } => ("back", format!("turning back: {what}")),
+        Kind::Pruned { revisions } => {
+            let names: Vec<&str> = revisions.iter().map(|arn| short(arn)).collect();
+            ("prune", format!("deregistered {}", names.join(", ")))
+        }
         Kind::Warning { what } => ("warning", what.clone()),
         Kind::Outcome(ended) => ("end", ended.what.clone()),
     };
@@ -38,7 +46,12 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
 
 /// The end, on one screen.
 pub(super) fn end(ended: &Ended) -> String {
-    let mut text = format!("\n{} (exit code {})", ended.what, ended.exit_code);
+    format!("\n{} (exit code {}){}", ended.what, ended.exit_code, details(ended))
+}
+
+/// What is worth knowing about an end: why, what failed, what was said, what serves.
+pub(super) fn details(ended: &Ended) -> String {
+    let mut text = String::new();
     let mut row = |name: &str, what: &str| {
         let _ = write!(text, "\n  {name:<8}  {what}");
     };

@@ -1,5 +1,6 @@
 //! The only place that prints. Reads events and documents; decides nothing.
 
+mod ecs_deploy;
 mod json;
 mod lines;
 mod report;
@@ -8,6 +9,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
+pub use ecs_deploy::Words;
 pub use report::ended;
 
 use crate::cli::Output;
@@ -24,6 +26,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Render<'a> {
     host: &'a Host,
     output: Output,
+    /// In the words of silintl's `ecs-deploy`.
+    words: Option<(Words, ecs_deploy::Said)>,
     start: Cell<Option<SystemTime>>,
     last: Cell<Option<SystemTime>>,
 }
@@ -56,7 +60,23 @@ impl Listening<'_> {
 impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
-        Self { host, output, start: Cell::new(None), last: Cell::new(None) }
+        Self { host, output, words: None, start: Cell::new(None), last: Cell::new(None) }
+    }
+
+    /// A renderer that speaks as silintl's `ecs-deploy` does.
+    pub fn like_ecs_deploy(host: &'a Host, words: Words) -> Self {
+        let words = Some((words, ecs_deploy::Said::default()));
+        Self { words, ..Self::new(host, Output::Lines) }
+    }
+
+    /// A line of that tool's.
+    pub fn say(&self, line: &str) {
+        self.out(line);
+    }
+
+    /// A line beside them.
+    pub fn aside(&self, line: &str) {
+        self.err(line);
     }
 
     /// One event of a deployment.
@@ -65,6 +85,17 @@ impl<'a> Render<'a> {
         self.start.set(Some(start));
         self.pace(event.at);
         let elapsed = event.at.duration_since(start).unwrap_or_default();
+        if let Some((words, said)) = &self.words {
+            let line = match &event.kind {
+                // Its exit code is another one there.
+                Kind::Outcome(ended) => format!("\n{}{}", ended.what, lines::details(ended)),
+                kind => lines::event(kind, elapsed),
+            };
+            let text = ecs_deploy::event(words, said, &event.kind, line);
+            text.out.iter().for_each(|line| self.out(line));
+            text.err.iter().for_each(|line| self.err(line));
+            return;
+        }
         match self.output {
             Output::Json => self.out(&json::event(event, elapsed)),
             Output::Lines => match &event.kind {

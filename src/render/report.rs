@@ -49,6 +49,10 @@ pub fn ended(
             );
             (what, why, Some(status))
         }
+        Outcome::Left(trouble) => {
+            let what = format!("{name} is no good, and was left in {}", record.green);
+            (what, Some(trouble.to_string()), Some(status))
+        }
         Outcome::Stuck(why) => {
             let what = format!("{name} is neither live nor withdrawn: a person must look");
             (what, Some(why.clone()), Some(status))
@@ -65,6 +69,7 @@ pub fn ended(
         }
     };
     let hint = hint.map(|status| match outcome {
+        Outcome::Left(_) => status.replace("ecs-bg status", "ecs-bg rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => status.replace("ecs-bg status", "ecs-bg resume"),
         _ => status,
     });

@@ -113,6 +113,8 @@ pub enum Outcome {
     Live,
     /// The old one serves, everywhere, at full count. `None`: turned back by an earlier process.
     WentBack(Option<Trouble>),
+    /// The new one is no good, and was left as it is.
+    Left(Trouble),
     /// A person must look.
     Stuck(String),
     /// Another deployment has taken over.
@@ -127,7 +129,7 @@ impl Outcome {
         match self {
             Self::Live => 0,
             Self::WentBack(_) => 1,
-            Self::Stuck(_) => 4,
+            Self::Left(_) | Self::Stuck(_) => 4,
             Self::Superseded(_) => 5,
             Self::Stopped => 130,
         }
@@ -138,6 +140,7 @@ impl Outcome {
         match self {
             Self::Live => "live",
             Self::WentBack(_) => "went-back",
+            Self::Left(_) => "left",
             Self::Stuck(_) => "stuck",
             Self::Superseded(_) => "superseded",
             Self::Stopped => "stopped",
@@ -151,6 +154,7 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
         let outcome = match closed.end {
             End::Live => Outcome::Live,
             End::WentBack => Outcome::WentBack(None),
+            End::Left => Outcome::Superseded("it was left as it was".into()),
         };
         return ("close", Next::Done(outcome));
     }

@@ -92,12 +92,28 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(what) = sick_target(view, service) {
         return found(Reason::Sick, what);
     }
+    if let Some(what) = past_its_phase(view, service) {
+        return found(Reason::Deadline, what);
+    }
     // What only waits for old tasks to leave is not late.
     let patience = match whole(view, service) {
         true => leaving(view, service),
         false => Duration::ZERO,
     };
     out_of_time(view, patience)
+}
+
+/// Each of two phases has its time, where that is asked for: until the first task runs, and from then
+/// on until nothing lacks.
+fn past_its_phase(view: &View<'_>, service: &Service) -> Option<String> {
+    let limit = view.watch.phase?;
+    let lacks = lacks_ahead(view, service)?;
+    let since = view.watch.runs_since.unwrap_or(view.watch.start);
+    let seconds = limit.as_secs();
+    (view.since(since) >= limit).then(|| match view.watch.runs_since {
+        None => format!("no task of the new revision ran within {seconds} seconds: {lacks}"),
+        Some(_) => format!("the deployment was not complete within {seconds} seconds: {lacks}"),
+    })
 }
 
 /// The circuit breaker, an alarm or somebody's StopServiceDeployment ended our deployment.
@@ -224,11 +240,15 @@ pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<String> {
     if view.record.until == WaitFor::Accepted {
         return None;
     }
-    if let Some(lacks) = lacks_tasks(view, service, ours) {
-        return Some(lacks);
+    let lacks = lacks_tasks(view, service, ours);
+    if view.record.until == WaitFor::Started {
+        return lacks.filter(|_| ours.running == 0);
+    }
+    if lacks.is_some() {
+        return lacks;
     }
     match view.record.until {
-        WaitFor::Accepted | WaitFor::Running => None,
+        WaitFor::Accepted | WaitFor::Started | WaitFor::Running => None,
         WaitFor::Healthy => lacks_completion(view, service, ours),
         WaitFor::Drained => {
             lacks_completion(view, service, ours).or_else(|| lacks_drained(view, service))

@@ -1,0 +1,111 @@
+//! Events in the words of silintl's `ecs-deploy`: its lines on standard output, in its order, ours on
+//! standard error.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use crate::event::{Ended, Kind};
+
+/// What silintl's lines depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    /// Seconds that a phase may take.
+    pub timeout: u64,
+    /// Going back was asked for.
+    pub rollback: bool,
+    /// Only the first task is waited for.
+    pub skip_check: bool,
+    /// No revision is registered.
+    pub restart: bool,
+}
+
+/// What has been said so far.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    runs: Cell<bool>,
+    lacking: RefCell<BTreeSet<String>>,
+}
+
+/// Lines for standard output, and those for standard error.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) out: Vec<String>,
+    pub(super) err: Vec<String>,
+}
+
+const WAITING: &str = "Waiting for service deployment to complete...";
+
+/// One event. `line` is what people see elsewhere.
+pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Text {
+    let mut text = Text { out: vec![], err: vec![line] };
+    let mut say = |line: String| text.out.push(line);
+    match kind {
+        Kind::Registered { arn, current, .. } => {
+            say(format!("Current task definition: {current}"));
+            say(format!("New task definition: {arn}"));
+        }
+        Kind::Begun { .. } if words.restart => {
+            say("Force a new deployment of the service".into());
+            say(WAITING.into());
+        }
+        Kind::Runs { tasks, .. } if !words.restart => {
+            said.runs.set(true);
+            say(match tasks {
+                0 => "Skipping check for running task definition, as desired-count <= 0".into(),
+                _ => "Service updated successfully, new task definition running.".into(),
+            });
+            if !words.skip_check {
+                say(WAITING.into());
+            }
+        }
+        Kind::TurnedBack { to, .. } => {
+            if !said.runs.get() && !words.restart {
+                say(not_running(words));
+            }
+            say(format!("Rolling back to {to}"));
+        }
+        Kind::Pruned { revisions } => {
+            revisions
+                .iter()
+                .for_each(|arn| say(format!("Deregistering outdated task revision: {arn}")));
+        }
+        Kind::Warning { what } => {
+            // One line at the end says what more permissions would bring.
+            match what.rsplit_once("; allow ") {
+                Some((_, permission)) => {
+                    said.lacking.borrow_mut().insert(permission.to_owned());
+                    text.err.clear();
+                }
+                None => text.err = vec![format!("warning: {what}")],
+            }
+        }
+        Kind::Outcome(ended) => return end(words, said, ended, text.err),
+        _ => {}
+    }
+    text
+}
+
+fn not_running(words: &Words) -> String {
+    format!("ERROR: New task definition not running within {} seconds", words.timeout)
+}
+
+fn end(words: &Words, said: &Said, ended: &Ended, err: Vec<String>) -> Text {
+    let mut text = Text { out: vec![], err };
+    match ended.outcome.as_str() {
+        "live" if !words.skip_check => text.out.push("Service deployment successful.".into()),
+        "left" if !said.runs.get() && !words.restart => text.out.push(not_running(words)),
+        _ => {}
+    }
+    if ended.exit_code == 0 {
+        text.err.clear();
+    }
+    let lacking: Vec<String> = said.lacking.borrow().iter().cloned().collect();
+    if !lacking.is_empty() {
+        text.err.push(format!(
+            "warning: with {} as well, the image is checked before anything is registered, target health is \
+             watched, and a deployment that was killed can be gone on with",
+            lacking.join(", ")
+        ));
+    }
+    text
+}
