@@ -26,7 +26,7 @@ const BEAT: Duration = Duration::from_secs(60);
 /// Weights on the way back wait for the record's write no longer than this.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
 /// Between two looks that must agree, or two lookups of what may have been registered.
-const LOOK_TWICE: Duration = Duration::from_secs(5);
+pub(crate) const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Looks or changes that may fail one after the other.
 const FAILURES_MAX: u32 = 20;
 
@@ -150,7 +150,8 @@ pub async fn register(
         arn: arn.clone(),
         current: plan.record.was.clone(),
         base: plan.base.name.clone(),
-        images: plan.images.clone(),
+        images: plan.changes.images.clone(),
+        edits: plan.changes.edits.iter().map(crate::edits::show).collect(),
     };
     emit(Event { at: setting.clock.now(), kind });
     let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
@@ -225,7 +226,8 @@ async fn find(aws: &Aws, family: &str, id: &str) -> Result<Option<String>, AwsEr
     Ok(None)
 }
 
-fn backoff() -> ExponentialBuilder {
+/// How calls that did not happen are made again.
+pub(crate) fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(20))

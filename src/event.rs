@@ -46,6 +46,9 @@ pub enum Kind {
         current: String,
         /// Its new images, by container.
         images: BTreeMap<String, String>,
+        /// What else it changes, without what may be secret.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        edits: Vec<String>,
     },
     /// A change was made.
     Changed {

@@ -23,11 +23,12 @@
 //! * [`watch`] is what this process has seen: memory that may be lost.
 //! * [`claim`] settles who drives a deployment that somebody began.
 //! * [`engine`] is the loop, and the only policy for calls that fail.
+//! * [`template`] reads a task definition from a file.
 //! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
 //!   [`revision`] clones a task definition; [`health`] says what a failure means; [`image`] which
-//!   container an image is for.
+//!   container an image is for, [`edits`] which one another change is for.
 //!
 //! Nothing below `cli` and `engine` waits, and nothing below `aws` knows a client. Roles (blue is
 //! what served when the deployment began, green what is being introduced) are functions of record
@@ -42,6 +43,7 @@ pub mod aws;
 pub mod claim;
 pub mod cli;
 pub mod clock;
+pub mod edits;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -55,6 +57,7 @@ pub mod render;
 pub mod request;
 pub mod revision;
 pub mod route;
+pub mod template;
 pub mod watch;
 pub mod world;
 

@@ -3,15 +3,16 @@
 mod refusals;
 mod rolling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::actions::GroupPair;
+use crate::edits::{Base, Edits, Placed};
 use crate::error::Refusal;
-use crate::image::{ImageRef, resolve};
+use crate::image::{ImageChange, ImageRef, resolve};
 use crate::record::{Asked, End, Engine, Heading, Record, WaitFor};
 use crate::request::{FOLLOW_MIN, Request, fingerprint};
-use crate::revision::{Revision, clone_request, diff, own_tags, short};
+use crate::revision::{Changes, Revision, clone_request, diff, own_tags, short};
 use crate::route::View;
 use crate::world::{Rule, Service, World};
 
@@ -108,14 +109,14 @@ pub struct Plan {
     pub way_back: Option<String>,
     /// The revision that is cloned.
     pub base: Revision,
-    /// Images by container.
-    pub images: BTreeMap<String, String>,
+    /// What the clone has that it has not.
+    pub changes: Changes,
     /// What the user should know before.
     pub warnings: Vec<String>,
     /// What will be done, in order: step and what it does.
     pub steps: Vec<(&'static str, String)>,
-    /// The task definition's changes, masked.
-    pub diff: Vec<String>,
+    /// What the new revision is compared with, and the differences, masked.
+    pub diff: (String, Vec<String>),
 }
 
 /// Both sides, by role.
@@ -201,21 +202,89 @@ pub fn live<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Re
     })
 }
 
-/// Which container gets which image. The base is the live side's revision, unless the request names
-/// another.
-pub fn images(request: &Request, survey: &Survey) -> Result<BTreeMap<String, ImageRef>, Refusal> {
-    let asked = request.base.as_ref().and_then(|base| survey.revisions.get(base));
-    let base = match survey.open_record() {
-        _ if asked.is_some() => asked,
-        // An unfinished deployment of the same request has its images in its own revision.
-        Some(Ok(record)) => {
-            survey.revisions.get(&record.from).or_else(|| survey.revisions.get(&record.revision))
+/// What is wanted of the task definition, brought to the containers that it is for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// What is cloned.
+    pub base: Revision,
+    /// Images by container; all of them, where a file says them.
+    pub images: BTreeMap<String, ImageRef>,
+    /// What else is changed.
+    pub edits: Vec<Placed>,
+}
+
+/// What a request wants of the task definition.
+pub fn wanted(request: &Request, survey: &Survey) -> Result<Wanted, Refusal> {
+    Wanted::of(base(request, survey)?, &request.changes, &request.edits)
+}
+
+impl Wanted {
+    /// Brings what is wanted to the containers of `base`.
+    pub fn of(base: Revision, images: &[ImageChange], edits: &Edits) -> Result<Self, Refusal> {
+        let named = resolve(images, &base.containers)?;
+        let placed = edits.place(&base, &named.keys().collect::<BTreeSet<_>>())?;
+        let mut images = BTreeMap::new();
+        if edits.file.is_some() {
+            for (container, image) in &base.containers {
+                let image = image.parse().map_err(|why| {
+                    let what = format!("{}, container {container}: {why}", base.name);
+                    Refusal::new(what, format!("--image {container}=REPOSITORY:TAG"))
+                });
+                if !named.contains_key(container) {
+                    images.insert(container.clone(), image?);
+                }
+            }
         }
-        _ => survey.revisions.get(&live(request, survey)?.revision),
+        images.extend(named);
+        Ok(Self { base, images, edits: placed })
+    }
+
+    /// What the clone has that its original has not.
+    pub fn changes(&self) -> Changes {
+        let image =
+            |(container, image): (&String, &ImageRef)| (container.clone(), image.to_string());
+        Changes { images: self.images.iter().map(image).collect(), edits: self.edits.clone() }
+    }
+
+    /// An image that is not there would be found out by the first task; better now.
+    pub fn check(&self, digests: &BTreeMap<String, Digest>) -> Result<(), Refusal> {
+        refusals::missing_images(&self.images, digests)
+    }
+
+    /// A file has no revision's number.
+    fn is_from_file(&self) -> bool {
+        self.base.arn.ends_with(":0")
+    }
+}
+
+/// What is cloned: what the request names, else what the live side runs.
+fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
+    let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
+    let known = |arn: &str| survey.revisions.get(arn).cloned();
+    if let Some(base) = request.base.as_deref().and_then(known) {
+        return Ok(base);
+    }
+    let open = survey.open_record().and_then(Result::ok);
+    let live = match &open {
+        // An unfinished deployment of the same request has its images in its own revision.
+        Some(record) => known(&record.from).or_else(|| known(&record.revision)),
+        None => known(&live(request, survey)?.revision),
     };
-    let base =
-        base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
-    resolve(&request.changes, &base.containers)
+    let live = live.ok_or_else(unreadable)?;
+    if let Some(file) = &request.edits.file {
+        return Ok(file.clone().beside(&live.arn));
+    }
+    if request.edits.from == Base::Service {
+        return Ok(live);
+    }
+    let id = open.map(|record| record.id);
+    let unfinished = |revision: &Revision| {
+        let record = Record::from_tags(&revision.arn, &revision.tags).and_then(Result::ok);
+        id.is_some() && record.map(|record| record.id) == id
+    };
+    let newest = survey.newest.iter().filter_map(|arn| known(arn));
+    let mut newest = newest.filter(|one| one.family() == live.family() && one.active);
+    newest.find(|one| !unfinished(one)).ok_or_else(unreadable)
 }
 
 /// Why a deployment that is under way keeps another one from starting.
@@ -223,15 +292,16 @@ pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
     refusals::unfinished(survey, record)
 }
 
-/// Every choice, or a refusal. `digests` are those of `images`, by container.
+/// Every choice, or a refusal. `digests` are those of the wanted images, by container.
 pub fn plan(
     request: &Request,
     survey: &Survey,
-    images: &BTreeMap<String, ImageRef>,
+    wanted: &Wanted,
     digests: &BTreeMap<String, Digest>,
     identity: &Identity,
 ) -> Result<Decision, Refusal> {
-    refusals::missing_images(images, digests)?;
+    let images = &wanted.images;
+    wanted.check(digests)?;
     let mut warnings = refusals::unread(survey, images, digests);
     let resolved: BTreeMap<String, String> = images
         .iter()
@@ -246,7 +316,8 @@ pub fn plan(
         _ => survey.twin.as_ref().unwrap_or(&survey.service),
     };
     let pair = [survey.service.as_str(), other.as_str()];
-    let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved);
+    let edits = request.edits.parts(&wanted.edits);
+    let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved, &edits);
     match survey.open_record() {
         Some(Ok(record)) if record.request == fingerprint => {
             return Ok(Decision::Adopt(Box::new(record)));
@@ -260,7 +331,7 @@ pub fn plan(
         return rolling::plan(
             request,
             survey,
-            images,
+            wanted,
             digests,
             fingerprint,
             identity,
@@ -270,10 +341,9 @@ pub fn plan(
     }
     refusals::for_rolling_only(request)?;
     let sides = refusals::sides(survey)?;
-    let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
-    let live =
-        survey.closed_on(sides.blue).filter(|record| certain && record.request == fingerprint);
-    if live.is_some()
+    refusals::for_a_pair(wanted, &sides)?;
+    let same = serves_already(survey, sides.blue, wanted, digests, &fingerprint);
+    if same
         && !request.force
         && sides.blue.running >= sides.blue.desired
         && survey
@@ -283,7 +353,8 @@ pub fn plan(
         && sides.blue.deployments.len() == 1
     {
         let revision = short(&sides.blue.revision).to_owned();
-        let what = format!("{revision} with these images serves in {}", sides.blue.name);
+        let with = if request.edits.is_empty() { "these images" } else { "these settings" };
+        let what = format!("{revision} with {with} serves in {}", sides.blue.name);
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
     warnings.extend(refusals::differences(survey, &sides)?);
@@ -295,27 +366,53 @@ pub fn plan(
             humantime::format_duration(record.follow)
         ));
     }
-    let base = survey.revisions.get(request.base.as_ref().unwrap_or(&sides.blue.revision)).cloned();
-    let base =
-        base.ok_or_else(|| Refusal::new("the live revision cannot be read", "ecs-bg status"))?;
-    let images = written(images);
-    let diff = changes(&base, &images)?;
-    let steps = steps(&record, &base, &images, &sides, &survey.world);
-    let plan = Plan { record, why, way_back: None, base, images, warnings, steps, diff };
+    let base = wanted.base.clone();
+    let changes = wanted.changes();
+    let diff = differences(survey, sides.blue, &base, &changes)?;
+    let steps = steps(&record, &base, &changes, &sides, &survey.world);
+    let plan = Plan { record, why, way_back: None, base, changes, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 
-fn written(images: &BTreeMap<String, ImageRef>) -> BTreeMap<String, String> {
-    images.iter().map(|(container, image)| (container.clone(), image.to_string())).collect()
+/// Whether the service runs the outcome of the same request, or what it runs has all that is wanted.
+fn serves_already(
+    survey: &Survey,
+    service: &Service,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    fingerprint: &str,
+) -> bool {
+    let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
+    let closed = survey.closed_on(service).filter(|record| record.request == fingerprint);
+    // A newer one to clone was registered since, where the newest is cloned.
+    let same_base = wanted.base.arn == service.revision || wanted.is_from_file();
+    (certain && closed.is_some() && same_base)
+        || (wanted.images.is_empty() && is_unchanged(service, wanted))
 }
 
-/// What the clone changes, masked.
-fn changes(base: &Revision, images: &BTreeMap<String, String>) -> Result<Vec<String>, Refusal> {
+/// Whether the edits change nothing about what the service runs.
+fn is_unchanged(service: &Service, wanted: &Wanted) -> bool {
+    let only = Changes { edits: wanted.edits.clone(), ..Changes::default() };
+    let body = clone_request(&wanted.base.raw, &only, &BTreeMap::new());
+    let same = body.and_then(|body| diff(&wanted.base.raw, &body)).is_ok_and(|d| d.is_empty());
+    same && wanted.base.arn == service.revision
+}
+
+/// What the new revision changes, masked: against what it is a clone of, or what it replaces where
+/// that is another one.
+fn differences(
+    survey: &Survey,
+    replaced: &Service,
+    base: &Revision,
+    changes: &Changes,
+) -> Result<(String, Vec<String>), Refusal> {
     let unreadable = |error: serde_json::Error| {
         Refusal::new(format!("{} cannot be cloned: {error}", base.name), "ecs-bg status")
     };
-    let body = clone_request(&base.raw, images, &own_tags(&base.tags)).map_err(unreadable)?;
-    diff(&base.raw, &body).map_err(unreadable)
+    let body = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unreadable)?;
+    let replaced = survey.revisions.get(&replaced.revision).unwrap_or(base);
+    let lines = diff(&replaced.raw, &body).map_err(unreadable)?;
+    Ok((replaced.name.clone(), lines))
 }
 
 impl Plan {
@@ -331,7 +428,7 @@ impl Plan {
                 Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
             tags.extend(record.to_tags(&tags).unwrap_or_default());
         }
-        clone_request(&self.base.raw, &self.images, &tags)
+        clone_request(&self.base.raw, &self.changes, &tags)
     }
 
     /// Whether the record fits beside the user's own tags.
@@ -389,21 +486,19 @@ fn draft(
 fn steps(
     record: &Record,
     base: &Revision,
-    images: &BTreeMap<String, String>,
+    changes: &Changes,
     sides: &Sides<'_>,
     world: &World,
 ) -> Vec<(&'static str, String)> {
     let (blue, green) = (&sides.blue.name, &sides.green.name);
     let time = |duration: Duration| humantime::format_duration(duration).to_string();
-    let images: Vec<String> =
-        images.iter().map(|(container, image)| format!("{container}={image}")).collect();
     let rules: Vec<&str> = world.rules.values().map(|rule| rule.name.as_str()).collect();
     let lacking = |rule: &&Rule| !crate::actions::green_stands(&rule.actions, &sides.pairs);
     let lacking: Vec<&str> =
         world.rules.values().filter(lacking).map(|rule| rule.name.as_str()).collect();
     let mut steps = vec![(
         "register",
-        format!("a revision of {} like {} with {}", base.family(), base.name, images.join(", ")),
+        format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
     )];
     steps.push(match lacking[..] {
         [] => ("attach", format!("{green} stands in {} already", rules.join(", "))),

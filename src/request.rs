@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::edits::{self, Edits};
 use crate::error::Refusal;
 use crate::image::{ImageChange, ImageRef};
 use crate::record::{Engine, WaitFor};
@@ -24,6 +25,8 @@ pub struct Typed {
     pub images: Vec<String>,
     /// `--tag`, repeated
     pub tags: Vec<String>,
+    /// `--env` and the other changes of the task definition
+    pub edits: edits::Typed,
     /// `--shares`
     pub shares: String,
     /// `--engine`
@@ -63,6 +66,8 @@ pub struct Request {
     pub twin: Option<String>,
     /// The images wanted.
     pub changes: Vec<ImageChange>,
+    /// What else is to be different in the task definition.
+    pub edits: Edits,
     /// How the traffic moves: rising, the last one is 100.
     pub shares: Vec<Share>,
     /// Who moves things; `None`: whatever the service is set up for.
@@ -127,21 +132,11 @@ pub const FOLLOW_MIN: Duration = Duration::from_secs(30);
 impl Request {
     /// Validates what was typed. An error names the argument.
     pub fn new(typed: &Typed) -> Result<Self, Refusal> {
-        let changes: Vec<ImageChange> = typed
-            .images
-            .iter()
-            .map(|text| {
-                ImageChange::image(text)
-                    .map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
-            })
-            .chain(typed.tags.iter().map(|text| {
-                ImageChange::tag(text)
-                    .map_err(|why| bad("--tag", why, "--tag TAG, or --tag REPOSITORY=TAG"))
-            }))
-            .collect::<Result<_, _>>()?;
-        if changes.is_empty() && !typed.restart {
+        let changes = image_changes(&typed.images, &typed.tags)?;
+        let edits = Edits::new(&typed.edits)?;
+        if changes.is_empty() && edits.is_empty() && !typed.restart {
             return Err(Refusal::new(
-                "no image: say what is to be deployed",
+                "no image, and no change of the task definition: say what is to be deployed",
                 "--image REPOSITORY:TAG",
             ));
         }
@@ -150,6 +145,7 @@ impl Request {
             service: service("--service", &typed.service)?,
             twin: typed.twin.as_deref().map(|name| service("--twin", name)).transpose()?,
             changes,
+            edits,
             shares: shares(&typed.shares)?,
             engine: typed.engine,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
@@ -187,6 +183,7 @@ impl Request {
             service: service.to_owned(),
             twin: twin.map(str::to_owned),
             changes: vec![],
+            edits: Edits::default(),
             shares: vec![Share { percent: 100, hold: Duration::ZERO }],
             engine: None,
             bake: None,
@@ -208,6 +205,18 @@ impl Request {
         let changes = images.into_iter().map(change).collect();
         Self { base: Some(base.to_owned()), changes, ..self }
     }
+}
+
+/// Reads `--image` and `--tag`.
+pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Refusal> {
+    let images = images.iter().map(|text| {
+        ImageChange::image(text).map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
+    });
+    let tags = tags.iter().map(|text| {
+        ImageChange::tag(text)
+            .map_err(|why| bad("--tag", why, "--tag TAG, or --tag REPOSITORY=TAG"))
+    });
+    images.chain(tags).collect()
 }
 
 fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
@@ -302,15 +311,22 @@ fn is_ecs_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
-/// What makes two requests the same one: which images (by digest where that is known) reach which
-/// pair. How they get there may differ: a run that adopts a record follows the record.
-pub fn fingerprint(cluster: &str, pair: [&str; 2], images: &BTreeMap<String, String>) -> String {
+/// What makes two requests the same one: which images (by digest where that is known) and which
+/// edits reach which pair. How they get there may differ: a run that adopts a record follows the
+/// record.
+pub fn fingerprint(
+    cluster: &str,
+    pair: [&str; 2],
+    images: &BTreeMap<String, String>,
+    edits: &[String],
+) -> String {
     let mut pair = pair;
     pair.sort_unstable();
     let mut hash = Sha256::new();
     for part in [cluster, pair[0], pair[1]]
         .into_iter()
         .chain(images.iter().flat_map(|(name, image)| [name.as_str(), image.as_str()]))
+        .chain(edits.iter().map(String::as_str))
     {
         // Lengths, so that no two lists of parts read alike.
         hash.update((part.len() as u64).to_be_bytes());
@@ -378,11 +394,18 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_is_of_the_pair_and_the_images() {
+    fn the_fingerprint_is_of_the_pair_the_images_and_the_edits() {
         let images = |image: &str| BTreeMap::from([("web".to_owned(), image.to_owned())]);
-        let one = fingerprint("c", ["a", "b"], &images("x:1"));
-        assert_eq!(one, fingerprint("c", ["b", "a"], &images("x:1")));
-        assert_ne!(one, fingerprint("c", ["b", "a"], &images("x:2")));
-        assert_ne!(one, fingerprint("c2", ["a", "b"], &images("x:1")));
+        let edits = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let one = fingerprint("c", ["a", "b"], &images("x:1"), &[]);
+        assert_eq!(one, fingerprint("c", ["b", "a"], &images("x:1"), &[]));
+        assert_ne!(one, fingerprint("c", ["b", "a"], &images("x:2"), &[]));
+        assert_ne!(one, fingerprint("c2", ["a", "b"], &images("x:1"), &[]));
+        let edited = fingerprint("c", ["a", "b"], &images("x:1"), &edits("edit web env A 1"));
+        assert_ne!(one, edited);
+        assert_ne!(
+            edited,
+            fingerprint("c", ["a", "b"], &images("x:1"), &edits("edit web env A 2"))
+        );
     }
 }

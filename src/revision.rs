@@ -1,4 +1,4 @@
-//! A task definition as JSON: cloned, given new images, compared. Only what is changed is parsed;
+//! A task definition as JSON: cloned, given new images and edited, compared. Only what is changed is parsed;
 //! every other member is carried as the exact bytes that AWS sent, so that a member which AWS adds
 //! next year survives. Knows nothing of clients or of records.
 
@@ -10,6 +10,8 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use similar::{ChangeTag, TextDiff};
+
+use crate::edits::{self, Edit, Place, Placed};
 
 /// Members of DescribeTaskDefinition's `taskDefinition` that RegisterTaskDefinition does not take.
 pub const OUTPUT_ONLY: [&str; 9] = [
@@ -37,6 +39,10 @@ pub struct Revision {
     pub containers: Vec<(String, String)>,
     /// `(container, containerPort)` of every port mapping.
     pub ports: Vec<(String, u16)>,
+    /// Whether the task as a whole has a number of CPU units.
+    pub has_cpu: bool,
+    /// Whether the task as a whole has a size of memory.
+    pub has_memory: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// AWS's answer to DescribeTaskDefinition, as it came.
@@ -63,6 +69,8 @@ impl Revision {
         struct Definition {
             task_definition_arn: String,
             status: Option<String>,
+            cpu: Option<serde::de::IgnoredAny>,
+            memory: Option<serde::de::IgnoredAny>,
             #[serde(default)]
             container_definitions: Vec<Container>,
         }
@@ -99,14 +107,67 @@ impl Revision {
                     c.port_mappings.iter().filter_map(|p| Some((c.name.clone(), p.container_port?)))
                 })
                 .collect(),
+            has_cpu: definition.cpu.is_some(),
+            has_memory: definition.memory.is_some(),
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
             raw: raw.to_owned(),
         })
     }
 
+    /// A definition that somebody wrote into a file, as RegisterTaskDefinition takes it or as
+    /// DescribeTaskDefinition prints it. Its name is the file's.
+    pub fn written(path: &str, text: &str) -> Result<Self, String> {
+        // A value that is of another kind than it should be is not repeated: it may be secret.
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let inner = value.get("taskDefinition").unwrap_or(&value);
+        let family = match inner.get("family").and_then(Value::as_str) {
+            Some(family) if !family.is_empty() => family,
+            _ => return Err("it is no task definition: it has no `family`".to_owned()),
+        };
+        let containers = inner.get("containerDefinitions").and_then(Value::as_array);
+        if containers
+            .is_none_or(|list| list.is_empty() || list.iter().any(|c| !c["name"].is_string()))
+        {
+            return Err(
+                "it is no task definition: `containerDefinitions` must be containers with names"
+                    .to_owned(),
+            );
+        }
+        let read = || -> Result<Self, serde_json::Error> {
+            let top: RawObject = serde_json::from_str(text)?;
+            let mut definition: RawObject = match top.get("taskDefinition") {
+                Some(_) => top.part("taskDefinition")?,
+                None => top.clone(),
+            };
+            // Registered, the tags are a member; described, they stand beside the definition.
+            let tags = definition.get("tags").or_else(|| top.get("tags")).map(ToOwned::to_owned);
+            definition.0.retain(|(key, _)| key != "tags");
+            let arn = format!("task-definition/{family}:0");
+            definition.set("taskDefinitionArn", to_raw_value(&arn)?);
+            let mut described = RawObject(vec![]);
+            described.set("taskDefinition", to_raw_value(&definition)?);
+            if let Some(tags) = tags {
+                described.set("tags", tags);
+            }
+            Self::read(&serde_json::to_string(&described)?)
+        };
+        let revision = read().map_err(|error| {
+            let place = format!("near line {}, column {}", error.line(), error.column());
+            format!("it is no task definition: a member of another kind than AWS takes, {place}")
+        })?;
+        Ok(Self { name: path.to_owned(), active: true, ..revision })
+    }
+
+    /// This one, where `other` is: with the beginning of its ARN.
+    pub fn beside(self, other: &str) -> Self {
+        let prefix = other.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        Self { arn: format!("{prefix}/{}", short(&self.arn)), ..self }
+    }
+
     /// The family.
     pub fn family(&self) -> &str {
-        self.name.rsplit_once(':').map_or(self.name.as_str(), |(family, _)| family)
+        let short = short(&self.arn);
+        short.rsplit_once(':').map_or(short, |(family, _)| family)
     }
 }
 
@@ -124,6 +185,81 @@ impl RawObject {
             Some((_, old)) => *old = value,
             None => self.0.push((name.to_owned(), value)),
         }
+    }
+
+    /// Changes a container.
+    fn edit(&mut self, edit: &Edit) -> Result<(), serde_json::Error> {
+        match edit {
+            Edit::Env(name, value) => {
+                self.unlist("secrets", name)?;
+                self.list("environment", name, ("value", &value.0))
+            }
+            Edit::Secret(name, from) => {
+                self.unlist("environment", name)?;
+                self.list("secrets", name, ("valueFrom", &from.0))
+            }
+            Edit::Unset(name) => {
+                self.unlist("environment", name)?;
+                self.unlist("secrets", name)
+            }
+            Edit::Cpu(units) => {
+                self.set("cpu", to_raw_value(units)?);
+                Ok(())
+            }
+            Edit::Memory(size) => {
+                self.set("memory", to_raw_value(size)?);
+                Ok(())
+            }
+            Edit::Command(words) if words.is_empty() => {
+                self.0.retain(|(key, _)| key != "command");
+                Ok(())
+            }
+            Edit::Command(words) => {
+                let words: Vec<&str> = words.iter().map(|word| word.0.as_str()).collect();
+                self.set("command", to_raw_value(&words)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The items of a member that may be missing.
+    fn items(&self, member: &str) -> Result<Vec<Self>, serde_json::Error> {
+        let items = self.get(member).map(|raw| serde_json::from_str::<Option<_>>(raw.get()));
+        Ok(items.transpose()?.flatten().unwrap_or_default())
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.part::<String>("name").is_ok_and(|own| own == name)
+    }
+
+    /// The item of that name has this value; the others stay as they are written, in their order.
+    fn list(
+        &mut self,
+        member: &str,
+        name: &str,
+        (key, value): (&str, &str),
+    ) -> Result<(), serde_json::Error> {
+        let mut items = self.items(member)?;
+        match items.iter_mut().find(|item| item.is_named(name)) {
+            Some(item) => item.set(key, to_raw_value(value)?),
+            None => items.push(Self(vec![
+                ("name".to_owned(), to_raw_value(name)?),
+                (key.to_owned(), to_raw_value(value)?),
+            ])),
+        }
+        self.set(member, to_raw_value(&items)?);
+        Ok(())
+    }
+
+    /// No item has that name.
+    fn unlist(&mut self, member: &str, name: &str) -> Result<(), serde_json::Error> {
+        let mut items = self.items(member)?;
+        let before = items.len();
+        items.retain(|item| !item.is_named(name));
+        if items.len() < before {
+            self.set(member, to_raw_value(&items)?);
+        }
+        Ok(())
     }
 
     fn part<'de, T: Deserialize<'de>>(&'de self, name: &str) -> Result<T, serde_json::Error> {
@@ -158,11 +294,32 @@ impl Serialize for RawObject {
     }
 }
 
+/// What a clone has that its original has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Images, by container.
+    pub images: BTreeMap<String, String>,
+    /// Everything else.
+    pub edits: Vec<Placed>,
+}
+
+impl Changes {
+    /// For people, without what may be secret: `with web=shop/web:2, web:LOG_LEVEL=***`.
+    pub fn show(&self) -> String {
+        let images = self.images.iter().map(|(container, image)| format!("{container}={image}"));
+        let all: Vec<String> = images.chain(self.edits.iter().map(edits::show)).collect();
+        match all[..] {
+            [] => String::new(),
+            [..] => format!(" with {}", all.join(", ")),
+        }
+    }
+}
+
 /// The body of a RegisterTaskDefinition that makes a revision like `describe` (AWS's answer to
-/// DescribeTaskDefinition) with other images by container name, and with `tags`.
+/// DescribeTaskDefinition) with these changes, and with `tags`.
 pub fn clone_request(
     describe: &str,
-    images: &BTreeMap<String, String>,
+    changes: &Changes,
     tags: &BTreeMap<String, String>,
 ) -> Result<String, serde_json::Error> {
     let top: RawObject = serde_json::from_str(describe)?;
@@ -171,8 +328,19 @@ pub fn clone_request(
     let mut containers: Vec<RawObject> = definition.part("containerDefinitions")?;
     for container in &mut containers {
         let name: String = container.part("name")?;
-        if let Some(image) = images.get(&name) {
+        if let Some(image) = changes.images.get(&name) {
             container.set("image", to_raw_value(image)?);
+        }
+        for (_, edit) in changes.edits.iter().filter(|(place, _)| is_container(place, &name)) {
+            container.edit(edit)?;
+        }
+    }
+    for (_, edit) in changes.edits.iter().filter(|(place, _)| *place == Place::Task) {
+        match edit {
+            // The task's sizes are texts, its containers' are numbers.
+            Edit::Cpu(units) => definition.set("cpu", to_raw_value(&units.to_string())?),
+            Edit::Memory(size) => definition.set("memory", to_raw_value(&size.to_string())?),
+            _ => {}
         }
     }
     definition.set("containerDefinitions", to_raw_value(&containers)?);
@@ -184,6 +352,10 @@ pub fn clone_request(
         definition.set("tags", to_raw_value(&list)?);
     }
     serde_json::to_string(&definition)
+}
+
+fn is_container(place: &Place, name: &str) -> bool {
+    matches!(place, Place::Container(own) if own == name)
 }
 
 /// The tags of a revision that a clone of it takes over: neither AWS's own nor our record.
@@ -259,6 +431,18 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// What holds nothing is the same as what is not there.
+fn drop_empty(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, value| !is_empty(value));
+            members.values_mut().for_each(drop_empty);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_empty),
+        _ => {}
+    }
+}
+
 /// The lines that a registration of `body` changes against the revision that AWS `described`, as a
 /// unified diff. What may be secret is masked on both sides, so a changed secret shows as changed
 /// and a kept one does not show.
@@ -273,8 +457,11 @@ pub fn diff(described: &str, body: &str) -> Result<Vec<String>, serde_json::Erro
         object.remove("tags");
     }
     let mut seen = Vec::new();
-    mask(&mut before, false, &mut seen);
-    mask(&mut after, false, &mut seen);
+    for value in [&mut before, &mut after] {
+        mask(value, false, &mut seen);
+        drop_empty(value);
+        value.sort_all_objects();
+    }
     let (before, after) =
         (serde_json::to_string_pretty(&before)?, serde_json::to_string_pretty(&after)?);
     let diff = TextDiff::from_lines(&before, &after);
@@ -334,8 +521,9 @@ mod tests {
          "environment":[{"name":"TOKEN","value":"hunter2"},{"name":"MODE","value":"a"}]},{"name":"side","image":"x:1"}]},
         "tags":[{"key":"team","value":"shop"},{"key":"ecs-bg:record","value":"v=1"},{"key":"aws:x","value":"y"}]}"#;
 
-    fn images(image: &str) -> BTreeMap<String, String> {
-        BTreeMap::from([("web".to_owned(), image.to_owned())])
+    fn images(image: &str) -> Changes {
+        let images = BTreeMap::from([("web".to_owned(), image.to_owned())]);
+        Changes { images, ..Changes::default() }
     }
 
     #[test]
@@ -355,6 +543,61 @@ mod tests {
             strip(&body),
             format!("{definition},\"tags\":[{{\"key\":\"team\",\"value\":\"shop\"}}]}}")
         );
+    }
+
+    fn edited(edits: Vec<Placed>) -> String {
+        let changes = Changes { edits, ..Changes::default() };
+        clone_request(DESCRIBED, &changes, &BTreeMap::new()).unwrap()
+    }
+
+    #[test]
+    fn an_edit_changes_its_member_and_nothing_beside_it() {
+        let at = |edit| (Place::Container("web".to_owned()), edit);
+        let hidden = |text: &str| crate::edits::Hidden(text.to_owned());
+        let plain = edited(vec![]);
+        let changed = edited(vec![at(Edit::Env("MODE".into(), hidden("b")))]);
+        assert_eq!(changed, plain.replace(r#""value":"a""#, r#""value":"b""#));
+        let added = edited(vec![at(Edit::Env("NEW".into(), hidden("\"x\"")))]);
+        let (list, item) = (r#"{"name":"MODE","value":"a"}"#, r#"{"name":"NEW","value":"\"x\""}"#);
+        assert_eq!(added, plain.replace(list, &format!("{list},{item}")));
+        let secret = edited(vec![at(Edit::Secret("TOKEN".into(), hidden("arn:x")))]);
+        assert!(secret.contains(r#""secrets":[{"name":"TOKEN","valueFrom":"arn:x"}]"#), "{secret}");
+        assert!(!secret.contains("hunter2"), "a variable is set once: {secret}");
+        let unset = edited(vec![at(Edit::Unset("TOKEN".into())), at(Edit::Unset("NONE".into()))]);
+        assert_eq!(unset, plain.replace(r#"{"name":"TOKEN","value":"hunter2"},"#, ""));
+        let sized = edited(vec![(Place::Task, Edit::Cpu(512)), at(Edit::Cpu(10))]);
+        let expected = plain.replace("2.50", "10");
+        assert_eq!(sized, format!("{},\"cpu\":\"512\"}}", expected.strip_suffix('}').unwrap()));
+        let command = edited(vec![at(Edit::Command(vec![hidden("a"), hidden("b c")]))]);
+        assert!(command.contains(r#""command":["a","b c"]"#), "{command}");
+    }
+
+    #[test]
+    fn a_file_is_read_plain_or_as_described_and_carried_as_it_is_written() {
+        let plain = r#"{ "family":"web", "new":1.50, "containerDefinitions":[{"name":"web","image":"r/web:1"}],
+            "tags":[{"key":"team","value":"shop"}] }"#;
+        let described = r#"{"taskDefinition":{"family":"web","revision":7,"new":1.50,
+            "containerDefinitions":[{"name":"web","image":"r/web:1"}]},"tags":[{"key":"team","value":"shop"}]}"#;
+        for text in [plain, described] {
+            let read = Revision::written("task.json", text).unwrap();
+            assert_eq!((read.name.as_str(), read.family()), ("task.json", "web"));
+            let body = clone_request(&read.raw, &images("r/web:2"), &own_tags(&read.tags)).unwrap();
+            assert_eq!(
+                body,
+                r#"{"family":"web","new":1.50,"containerDefinitions":[{"name":"web","image":"r/web:2"}],"tags":[{"key":"team","value":"shop"}]}"#
+            );
+        }
+        for text in [
+            "",
+            "[]",
+            r#"{"family":"x"}"#,
+            r#"{"family":"x","containerDefinitions":[{}]}"#,
+            r#"{"family":"x","containerDefinitions":[{"name":"a","image":"b"}],"tags":"hunter2"}"#,
+            r#"{"family":"x","containerDefinitions":[{"name":"a","image":"b","portMappings":"hunter2"}]}"#,
+        ] {
+            let why = Revision::written("task.json", text).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
     }
 
     #[test]

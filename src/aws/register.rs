@@ -6,6 +6,7 @@ use super::error::{AwsError, of};
 use super::observe::unreadable;
 use super::raw::{Capture, SendBody};
 use super::{Aws, once};
+use crate::error::{Error, Refusal};
 use crate::record::Record;
 use crate::revision::{Revision, short};
 
@@ -21,6 +22,19 @@ impl Aws {
             .include(TaskDefinitionField::Tags);
         request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
         Revision::read(answer.body()).map_err(|error| unreadable(&call, error))
+    }
+
+    /// A revision that a person named. DescribeTaskDefinition says `ClientException` of one that does
+    /// not exist.
+    pub async fn known_revision(&self, name: &str) -> Result<Revision, Error> {
+        match self.revision(name).await {
+            Err(error) if error.code == "ClientException" => {
+                let what = format!("there is no task definition {name} in {}", self.region);
+                let hint = "aws ecs list-task-definition-families --status ACTIVE";
+                Err(Refusal::new(what, hint).into())
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// The record on a revision; `None` where there is none that can be read.

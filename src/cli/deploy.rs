@@ -7,13 +7,17 @@ use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
 
 use super::Globals;
+use super::changes::Changes;
 use super::context::Context;
+use crate::aws::{Aws, AwsError};
 use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
+use crate::edits::Base;
 use crate::engine::{self, Finished, Kept, OnCancel, Setting};
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
-use crate::plan::{self, Decision, Digest, Identity, Survey, images, plan, unfinished};
+use crate::image::ImageRef;
+use crate::plan::{self, Decision, Digest, Identity, Survey, plan, unfinished, wanted};
 use crate::prune::prune;
 use crate::record::{Closed, End, Engine, Heading, Reason, Record, WaitFor};
 use crate::render::Render;
@@ -40,6 +44,7 @@ pub(super) struct Deploy {
 const DEPLOY_EXAMPLE: &str = "\
 Examples:
   ecs-bg deploy --cluster shop --service web --tag shop/web=2
+  ecs-bg deploy --cluster shop --service web --env web:LOG_LEVEL=debug --cpu 512
   ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m";
 
 /// Show what a deployment would do; change nothing.
@@ -58,13 +63,11 @@ pub(super) struct Arguments {
     /// Either service of the pair
     #[arg(long, value_name = "SERVICE")]
     service: String,
-    /// New image, for the container that uses its repository or for the named one; may be repeated
-    #[arg(long = "image", value_name = "[CONTAINER=]IMAGE")]
-    images: Vec<String>,
-    /// New tag for the one repository that the task definition uses, or for the named one; may be
-    /// repeated
-    #[arg(long = "tag", value_name = "[REPOSITORY=]TAG")]
-    tags: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
+    /// What to clone: what the service runs, or what was registered last
+    #[arg(long, value_enum, default_value_t = Base::Service, value_name = "WHAT", conflicts_with = "task_definition")]
+    from: Base,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
@@ -141,12 +144,14 @@ impl From<WhichEngine> for Option<Engine> {
 
 impl Arguments {
     fn request(self) -> Result<Request, Error> {
+        let edits = self.changes.edits(self.from).map_err(Error::Usage)?;
         Request::new(&Typed {
             cluster: self.cluster,
             service: self.service,
             twin: self.twin,
-            images: self.images,
-            tags: self.tags,
+            images: self.changes.images,
+            tags: self.changes.tags,
+            edits,
             shares: self.shares,
             engine: self.engine.into(),
             bake: self.bake,
@@ -202,11 +207,8 @@ pub(super) async fn deploy(
         {
             survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
         }
-        let images = images(request, &survey)?;
-        let digests = try_join_all(images.iter().map(|(container, image)| async move {
-            Ok::<_, Error>((container.clone(), setting.aws.digest(image).await?))
-        }));
-        let digests: BTreeMap<String, Digest> = digests.await?.into_iter().collect();
+        let wanted = wanted(request, &survey)?;
+        let digests = digests(setting.aws, &wanted.images).await?;
         let alone = survey.world.service(service).filter(|_| survey.twin.is_none());
         if let Some(alone) = alone.filter(|_| may_run_already(request, &digests)) {
             // Where tasks may not be read, it is deployed.
@@ -215,7 +217,7 @@ pub(super) async fn deploy(
             survey.ran = ran.await.unwrap_or_default();
         }
         let identity = Identity { deployment: random_id(), owner: claimant.owner.clone() };
-        let decision = plan(request, &survey, &images, &digests, &identity)?;
+        let decision = plan(request, &survey, &wanted, &digests, &identity)?;
         if dry_run {
             render.plan(&survey, &decision);
             return Ok(0);
@@ -246,6 +248,17 @@ pub(super) async fn deploy(
             return Ok(code);
         }
     }
+}
+
+/// The digests of images, by container.
+pub(super) async fn digests(
+    aws: &Aws,
+    images: &BTreeMap<String, ImageRef>,
+) -> Result<BTreeMap<String, Digest>, AwsError> {
+    let digests = images
+        .iter()
+        .map(|(container, image)| async move { Ok((container.clone(), aws.digest(image).await?)) });
+    Ok(try_join_all(digests).await?.into_iter().collect())
 }
 
 /// A new deployment, to its end.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Digest, Sides, Survey};
+use super::{Digest, Sides, Survey, Wanted};
 use crate::actions::{green_per_mille, weights};
 use crate::error::Refusal;
 use crate::image::ImageRef;
 use crate::record::{Engine, Record};
 use crate::request::Request;
+use crate::revision::short;
 use crate::route::group_pairs;
 use crate::world::{Check, Group, Service};
 
@@ -83,6 +84,43 @@ pub(super) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
                 "{option} is for services whose tasks ECS replaces; here weights are moved between two services"
             ),
             "--engine rolling",
+        ),
+    }
+}
+
+/// Who deploys a pair is found by its family; and its load balancer reaches containers by name.
+pub(super) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<(), Refusal> {
+    let family =
+        |arn: &str| short(arn).rsplit_once(':').map_or("", |(family, _)| family).to_owned();
+    let own = family(&sides.blue.revision);
+    if wanted.base.family() != own {
+        return refuse(
+            format!(
+                "{} is of the family {}, {} is of {own}: the services of a pair stay in one family",
+                wanted.base.name,
+                wanted.base.family(),
+                sides.blue.name
+            ),
+            format!("\"family\": \"{own}\" in {}", wanted.base.name),
+        );
+    }
+    for_a_service(wanted, sides.blue)
+}
+
+/// A task definition from elsewhere must have what the service's load balancers send requests to.
+pub(super) fn for_a_service(wanted: &Wanted, service: &Service) -> Result<(), Refusal> {
+    let ports = &wanted.base.ports;
+    let lacking = service.attachments.iter().find(|attachment| {
+        !ports.iter().any(|(name, port)| *name == attachment.container && *port == attachment.port)
+    });
+    match lacking {
+        None => Ok(()),
+        Some(attachment) => refuse(
+            format!(
+                "{} has no container {} with the port {}, where the load balancer of {} sends requests",
+                wanted.base.name, attachment.container, attachment.port, service.name
+            ),
+            format!("\"portMappings\": [{{\"containerPort\": {}}}]", attachment.port),
         ),
     }
 }
@@ -614,7 +652,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// An image that is not there would be found out by the first task; better now.
+/// The first image that is not there.
 pub(super) fn missing_images(
     images: &BTreeMap<String, ImageRef>,
     digests: &BTreeMap<String, Digest>,

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Decision, Digest, Identity, Plan, Survey, changes, refusals, written};
+use super::{
+    Decision, Digest, Identity, Plan, Survey, Wanted, differences, is_unchanged, refusals,
+    serves_already,
+};
 use crate::error::Refusal;
-use crate::image::ImageRef;
 use crate::record::{Asked, Change, Heading, Record, WaitFor};
 use crate::request::{Request, Share};
-use crate::revision::{Revision, clone_request, own_tags, short};
+use crate::revision::{Changes, Revision, clone_request, own_tags, short};
 use crate::world::{Deployment, Service};
 
 /// The service, when ECS can replace its tasks.
@@ -24,7 +26,7 @@ pub(super) fn service<'a>(request: &Request, survey: &'a Survey) -> Result<&'a S
 pub(super) fn plan(
     request: &Request,
     survey: &Survey,
-    images: &BTreeMap<String, ImageRef>,
+    wanted: &Wanted,
     digests: &BTreeMap<String, Digest>,
     fingerprint: String,
     identity: &Identity,
@@ -35,17 +37,18 @@ pub(super) fn plan(
     let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
     let asked = asked(request, service);
     let idle = !request.force && !request.restart && asked == Asked::default();
-    if let Some(what) = runs_already(survey, service, images, digests).filter(|_| idle) {
+    refusals::for_a_service(wanted, service)?;
+    let same = runs_already(survey, service, wanted, digests, &fingerprint);
+    if let Some(what) = same.filter(|_| idle) {
         let revision = short(&service.revision).to_owned();
         return Ok(Decision::Nothing { service: service.name.clone(), revision, what });
     }
     warnings.extend(oddities(survey, service));
-    let base = request.base.as_ref().unwrap_or(&service.revision);
-    let base = survey.revisions.get(base).cloned().ok_or_else(unreadable)?;
+    let base = wanted.base.clone();
     let from = way_back(service);
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
-            let body = clone_request(&revision.raw, &BTreeMap::new(), &own_tags(&revision.tags));
+            let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));
             warnings.push(format!(
                 "{} is INACTIVE, no service can be put on it again: a copy is registered as the way back",
                 revision.name
@@ -54,8 +57,8 @@ pub(super) fn plan(
         }
         _ => None,
     };
-    // The same images again, at somebody's word: the tasks are new, the revision is not.
-    let restart = images.is_empty();
+    // The same revision again, at somebody's word: its tasks are new.
+    let restart = request.changes.is_empty() && request.edits.is_empty();
     let record = Record {
         id: identity.deployment.clone(),
         request: fingerprint,
@@ -85,10 +88,13 @@ pub(super) fn plan(
         seen: survey.world.at,
     };
     warnings.extend(refusals::credentials(survey, &record));
-    let images = written(images);
-    let diff = if restart { vec![] } else { changes(&base, &images)? };
-    let steps = steps(&record, &base, &images, service);
-    let plan = Plan { record, why, way_back, base, images, warnings, steps, diff };
+    let changes = wanted.changes();
+    let diff = match restart {
+        true => Default::default(),
+        false => differences(survey, service, &base, &changes)?,
+    };
+    let steps = steps(&record, &base, &changes, service);
+    let plan = Plan { record, why, way_back, base, changes, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 
@@ -111,22 +117,29 @@ fn way_back(service: &Service) -> String {
     found.map_or(&service.revision, |deployment| &deployment.revision).clone()
 }
 
-/// What says that the tasks run these images already.
+/// What says that the tasks run what is wanted already.
 fn runs_already(
     survey: &Survey,
     service: &Service,
-    images: &BTreeMap<String, ImageRef>,
+    wanted: &Wanted,
     digests: &BTreeMap<String, Digest>,
+    fingerprint: &str,
 ) -> Option<String> {
     let steady = service.deployments.len() == 1
         && service.desired > 0
         && service.running >= service.desired
         && service.deployments[0].rollout.as_deref() != Some("FAILED");
-    if images.is_empty() || !steady {
+    if !steady {
         return None;
     }
     let base = survey.revisions.get(&service.revision)?;
-    let same = |(container, image): (&String, &ImageRef)| {
+    if wanted.images.is_empty() || !is_unchanged(service, wanted) {
+        let same = serves_already(survey, service, wanted, digests, fingerprint);
+        return same
+            .then(|| format!("{} runs these settings already, in {}", service.name, base.name));
+    }
+    let images = &wanted.images;
+    let same = |(container, image): (&String, &crate::image::ImageRef)| {
         let Some(Digest::Known(digest)) = digests.get(container) else { return None };
         (survey.ran.get(container) == Some(digest)).then_some(())?;
         let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;
@@ -202,7 +215,7 @@ fn can_progress(request: &Request, survey: &Survey, service: &Service) -> Result
 fn steps(
     record: &Record,
     base: &Revision,
-    images: &BTreeMap<String, String>,
+    changes: &Changes,
     service: &Service,
 ) -> Vec<(&'static str, String)> {
     let name = &service.name;
@@ -211,17 +224,14 @@ fn steps(
     let what = match record.is_restart() {
         true => format!("all tasks of {} anew", base.name),
         false => {
-            let images: Vec<String> =
-                images.iter().map(|(container, image)| format!("{container}={image}")).collect();
-            let images = images.join(", ");
             steps.push((
                 "register",
-                format!("a revision of {} like {} with {images}", base.family(), base.name),
+                format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
             ));
             "tasks of the new revision".to_owned()
         }
     };
-    let mut changes = String::new();
+    let mut asked = String::new();
     let numbers = [
         ("tasks", record.asked.count),
         ("minimumHealthyPercent", record.asked.min_healthy),
@@ -229,10 +239,10 @@ fn steps(
     ];
     for (what, change) in numbers {
         if let Some(Change { to, from }) = change {
-            changes += &format!(", {what} {from} -> {to}");
+            asked += &format!(", {what} {from} -> {to}");
         }
     }
-    steps.push(("update", format!("{name}: {what}{changes}")));
+    steps.push(("update", format!("{name}: {what}{asked}")));
     let until = match record.until {
         WaitFor::Accepted => return steps,
         WaitFor::Started | WaitFor::Running => "run",

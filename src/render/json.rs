@@ -38,9 +38,10 @@ pub(super) fn plan(decision: &Decision) -> String {
             "blue": plan.record.blue,
             "green": plan.record.green,
             "base": plan.base.name,
-            "images": plan.images,
+            "images": plan.changes.images,
+            "edits": plan.changes.edits.iter().map(crate::edits::show).collect::<Vec<_>>(),
             "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
-            "diff": plan.diff,
+            "diff": plan.diff.1,
             "warnings": plan.warnings,
         }),
         Decision::Adopt(record) => json!({

@@ -21,10 +21,11 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
             };
             ("deploy", format!("{deployment} {verb}: {what}"))
         }
-        Kind::Registered { revision, base, images, .. } => {
-            let images: Vec<String> =
-                images.iter().map(|(name, image)| format!("{name}={image}")).collect();
-            ("register", format!("{revision} like {base} with {}", images.join(", ")))
+        Kind::Registered { revision, base, images, edits, .. } => {
+            let images = images.iter().map(|(name, image)| format!("{name}={image}"));
+            let changes: Vec<String> = images.chain(edits.iter().cloned()).collect();
+            let with = if changes.is_empty() { "" } else { " with " };
+            ("register", format!("{revision} like {base}{with}{}", changes.join(", ")))
         }
         Kind::Changed { step, what } => (step.as_str(), what.clone()),
         Kind::Waiting { step, why } => (step.as_str(), why.clone()),
@@ -107,10 +108,13 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             for (step, what) in &plan.steps {
                 let _ = write!(text, "\n  {step:<8}  {what}");
             }
-            if !plan.diff.is_empty() {
-                let _ = write!(text, "\n\n{} and its clone:\n", plan.base.name);
+            let (replaced, diff) = &plan.diff;
+            if !diff.is_empty() {
+                let new =
+                    if *replaced == plan.base.name { "its clone" } else { "the new revision" };
+                let _ = write!(text, "\n\n{replaced} and {new}:\n");
             }
-            for line in &plan.diff {
+            for line in diff {
                 let _ = write!(text, "\n  {line}");
             }
             text

@@ -140,6 +140,19 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// What a command without events has done: a line, or a document.
+    pub fn done(&self, line: &str, document: &impl serde::Serialize) {
+        match self.output {
+            Output::Json => self.out(&json::document(document)),
+            Output::Lines => self.out(line),
+        }
+    }
+
+    /// Something that the user should know.
+    pub fn warn(&self, what: &str) {
+        self.err(&format!("warning: {what}"));
+    }
+
     /// How the demo ended.
     pub fn demo(&self, codes: &[u8], serves: bool, image: &str) {
         match self.output {

@@ -4,6 +4,7 @@
 
 mod clones; // a task definition with every member comes through byte for byte
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
+mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose

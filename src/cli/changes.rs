@@ -1,0 +1,78 @@
+//! The options that say how a revision differs from the one that it is a clone of, and the file that
+//! may stand in that one's place.
+
+use std::fs;
+
+use clap::Args;
+
+use crate::edits::{self, Base, Hidden};
+use crate::error::Refusal;
+use crate::template::fill_in;
+
+/// What the new revision has that its original has not.
+#[derive(Debug, Args)]
+pub(super) struct Changes {
+    /// New image, for the container that uses its repository or for the named one; may be repeated
+    #[arg(long = "image", value_name = "[CONTAINER=]IMAGE")]
+    pub(super) images: Vec<String>,
+    /// New tag for the one repository that the task definition uses, or for the named one; may be
+    /// repeated
+    #[arg(long = "tag", value_name = "[REPOSITORY=]TAG")]
+    pub(super) tags: Vec<String>,
+    /// Set a variable, in the named container, else the only one or those whose image changes; may be
+    /// repeated. Others on this machine can see it; a password belongs into a secret
+    #[arg(long, value_name = "[CONTAINER:]NAME=VALUE", help_heading = EDITS)]
+    env: Vec<Hidden>,
+    /// Set a variable to what a secret of Secrets Manager or a parameter of the Parameter Store holds;
+    /// may be repeated
+    #[arg(long, value_name = "[CONTAINER:]NAME=ARN", help_heading = EDITS)]
+    secret: Vec<Hidden>,
+    /// Remove a variable, whether its value is plain or secret; may be repeated
+    #[arg(long, value_name = "[CONTAINER:]NAME", help_heading = EDITS)]
+    unset_env: Vec<String>,
+    /// CPU units (1024 are one vCPU) of the task, or of a container
+    #[arg(long, value_name = "[CONTAINER:]UNITS", help_heading = EDITS)]
+    cpu: Vec<String>,
+    /// Memory in MiB of the task, or of a container
+    #[arg(long, value_name = "[CONTAINER:]MIB", help_heading = EDITS)]
+    memory: Vec<String>,
+    /// Command, parted as a shell does it or a JSON array; an empty one is the image's
+    #[arg(long, value_name = "[CONTAINER:]COMMAND", help_heading = EDITS)]
+    command: Vec<Hidden>,
+    /// Register what is in this file: JSON as RegisterTaskDefinition takes it or as
+    /// DescribeTaskDefinition prints it; `${NAME}` inside a text is a variable of the environment,
+    /// `$${` is a plain `${`
+    #[arg(long, value_name = "FILE", help_heading = EDITS)]
+    pub(super) task_definition: Option<String>,
+}
+
+const EDITS: &str = "Changes of the task definition";
+
+impl Changes {
+    /// What was typed, with the file read.
+    pub(super) fn edits(&self, from: Base) -> Result<edits::Typed, Refusal> {
+        let file = match &self.task_definition {
+            None => None,
+            Some(path) => Some((path.clone(), Hidden(read(path)?))),
+        };
+        Ok(edits::Typed {
+            env: self.env.clone(),
+            secrets: self.secret.clone(),
+            unset: self.unset_env.clone(),
+            cpu: self.cpu.clone(),
+            memory: self.memory.clone(),
+            commands: self.command.clone(),
+            file,
+            from,
+        })
+    }
+}
+
+/// A file with its variables filled in.
+fn read(path: &str) -> Result<String, Refusal> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        let what = format!("--task-definition: {path} cannot be read: {error}");
+        Refusal::new(what, format!("ls -l {path}"))
+    })?;
+    fill_in(path, &text, &|name| std::env::var_os(name))
+}

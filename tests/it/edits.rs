@@ -1,0 +1,127 @@
+//! Changes of the task definition beside its image: what arrives in AWS, and what becomes of them when
+//! a run is killed.
+
+use serde_json::{Value, json};
+
+use crate::lives::{DEATHS, World};
+
+const DEPLOY: &str = "deploy --cluster shop --service";
+
+fn definition(world: &World, name: &str) -> Value {
+    let body = json!({"taskDefinition": name}).to_string();
+    let answer = world.call("ecs", "DescribeTaskDefinition", &body);
+    let mut answer: Value = serde_json::from_str(&answer).expect("JSON");
+    answer["taskDefinition"].take()
+}
+
+fn running(world: &World, service: &str) -> String {
+    let body = json!({"cluster": "shop", "services": [service]}).to_string();
+    let answer = world.call("ecs", "DescribeServices", &body);
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let arn = answer["services"][0]["taskDefinition"].as_str().expect("an ARN");
+    arn.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// How many ACTIVE revisions the family has.
+fn revisions(world: &World, family: &str) -> usize {
+    let body = json!({"familyPrefix": family}).to_string();
+    let answer = world.call("ecs", "ListTaskDefinitions", &body);
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    answer["taskDefinitionArns"].as_array().expect("a list").len()
+}
+
+#[test]
+fn every_kind_of_edit_arrives() {
+    let world = World::new("shop");
+    let edits = "--env web:LOG_LEVEL=a=b:c --env :NEW=1 --unset-env SMTP_PASSWORD --secret log-router:KEY=arn:x \
+                 --cpu 1024 --memory 2GB --memory log-router:64 --command web:serve";
+    let life = world.run(&format!("{DEPLOY} web --tag shop/web=2 --bake 0 {edits}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(!life.text.contains("a=b:c"), "values are not shown: {}", life.text);
+    let new = definition(&world, "web:2");
+    assert_eq!((&new["cpu"], &new["memory"]), (&json!("1024"), &json!("2048")));
+    let [web, router] = [0, 1].map(|index| new["containerDefinitions"][index].clone());
+    let expected = json!([{"name": "LOG_LEVEL", "value": "a=b:c"}, {"name": "NEW", "value": "1"}]);
+    assert_eq!(web["environment"], expected);
+    assert_eq!(web["command"], json!(["serve"]));
+    assert!(web["image"].as_str().is_some_and(|image| image.ends_with("shop/web:2")));
+    assert_eq!(router["secrets"], json!([{"name": "KEY", "valueFrom": "arn:x"}]));
+    assert_eq!(router["memory"], json!(64));
+    assert_eq!(router["memoryReservation"], json!(50));
+}
+
+#[test]
+fn the_same_command_adopts_what_was_killed_and_another_edit_does_not() {
+    for (scenario, service, container) in [("shop", "web", "web"), ("solo", "api", "api")] {
+        let same = format!("{DEPLOY} {service} --bake 0 --env {container}:MODE=new");
+        let other = format!("{DEPLOY} {service} --bake 0 --env {container}:MODE=other");
+        let calls: u32 = World::new(scenario).run(&same).calls.values().sum();
+        for nth in (1..=calls).step_by(3) {
+            for death in DEATHS {
+                let world = World::new(scenario);
+                world.run_until(&same, nth, death);
+                let killed = revisions(&world, service);
+                // A deployment whose owner died is unfinished until somebody takes it up.
+                let life = world.run(&other.replace("deploy", "plan"));
+                let unfinished = life.text.contains("is not finished");
+                world.wait(200);
+                let life = world.run(&same);
+                let what = format!("{scenario}, {death:?} at call {nth}: {}", life.text);
+                assert_eq!(life.code, Some(0), "{what}");
+                assert_eq!(life.text.contains("goes on with"), unfinished, "{what}");
+                if unfinished {
+                    assert_eq!(revisions(&world, service), killed, "{what}");
+                }
+                let serves =
+                    running(&world, if scenario == "shop" { "web-green" } else { service });
+                let environment =
+                    &definition(&world, &serves)["containerDefinitions"][0]["environment"];
+                assert!(environment.to_string().contains("new"), "{environment} {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_newest_revision_is_cloned_when_asked_for() {
+    let world = World::new("solo");
+    let mut body = definition(&world, "api:1");
+    let output = [
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "requiresAttributes",
+    ];
+    let members = body.as_object_mut().expect("an object");
+    output.iter().for_each(|member| drop(members.remove(*member)));
+    body["containerDefinitions"][0]["user"] = json!("nobody");
+    world.call("ecs", "RegisterTaskDefinition", &body.to_string());
+    let tag = format!("{DEPLOY} api --tag 2 --env A=1");
+    let life = world.run(&format!("{tag} --from latest"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("api:3 like api:2"), "{}", life.text);
+    assert_eq!(definition(&world, "api:3")["containerDefinitions"][0]["user"], json!("nobody"));
+    // Registered anew, it is news once more; cloned from what runs, it is none.
+    world.call("ecs", "RegisterTaskDefinition", &body.to_string());
+    let life = world.run(&tag);
+    assert!(life.text.contains("nothing to do"), "{}", life.text);
+    let life = world.run(&format!("{tag} --from latest"));
+    assert!(life.text.contains("api:5 like api:4"), "{}", life.text);
+}
+
+#[test]
+fn an_image_that_runs_already_is_deployed_again_with_an_edit() {
+    for (scenario, image, service) in [("shop", "shop/web=2", "web"), ("solo", "2", "api")] {
+        let world = World::new(scenario);
+        let plain = format!("{DEPLOY} {service} --tag {image} --bake 0");
+        assert_eq!(world.run(&plain).code, Some(0));
+        assert!(world.run(&plain).text.contains("nothing to do"));
+        let life = world.run(&format!("{plain} --env A=1"));
+        assert!(life.text.contains(":3 like "), "{}", life.text);
+        let life = world.run(&format!("{plain} --env A=1"));
+        assert!(life.text.contains("nothing to do"), "{}", life.text);
+    }
+}
