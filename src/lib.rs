@@ -23,7 +23,8 @@
 //! * [`watch`] is what this process has seen: memory that may be lost.
 //! * [`claim`] settles who drives a deployment that somebody began.
 //! * [`engine`] is the loop, and the only policy for calls that fail.
-//! * [`template`] reads a task definition from a file.
+//! * [`registration`] registers a revision that no deployment is about. [`template`] reads one from a
+//!   file.
 //! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
@@ -53,6 +54,7 @@ pub mod image;
 pub mod plan;
 pub mod prune;
 pub mod record;
+pub mod registration;
 pub mod render;
 pub mod request;
 pub mod revision;

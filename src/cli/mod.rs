@@ -5,6 +5,7 @@ mod context;
 mod demo;
 mod deploy;
 mod ecs_deploy;
+mod register;
 mod sandbox;
 mod status;
 mod verbs;
@@ -95,6 +96,8 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Show what a deployment would do; change nothing
     Plan(deploy::Plan),
+    /// Register a revision of a task definition; deploy nothing
+    Register(register::Register),
     /// Show what serves
     Status(status::Status),
     /// Go on with a deployment that was killed or stuck
@@ -157,6 +160,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
             deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render).await
         }
         Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
+        Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(Verb::Resume(verb), &cli.globals, host, &render).await,
         Command::Rollback(verb) => {

@@ -1,6 +1,7 @@
 //! Changes of the task definition beside its image: what arrives in AWS, and what becomes of them when
 //! a run is killed.
 
+use ecs_bg_sandbox::sdk::Interference;
 use serde_json::{Value, json};
 
 use crate::lives::{DEATHS, World};
@@ -124,4 +125,31 @@ fn an_image_that_runs_already_is_deployed_again_with_an_edit() {
         let life = world.run(&format!("{plain} --env A=1"));
         assert!(life.text.contains("nothing to do"), "{}", life.text);
     }
+}
+
+#[test]
+fn a_revision_is_registered_once_whatever_becomes_of_the_answer() {
+    let register = "register --family api --tag 2 --env A=1";
+    let calls: u32 = World::new("solo").run(register).calls.values().sum();
+    assert!(calls <= 5, "{calls} calls");
+    for nth in 1..=calls {
+        for once in [Interference::LoseAnswer, Interference::LoseRequest] {
+            let world = World::new("solo");
+            let life = world.run_once(register, nth, once.clone());
+            assert_eq!(life.code, Some(0), "{once:?} at call {nth}: {}", life.text);
+            assert!(life.text.starts_with("api:2 like api:1 with api="), "{}", life.text);
+            assert_eq!(revisions(&world, "api"), 2, "{once:?} at call {nth}");
+            assert_eq!(running(&world, "api"), "api:1", "nothing is deployed");
+        }
+    }
+    let world = World::new("solo");
+    let tagged = world.call("ecs", "TagResource", r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/api:1","tags":[{"key":"team","value":"shop"}]}"#);
+    assert_eq!(tagged, "{}");
+    let life = world.run_denied(register, &["RegisterTaskDefinition"]);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(
+        life.text.contains("warning: the tags were not copied; allow ecs:TagResource"),
+        "{}",
+        life.text
+    );
 }

@@ -1,0 +1,75 @@
+//! A revision that is registered for its own sake: no deployment is about it, so it carries no record.
+
+use std::collections::BTreeMap;
+
+use backon::BackoffBuilder;
+
+use crate::aws::{Aws, AwsError, Kind};
+use crate::clock::Clock;
+use crate::engine::{LOOK_TWICE, backoff};
+use crate::error::{Error, Refusal};
+use crate::revision::{Changes, Revision, clone_request, lost, own_tags, short};
+
+/// Registers a clone of `base` and reads it back; what AWS did not keep as it was sent is
+/// deregistered. Says whether the tags had to be left out.
+pub async fn register(
+    aws: &Aws,
+    clock: Clock,
+    base: &Revision,
+    changes: &Changes,
+) -> Result<(Revision, bool), Error> {
+    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let plain = clone_request(&base.raw, changes, &BTreeMap::new()).map_err(unwritable)?;
+    let tagged = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unwritable)?;
+    let (arn, untagged) = match once(aws, clock, base.family(), &tagged).await {
+        // Tags need a permission of their own.
+        Err(error) if error.kind == Kind::Denied && error.message.contains("TagResource") => {
+            (once(aws, clock, base.family(), &plain).await?, true)
+        }
+        answer => (answer?, false),
+    };
+    let revision = aws.revision(&arn).await?;
+    let missing = lost(&plain, &revision.raw).map_err(unwritable)?;
+    if missing.is_empty() {
+        return Ok((revision, untagged));
+    }
+    aws.deregister(&arn).await?;
+    let what = format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
+    let hint = format!("aws ecs describe-task-definition --task-definition {}", short(&arn));
+    Err(Refusal::new(what, hint).into())
+}
+
+/// RegisterTaskDefinition takes no client token: after a lost answer a revision is looked for that was
+/// not there before and is as it was sent, before it is registered anew.
+async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<String, AwsError> {
+    let before = aws.newest(family, 5).await?;
+    let mut waits = backoff().build();
+    loop {
+        let error = match aws.register(family, body.to_owned()).await {
+            Ok(arn) => return Ok(arn),
+            Err(error) => error,
+        };
+        match error.kind {
+            Kind::Throttled | Kind::Unreachable => {}
+            Kind::Unknown => {
+                for _ in 0..2 {
+                    clock.sleep(LOOK_TWICE).await;
+                    for arn in aws.newest(family, 5).await? {
+                        let new = !before.contains(&arn);
+                        let same = |found: &Revision| {
+                            lost(body, &found.raw).is_ok_and(|missing| missing.is_empty())
+                        };
+                        if new && same(&aws.revision(&arn).await?) {
+                            return Ok(arn);
+                        }
+                    }
+                }
+            }
+            _ => return Err(error),
+        }
+        match waits.next() {
+            Some(wait) => clock.sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
