@@ -1,16 +1,17 @@
-//! Amazon ECR: repositories and the images in them, without layers. Digests follow from the name and
-//! the tag, so that the same world has the same digests.
+//! Amazon ECR: repositories and the images in them, without layers. An image's digest is that of its
+//! manifest; the manifest of a scenario's image follows from the name and the tag, so that the same world
+//! has the same digests.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{
     clock::Time,
     cloud::{Here, Region},
     fault::Fault,
-    ids::Ids,
     image::Reference,
     journal::Change,
     json::{Answer, Request, raw},
@@ -286,11 +287,24 @@ fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 }
 
 fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
-    let name = find(here, request)?.name.clone();
+    let found = find(here, request)?;
+    let name = found.name.clone();
     let manifest = request.text_of("imageManifest").unwrap_or_default().to_owned();
     let tag = request.text_of("imageTag").map(str::to_owned);
-    let digest = request.text_of("imageDigest").map_or_else(|| digest_of(&manifest), str::to_owned);
-    store(here, &name, &digest, tag.as_deref(), manifest.clone(), false);
+    let digest = digest_of(&manifest);
+    if request.text_of("imageDigest").is_some_and(|said| said != digest) {
+        let text = "The specified image digest does not match the digest that Amazon ECR calculated for the image.";
+        return Err(Fault::new("ImageDigestDoesNotMatchException", text));
+    }
+    if found.image(tag.as_deref(), Some(&digest)).is_some() {
+        let account = &here.shared.account;
+        let tag = tag.map(|tag| format!(" and tag '{tag}'")).unwrap_or_default();
+        let text = format!(
+            "Image with digest '{digest}'{tag} already exists in the repository with name '{name}' in registry with id '{account}'"
+        );
+        return Err(Fault::new("ImageAlreadyExistsException", text));
+    }
+    store(here, &name, tag.as_deref(), manifest.clone(), false);
     let mut image_id = json!({"imageDigest": digest});
     if let Some(tag) = tag {
         image_id["imageTag"] = json!(tag);
@@ -303,32 +317,35 @@ fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     }})))
 }
 
-fn digest_of(text: &str) -> String {
-    format!("sha256:{}", Ids::of(text).hex(64))
+fn digest_of(content: &str) -> String {
+    let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }
 
-/// Puts an image with a digest of its own into a repository.
+/// Puts an image of its own into a repository.
 pub(crate) fn push(here: &mut Here<'_>, repository: &str, tag: &str, archived: bool) {
-    let config = digest_of(&format!("{repository}:{tag} config"));
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 1000, "digest": config},
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "size": 1000,
+            "digest": digest_of(&format!("{repository}:{tag} config")),
+        },
         "layers": [],
     });
-    let digest = digest_of(&format!("{repository}:{tag}"));
-    store(here, repository, &digest, Some(tag), manifest.to_string(), archived);
+    store(here, repository, Some(tag), manifest.to_string(), archived);
 }
 
 fn store(
     here: &mut Here<'_>,
     repository: &str,
-    digest: &str,
     tag: Option<&str>,
     manifest: String,
     archived: bool,
 ) {
     let pushed_at = here.now();
+    let digest = digest_of(&manifest);
     let Some(found) = here.region.ecr.0.get_mut(repository) else { return };
     for one in &mut found.images {
         one.tags.retain(|own| Some(own.as_str()) != tag);
@@ -336,13 +353,7 @@ fn store(
     let tags: Vec<String> = tag.map(str::to_owned).into_iter().collect();
     match found.images.iter_mut().find(|one| one.digest == digest) {
         Some(one) => one.tags.extend(tags),
-        None => found.images.push(Stored {
-            digest: digest.to_owned(),
-            tags,
-            pushed_at,
-            archived,
-            manifest,
-        }),
+        None => found.images.push(Stored { digest, tags, pushed_at, archived, manifest }),
     }
     let arn = here.arn("ecr", &format!("repository/{repository}"));
     here.note(Change::Modified { arn });

@@ -11,7 +11,7 @@ impl Ids {
         Ids(seed)
     }
 
-    /// A generator for names that depend on a text only, such as the digest of an image.
+    /// A generator for names that depend on a text only, such as a page's token.
     pub(crate) fn of(text: &str) -> Ids {
         Ids(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -26,7 +26,7 @@ impl Ids {
         z ^ (z >> 31)
     }
 
-    /// `length` hexadecimal digits: task ids have 32, load-balancer ids 16, digests 64.
+    /// `length` hexadecimal digits: task ids have 32, load-balancer ids 16.
     pub(crate) fn hex(&mut self, length: usize) -> String {
         let mut text = String::with_capacity(length + 16);
         while text.len() < length {

@@ -12,6 +12,11 @@ use crate::{
 
 pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let name = request.text_of("clusterName").unwrap_or("default").to_owned();
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 255 || !name.chars().all(legal) {
+        let text = format!("Cluster must match ^[a-zA-Z0-9\\-_]{{1,255}}$, but was {name}");
+        return Err(Fault::parameter(text));
+    }
     let tags = tags::of_request(request)?;
     if let Some(old) = here.region.ecs.clusters.get(&name)
         && old.status == "ACTIVE"
