@@ -159,6 +159,19 @@ def test_load_balancing(world):
     assert elb.describe_load_balancers()["LoadBalancers"] == []
 
 
+def test_a_map_in_an_action_comes_back(world):
+    oidc = {
+        "Issuer": "https://id.example.com", "AuthorizationEndpoint": "https://id.example.com/a",
+        "TokenEndpoint": "https://id.example.com/t", "UserInfoEndpoint": "https://id.example.com/u",
+        "ClientId": "shop", "AuthenticationRequestExtraParams": {"display": "page", "prompt": "login"},
+    }
+    action = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": oidc | {"ClientSecret": "s"}}
+    actions = [action, {**world.forward(100, 0), "Order": 2}]
+    world.aws.elb.modify_rule(RuleArn=world.rule, Actions=actions)
+    shown = world.aws.elb.describe_rules(RuleArns=[world.rule])["Rules"][0]["Actions"]
+    assert shown[0]["AuthenticateOidcConfig"] == oidc
+
+
 def test_images(aws):
     ecr = aws.ecr
     made = ecr.create_repository(repositoryName="shop/web")["repository"]

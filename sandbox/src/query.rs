@@ -1,5 +1,6 @@
 //! The query protocol: parameters to a tree and back to XML. All scalars are text on this wire and stay
-//! text in the model; lists are what `member.N` numbers. It knows nothing of any service's operations.
+//! text in the model; lists are what `member.N` numbers; a map is an object with nothing but a list
+//! `entry` of `key` and `value`, as both directions write it. It knows nothing of any service's operations.
 
 use std::borrow::Cow;
 
@@ -55,18 +56,31 @@ fn insert(node: &mut Value, path: &[&str], text: String) {
     }
 }
 
-/// `{"member": {"1": a, "2": b}}` becomes `[a, b]`.
+/// `{"member": {"1": a, "2": b}}` becomes `[a, b]`, and `{"entry": {"1": a}}` becomes `{"entry": [a]}`.
 fn tidy(node: &mut Value) {
     let Value::Object(map) = node else { return };
     map.values_mut().for_each(tidy);
-    if map.len() == 1
-        && let Some(Value::Object(items)) = map.get_mut("member")
-        && items.keys().all(|key| key.parse::<u32>().is_ok())
-    {
-        let mut list: Vec<_> = std::mem::take(items).into_iter().collect();
-        list.sort_by_key(|(key, _)| key.parse::<u32>().unwrap_or(0));
-        *node = Value::Array(list.into_iter().map(|(_, value)| value).collect());
+    if map.len() != 1 {
+        return;
     }
+    if let Some(list) = map.get_mut("member").and_then(numbered) {
+        *node = list;
+    } else if let Some(entries) = map.get_mut("entry")
+        && let Some(list) = numbered(entries)
+    {
+        *entries = list;
+    }
+}
+
+/// What is numbered, in its order.
+fn numbered(node: &mut Value) -> Option<Value> {
+    let Value::Object(items) = node else { return None };
+    if !items.keys().all(|key| key.parse::<u32>().is_ok()) {
+        return None;
+    }
+    let mut list: Vec<_> = std::mem::take(items).into_iter().collect();
+    list.sort_by_key(|(key, _)| key.parse::<u32>().unwrap_or(0));
+    Some(list.into_iter().map(|(_, value)| value).collect())
 }
 
 fn decode(text: &[u8]) -> Option<String> {
@@ -144,8 +158,12 @@ fn text_of(text: &str) -> String {
 
 fn members(xml: &mut String, map: &Map<String, Value>) {
     for (name, value) in map {
-        if !value.is_null() {
-            element(xml, name, value);
+        match value {
+            Value::Null => {}
+            Value::Array(entries) if name == "entry" => {
+                entries.iter().for_each(|entry| element(xml, name, entry));
+            }
+            value => element(xml, name, value),
         }
     }
 }
@@ -198,15 +216,22 @@ mod tests {
 
     #[test]
     fn parameters_become_a_tree_and_a_tree_becomes_xml() {
-        let text = b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=";
+        let text = b"Action=X&A.member.2.B=b%20%26&A.member.1.B=a+a&A.member.1.C.D=1&Empty=\
+            &M.entry.1.key=k&M.entry.1.value=v&M.entry.2.key=l&M.entry.2.value=w";
         let tree = parse(text).expect("a tree");
-        let expected =
-            json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": ""});
+        let expected = json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": "",
+                "M": {"entry": [{"key": "k", "value": "v"}, {"key": "l", "value": "w"}]}});
         assert_eq!(Value::Object(tree.clone()), expected);
         let xml = response("X", "ns", &tree, "id");
         assert!(
             xml.contains(
                 "<A><member><B>a a</B><C><D>1</D></C></member><member><B>b &amp;</B></member></A>"
+            ),
+            "{xml}"
+        );
+        assert!(
+            xml.contains(
+                "<M><entry><key>k</key><value>v</value></entry><entry><key>l</key><value>w</value></entry></M>"
             ),
             "{xml}"
         );

@@ -134,6 +134,16 @@ impl Shapes {
                 }
                 true
             }
+            (Kind::Map(item), Value::Object(map)) if wire == Wire::Query => {
+                let entries = map.get("entry").and_then(Value::as_array);
+                for (at, entry) in entries.into_iter().flatten().enumerate() {
+                    let path = format!("{path}.entry.{}", at + 1);
+                    let (key, value) = (entry.get("key"), entry.get("value"));
+                    self.value(&Kind::Text, key.unwrap_or_default(), &path, wire)?;
+                    self.value(item, value.unwrap_or_default(), &path, wire)?;
+                }
+                map.len() == 1 && entries.is_some()
+            }
             (Kind::Map(item), Value::Object(map)) => {
                 for (key, value) in map {
                     self.value(item, value, &format!("{path}.{key}"), wire)?;
@@ -227,5 +237,10 @@ mod tests {
         assert!(check(json!({"name": "a", "size": "3"}), Wire::Json).is_err());
         assert_eq!(check(json!({"name": "a", "size": "3", "parts": ""}), Wire::Query), Ok(()));
         assert!(check(json!({"name": "a", "tags": {"k": 1}}), Wire::Json).is_err());
+        let entry =
+            |value: Value| json!({"name": "a", "tags": {"entry": [{"key": "k", "value": value}]}});
+        assert_eq!(check(entry(json!("v")), Wire::Query), Ok(()));
+        assert!(check(entry(json!(["v"])), Wire::Query).is_err());
+        assert!(check(json!({"name": "a", "tags": {"k": "v"}}), Wire::Query).is_err());
     }
 }

@@ -26,6 +26,10 @@ pub struct Timing {
     /// From a target's registration to its first health check. Assumed: 1 s.
     #[serde(with = "duration")]
     pub first_check: Duration,
+    /// The same with a network load balancer: "a few minutes" (Network Load Balancers User Guide, Health
+    /// checks). Assumed: 3 min.
+    #[serde(with = "duration")]
+    pub network_first_check: Duration,
     /// Until the n-th load-balancer node follows a change of weights: n times this. Assumed: 5 s.
     #[serde(with = "duration")]
     pub propagation: Duration,
@@ -63,6 +67,7 @@ impl Default for Timing {
             ready: seconds(5),
             registration: seconds(3),
             first_check: seconds(1),
+            network_first_check: seconds(180),
             propagation: seconds(5),
             deprovisioning: seconds(10),
             stop: seconds(1),

@@ -68,7 +68,7 @@ fn sickness(here: &Here<'_>, task: &Task) -> Option<(String, String)> {
     for one in &task.attachments {
         let (id, port) = task.target(one);
         let health = elb::state(here.region, &one.group, &id, port);
-        if let Some(health) = health.filter(|health| health.state == "unhealthy") {
+        if let Some(health) = health.filter(|health| health.state.starts_with("unhealthy")) {
             let who = match id.starts_with("i-") {
                 true => format!("instance {id}"),
                 false => format!("task {}", task.id()),

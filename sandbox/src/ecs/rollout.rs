@@ -196,7 +196,7 @@ pub(super) fn completed(here: &mut Here<'_>, arn: &str) {
 /// The primary deployment was given up, and maybe another one is gone back to.
 pub(super) fn failed(here: &mut Here<'_>, arn: &str, why: Why, back: Option<&Deployment>) {
     let now = here.now();
-    let reason = reason(why);
+    let reason = reason(why, back.is_some());
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let Some(newest) = service.rollouts.first_mut().filter(|one| !one.ended()) else { return };
     if why == Why::Breaker {
@@ -209,22 +209,22 @@ pub(super) fn failed(here: &mut Here<'_>, arn: &str, why: Why, back: Option<&Dep
         (_, None) => "STOP_REQUESTED",
     };
     if let Some(back) = back {
-        let (reason, revision) = (reason.to_owned(), back.revision.clone());
+        let (reason, revision) = (reason.clone(), back.revision.clone());
         newest.rollback = Some(Rollback { reason, started_at: now, revision });
     }
-    become_(here, arn, 0, status, Some(reason));
+    become_(here, arn, 0, status, Some(&reason));
     scheduler::poke(here, arn);
 }
 
-/// `statusReason`. That of the circuit breaker was seen, the others are assumed.
-fn reason(why: Why) -> &'static str {
-    match why {
-        Why::Breaker => {
-            "Service deployment rolled back because the circuit breaker threshold was exceeded."
-        }
-        Why::Alarm => "Service deployment rolled back because an alarm was detected.",
-        Why::Request => "Service deployment rolled back because a rollback was requested.",
-    }
+/// `statusReason`. That of the circuit breaker's rollback was seen, the others are assumed.
+fn reason(why: Why, back: bool) -> String {
+    let why = match why {
+        Why::Breaker => "the circuit breaker threshold was exceeded",
+        Why::Alarm => "an alarm was detected",
+        Why::Request => "a rollback was requested",
+    };
+    let what = if back { "rolled back" } else { "stopped" };
+    format!("Service deployment {what} because {why}.")
 }
 
 /// Goes to a status.

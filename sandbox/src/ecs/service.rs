@@ -289,8 +289,9 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let arn = find(here, &cluster, request.text_of("service").unwrap_or_default())
         .ok_or_else(not_found)?;
     let service = here.region.ecs.services.get_mut(&arn).ok_or_else(not_found)?;
+    // Deleting it again is no error: it is shown as it is (seen of DRAINING and INACTIVE ones).
     if service.status != "ACTIVE" {
-        return Err(Fault::new("ServiceNotActiveException", "Service was not ACTIVE."));
+        return answer(here, &arn);
     }
     if service.desired > 0 && !request.bool_of("force") {
         return Err(Fault::parameter("The service cannot be stopped while it is scaled above 0."));

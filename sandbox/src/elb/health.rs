@@ -1,6 +1,7 @@
 //! The health of targets (Application Load Balancers User Guide, "Health checks for target groups"):
 //! a target of a group that no action names is `unused`; else it is `initial` until one check passes or
-//! enough of them fail. Whoever answers a check is found by address; nothing is known of why it answers so.
+//! enough of them fail. Network load balancers (their guide, "Health checks") take longer to begin, and
+//! can let an unhealthy target drain first. Whoever answers a check is found by address; nothing is known of why it answers so.
 
 use std::time::Duration;
 
@@ -78,13 +79,24 @@ fn begin(here: &mut Here<'_>, group: &str, key: &str) {
                     "Target registration is in progress",
                 ),
             );
-            let wait = here.shared.timing.first_check;
+            let timing = &here.shared.timing;
+            let wait = match of_network(here.region, group) {
+                true => timing.network_first_check,
+                false => timing.first_check,
+            };
             here.later(
                 wait,
                 Due::Check { group: group.to_owned(), target: key.to_owned(), registration },
             );
         }
     }
+}
+
+/// Whether a network load balancer checks this group's targets.
+fn of_network(region: &Region, group: &str) -> bool {
+    let group = region.elb.groups.get(group);
+    let balancers = group.into_iter().flat_map(|group| &group.load_balancers);
+    balancers.filter_map(|arn| region.elb.load_balancers.get(arn)).any(|one| one.kind == "network")
 }
 
 /// Why a target gets no traffic and no checks, if it does not.
@@ -139,11 +151,34 @@ pub(crate) fn deregister(here: &mut Here<'_>, group: &str, id: &str, port: i64) 
     delay
 }
 
+/// A target has drained: after its deregistration, or because it is unhealthy.
 pub(crate) fn drained(here: &mut Here<'_>, group: &str, key: &str, registration: u64) {
-    if current(here, group, key, registration)
-        .is_some_and(|target| target.health.state == "draining")
-    {
-        gone(here, group, key);
+    let now = here.now();
+    let interval = here.region.elb.groups.get(group).map(unhealthy_draining).unwrap_or_default();
+    let Some(target) = current(here, group, key, registration) else { return };
+    match target.health.state.as_str() {
+        "draining" => gone(here, group, key),
+        // It may have been healthy again since.
+        DRAINING_SICK if now - target.since >= interval => {
+            let health = Health { state: "unhealthy".into(), ..target.health.clone() };
+            become_(here, group, key, health);
+        }
+        _ => {}
+    }
+}
+
+/// A target that gets no new connections because it is unhealthy, and keeps those that it has.
+const DRAINING_SICK: &str = "unhealthy.draining";
+
+/// How long an unhealthy target of a network load balancer keeps its connections.
+fn unhealthy_draining(group: &Group) -> Duration {
+    let attribute = |name: &str| {
+        group.attributes.get(&format!("target_health_state.unhealthy.{name}")).map(String::as_str)
+    };
+    let seconds = attribute("draining_interval_seconds").and_then(|text| text.parse().ok());
+    match attribute("connection_termination.enabled") {
+        Some("false") => Duration::from_secs(seconds.unwrap_or(0)),
+        _ => Duration::ZERO,
     }
 }
 
@@ -201,7 +236,7 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
     else {
         return;
     };
-    if !["initial", "healthy", "unhealthy"].contains(&target.health.state.as_str()) {
+    if !["initial", "healthy", "unhealthy", DRAINING_SICK].contains(&target.health.state.as_str()) {
         return;
     }
     let number = |member: &str, default: u32| {
@@ -213,7 +248,9 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
         number("UnhealthyThresholdCount", 2),
     );
     let port = int(found.members.get("HealthCheckPort")).unwrap_or(target.port);
-    let problem = problem(found, ecs::task::reply(here.region, &target.id, port, now));
+    let network = of_network(here.region, group);
+    let problem = problem(found, ecs::task::reply(here.region, &target.id, port, now), network);
+    let draining = if network { unhealthy_draining(found) } else { Duration::ZERO };
     let Some(target) = current(here, group, key, registration) else { return };
     match problem {
         None => (target.good, target.bad) = (target.good + 1, 0),
@@ -221,7 +258,12 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
     }
     let next = match (target.health.state.as_str(), problem) {
         ("initial", None) => Some(Health::new("healthy", "", "")),
-        ("unhealthy", None) if target.good >= good => Some(Health::new("healthy", "", "")),
+        ("unhealthy" | DRAINING_SICK, None) if target.good >= good => {
+            Some(Health::new("healthy", "", ""))
+        }
+        ("healthy", Some(problem)) if target.bad >= bad && !draining.is_zero() => {
+            Some(Health { state: DRAINING_SICK.into(), ..problem })
+        }
         ("initial" | "healthy", Some(problem)) if target.bad >= bad => Some(problem),
         ("unhealthy", Some(problem)) => Some(problem),
         ("initial", Some(_)) => Some(Health::new(
@@ -232,31 +274,36 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
         _ => None,
     };
     if let Some(next) = next {
+        if next.state == DRAINING_SICK {
+            let (group, target) = (group.to_owned(), key.to_owned());
+            here.later(draining, Due::Drained { group, target, registration });
+        }
         become_(here, group, key, next);
     }
     let due = Due::Check { group: group.to_owned(), target: key.to_owned(), registration };
     here.later(Duration::from_secs(u64::from(interval)), due);
 }
 
-/// What is wrong with a reply, in the group's eyes.
-fn problem(group: &Group, reply: Reply) -> Option<Health> {
+/// What is wrong with a reply, in the group's eyes. Network load balancers know one reason only (API
+/// reference, TargetHealth).
+fn problem(group: &Group, reply: Reply, network: bool) -> Option<Health> {
     let http = query::required(&group.members, "HealthCheckProtocol").starts_with("HTTP");
     let code = group
         .members
         .get("Matcher")
         .and_then(|matcher| matcher.get("HttpCode"))
         .and_then(Value::as_str);
+    let failed = Health::new("unhealthy", "Target.FailedHealthChecks", "Health checks failed");
     match reply {
         Reply::Status(status) if !http || matches(code.unwrap_or("200"), status) => None,
+        _ if network => Some(failed),
         Reply::Status(status) => Some(Health::new(
             "unhealthy",
             "Target.ResponseCodeMismatch",
             format!("Health checks failed with these codes: [{status}]"),
         )),
         Reply::Timeout => Some(Health::new("unhealthy", "Target.Timeout", "Request timed out")),
-        Reply::Refused => {
-            Some(Health::new("unhealthy", "Target.FailedHealthChecks", "Health checks failed"))
-        }
+        Reply::Refused => Some(failed),
     }
 }
 

@@ -148,7 +148,7 @@ pub(crate) fn state<'r>(
 /// Since when a target is unhealthy, if it is.
 pub(crate) fn unhealthy_since(region: &Region, group: &str, id: &str, port: i64) -> Option<Time> {
     let target = region.elb.groups.get(group)?.targets.get(&format!("{id}:{port}"))?;
-    (target.health.state == "unhealthy").then_some(target.since)
+    target.health.state.starts_with("unhealthy").then_some(target.since)
 }
 
 /// The Availability Zones of the region's load balancers.

@@ -1,9 +1,18 @@
 //! The table of what is covered names tests that exist.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Where tests are: the sandbox's, and those of the shipped binary.
+fn folders() -> [PathBuf; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    [root.join("tests/it"), root.join("../tests/it")]
+}
 
 /// What is wrong with a row, if anything is.
-fn problem(row: &str, tests: &Path) -> Option<String> {
+fn problem(row: &str, tests: &[PathBuf]) -> Option<String> {
     let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
     let [what, source, shown] = cells[..] else { return Some("it has not three cells".to_owned()) };
     if what.is_empty() || source.is_empty() {
@@ -19,7 +28,8 @@ fn problem(row: &str, tests: &Path) -> Option<String> {
     let Some((file, name)) = shown.trim_matches('`').split_once("::") else {
         return Some("it names neither a test nor `not modelled`".to_owned());
     };
-    let text = fs::read_to_string(tests.join(format!("{file}.rs"))).unwrap_or_default();
+    let files = tests.iter().map(|folder| folder.join(format!("{file}.rs")));
+    let text: String = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
     let test = [
         "#[test]\nfn ",
         "#[tokio::test(start_paused = true)]\nasync fn ",
@@ -39,7 +49,7 @@ fn each_row_names_a_test_or_why_there_is_none() {
         .filter(|line| !line.starts_with("| what AWS does |"))
         .collect();
     assert!(rows.len() > 100, "{} rows", rows.len());
-    let tests = root.join("tests/it");
+    let tests = folders();
     let wrong: Vec<String> =
         rows.iter().filter_map(|row| Some(format!("{row}\n  {}", problem(row, &tests)?))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -47,7 +57,7 @@ fn each_row_names_a_test_or_why_there_is_none() {
 
 #[test]
 fn a_row_that_names_nothing_is_found() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let tests = folders();
     for row in [
         "| a | b | `coverage::nobody_wrote_this` |",
         "| a | b | soon |",

@@ -304,3 +304,42 @@ fn with_token(mut request: Value, token: &str) -> Value {
     request["clientToken"] = json!(token);
     request
 }
+
+#[test]
+fn an_unhealthy_target_that_is_an_instance_is_named_with_its_port() {
+    let sick = "[[image]]\nref = 'x/box:1'\ndoes = 'sick'\nstatus = 503\nafter = '1h'";
+    let mut world = on_ec2(&format!("{}\n{sick}", two()), 0, 1);
+    let (id, port, _) = targets(&mut world)[0].clone();
+    world.pass(4000);
+    let group = world.group("box");
+    let event = format!(
+        "(service box) (instance {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason Health checks failed with these codes: [503])."
+    );
+    let events = world.events("box");
+    assert!(events.contains(&event), "{event} {events:#?}");
+}
+
+#[test]
+fn tasks_of_a_service_have_the_tags_that_it_propagates() {
+    for (propagate, expected) in [
+        ("TASK_DEFINITION", json!([{"key": "from", "value": "definition"}])),
+        ("SERVICE", json!([{"key": "from", "value": "service"}])),
+        ("NONE", json!([])),
+    ] {
+        let mut world = World::shop();
+        let definition = json!({"family": "tagged", "containerDefinitions": [{"name": "a", "image": "b", "memory": 64}],
+            "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
+            "tags": [{"key": "from", "value": "definition"}]});
+        world.ecs("RegisterTaskDefinition", definition).expect("registered");
+        let service = json!({"cluster": "shop", "serviceName": "tagged", "taskDefinition": "tagged", "desiredCount": 1,
+            "launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a"]}},
+            "propagateTags": propagate, "tags": [{"key": "from", "value": "service"}]});
+        world.ecs("CreateService", service).expect("created");
+        world.pass(60);
+        let list = json!({"cluster": "shop", "serviceName": "tagged"});
+        let tasks = world.ecs("ListTasks", list).expect("listed")["taskArns"].clone();
+        let request = json!({"cluster": "shop", "tasks": tasks, "include": ["TAGS"]});
+        let described = world.ecs("DescribeTasks", request).expect("described");
+        assert_eq!(described["tasks"][0]["tags"], expected, "{propagate}");
+    }
+}

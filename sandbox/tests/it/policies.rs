@@ -163,3 +163,34 @@ fn images_and_scalable_targets() {
     let targets = world.scaling("DescribeScalableTargets", json!({"ServiceNamespace": "ecs"}));
     assert_eq!(code(targets), "AccessDeniedException");
 }
+
+#[test]
+fn service_deployments_and_revisions_are_resources_of_a_cluster_and_a_service() {
+    let cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/shop";
+    let own = |service: &str| {
+        json!({"Effect": "Allow", "Resource": "*",
+            "Action": ["ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:StopServiceDeployment"],
+            "Condition": {"ArnEquals": {"ecs:cluster": cluster, "ecs:service": service}}})
+    };
+    for (service, refused) in
+        [(WEB, ""), (&*WEB.replace("/web", "/web-green"), "AccessDeniedException")]
+    {
+        let mut world = under(json!([allow(&["ecs:DescribeServices"], "*"), own(service)]));
+        let web = world.service("web");
+        let (deployment, revision) =
+            (&web["currentServiceDeployment"], &web["currentServiceRevisions"][0]["arn"]);
+        let deployments = json!({"serviceDeploymentArns": [deployment]});
+        assert_eq!(code(world.ecs("DescribeServiceDeployments", deployments)), refused);
+        let revisions = json!({"serviceRevisionArns": [revision]});
+        assert_eq!(code(world.ecs("DescribeServiceRevisions", revisions)), refused);
+        let stop = json!({"serviceDeploymentArn": deployment});
+        let stopped = code(world.ecs("StopServiceDeployment", stop));
+        assert_eq!(
+            stopped,
+            if refused.is_empty() { "ConflictException" } else { refused },
+            "it is over"
+        );
+        let list = json!({"cluster": "shop", "service": "web"});
+        assert_eq!(code(world.ecs("ListServiceDeployments", list)), "AccessDeniedException");
+    }
+}

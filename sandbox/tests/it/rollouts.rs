@@ -225,7 +225,10 @@ fn stopping_the_first_deployment_leaves_it_where_it_is() {
     world.pass(120);
     let request = json!({"serviceDeploymentArns": [arn]});
     let one = world.ecs("DescribeServiceDeployments", request).expect("described");
-    assert_eq!(one["serviceDeployments"][0]["status"], "STOPPED", "there is nothing to go back to");
+    let one = &one["serviceDeployments"][0];
+    assert_eq!(one["status"], "STOPPED", "there is nothing to go back to");
+    assert_eq!(one["statusReason"], "Service deployment stopped because a rollback was requested.");
+    assert_eq!(one.get("rollback"), None);
     assert_eq!(world.service("new")["deployments"][0]["rolloutState"], "FAILED");
 }
 
@@ -244,4 +247,91 @@ fn history_ends_with_the_service() {
     world.pass(91 * 24 * 3600);
     world.update("web", json!({"forceNewDeployment": true}));
     assert_eq!(list(&mut world, json!({})).len(), 1, "ninety days");
+}
+
+#[test]
+fn a_rollback_that_is_overtaken_has_failed() {
+    let mut world = World::with(BREAKER);
+    let (bad, good) = (world.register("4"), world.register("2"));
+    world.update("web", json!({"taskDefinition": bad}));
+    let arn = newest(&mut world)["serviceDeploymentArn"].clone();
+    while newest(&mut world)["status"] != "ROLLBACK_IN_PROGRESS" {
+        world.pass(1);
+    }
+    world.update("web", json!({"taskDefinition": good}));
+    world.pass(300);
+    let described = world
+        .ecs("DescribeServiceDeployments", json!({"serviceDeploymentArns": [arn]}))
+        .expect("described");
+    assert_eq!(described["serviceDeployments"][0]["status"], "ROLLBACK_FAILED");
+    assert_eq!(newest(&mut world)["status"], "SUCCESSFUL");
+}
+
+#[test]
+fn the_threshold_of_the_circuit_breaker_is_of_three_types() {
+    for (count, threshold, expected) in [
+        (8, json!({"type": "BOUNDED_PERCENT", "value": 50}), 4),
+        (2, json!({"type": "BOUNDED_PERCENT", "value": 50}), 3),
+        (2, json!({"type": "UNBOUNDED_PERCENT", "value": 50}), 1),
+        (2, json!({"type": "COUNT", "value": 5}), 5),
+    ] {
+        let mut world = World::shop();
+        let breaker =
+            json!({"enable": true, "rollback": false, "thresholdConfiguration": threshold});
+        let bad = world.register("4");
+        world.update(
+            "web",
+            json!({"taskDefinition": bad, "desiredCount": count, "deploymentConfiguration": {"deploymentCircuitBreaker": breaker}}),
+        );
+        while world.service("web")["deployments"][0]["rolloutState"] == "IN_PROGRESS" {
+            world.pass(1);
+        }
+        let own = newest(&mut world)["deploymentCircuitBreaker"].clone();
+        assert_eq!((&own["status"], &own["threshold"]), (&json!("TRIGGERED"), &json!(expected)));
+        // Tasks that start at once fail at once.
+        let failures = own["failureCount"].as_u64().expect("a count");
+        assert!((expected..expected + count).contains(&failures), "{threshold}: {failures}");
+    }
+}
+
+#[test]
+fn a_healthy_task_ends_a_row_of_failures_unless_told_not_to() {
+    for (resets, expected) in
+        [(None, "IN_PROGRESS"), (Some(true), "IN_PROGRESS"), (Some(false), "FAILED")]
+    {
+        // Each task is healthy for a minute, and a bake keeps the deployment from completing.
+        let mut world = World::with(
+            "extends = 'shop'\n[[image]]\nref = 'shop/web:3'\ndoes = 'sick'\nafter = '1m'",
+        );
+        let mut breaker = json!({"enable": true, "rollback": false});
+        if let Some(resets) = resets {
+            breaker["resetOnHealthyTask"] = json!(resets);
+        }
+        let configuration = json!({"deploymentCircuitBreaker": breaker, "bakeTimeInMinutes": 30});
+        let arn = world.register("3");
+        world.update(
+            "web",
+            json!({"taskDefinition": arn, "deploymentConfiguration": configuration}),
+        );
+        world.pass(900);
+        assert_eq!(world.service("web")["deployments"][0]["rolloutState"], expected, "{resets:?}");
+    }
+}
+
+#[test]
+fn a_task_that_exits_once_it_is_running_is_no_failure_of_the_deployment() {
+    let mut world = World::with(
+        &[BREAKER, "[[image]]\nref = 'shop/web:4'\ndoes = 'exit'\nafter = '6s'"].join("\n"),
+    );
+    let arn = world.register("4");
+    world.update("web", json!({"taskDefinition": arn}));
+    world.pass(600);
+    let stopped = world.tasks("web", "STOPPED");
+    assert!(stopped.len() > 3, "{}", stopped.len());
+    assert!(stopped.iter().all(|task| task.get("startedAt").is_some()), "all were RUNNING");
+    let deployment = &world.service("web")["deployments"][0];
+    assert_eq!(
+        (&deployment["taskDefinition"], &deployment["failedTasks"], &deployment["rolloutState"]),
+        (&json!(arn), &json!(0), &json!("IN_PROGRESS"))
+    );
 }

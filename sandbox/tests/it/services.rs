@@ -109,6 +109,9 @@ fn deleting_drains_first() {
         .ecs("DeleteService", json!({"cluster": "shop", "service": "web", "force": true}))
         .expect("deleted");
     assert_eq!(deleted["service"]["status"], "DRAINING");
+    let delete = json!({"cluster": "shop", "service": "web"});
+    let twice = world.ecs("DeleteService", delete.clone()).expect("no error");
+    assert_eq!(twice["service"]["status"], "DRAINING");
     let again = world.ecs("CreateService", small("web")).expect_err("refused");
     assert_eq!(again.1, "Unable to Start a service that is still Draining.");
     let update = world
@@ -117,6 +120,8 @@ fn deleting_drains_first() {
     assert_eq!(update, ("ServiceNotActiveException".into(), "Service was not ACTIVE.".into()));
     world.pass(120);
     assert_eq!(world.service("web")["status"], "INACTIVE");
+    let late = world.ecs("DeleteService", delete).expect("no error");
+    assert_eq!(late["service"]["status"], "INACTIVE");
     let listed = world.ecs("ListServices", json!({"cluster": "shop"})).expect("listed");
     assert_eq!(
         listed["serviceArns"],
@@ -289,4 +294,40 @@ fn images_are_there_or_not() {
     let nowhere =
         world.ecr("DescribeImages", json!({"repositoryName": "nope"})).expect_err("missing");
     assert_eq!(nowhere.0, "RepositoryNotFoundException");
+}
+
+#[test]
+fn an_archived_image_is_there_and_cannot_be_pulled() {
+    let mut world = World::with(
+        "extends = 'shop'\n[[repository]]\nname = 'shop/web'\nimages = ['1']\narchived = ['2']",
+    );
+    let request = json!({"repositoryName": "shop/web", "imageIds": [{"imageTag": "2"}]});
+    let described = world.ecr("DescribeImages", request).expect("it is there");
+    assert_eq!(described["imageDetails"][0]["imageStatus"], "ARCHIVED");
+    let arn = world.register("2");
+    world.update("web", json!({"taskDefinition": arn}));
+    world.pass(40);
+    let stopped = world.tasks("web", "STOPPED")[0].clone();
+    assert_eq!(stopped["stopCode"], "TaskFailedToStart");
+    let reason = stopped["stoppedReason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with("CannotPullContainerError"), "{reason}");
+}
+
+#[test]
+fn a_digest_is_that_of_the_manifest() {
+    let mut world = World::shop();
+    // What `sha256sum` says of these two bytes.
+    let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let request = json!({"repositoryName": "shop/web", "imageManifest": "{}", "imageTag": "new"});
+    let put = world.ecr("PutImage", request.clone()).expect("pushed");
+    assert_eq!(put["image"]["imageId"]["imageDigest"], digest);
+    let again = world.ecr("PutImage", request.clone()).expect_err("nothing changes");
+    assert_eq!(again.0, "ImageAlreadyExistsException");
+    let mut other = request;
+    other["imageTag"] = json!("newer");
+    world.ecr("PutImage", other.clone()).expect("another tag");
+    other["imageTag"] = json!("newest");
+    other["imageDigest"] = json!(digest.replace('4', "5"));
+    let refused = world.ecr("PutImage", other).expect_err("another digest");
+    assert_eq!(refused.0, "ImageDigestDoesNotMatchException");
 }

@@ -4,6 +4,38 @@ use serde_json::json;
 
 use crate::support::World;
 
+/// A network load balancer with one group, and a service behind it whose image is sick after a while.
+fn network(sick: &str, attributes: &str) -> World {
+    World::with(&format!(
+        "extends = 'shop'
+[[load_balancer]]
+name = 'net'
+type = 'network'
+azs = ['a', 'b']
+[[target_group]]
+name = 'tcp'
+port = 8080
+protocol = 'TCP'
+healthCheck = {{ protocol = 'HTTP', path = '/up', interval = '10s', healthy = 2, unhealthy = 2 }}
+attributes = {{ {attributes} }}
+[[listener]]
+name = 'tcp'
+loadBalancer = 'net'
+port = 80
+protocol = 'TCP'
+actions = [{{ type = 'forward', targetGroup = 'tcp' }}]
+[[image]]
+ref = 'shop/web:5'
+does = 'sick'
+after = '{sick}'
+[[service]]
+serviceName = 'web'
+healthCheckGracePeriodSeconds = 86400
+loadBalancers = [{{ targetGroup = 'tcp', containerName = 'web', containerPort = 8080 }}]
+"
+    ))
+}
+
 /// A group that no action names, beside the shop's.
 const SPARE: &str = "extends = 'shop'\n[[target_group]]\nname = 'spare'\nport = 8080";
 
@@ -247,4 +279,103 @@ fn a_group_belongs_to_one_load_balancer() {
         world.elb("CreateListener", request).expect_err("refused").0,
         "TargetGroupAssociationLimit"
     );
+}
+
+/// The states that the newest target of a group goes through, with their reasons.
+fn course(
+    world: &mut World,
+    group: &str,
+    address: &str,
+    seconds: u64,
+) -> Vec<(u64, String, String)> {
+    let arn = world.group(group);
+    let request = json!({"TargetGroupArn": arn, "Targets": [{"Id": address, "Port": 8080}]});
+    let mut seen: Vec<(u64, String, String)> = Vec::new();
+    for at in 0..seconds {
+        let answer = world.elb("DescribeTargetHealth", request.clone()).expect("described");
+        let health = &answer["TargetHealthDescriptions"][0]["TargetHealth"];
+        let member = |name: &str| health[name].as_str().unwrap_or_default().to_owned();
+        let (state, reason) = (member("State"), member("Reason"));
+        if seen.last().is_none_or(|(_, last, _)| *last != state) {
+            seen.push((at, state, reason));
+        }
+        world.pass(1);
+    }
+    seen
+}
+
+fn newcomer(world: &mut World) -> String {
+    let arn = world.register("5");
+    world.update("web", json!({"taskDefinition": arn}));
+    world.pass(25);
+    let tasks = world.tasks("web", "RUNNING");
+    let own = tasks.iter().find(|task| task["taskDefinitionArn"] == json!(arn)).expect("a task");
+    let address = &own["containers"][0]["networkInterfaces"][0]["privateIpv4Address"];
+    address.as_str().expect("an address").to_owned()
+}
+
+#[test]
+fn a_network_load_balancer_takes_minutes_to_check_a_target() {
+    let mut world = network("1h", "");
+    let address = newcomer(&mut world);
+    let seen = course(&mut world, "tcp", &address, 300);
+    let states: Vec<&str> = seen.iter().map(|(_, state, _)| state.as_str()).collect();
+    assert_eq!(states, ["initial", "healthy"]);
+    assert!(seen[1].0 > 120, "{seen:?}");
+}
+
+#[test]
+fn an_unhealthy_target_of_a_network_load_balancer_can_drain_first() {
+    let drains = "'target_health_state.unhealthy.connection_termination.enabled' = 'false', \
+                  'target_health_state.unhealthy.draining_interval_seconds' = '60'";
+    let failed = "Target.FailedHealthChecks";
+    for (attributes, expected) in [
+        (drains, vec![("unhealthy.draining", failed), ("unhealthy", failed)]),
+        ("", vec![("unhealthy", failed)]),
+    ] {
+        let mut world = network("5m", attributes);
+        let address = newcomer(&mut world);
+        let seen = course(&mut world, "tcp", &address, 500);
+        let sick: Vec<(&str, &str)> =
+            seen[2..].iter().map(|(_, state, reason)| (state.as_str(), reason.as_str())).collect();
+        assert_eq!(sick, expected, "a status is no reason of its own here: {seen:?}");
+        if let [(begin, ..), (end, ..)] = seen[2..] {
+            assert_eq!(end - begin, 60);
+        }
+    }
+}
+
+#[test]
+fn maps_in_actions_come_back_as_the_query_protocol_writes_them() {
+    let mut world = World::shop();
+    let rule = world.rule()["RuleArn"].as_str().expect("an ARN").to_owned();
+    let group = world.group("web-a");
+    let map = "Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams";
+    let body = |more: &str| {
+        format!(
+            "Action=ModifyRule&Version=2015-12-01&RuleArn={rule}\
+             &Actions.member.1.Type=authenticate-oidc&Actions.member.1.Order=1\
+             &Actions.member.1.AuthenticateOidcConfig.Issuer=i\
+             &Actions.member.1.AuthenticateOidcConfig.AuthorizationEndpoint=a\
+             &Actions.member.1.AuthenticateOidcConfig.TokenEndpoint=t\
+             &Actions.member.1.AuthenticateOidcConfig.UserInfoEndpoint=u\
+             &Actions.member.1.AuthenticateOidcConfig.ClientId=c\
+             &Actions.member.1.AuthenticateOidcConfig.ClientSecret=s\
+             &Actions.member.2.Type=forward&Actions.member.2.Order=2\
+             &Actions.member.2.TargetGroupArn={group}&{more}"
+        )
+    };
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let good = body(&format!(
+        "{map}.entry.1.key=display&{map}.entry.1.value=page&{map}.entry.2.key=prompt&{map}.entry.2.value=login"
+    ));
+    let written = "<AuthenticationRequestExtraParams><entry><key>display</key><value>page</value></entry>\
+                   <entry><key>prompt</key><value>login</value></entry></AuthenticationRequestExtraParams>";
+    let answer = world.send(&form, good);
+    assert!(String::from_utf8_lossy(answer.body()).contains(written), "{answer:?}");
+    let read = world
+        .send(&form, format!("Action=DescribeRules&Version=2015-12-01&RuleArns.member.1={rule}"));
+    assert!(String::from_utf8_lossy(read.body()).contains(written), "{read:?}");
+    let bad = world.send(&form, body(&format!("{map}.display=page")));
+    assert!(String::from_utf8_lossy(bad.body()).contains("MalformedInput"), "{bad:?}");
 }
