@@ -129,6 +129,8 @@ ECR = {
 STS = {
     "AssumeRole": """Credentials.AccessKeyId Credentials.SecretAccessKey Credentials.SessionToken
         Credentials.Expiration AssumedRoleUser.AssumedRoleId AssumedRoleUser.Arn""",
+    "AssumeRoleWithWebIdentity": """Credentials.AccessKeyId Credentials.SecretAccessKey
+        Credentials.SessionToken Credentials.Expiration AssumedRoleUser.AssumedRoleId AssumedRoleUser.Arn""",
     "GetCallerIdentity": "UserId Account Arn",
 }
 

@@ -1,4 +1,5 @@
-//! AWS STS: who is calling, and roles. Everybody is the same user, and may be any role of the account.
+//! AWS STS: who is calling, and roles. Everybody is the same user, and may be any role of the account, by
+//! any token of the web.
 
 use std::time::Duration;
 
@@ -24,6 +25,15 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
             })
         }
         "AssumeRole" => assume_role(here, request)?,
+        "AssumeRoleWithWebIdentity" => {
+            // Whoever issued it is not asked.
+            let token = query::text(request, "WebIdentityToken").unwrap_or_default();
+            if token.split('.').count() != 3 {
+                let text = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)";
+                return Err(Fault::new("InvalidIdentityToken", text));
+            }
+            assume_role(here, request)?
+        }
         _ => {
             return Err(Fault::new(
                 "InvalidAction",

@@ -1,5 +1,6 @@
 //! Where the clients connect: the real AWS with the user's settings, or a sandbox in the process.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -11,11 +12,13 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ecs_bg_sandbox::sdk::InProcess;
@@ -52,6 +55,8 @@ pub enum Connection {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long whoever gives credentials has to answer: nothing has begun yet, and somebody waits.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Aws {
     /// Connects. Says at once when there is no region or no credentials.
@@ -72,16 +77,7 @@ impl Aws {
         };
         let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
         let provider = config.credentials_provider().ok_or_else(no_credentials)?;
-        let credentials = provider.provide_credentials().await.map_err(|error| {
-            let why = super::error::causes(&error);
-            // The chain tells on six lines what it did not find.
-            match why.contains("no credentials found in chain") {
-                true => no_credentials(),
-                false => {
-                    AwsError { message: format!("no AWS credentials: {why}"), ..no_credentials() }
-                }
-            }
-        })?;
+        let credentials = credentials(&provider).await?;
         let meter = Meter::default();
         macro_rules! configured {
             ($sdk:ident) => {{
@@ -110,6 +106,46 @@ impl Aws {
     }
 }
 
+/// The credentials that the calls will be made with.
+async fn credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, AwsError> {
+    // Left alone, the SDK asks the agent of a silent container for a quarter of a minute. Who asks a
+    // person (`credential_process`) may take as long as that person does.
+    let patience = if in_container() { PATIENCE } else { Duration::MAX };
+    let asked = tokio::time::timeout(patience, provider.provide_credentials()).await;
+    let given = asked.map_err(|_| refused("", "the container's agent does not answer"))?;
+    given.map_err(|error| not_given(&error))
+}
+
+/// Why there are no credentials, in the words of whoever refused them.
+fn not_given(error: &CredentialsError) -> AwsError {
+    let why = super::error::causes(error);
+    // The chain tells on six lines what it did not find.
+    if why.contains("no credentials found in chain") {
+        return no_credentials();
+    }
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let said = causes.filter_map(|cause| cause.downcast_ref::<ErrorMetadata>()).next();
+    let why = why.trim_start_matches("an error occurred while loading credentials: ");
+    match said.and_then(|said| Some((said.code()?, said.message()?))) {
+        Some((code, message)) if code.starts_with("AccessDenied") => {
+            AwsError::new("AssumeRole", Kind::Denied, code, message)
+        }
+        Some((code, message)) => refused(code, &format!("{code}: {message}")),
+        None if why.contains("SSO token") => refused("ExpiredToken", why),
+        None => refused("", why),
+    }
+}
+
+fn refused(code: &str, why: &str) -> AwsError {
+    AwsError::new("", Kind::Credentials, code, format!("no AWS credentials: {why}"))
+}
+
+fn in_container() -> bool {
+    ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some())
+}
+
 fn no_credentials() -> AwsError {
     let what = "no AWS credentials: none in the environment, a profile, a web identity, the container or the instance";
     AwsError::new("", Kind::Credentials, "NoCredentials", what)
@@ -128,6 +164,11 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
+/// For the calls that fetch credentials, from STS or from SSO.
+fn hurried() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(PATIENCE).build()
+}
+
 async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, AwsError> {
     let http = https(ca_bundle()?);
     // Always given: left to the environment, AWS_RETRY_MODE=legacy would make the loader panic.
@@ -135,7 +176,8 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .http_client(http.clone())
         .retry_config(retries())
         .timeout_config(timeouts());
-    let provider = ProviderConfig::without_region().with_http_client(http);
+    let provider =
+        ProviderConfig::without_region().with_http_client(http).with_timeout_config(hurried());
     // The instance metadata service answers within milliseconds, or is not there.
     let imds = aws_config::imds::Client::builder()
         .configure(&provider)
@@ -178,7 +220,8 @@ fn with_keys((id, secret): (String, String), config: SdkConfig) -> SdkConfig {
 
 /// The same settings with the credentials of a role.
 async fn assuming(role: &str, config: SdkConfig) -> SdkConfig {
-    let provider = AssumeRoleProvider::builder(role).session_name("ecs-bg").configure(&config);
+    let sts = config.to_builder().timeout_config(hurried()).build();
+    let provider = AssumeRoleProvider::builder(role).session_name("ecs-bg").configure(&sts);
     let provider = provider.build().await;
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }

@@ -128,7 +128,8 @@ impl std::error::Error for AwsError {}
 
 /// What the HTTP client says when it did not even connect. A connection that broke later says
 /// "connection" too, and may have carried the call.
-const NEVER_CONNECTED: [&str; 3] = ["client error (Connect)", "tcp connect error", "dns error"];
+const NEVER_CONNECTED: [&str; 4] =
+    ["client error (Connect)", "tcp connect error", "dns error", "failed to apply endpoint"];
 
 /// Codes after which the call did not happen because there were too many of them.
 const THROTTLES: [&str; 6] = [
@@ -159,6 +160,8 @@ where
     let call = call.into();
     move |error| {
         let chain = causes(&error);
+        // Also where it took too long: a connection that was never made carried nothing.
+        let unconnected = NEVER_CONNECTED.iter().any(|text| chain.contains(text));
         let make = |kind, code: &str, message: &str| AwsError::new(&call, kind, code, message);
         match &error {
             SdkError::ServiceError(answer) => {
@@ -167,7 +170,7 @@ where
                 let status = answer.raw().status().as_u16();
                 make(kind_of(code, status), code, message)
             }
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            SdkError::DispatchFailure(failure) if failure.is_timeout() && !unconnected => {
                 make(Kind::Unknown, "Timeout", &chain)
             }
             SdkError::DispatchFailure(_) if chain.contains("region") => {
@@ -176,9 +179,7 @@ where
             SdkError::DispatchFailure(_) if chain.contains("credential") => {
                 make(Kind::Credentials, "NoCredentials", &chain)
             }
-            SdkError::DispatchFailure(_)
-                if NEVER_CONNECTED.iter().any(|text| chain.contains(text)) =>
-            {
+            SdkError::DispatchFailure(_) if unconnected => {
                 make(Kind::Unreachable, "Unreachable", &chain)
             }
             SdkError::ConstructionFailure(_) => make(Kind::Refused, "NotSent", &chain),

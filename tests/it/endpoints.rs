@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use crate::listening::Sandbox;
 
-fn status(environment: &[(&str, &str)], more: &[&str]) -> Output {
+pub(crate) fn status(environment: &[(&str, &str)], more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-bg"));
     command.args(["status", "--cluster", "shop", "--service", "web"]).args(more);
     command
@@ -15,25 +15,26 @@ fn status(environment: &[(&str, &str)], more: &[&str]) -> Output {
     command.output().expect("it runs")
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), output.stderr.as_slice()].concat())
         .into_owned()
 }
 
-const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y")];
+pub(crate) const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
+pub(crate) const KEYS: [(&str, &str); 2] =
+    [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y")];
 
 #[test]
 fn it_goes_where_the_environment_says() {
     let sandbox = Sandbox::start(&[]);
     let endpoint = sandbox.variable("AWS_ENDPOINT_URL").to_owned();
-    let region = ("AWS_REGION", "eu-central-1");
-    let one = status(&[KEYS[0], KEYS[1], region, ("AWS_ENDPOINT_URL", &endpoint)], &[]);
+    let one = status(&[KEYS[0], KEYS[1], REGION, ("AWS_ENDPOINT_URL", &endpoint)], &[]);
     assert!(one.status.success() && text(&one).contains("100 % web"), "{}", text(&one));
     // By service, the others at nobody: a variable of the service outranks the general one.
     let by_service = [
         KEYS[0],
         KEYS[1],
-        region,
+        REGION,
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_ENDPOINT_URL_ECS", &endpoint),
         ("AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2", &endpoint),
@@ -43,7 +44,7 @@ fn it_goes_where_the_environment_says() {
     assert_eq!(text(&one), text(&other));
     // A role is assumed first, with STS at the same endpoint.
     let role = ["--role-arn", "arn:aws:iam::123456789012:role/deploy"];
-    let assumed = status(&[KEYS[0], KEYS[1], region, ("AWS_ENDPOINT_URL", &endpoint)], &role);
+    let assumed = status(&[KEYS[0], KEYS[1], REGION, ("AWS_ENDPOINT_URL", &endpoint)], &role);
     assert_eq!(text(&one), text(&assumed));
     // Another region is another world.
     let elsewhere =
@@ -55,12 +56,7 @@ fn it_goes_where_the_environment_says() {
 #[test]
 fn nobody_at_the_endpoint_is_said_in_one_line_with_a_hint() {
     // Port 9 of this machine: nobody listens, and the answer comes at once.
-    let nobody = [
-        KEYS[0],
-        KEYS[1],
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-    ];
+    let nobody = [KEYS[0], KEYS[1], REGION, ("AWS_ENDPOINT_URL", "http://127.0.0.1:9")];
     let output = status(&nobody, &[]);
     assert_eq!(output.status.code(), Some(3));
     let text = text(&output);
@@ -76,8 +72,7 @@ fn certificates_that_are_none_are_named() {
     let path = std::env::temp_dir().join(format!("ecs-bg-no-certificate-{}", std::process::id()));
     std::fs::write(&path, "no certificate").expect("written");
     let bundle = path.to_str().expect("UTF-8");
-    let output =
-        status(&[KEYS[0], KEYS[1], ("AWS_REGION", "eu-central-1"), ("AWS_CA_BUNDLE", bundle)], &[]);
+    let output = status(&[KEYS[0], KEYS[1], REGION, ("AWS_CA_BUNDLE", bundle)], &[]);
     std::fs::remove_file(&path).expect("removed");
     assert_eq!(output.status.code(), Some(3));
     assert!(

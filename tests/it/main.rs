@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for who runs the tests with --nocapture")]
 
 mod clones; // a task definition with every member comes through byte for byte
+mod credentials; // where credentials come from, and what is said when they do not
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
