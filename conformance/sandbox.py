@@ -23,12 +23,12 @@ _REGIONS = itertools.count(1)
 
 
 class Sandbox:
-    def __init__(self, scale, scenario="empty"):
+    def __init__(self, scale, *more, scenario="empty"):
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ECS_BG_"))
         }
         self.process = subprocess.Popen(
-            [BINARY, "sandbox", "--port", "0", "--scale", str(scale), "--scenario", scenario],
+            [BINARY, "sandbox", "--port", "0", "--scale", str(scale), "--scenario", scenario, *more],
             stdout=subprocess.PIPE,
             text=True,
             env=environment,

@@ -16,16 +16,27 @@ from always import ALWAYS
 
 SERVICES = ("ecs", "elbv2", "ecr", "sts", "application-autoscaling")
 
-# What AWS answers without modelling it per operation.
+# What AWS answers without modelling it per operation, with its statuses.
 COMMON_ERRORS = {
     "json": {
-        "AccessDeniedException",
-        "SerializationException",
-        "ThrottlingException",
-        "UnknownOperationException",
-        "ValidationException",
+        "AccessDeniedException": (400, 403),
+        "ExpiredTokenException": (400, 403),
+        "SerializationException": (400,),
+        "ServiceUnavailableException": (503,),
+        "ThrottlingException": (400,),
+        "UnknownOperationException": (400,),
+        "ValidationException": (400,),
     },
-    "query": {"AccessDenied", "InvalidAction", "MalformedInput", "Throttling", "ValidationError"},
+    "query": {
+        "AccessDenied": (403,),
+        "ExpiredToken": (403,),
+        "InternalFailure": (500,),
+        "InvalidAction": (400,),
+        "MalformedInput": (400,),
+        "ServiceUnavailable": (503,),
+        "Throttling": (400,),
+        "ValidationError": (400,),
+    },
 }
 
 _session = botocore.session.Session()
@@ -155,10 +166,11 @@ def _error(model, protocol, code, status):
     )
     if shape is None and code not in COMMON_ERRORS[protocol]:
         yield f"{code} is no error of this operation"
-    want = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
-    if shape is not None and shape.metadata.get("fault"):
-        want = 500
-    if status != want and not (code.startswith("AccessDenied") and status in (400, 403)):
+    want = COMMON_ERRORS[protocol].get(code, (400,))
+    if shape is not None and code not in COMMON_ERRORS[protocol]:
+        own = shape.metadata.get("error", {}).get("httpStatusCode", 400)
+        want = (500,) if shape._shape_model.get("fault") else (own,)
+    if status not in want:
         yield f"{code} with status {status}, not {want}"
 
 
@@ -234,6 +246,8 @@ def _element(shape, element, path, problems):
             _element(shape.member, inner, f"{path}[{at}]", problems)
             for at, inner in enumerate(element)
         ]
+    if kind == "map":
+        return _entries(shape, element, path, problems)
     text = element.text or ""
     if len(element):
         problems.append(f"{path} is a structure, not a {kind}")
@@ -245,6 +259,18 @@ def _element(shape, element, path, problems):
     if kind == "string":
         problems.extend(_enum(shape, text, path))
     return text
+
+
+def _entries(shape, element, path, problems):
+    value = {}
+    for at, entry in enumerate(element):
+        names = [_name(one) for one in entry]
+        if _name(entry) != "entry" or names != ["key", "value"]:
+            problems.append(f"{path} has {_name(entry)} of {names} where an entry belongs")
+            continue
+        key = _element(shape.key, entry[0], f"{path}.entry[{at}].key", problems)
+        value[key] = _element(shape.value, entry[1], f"{path}{{{key}}}", problems)
+    return value
 
 
 # What is always there

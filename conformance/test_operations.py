@@ -202,6 +202,10 @@ def test_a_digest_is_that_of_the_manifest(aws):
 def test_who_calls(aws):
     assumed = aws.sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/deploy", RoleSessionName="me")
     assert assumed["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/deploy/me"
+    by_token = aws.sts.assume_role_with_web_identity(
+        RoleArn="arn:aws:iam::123456789012:role/deploy", RoleSessionName="me", WebIdentityToken="a.b.c"
+    )
+    assert by_token["AssumedRoleUser"] == assumed["AssumedRoleUser"]
     assert aws.sts.get_caller_identity()["Arn"] == "arn:aws:iam::123456789012:user/sandbox"
 
 

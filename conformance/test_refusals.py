@@ -177,6 +177,7 @@ ROWS = [
     (INVALID, "ecr", "PutImage", {"repositoryName": "shop/web", "imageManifest": "{}", "imageTag": "2", "imageDigest": "sha256:" + "0" * 64}, "ImageDigestDoesNotMatchException", ""),
     # AWS STS
     (INVALID, "sts", "AssumeRole", {"RoleArn": "none", "RoleSessionName": "me"}, "ValidationError", "^none is invalid$"),
+    (INVALID, "sts", "AssumeRoleWithWebIdentity", {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/x", "RoleSessionName": "me", "WebIdentityToken": "none"}, "InvalidIdentityTokenException", "is not a valid JWT"),
     # Application Auto Scaling
     (MISSING, "application-autoscaling", "RegisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/none", "MinCapacity": 1, "MaxCapacity": 2}, "ValidationException", "^ECS service doesn't exist: service/shop/none$"),
     (INVALID, "application-autoscaling", "RegisterScalableTarget", {**DIMENSION, "ResourceId": "service/shop/web", "MinCapacity": 3, "MaxCapacity": 2}, "ValidationException", ""),

@@ -17,14 +17,15 @@ FARGATE_NETWORK = {
 class Clients:
     """The clients of one region: no retries, and what they are given is sent."""
 
-    def __init__(self, sandbox, region):
+    def __init__(self, sandbox, region, url=None, **config):
         self.region = region
         self.sandbox = sandbox
         session = boto3.session.Session(
             aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region
         )
-        config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
-        make = lambda name: session.client(name, endpoint_url=sandbox.url, config=config)
+        usual = {"retries": {"total_max_attempts": 1}, "parameter_validation": False}
+        config = Config(**usual | config)
+        make = lambda name: session.client(name, endpoint_url=url or sandbox.url, config=config)
         self.by_name = {}
         self._make = make
 

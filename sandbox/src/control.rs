@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{duration, faults::Order, image::Image, server::World};
 
 const PATHS: &str =
-    "GET world, GET journal, GET or PUT images, GET or POST clock, GET or POST faults";
+    "GET world, GET journal, GET or PUT images, PUT alarms, GET or POST clock, GET or POST faults";
 
 /// Time may be hurried, not stopped: clients wait in real time.
 const SCALES: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;

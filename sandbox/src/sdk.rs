@@ -32,24 +32,33 @@ use crate::{Cloud, Time, reply::Reply, transport::Delivery};
 /// The time that the world is told.
 pub type Now = Arc<dyn Fn() -> Time + Send + Sync>;
 
+/// Hears each request with its answer, as they would go over a wire.
+pub type Overhear = Arc<dyn Fn(&http::Request<Bytes>, &http::Response<Bytes>) + Send + Sync>;
+
 /// An HTTP client whose network is a `Cloud`.
 #[derive(Clone)]
 pub struct InProcess {
     cloud: Arc<Mutex<Cloud>>,
     now: Now,
     interfere: Option<Arc<dyn Interfere>>,
+    overhear: Option<Overhear>,
     read_timeout: Option<Duration>,
 }
 
 impl InProcess {
     /// A client of this world; `now` tells the time of each request.
     pub fn new(cloud: Arc<Mutex<Cloud>>, now: Now) -> Self {
-        InProcess { cloud, now, interfere: None, read_timeout: None }
+        InProcess { cloud, now, interfere: None, overhear: None, read_timeout: None }
     }
 
     /// The same client, interfered with.
     pub fn interfered(self, with: Arc<dyn Interfere>) -> Self {
         InProcess { interfere: Some(with), ..self }
+    }
+
+    /// The same client, overheard.
+    pub fn overheard(self, by: Overhear) -> Self {
+        InProcess { overhear: Some(by), ..self }
     }
 
     fn cloud(&self) -> MutexGuard<'_, Cloud> {
@@ -72,6 +81,9 @@ impl InProcess {
             Delivery::Silence => std::future::pending().await,
             Delivery::Reset => Err(ConnectorError::io("connection reset by peer".into())),
             Delivery::Answer { response, after, whole } => {
+                if let Some(overhear) = &self.overhear {
+                    overhear(&request, &response);
+                }
                 tokio::time::sleep(after).await;
                 answer(response, whole)
             }

@@ -9,7 +9,7 @@ use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::InProcess;
 use ecs_bg_sandbox::{Cloud, Time};
 
-use super::Globals;
+use super::{Globals, overhear};
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
 use crate::engine::{OnCancel, OnTrouble, Setting};
@@ -48,6 +48,9 @@ impl Context {
             InProcess::new(Arc::clone(&sandbox.cloud), Arc::new(move || Time::from(clock.now())));
         if let Some(interfere) = &sandbox.interfere {
             http = http.interfered(Arc::clone(interfere));
+        }
+        if let Some(path) = &globals.sandbox_wire {
+            http = http.overheard(overhear::into(path)?);
         }
         let region = globals.region.clone().unwrap_or(region);
         let partition = fastrand::u64(..);

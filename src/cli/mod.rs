@@ -5,6 +5,7 @@ mod context;
 mod demo;
 mod deploy;
 mod ecs_deploy;
+mod overhear;
 mod register;
 mod sandbox;
 mod status;
@@ -65,6 +66,9 @@ struct Globals {
     /// An access key and its secret.
     #[arg(skip)]
     keys: Option<(String, String)>,
+    /// Append what goes to and from the sandbox in the process to this file, as lines of JSON
+    #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_WIRE", hide = true)]
+    sandbox_wire: Option<PathBuf>,
 }
 
 /// Which pair of services a command is about.

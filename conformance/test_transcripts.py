@@ -1,0 +1,79 @@
+"""What our own client is answered in its transcripts, in the process and in virtual time: each command of
+them is run again, and all that goes over the wire is checked as the answers over HTTP are."""
+
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+
+import pytest
+
+import shapes
+from sandbox import BINARY, ROOT
+
+TRANSCRIPTS = [*sorted((ROOT / "tests" / "cmd").glob("*.md")), ROOT / "README.md"]
+
+# A service with an external controller and no primary task set has none.
+OF_TASK_SETS = "services[].taskDefinition is missing (at taskDefinition)"
+
+
+def commands(transcript):
+    lines = transcript.read_text().splitlines()
+    return [line[2:] for line in lines if line.startswith("$ ecs-bg ")]
+
+
+def run(transcript, folder):
+    """Runs a transcript where it would be run, and tells what went over the wire."""
+    beside = transcript.with_suffix(".in")
+    if beside.exists():
+        shutil.copytree(beside, folder, dirs_exist_ok=True)
+    wire = folder / "wire"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ECS_BG_SANDBOX_WIRE": str(wire),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    for command in commands(transcript):
+        words = [str(BINARY), *shlex.split(command)[1:]]
+        subprocess.run(words, cwd=folder, env=environment, capture_output=True, timeout=120)
+    return [json.loads(line) for line in wire.read_text().splitlines()] if wire.exists() else []
+
+
+@pytest.fixture(scope="module")
+def exchanges(tmp_path_factory):
+    return [
+        one
+        for transcript in TRANSCRIPTS
+        for one in run(transcript, tmp_path_factory.mktemp(transcript.stem))
+    ]
+
+
+def called(one):
+    return shapes.called(one["asked"], one["request"].encode())
+
+
+def test_each_answer_in_the_process_is_one_that_botocore_allows(exchanges):
+    problems = set()
+    for one in exchanges:
+        call = called(one)
+        assert call is not None, one
+        for problem in shapes.check(*call, one["status"], one["got"], one["answer"]):
+            if not (problem.endswith(OF_TASK_SETS) and '"EXTERNAL"' in one["answer"]):
+                problems.add(problem)
+    assert not problems, "\n".join(sorted(problems))
+
+
+def test_all_of_the_client_was_heard(exchanges):
+    """So that the test above does not pass because nothing was written down."""
+    heard = Counter(called(one)[1] for one in exchanges)
+    assert {
+        "DescribeServices", "DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService",
+        "DescribeTasks", "ListTasks", "DescribeTargetGroups", "DescribeTargetHealth", "DescribeRules",
+        "DescribeListeners", "ModifyRule", "DescribeImages", "DescribeScalableTargets", "TagResource",
+    } <= set(heard), heard
+    assert any(one["status"] == 400 for one in exchanges), "a refusal"
