@@ -1,4 +1,5 @@
-//! How fast the model is: a large world for ten minutes, one call, and requests that make no sense for as
+//! How fast the model is: a large world behind load balancers for ten minutes and the memory that it
+//! takes, one call, and requests that make no sense for as
 //! many seconds as the first argument says. Run it with `cargo bench -p ecs-bg-sandbox --profile dev` for what
 //! a test pays, or with the release profile.
 
@@ -39,27 +40,85 @@ fn ecs(cloud: &mut Cloud, operation: &str, body: &Value) -> Value {
     serde_json::from_slice(answer.body()).expect("JSON")
 }
 
+fn elb(cloud: &mut Cloud, form: &str) -> String {
+    let answer = send(cloud, "", format!("Version=2015-12-01&{form}"));
+    let text = String::from_utf8_lossy(answer.body()).into_owned();
+    assert_eq!(answer.status(), 200, "{text}");
+    text
+}
+
+/// The first ARN in an answer that begins so.
+fn arn<'t>(text: &'t str, element: &str) -> &'t str {
+    let rest = text.split_once(&format!("<{element}>")).expect(element).1;
+    rest.split_once('<').expect("its end").0
+}
+
+/// A target group for each service, in a rule of its own; a load balancer has at most 100 rules.
+fn groups(cloud: &mut Cloud) -> Vec<String> {
+    let mut groups = Vec::new();
+    let mut listener = String::new();
+    for at in 0..SERVICES {
+        if at % 100 == 0 {
+            let form = format!("Action=CreateLoadBalancer&Name=b{at}&Subnets.member.1=subnet-a");
+            let balancer = elb(cloud, &form);
+            let balancer = arn(&balancer, "LoadBalancerArn");
+            let answer = elb(
+                cloud,
+                &format!(
+                    "Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port=80&DefaultActions.member.1.Type=fixed-response&DefaultActions.member.1.FixedResponseConfig.StatusCode=404"
+                ),
+            );
+            listener = arn(&answer, "ListenerArn").to_owned();
+        }
+        let group = elb(
+            cloud,
+            &format!(
+                "Action=CreateTargetGroup&Name=g{at}&Protocol=HTTP&Port=80&VpcId=vpc-1&TargetType=ip&HealthCheckIntervalSeconds=10"
+            ),
+        );
+        let group = arn(&group, "TargetGroupArn").to_owned();
+        elb(
+            cloud,
+            &format!(
+                "Action=CreateRule&ListenerArn={listener}&Priority={}&Conditions.member.1.Field=path-pattern&Conditions.member.1.Values.member.1=/{at}&Actions.member.1.Type=forward&Actions.member.1.TargetGroupArn={group}",
+                at + 1
+            ),
+        );
+        groups.push(group);
+    }
+    groups
+}
+
+/// The most memory that this process ever held.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.unwrap_or("unknown here").trim().to_owned()
+}
+
 fn large() {
     let mut cloud = Cloud::new(1, Time(1_768_478_400_000));
     ecs(&mut cloud, "CreateCluster", &json!({"clusterName": "c"}));
     let definition = json!({
         "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
         "cpu": "256", "memory": "512",
-        "containerDefinitions": [{"name": "web", "image": "web:1", "essential": true}],
+        "containerDefinitions": [{"name": "web", "image": "web:1", "portMappings": [{"containerPort": 80}]}],
     });
     ecs(&mut cloud, "RegisterTaskDefinition", &definition);
     let begin = Instant::now();
-    for at in 0..SERVICES {
+    for (at, group) in groups(&mut cloud).into_iter().enumerate() {
         let service = json!({
             "cluster": "c", "serviceName": format!("s{at}"), "taskDefinition": "web",
             "desiredCount": 4, "launchType": "FARGATE",
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 80}],
             "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a"]}},
         });
         ecs(&mut cloud, "CreateService", &service);
     }
     let end = cloud.now() + Duration::from_secs(600);
     cloud.advance(end);
-    println!("{SERVICES} services of 4 tasks, 10 minutes: {:.2} s", begin.elapsed().as_secs_f64());
+    let took = begin.elapsed().as_secs_f64();
+    println!("{SERVICES} services of 4 tasks, 10 minutes: {took:.2} s, at most {}", memory());
     for (operation, body) in [
         ("DescribeServices", json!({"cluster": "c", "services": ["s1"]})),
         ("UpdateService", json!({"cluster": "c", "service": "s1", "desiredCount": 4})),

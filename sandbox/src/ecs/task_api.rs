@@ -38,19 +38,22 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
                 task.instance.as_deref().is_some_and(|own| last(own) == last(wanted))
             })
     };
+    let ecs = &here.region.ecs;
     let prefix = here.arn("ecs", &format!("task/{cluster}/"));
-    let tasks = here
-        .region
-        .ecs
+    let all = ecs
         .tasks
         .range(prefix.clone()..)
         .map_while(|(arn, task)| arn.starts_with(&prefix).then_some(task));
-    listing::page(
-        request,
-        tasks.filter(fits).map(|task| task.arn.clone()).collect(),
-        100,
-        "taskArns",
-    )
+    let names = |tasks: &mut dyn Iterator<Item = &Task>| {
+        tasks.filter(fits).map(|task| task.arn.clone()).collect()
+    };
+    // A service knows its own, as long as they have not stopped.
+    let own = wanted_service.as_ref().filter(|_| desired != "STOPPED");
+    let found = match own.and_then(|arn| ecs.services.get(arn)) {
+        Some(service) => names(&mut service.tasks.iter().filter_map(|arn| ecs.tasks.get(arn))),
+        None => names(&mut { all }),
+    };
+    listing::page(request, found, 100, "taskArns")
 }
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
