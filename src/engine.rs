@@ -351,7 +351,7 @@ impl Run<'_> {
             let ended = match next {
                 Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
                 Next::Done(outcome) => return outcome,
-                Next::TurnBack(trouble) if self.setting.on_trouble == OnTrouble::Leave => {
+                Next::TurnBack(trouble) if self.leaves_it() => {
                     let closed = Some(Closed { end: End::Left, at: self.world.at });
                     self.write(Record { closed, ..self.record.clone() }).await;
                     return Outcome::Left(trouble);
@@ -377,6 +377,12 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what is no good is left as it is. What ECS put back by itself is awaited.
+    fn leaves_it(&self) -> bool {
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
     }
 
     /// The old version serves; unless somebody has put another one in its place.

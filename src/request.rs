@@ -90,6 +90,8 @@ pub struct Request {
     pub no_wait: bool,
     /// Start the tasks anew even if nothing is new.
     pub restart: bool,
+    /// The user's tags of the revision that is cloned are not for the clone.
+    pub leave_tags: bool,
     /// Which old revisions go after a success; none, unless said.
     pub keep: Option<Keep>,
 }
@@ -170,6 +172,7 @@ impl Request {
             until: typed.until,
             no_wait: typed.no_wait,
             restart: typed.restart,
+            leave_tags: false,
             keep: typed.keep_revisions.map(Keep::OfOurs),
         })
     }
@@ -195,6 +198,7 @@ impl Request {
             until: None,
             no_wait: false,
             restart: false,
+            leave_tags: false,
             keep: None,
         }
     }

@@ -44,7 +44,10 @@ pub(super) fn plan(
         return Ok(Decision::Nothing { service: service.name.clone(), revision, what });
     }
     warnings.extend(oddities(survey, service));
-    let base = wanted.base.clone();
+    let mut base = wanted.base.clone();
+    if request.leave_tags {
+        base.tags.clear();
+    }
     let from = way_back(service);
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {

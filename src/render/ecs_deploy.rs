@@ -62,7 +62,9 @@ pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Te
             if !said.runs.get() && !words.restart {
                 say(not_running(words));
             }
-            say(format!("Rolling back to {to}"));
+            if words.rollback {
+                say(format!("Rolling back to {to}"));
+            }
         }
         Kind::Pruned { revisions } => {
             revisions

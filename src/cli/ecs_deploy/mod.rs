@@ -13,14 +13,17 @@ use clap::Args;
 use self::flags::{Flags, Wrong};
 use super::Globals;
 use super::context::Context;
-use super::deploy::{deploy, random_id};
+use super::deploy::{deploy, digests, random_id};
 use crate::aws::Kind as Failure;
 use crate::claim::{Claimant, OnConflict};
+use crate::edits::{self, Base, Edits, Hidden};
 use crate::engine::{OnCancel, OnTrouble, Setting};
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::image::{ImageChange, is_tag};
+use crate::plan::Wanted;
 use crate::record::{Engine, WaitFor};
+use crate::registration::register;
 use crate::render::{Render, Words};
 use crate::request::{Keep, Request, Scale};
 
@@ -189,6 +192,7 @@ async fn connected(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let change = change(flags)?;
+    let edits = edits(flags)?;
     let context = Context::connect(globals, host).await?;
     let cluster = flags.cluster.clone().unwrap_or_default();
     context.check_region(&cluster)?;
@@ -197,9 +201,35 @@ async fn connected(
         phase: Some(Duration::from_secs(flags.timeout)),
         ..context.setting(&cluster, OnCancel::Hold, host)
     };
-    let result = service(flags, change, &setting, render).await;
+    match &change {
+        Some(ImageChange::Repository(image)) => render.say(&format!("Using image name: {image}")),
+        Some(ImageChange::EveryTag(tag)) => render.say(&format!("Using image name: {tag}")),
+        _ => {}
+    }
+    let changes: Vec<ImageChange> = change.into_iter().collect();
+    let result = match &flags.task_definition {
+        Some(name) => task_definition(name, &changes, &edits, flags, &setting, render).await,
+        None => service(flags, changes, edits, &setting, render).await,
+    };
     context.save()?;
     result
+}
+
+/// What is cloned instead of the revision that the service runs.
+fn edits(flags: &Flags) -> Result<Edits, Error> {
+    let file = match flags.task_definition_file.as_ref().filter(|_| !flags.force) {
+        None => None,
+        Some(path) => Some((path.clone(), Hidden(read(path)?))),
+    };
+    let from = if flags.use_latest && !flags.force { Base::Latest } else { Base::Service };
+    Edits::new(&edits::Typed { file, from, ..edits::Typed::default() }).map_err(Error::Refused)
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let what = format!("--task-definition-file: {path} cannot be read: {error}");
+        Refusal::new(what, format!("ls -l {path}")).into()
+    })
 }
 
 /// What `-i`, `-e` and `-to` ask for. An error without a hint is one of silintl's own messages.
@@ -225,19 +255,17 @@ fn change(flags: &Flags) -> Result<Option<ImageChange>, Error> {
 
 async fn service(
     flags: &Flags,
-    change: Option<ImageChange>,
+    changes: Vec<ImageChange>,
+    edits: Edits,
     setting: &Setting<'_>,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    match &change {
-        Some(ImageChange::Repository(image)) => render.say(&format!("Using image name: {image}")),
-        Some(ImageChange::EveryTag(tag)) => render.say(&format!("Using image name: {tag}")),
-        _ => {}
-    }
     let request = Request {
         engine: Some(Engine::Rolling),
-        restart: change.is_none(),
-        changes: change.into_iter().collect(),
+        restart: flags.force,
+        changes,
+        edits,
+        leave_tags: !flags.copy_tags,
         scale: match flags.force {
             true => Scale::default(),
             false => {
@@ -257,4 +285,38 @@ async fn service(
         5 => SUPERSEDED,
         _ => FAILED,
     })
+}
+
+/// A revision, and nothing else.
+async fn task_definition(
+    name: &str,
+    changes: &[ImageChange],
+    edits: &Edits,
+    flags: &Flags,
+    setting: &Setting<'_>,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let current = setting.aws.known_revision(name).await?;
+    let latest = match edits.from {
+        Base::Latest => Some(setting.aws.known_revision(current.family()).await?),
+        Base::Service => None,
+    };
+    let mut base = edits.file.clone().or(latest).unwrap_or_else(|| current.clone());
+    if !flags.copy_tags {
+        base.tags.clear();
+    }
+    render.say(&format!("Current task definition: {}", current.arn));
+    let wanted = Wanted::of(base, changes, edits)?;
+    wanted.check(&digests(setting.aws, &wanted.images).await?)?;
+    let (revision, untagged) =
+        register(setting.aws, setting.clock, &wanted.base, &wanted.changes()).await?;
+    if untagged {
+        render.aside("warning: the tags were not copied; allow ecs:TagResource");
+    }
+    render.say(&format!("New task definition: {}", revision.arn));
+    if !flags.run_task {
+        render.say("Task definition updated successfully");
+        return Ok(0);
+    }
+    Err(Refusal::new("--run-task is not there yet", "ecs-bg run --help").into())
 }
