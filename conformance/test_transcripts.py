@@ -21,8 +21,12 @@ OF_TASK_SETS = "services[].taskDefinition is missing (at taskDefinition)"
 
 
 def commands(transcript):
-    lines = transcript.read_text().splitlines()
-    return [line[2:] for line in lines if line.startswith("$ ecs-bg ")]
+    """The variables that a command sets, and its arguments."""
+    for line in transcript.read_text().splitlines():
+        if line.startswith("$ "):
+            before, own, after = line[2:].partition("ecs-bg ")
+            assert own, f"{transcript.name}: {line}"
+            yield dict(word.split("=", 1) for word in shlex.split(before)), shlex.split(after)
 
 
 def run(transcript, folder):
@@ -38,9 +42,9 @@ def run(transcript, folder):
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-    for command in commands(transcript):
-        words = [str(BINARY), *shlex.split(command)[1:]]
-        subprocess.run(words, cwd=folder, env=environment, capture_output=True, timeout=120)
+    for variables, arguments in commands(transcript):
+        words, all_ = [str(BINARY), *arguments], environment | variables
+        subprocess.run(words, cwd=folder, env=all_, capture_output=True, timeout=120)
     return [json.loads(line) for line in wire.read_text().splitlines()] if wire.exists() else []
 
 
