@@ -65,7 +65,7 @@ pub mod world;
 
 use std::ffi::OsString;
 
-pub use host::{Host, Sandbox};
+pub use host::{Captured, Host, Sandbox};
 
 /// Runs one command line to its exit code. `argv` begins with the program's name.
 pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &Host) -> u8 {

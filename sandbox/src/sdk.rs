@@ -69,12 +69,14 @@ impl InProcess {
         let call = self.cloud().call(&request);
         let fate =
             self.interfere.as_ref().map_or(Interference::None, |interfere| interfere.with(&call));
-        let interfered = fate != Interference::None;
-        let fate = if interfered { fate } else { self.cloud().fate(&call) };
+        let fate = match fate {
+            Interference::None => self.cloud().fate(&call),
+            fate => fate,
+        };
         let latency = self.cloud().latency();
         tokio::time::sleep(latency).await;
         let delivery = self.cloud().deliver((self.now)(), &request, &call, &fate);
-        if interfered && let Some(interfere) = &self.interfere {
+        if let Some(interfere) = &self.interfere {
             interfere.done(&call);
         }
         match delivery {

@@ -6,6 +6,7 @@ use ecs_bg_sandbox::journal::{Change, Entry};
 
 use crate::invariants::{Promise, broken, serves};
 use crate::lives::{REPOSITORY, World, call, deploy};
+use crate::scenes::WIDE;
 
 const PROMISE: Promise =
     Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 40 };
@@ -108,64 +109,6 @@ fn shares_are_held_as_long_as_was_said() {
     }
     is_well(&world, &PROMISE);
 }
-
-/// Two ports of one service behind two listeners with two rules each, one of them a default action,
-/// one with an authentication in front.
-const WIDE: &str = r#"
-extends = 'shop'
-
-[[target_group]]
-name = 'admin-a'
-port = 8080
-healthCheck = { path = '/up', interval = '10s', timeout = '5s', healthy = 2, unhealthy = 2, matcher = '200' }
-
-[[target_group]]
-name = 'admin-b'
-port = 8080
-healthCheck = { path = '/up', interval = '10s', timeout = '5s', healthy = 2, unhealthy = 2, matcher = '200' }
-
-[[listener]]
-name = 'admin'
-loadBalancer = 'shop'
-port = 8443
-protocol = 'HTTPS'
-actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'admin-a', weight = 1 }, { targetGroup = 'admin-b', weight = 0 }] }]
-
-[[rule]]
-name = 'signed-in'
-listener = 'admin'
-priority = 5
-conditions = [{ field = 'path-pattern', values = ['/private/*'] }]
-actions = [
-    { type = 'authenticate-oidc', order = 1, authenticateOidcConfig = { issuer = 'https://id.example.com', authorizationEndpoint = 'https://id.example.com/auth', tokenEndpoint = 'https://id.example.com/token', userInfoEndpoint = 'https://id.example.com/me', clientId = 'shop', clientSecret = 'x' } },
-    { type = 'forward', order = 2, targetGroups = [{ targetGroup = 'admin-a', weight = 1 }] },
-]
-
-[[rule]]
-name = 'api'
-listener = 'https'
-priority = 20
-conditions = [{ field = 'path-pattern', values = ['/api/*'] }]
-actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'web-a', weight = 1 }] }]
-
-[[task_definition]]
-family = 'web'
-containerDefinitions = [{ name = 'web', image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1', portMappings = [{ containerPort = 8080 }, { containerPort = 9090 }] }]
-
-[[service]]
-serviceName = 'web'
-loadBalancers = [
-    { targetGroup = 'web-a', containerName = 'web', containerPort = 8080 },
-    { targetGroup = 'admin-a', containerName = 'web', containerPort = 9090 },
-]
-
-[[service]]
-serviceName = 'web-green'
-loadBalancers = [
-    { targetGroup = 'admin-b', containerName = 'web', containerPort = 9090 },
-    { targetGroup = 'web-b', containerName = 'web', containerPort = 8080 },
-]
-"#;
 
 #[test]
 fn several_groups_listeners_and_rules_move_together_and_keep_their_actions() {

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use ecs_bg_sandbox::Cloud;
-use ecs_bg_sandbox::journal::Change;
+use ecs_bg_sandbox::{Cloud, Time};
 
-use crate::invariants::{Promise, broken, serves};
+use crate::invariants::{Promise, broken, serves, sick_with_traffic};
 use crate::lives::{Life, REPOSITORY, World, call, deploy};
 
 const PROMISE: Promise =
@@ -123,35 +122,13 @@ fn green_falls_sick_after_any_time() {
             failures.extend(serves(&world.cloud(), &image("1"), 2).err());
         }
         failures.extend(broken(&world.cloud(), 0, &PROMISE));
-        let sick_for = sick_with_traffic(&world);
+        let sick_for = sick_with_traffic(&world.cloud(), Time(0));
         if sick_for > Duration::from_secs(45) {
             failures.push(format!("after {after} s: on a sick green for {sick_for:?}"));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
     assert!(back > 25, "{back} went back");
-}
-
-/// How long green had weight in the rule after its first target was seen to be unhealthy.
-fn sick_with_traffic(world: &World) -> Duration {
-    let journal = world.journal(0);
-    let green = |group: &str| group.contains("/web-b/");
-    let sick = journal.iter().find(|e| matches!(&e.change, Change::Target { group, to, .. } if green(group) && to == "unhealthy"));
-    let Some(sick) = sick else { return Duration::ZERO };
-    let weights = journal.iter().filter_map(|e| match &e.change {
-        Change::Weights { after, .. } => {
-            Some((e.at, after.iter().any(|(group, weight)| green(group) && *weight > 0)))
-        }
-        _ => None,
-    });
-    let mut has_traffic = false;
-    for (at, now) in weights {
-        if at >= sick.at && has_traffic && !now {
-            return at - sick.at;
-        }
-        has_traffic = now;
-    }
-    if has_traffic { world.now() - sick.at } else { Duration::ZERO }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The invariants that need the record, judged from the journal of the world. Those that every client
 //! must respect are the sandbox's own. Each is broken once on purpose below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Call, Change, Entry};
+use ecs_bg_sandbox::{Cloud, Time};
 
 /// What a deployment promises beyond what every client must respect.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ fn held_too_short(journal: &[Entry], promise: &Promise) -> Vec<String> {
     let mut broken = Vec::new();
     for entry in by_us(journal) {
         match &entry.change {
-            Change::Weights { after, .. } if after.iter().any(|(_, weight)| *weight == 0) => {
+            Change::Weights { before, after, .. } if left_alone(before, after) => {
                 full_since = Some(entry.at)
             }
             Change::Desired { service, after: 0, .. } => {
@@ -109,6 +109,12 @@ fn held_too_short(journal: &[Entry], promise: &Promise) -> Vec<String> {
         }
     }
     broken
+}
+
+/// A group has no weight any more.
+fn left_alone(before: &[(String, u32)], after: &[(String, u32)]) -> bool {
+    let had = |group: &String| before.iter().any(|(other, weight)| other == group && *weight > 0);
+    after.iter().any(|(group, weight)| *weight == 0 && had(group))
 }
 
 /// 5: after `Close` nothing of that deployment changes.
@@ -171,11 +177,80 @@ pub(crate) fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), Str
         let answering = side.behind.iter().filter(|target| target.state == "healthy");
         let answering: Vec<_> =
             answering.map(|target| (target.answers, target.image.as_deref())).collect();
-        if answering.len() != count || answering.iter().any(|found| *found != (true, Some(image))) {
+        let is_it = |found: &(bool, Option<&str>)| {
+            // By tag, or pinned to its digest.
+            let name = found.1.map(|name| name.split('@').next().unwrap_or_default());
+            found.0 && name == Some(image)
+        };
+        if answering.len() != count || !answering.iter().all(is_it) {
             return Err(format!("{} of {} serves {answering:?}", side.group, side.rule));
         }
     }
     Ok(())
+}
+
+/// Wherever there is weight, a whole side answers, and the other side is whole or not there at all.
+pub(crate) fn whole(cloud: &Cloud, count: usize) -> Result<(), String> {
+    let serving = cloud.serving();
+    if serving.iter().all(|side| side.weight == 0) {
+        return Err("nothing serves".into());
+    }
+    for side in serving.iter().filter(|side| side.weight > 0) {
+        let answering = |side: &&ecs_bg_sandbox::Behind| side.state == "healthy" && side.answers;
+        let answering = side.behind.iter().filter(answering).count();
+        if answering < count {
+            return Err(format!(
+                "{answering} of {count} of {} answer for {}",
+                side.group, side.rule
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a rule gives green weight, whatever the nodes do yet.
+pub(crate) fn green_has_weight(cloud: &Cloud) -> bool {
+    let mut rules: BTreeMap<&str, bool> = BTreeMap::new();
+    for entry in cloud.journal() {
+        if let Change::Weights { rule, after, .. } = &entry.change {
+            rules.insert(rule, after.iter().any(|(group, weight)| is_green(group) && *weight > 0));
+        }
+    }
+    rules.values().any(|has| *has)
+}
+
+/// In the scenes, green's groups are the second ones.
+fn is_green(group: &str) -> bool {
+    group.contains("-b/")
+}
+
+/// The longest time, from a moment on, that a group of green had weight and an unhealthy target.
+pub(crate) fn sick_with_traffic(cloud: &Cloud, from: Time) -> Duration {
+    let mut weighty: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut sick: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut since = None;
+    let mut longest = Duration::ZERO;
+    for entry in cloud.journal() {
+        match &entry.change {
+            Change::Weights { rule, after, .. } => {
+                let has = after.iter().any(|(group, weight)| is_green(group) && *weight > 0);
+                weighty.insert(rule, has);
+            }
+            Change::Target { group, target, to, .. } if is_green(group) && to == "unhealthy" => {
+                sick.insert((group, target));
+            }
+            Change::Target { group, target, .. } => {
+                sick.remove(&(group.as_str(), target.as_str()));
+            }
+            _ => continue,
+        }
+        if let Some(since) = since {
+            longest = longest.max(entry.at - since);
+        }
+        let bad = !sick.is_empty() && weighty.values().any(|has| *has);
+        since = bad.then(|| since.unwrap_or(entry.at.max(from)));
+    }
+    longest.max(since.map_or(Duration::ZERO, |since| cloud.now() - since))
 }
 
 #[cfg(test)]

@@ -1,31 +1,19 @@
-//! Processes of `ecs-bg` on one world, in virtual time: each runs a command line with the real SDK, and
-//! may be killed at a call.
+//! Processes of `ecs-bg` on one world, in virtual time: each runs a command line with the real SDK.
+//! What happens to one is its `Fate`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ecs_bg::{Host, Sandbox};
-use ecs_bg_sandbox::journal::{Call, Entry};
+use ecs_bg::{Captured, Host, Sandbox};
+use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::{Interfere, Interference};
 use ecs_bg_sandbox::{Cloud, Time};
-use tokio::sync::Notify;
+
+use crate::fate::{Act, Course, Death, Fate, Moment, Outsider, When, living};
 
 pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
-
-/// Where a process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Death {
-    /// The call never reaches AWS.
-    BeforeSend,
-    /// AWS does it, and the process never knows.
-    BeforeAnswer,
-    /// The answer arrives, and nothing comes of it.
-    AfterAnswer,
-}
-
-pub(crate) const DEATHS: [Death; 3] = [Death::BeforeSend, Death::BeforeAnswer, Death::AfterAnswer];
 
 /// A world and the processes that live in it one after the other.
 pub(crate) struct World {
@@ -33,7 +21,6 @@ pub(crate) struct World {
 }
 
 /// How a process ended.
-#[derive(Debug)]
 pub(crate) struct Life {
     /// `None`: it was killed.
     pub(crate) code: Option<u8>,
@@ -41,6 +28,8 @@ pub(crate) struct Life {
     pub(crate) calls: BTreeMap<String, u32>,
     /// What it printed.
     pub(crate) text: String,
+    /// The world at each of its calls, where that was asked for.
+    pub(crate) moments: Vec<Moment>,
 }
 
 impl World {
@@ -73,113 +62,113 @@ impl World {
 
     /// A process that lives to its end.
     pub(crate) fn run(&self, arguments: &str) -> Life {
-        self.live(arguments, None)
+        self.live(arguments, Fate::default())
+    }
+
+    /// The same, and the world before and after each of its calls: what it would leave if it died.
+    pub(crate) fn run_kept(&self, arguments: &str) -> Life {
+        self.live(arguments, Fate { keeps: true, ..Fate::default() })
     }
 
     /// A process that dies at its `nth` call (from 1), if it makes so many.
     pub(crate) fn run_until(&self, arguments: &str, nth: u32, death: Death) -> Life {
-        self.live(arguments, Some((nth, death)))
+        self.live(arguments, Fate { dies: Some((nth, death)), ..Fate::default() })
     }
 
-    fn live(&self, arguments: &str, dies: Option<(u32, Death)>) -> Life {
-        self.live_in(arguments, Fate { dies, ..Fate::default() })
-    }
-
-    fn live_in(&self, arguments: &str, fate: Fate) -> Life {
-        let dies = fate.dies;
-        let fate = Arc::new(fate);
-        let interfere: Arc<dyn Interfere> = Arc::clone(&fate) as _;
-        let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
-        let (mut host, captured) = Host::captured(sandbox);
-        if let Some(interrupts) = &fate.interrupts {
-            host.interrupts = Some(interrupts.clone());
-        }
-        let argv = std::iter::once("ecs-bg").chain(arguments.split_whitespace());
-        let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
-        // Jitter and ids come from this generator: a life is the same each time.
-        fastrand::seed(u64::from(dies.map_or(0, |(nth, _)| nth)) + self.cloud().now().0);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-        let code = runtime.expect("an event loop").block_on(async {
-            tokio::select! {
-                biased;
-                code = ecs_bg::execute(cli, &host) => Some(code),
-                () = fate.dead.notified() => None,
-            }
-        });
-        let calls = fate.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Life { code, calls, text: captured.text() }
-    }
-
-    /// A process beside which an outsider does something directly before its first call of an
-    /// operation at or after the given second of its life.
+    /// A process beside which an outsider does something directly before its first call at or after
+    /// the given second of its life.
     pub(crate) fn run_beside(
         &self,
         arguments: &str,
         second: u64,
         outsider: impl Fn(&mut Cloud) + Send + 'static,
     ) -> Life {
-        let at = self.now() + Duration::from_secs(second);
-        let outsider = Outsider {
-            at,
-            cloud: Arc::clone(&self.cloud),
-            act: Mutex::new(Some(Box::new(outsider))),
-        };
-        self.live_in(arguments, Fate { outsider: Some(outsider), ..Fate::default() })
+        let at = When::Time(self.now() + Duration::from_secs(second));
+        self.live(arguments, Fate { outsider: outside(at, outsider), ..Fate::default() })
     }
 
     /// A process whose credentials do not allow some operations.
     pub(crate) fn run_denied(&self, arguments: &str, denied: &'static [&'static str]) -> Life {
-        self.live_in(arguments, Fate { denied, ..Fate::default() })
+        self.live(arguments, Fate { denied, ..Fate::default() })
     }
 
     /// A process whose `nth` call (from 1) has this fate.
     pub(crate) fn run_once(&self, arguments: &str, nth: u32, once: Interference) -> Life {
-        self.live_in(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
-    }
-
-    /// Two processes: the second one starts so many milliseconds after the first.
-    pub(crate) fn run_together(&self, first: &str, second: &str, later: u64) -> [Life; 2] {
-        let hosts = [0, 1].map(|_| {
-            let fate: Arc<Fate> = Arc::default();
-            let interfere: Arc<dyn Interfere> = Arc::clone(&fate) as _;
-            let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
-            (fate, Host::captured(sandbox))
-        });
-        let parsed = |arguments: &str| {
-            let argv = std::iter::once("ecs-bg").chain(arguments.split_whitespace());
-            ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"))
-        };
-        fastrand::seed(later);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-        let codes = runtime.expect("an event loop").block_on(async {
-            let second = async {
-                tokio::time::sleep(Duration::from_millis(later)).await;
-                ecs_bg::execute(parsed(second), &hosts[1].1.0).await
-            };
-            let (one, other) = tokio::join!(ecs_bg::execute(parsed(first), &hosts[0].1.0), second);
-            [one, other]
-        });
-        let mut codes = codes.into_iter();
-        hosts.map(|(fate, (_, captured))| Life {
-            code: codes.next(),
-            calls: fate.calls.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            text: captured.text(),
-        })
+        self.live(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
     }
 
     /// A process that is told to stop, as often as said, directly before its first call at or after the
     /// given second of its life.
     pub(crate) fn run_interrupted(&self, arguments: &str, second: u64, requests: u32) -> Life {
         let (count, counted) = tokio::sync::watch::channel(0);
-        let at = self.now() + Duration::from_secs(second);
-        let act: Act = Box::new(move |_| {
+        let at = When::Time(self.now() + Duration::from_secs(second));
+        let outsider = outside(at, move |_| {
             count.send_replace(requests);
         });
-        let outsider = Outsider { at, cloud: Arc::clone(&self.cloud), act: Mutex::new(Some(act)) };
-        let fate = Fate { outsider: Some(outsider), interrupts: Some(counted), ..Fate::default() };
-        self.live_in(arguments, fate)
+        self.live(arguments, Fate { outsider, interrupts: Some(counted), ..Fate::default() })
+    }
+
+    /// Two processes: the second one starts so many milliseconds after the first.
+    pub(crate) fn run_together(&self, first: &str, second: &str, later: u64) -> [Life; 2] {
+        let later = Duration::from_millis(later);
+        self.live_together((first, Fate::default()), (second, Fate::default()), later)
+    }
+
+    /// A process and what happens to it.
+    pub(crate) fn live(&self, arguments: &str, fate: Fate) -> Life {
+        // Jitter and ids come from this generator: a life is the same each time.
+        fastrand::seed(self.now().0);
+        runtime().block_on(async {
+            let process = self.process(arguments, fate);
+            let code = process.live().await;
+            process.life(code)
+        })
+    }
+
+    /// Two of them. The second one starts so much later, or so long after the first one froze.
+    pub(crate) fn live_together(
+        &self,
+        first: (&str, Fate),
+        second: (&str, Fate),
+        later: Duration,
+    ) -> [Life; 2] {
+        fastrand::seed(u64::try_from(later.as_millis()).unwrap_or(0));
+        let freezes = first.1.freeze.is_some();
+        runtime().block_on(async {
+            let first = self.process(first.0, first.1);
+            let ended = tokio::sync::Notify::new();
+            let second = async {
+                if freezes {
+                    // One that ends before it gets so far is followed by the other all the same.
+                    tokio::select! {
+                        () = first.course.froze.notified() => {}
+                        () = ended.notified() => {}
+                    }
+                }
+                tokio::time::sleep(later).await;
+                self.cloud().advance(first.course.now());
+                let second = self.process(second.0, second.1);
+                let code = second.live().await;
+                second.life(code)
+            };
+            let one = async {
+                let code = first.live().await;
+                ended.notify_one();
+                code
+            };
+            let (code, second) = tokio::join!(one, second);
+            [first.life(code), second]
+        })
+    }
+
+    fn process<'a>(&self, arguments: &'a str, fate: Fate) -> Process<'a> {
+        let interrupts = fate.interrupts.clone();
+        let course = Arc::new(Course::begin(fate, Arc::clone(&self.cloud)));
+        let interfere: Arc<dyn Interfere> = Arc::clone(&course) as _;
+        let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
+        let (mut host, captured) = Host::captured(sandbox);
+        host.interrupts = interrupts.or(host.interrupts);
+        Process { arguments, course, host, captured }
     }
 
     /// One call by another client.
@@ -197,87 +186,44 @@ impl World {
     }
 }
 
-#[derive(Debug, Default)]
-struct Fate {
-    dies: Option<(u32, Death)>,
-    made: Mutex<u32>,
-    calls: Mutex<BTreeMap<String, u32>>,
-    dead: Notify,
-    outsider: Option<Outsider>,
-    denied: &'static [&'static str],
-    interrupts: Option<tokio::sync::watch::Receiver<u32>>,
-    once: Option<(u32, Interference)>,
+/// A process.
+struct Process<'a> {
+    arguments: &'a str,
+    course: Arc<Course>,
+    host: Host,
+    captured: Captured,
 }
 
-type Act = Box<dyn Fn(&mut Cloud) + Send>;
-
-/// Somebody else with access to the account.
-struct Outsider {
-    at: Time,
-    cloud: Arc<Mutex<Cloud>>,
-    act: Mutex<Option<Act>>,
-}
-
-impl std::fmt::Debug for Outsider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outsider").field("at", &self.at).finish_non_exhaustive()
-    }
-}
-
-impl Outsider {
-    fn act(&self) {
-        let mut cloud = self.cloud.lock().unwrap_or_else(PoisonError::into_inner);
-        if cloud.now() >= self.at
-            && let Some(act) = self.act.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            act(&mut cloud);
-        }
-    }
-}
-
-impl Interfere for Fate {
-    fn with(&self, call: &Call) -> Interference {
-        if let Some(outsider) = &self.outsider {
-            outsider.act();
-        }
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        *made += 1;
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *calls.entry(call.operation.clone()).or_default() += 1;
-        // A registration is denied for its tags: without them it is allowed.
-        let again = call.operation == "RegisterTaskDefinition" && calls[&call.operation] > 1;
-        if self.denied.contains(&call.operation.as_str()) && !again {
-            let action = match call.operation.as_str() {
-                // What AWS asks of a registration with tags.
-                "RegisterTaskDefinition" => "ecs:TagResource",
-                operation => operation,
-            };
-            let message = format!(
-                "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: {action}"
-            );
-            return Interference::Error {
-                status: 400,
-                code: "AccessDeniedException".into(),
-                message,
-            };
-        }
-        if let Some((_, once)) = self.once.as_ref().filter(|(nth, _)| nth == &*made) {
-            return once.clone();
-        }
-        match self.dies {
-            Some((nth, Death::BeforeSend)) if *made == nth => Interference::LoseRequest,
-            Some((nth, Death::BeforeAnswer)) if *made == nth => Interference::LoseAnswer,
-            // What it did with the answer is in its memory only: it dies before it says anything.
-            Some((nth, Death::AfterAnswer)) if *made > nth => Interference::LoseRequest,
-            _ => Interference::None,
+impl Process<'_> {
+    /// `None`: it was killed.
+    async fn live(&self) -> Option<u8> {
+        let argv = std::iter::once("ecs-bg").chain(self.arguments.split_whitespace());
+        let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
+        tokio::select! {
+            biased;
+            code = living(&self.course, ecs_bg::execute(cli, &self.host)) => Some(code),
+            () = self.course.dead.notified() => None,
         }
     }
 
-    fn done(&self, _: &Call) {
-        if self.dies.is_some() {
-            self.dead.notify_one();
-        }
+    fn life(&self, code: Option<u8>) -> Life {
+        let (calls, moments) = (self.course.calls(), self.course.moments());
+        Life { code, calls, text: self.captured.text(), moments }
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("an event loop")
+}
+
+/// An outsider, for a `Fate`.
+pub(crate) fn outside(at: When, act: impl Fn(&mut Cloud) + Send + 'static) -> Option<Outsider> {
+    let act: Act = Box::new(act);
+    Some(Outsider { at, act: Mutex::new(Some(act)) })
 }
 
 /// A deployment of the shop's service.
@@ -308,4 +254,10 @@ pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str
     let text = String::from_utf8(response.body().to_vec()).expect("text");
     assert!(response.status().is_success(), "{operation}: {text}");
     text
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long the tests take is told to who runs them")]
+pub(crate) fn stopwatch() -> impl Fn() -> Duration {
+    let began = std::time::Instant::now();
+    move || began.elapsed()
 }

@@ -8,12 +8,15 @@ mod deployments; // single deployments: outcomes, counts of calls, reaction time
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
+mod fate; // what happens to the calls of one process
 mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
+mod scenes; // what is deployed, where, and what must come of it
 mod simulation; // killed at every call, then run again
+mod sweep; // many lives, on every core
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::journal::Change;
 
+use crate::fate::Death;
 use crate::invariants::{Promise, broken, serves};
-use crate::lives::{Death, REPOSITORY, World, deploy};
+use crate::lives::{REPOSITORY, World, deploy};
 
 const PROMISE: Promise =
     Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 60 };

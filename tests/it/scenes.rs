@@ -1,0 +1,169 @@
+//! The gallery: what is deployed, where, and what must come of it. Every sweep goes over these.
+
+use std::time::Duration;
+
+use ecs_bg_sandbox::Cloud;
+use ecs_bg_sandbox::scenario::Scenario;
+
+use crate::invariants::Promise;
+use crate::lives::{REPOSITORY, deploy};
+
+/// Green comes up, is given traffic, and falls sick; so do the tasks that replace those.
+const SICK_LATER: &str = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";
+
+/// One deployment in one world.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    /// The world, and how its images behave.
+    toml: &'static str,
+    images: &'static str,
+    image: &'static str,
+    more: &'static str,
+    /// Whether the new version stays.
+    pub(crate) good: bool,
+    /// Tasks of the service.
+    pub(crate) count: usize,
+    /// Its shares in percent, each with the seconds that it is held; the last one is the bake.
+    pub(crate) shares: &'static [(u32, u64)],
+    /// Changes that a life may make, and calls.
+    pub(crate) changes: usize,
+    pub(crate) calls: u32,
+}
+
+const ONE_RULE: Scene = Scene {
+    name: "one rule",
+    toml: "extends = 'shop'",
+    images: "",
+    image: "2",
+    more: "",
+    good: true,
+    count: 2,
+    shares: &[(100, 30)],
+    changes: 45,
+    calls: 160,
+};
+const WIDE_ONE: Scene = Scene {
+    name: "two of all",
+    toml: WIDE,
+    more: "--shares 20:30s,100",
+    shares: &[(20, 30), (100, 30)],
+    changes: 70,
+    calls: 320,
+    ..ONE_RULE
+};
+const ARMED: Scene = Scene {
+    name: "breaker armed",
+    toml:
+        "extends = 'shop'\n[[service]]\nserviceName = 'web-green'
+        deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }",
+    ..ONE_RULE
+};
+const FIFTY: Scene = Scene {
+    name: "fifty tasks",
+    toml: "extends = 'shop'\n[[service]]\nserviceName = 'web'\ndesiredCount = 50",
+    count: 50,
+    ..ONE_RULE
+};
+const SLOW: Scene = Scene {
+    name: "slow start",
+    toml: "extends = 'shop'
+        [[service]]\nserviceName = 'web'\nhealthCheckGracePeriodSeconds = 300
+        [[service]]\nserviceName = 'web-green'\nhealthCheckGracePeriodSeconds = 300
+",
+    images: "[[image]]\nref = 'shop/web:2'\ndoes = 'slow'\nready = '90s'
+        [[image]]\nref = 'shop/web:3'\ndoes = 'slow'\nready = '24h'",
+    more: "--timeout 3m",
+    calls: 300,
+    ..ONE_RULE
+};
+const CANARY: Scene = Scene {
+    name: "canary",
+    more: "--shares 10:30s,50:30s,100",
+    shares: &[(10, 30), (50, 30), (100, 30)],
+    changes: 50,
+    calls: 300,
+    ..ONE_RULE
+};
+
+/// Each world with a green that stays and one that does not.
+pub(crate) const GALLERY: [Scene; 14] = [
+    ONE_RULE,
+    Scene { name: "one rule, 500", image: "3", good: false, ..ONE_RULE },
+    Scene { name: "one rule, exits", image: "4", good: false, ..ONE_RULE },
+    Scene {
+        name: "one rule, sick later",
+        images: SICK_LATER,
+        good: false,
+        shares: &[(100, 60)],
+        ..ONE_RULE
+    },
+    WIDE_ONE,
+    Scene {
+        name: "two of all, sick later",
+        images: SICK_LATER,
+        good: false,
+        shares: &[(20, 30), (100, 60)],
+        ..WIDE_ONE
+    },
+    ARMED,
+    Scene { name: "breaker armed, 500", image: "3", good: false, ..ARMED },
+    FIFTY,
+    Scene { name: "fifty tasks, exit", image: "4", good: false, ..FIFTY },
+    SLOW,
+    Scene { name: "slow start, never", image: "3", good: false, ..SLOW },
+    CANARY,
+    Scene {
+        name: "canary, sick later",
+        images: SICK_LATER,
+        good: false,
+        shares: &[(10, 30), (50, 30), (100, 60)],
+        ..CANARY
+    },
+];
+
+/// The small one.
+pub(crate) const SMALL: Scene = ONE_RULE;
+
+impl Scene {
+    pub(crate) fn cloud(&self) -> Cloud {
+        let scenario = Scenario::parse(&format!("{}\n{}", self.toml, self.images), self.name)
+            .unwrap_or_else(|error| panic!("{error}"));
+        Cloud::from_scenario(&scenario).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The command.
+    pub(crate) fn deploy(&self) -> String {
+        let (_, bake) = self.shares.last().copied().unwrap_or_default();
+        deploy(self.image, &format!("--follow 60s --bake {bake}s {}", self.more))
+    }
+
+    /// What serves in the end.
+    pub(crate) fn serving(&self) -> String {
+        if self.good { self.new_image() } else { self.old_image() }
+    }
+
+    pub(crate) fn new_image(&self) -> String {
+        format!("{REPOSITORY}:{}", self.image)
+    }
+
+    pub(crate) fn old_image(&self) -> String {
+        format!("{REPOSITORY}:1")
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        u8::from(!self.good)
+    }
+
+    pub(crate) fn promise(&self) -> Promise {
+        let (_, bake) = self.shares.last().copied().unwrap_or_default();
+        Promise {
+            bake: Duration::from_secs(bake),
+            follow: Duration::from_secs(60),
+            changes: self.changes,
+        }
+    }
+}
+
+/// Two listeners, two rules each, two target groups a side.
+pub(crate) const WIDE: &str = include_str!("wide.toml");

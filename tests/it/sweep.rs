@@ -1,0 +1,125 @@
+//! Many lives, on every core: what fails is collected, and what was tried is counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// What was tried, by scene and kind, and which operations were hit.
+#[derive(Default)]
+pub(crate) struct Tally {
+    counts: BTreeMap<(String, String), usize>,
+    operations: BTreeSet<String>,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, scene: &str, kind: &str, points: usize) {
+        *self.counts.entry((scene.to_owned(), kind.to_owned())).or_default() += points;
+    }
+
+    pub(crate) fn hit<'a>(&mut self, operations: impl Iterator<Item = &'a String>) {
+        self.operations.extend(operations.cloned());
+    }
+
+    pub(crate) fn points(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    /// Tries each, and keeps what each has to complain about.
+    pub(crate) fn try_all<T: Sync>(
+        &mut self,
+        cases: &[T],
+        attempt: impl Fn(&T) -> Result<(), String> + Sync,
+    ) {
+        self.failures.extend(on_every_core(cases, attempt));
+    }
+
+    /// Prints what was tried; fails if anything did.
+    pub(crate) fn judge(self) {
+        let kinds: BTreeSet<&String> = self.counts.keys().map(|(_, kind)| kind).collect();
+        let scenes: BTreeSet<&String> = self.counts.keys().map(|(scene, _)| scene).collect();
+        for scene in scenes {
+            let row = kinds.iter().filter_map(|kind| {
+                let points = self.counts.get(&(scene.clone(), (*kind).clone()))?;
+                Some(format!("{points} {kind}"))
+            });
+            println!("{scene}: {}", row.collect::<Vec<_>>().join(", "));
+        }
+        println!(
+            "{} points, {} operations: {:?}",
+            self.points(),
+            self.operations.len(),
+            self.operations
+        );
+        let missed: Vec<&str> =
+            OPERATIONS.into_iter().filter(|known| !self.operations.contains(*known)).collect();
+        assert!(missed.is_empty(), "never hit: {missed:?}");
+        all_well(&self.failures, self.points());
+    }
+}
+
+/// All that a deployment calls. (Not: ListServices, for a hint when no twin is known;
+/// DescribeContainerInstances, on EC2; DeregisterTaskDefinition, when AWS did not keep what was sent.)
+pub(crate) const OPERATIONS: [&str; 17] = [
+    "DescribeImages",
+    "DescribeListeners",
+    "DescribeRules",
+    "DescribeScalableTargets",
+    "DescribeServices",
+    "DescribeTargetGroupAttributes",
+    "DescribeTargetGroups",
+    "DescribeTargetHealth",
+    "DescribeTaskDefinition",
+    "DescribeTasks",
+    "ListTaskDefinitions",
+    "ListTasks",
+    "ModifyListener",
+    "ModifyRule",
+    "RegisterTaskDefinition",
+    "TagResource",
+    "UpdateService",
+];
+
+pub(crate) fn all_well(failures: &[String], of: usize) {
+    assert!(
+        failures.is_empty(),
+        "{} of {of} failed:\n{}\nthe first: {}",
+        failures.len(),
+        failures.iter().take(40).map(|f| headline(f)).collect::<Vec<_>>().join("\n"),
+        failures[0]
+    );
+}
+
+fn headline(failure: &str) -> &str {
+    failure.lines().next().unwrap_or_default()
+}
+
+/// What the attempts complain about, in the order of the cases. A panic is a complaint.
+pub(crate) fn on_every_core<T: Sync>(
+    cases: &[T],
+    attempt: impl Fn(&T) -> Result<(), String> + Sync,
+) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some((at, case)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            cases.get(at).map(|case| (at, case))
+        } {
+            let outcome = catch_unwind(AssertUnwindSafe(|| attempt(case)))
+                .unwrap_or_else(|_| Err(format!("case {at}: it panicked")));
+            if let Err(why) = outcome {
+                failures.lock().unwrap_or_else(PoisonError::into_inner).insert(at, why);
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
+    });
+    failures.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
