@@ -276,6 +276,7 @@ pub async fn run(
         checked: looked,
         running: false,
         last: None,
+        changed: false,
         heard: 0,
         interrupts: setting.interrupts.clone(),
         emit,
@@ -322,6 +323,8 @@ struct Run<'a> {
     checked: SystemTime,
     /// The last change.
     last: Option<Action>,
+    /// Nothing was looked at since.
+    changed: bool,
     /// How many requests to stop were heeded.
     heard: u32,
     interrupts: watch::Receiver<u32>,
@@ -542,14 +545,16 @@ impl Run<'_> {
         if self.recorded && (whole || self.beat_is_due()) {
             focus.record = Some(self.record.revision.clone());
         }
-        // Whose the targets are, and why tasks stopped, matters on the way forward only.
+        // Whose the targets are, and why tasks stopped, matters while there is a way back only.
         let wants_tasks = match self.record.engine() {
             Engine::Listener => {
                 focus.health.push(self.record.green.clone());
                 if !self.record.forward() {
                     focus.health.push(self.record.blue.clone());
                 }
-                whole || stopped
+                let blue = self.world.service(&self.record.blue);
+                let retired = blue.is_some_and(|blue| blue.desired == 0);
+                (whole || stopped) && !retired
             }
             Engine::Rolling => {
                 let view = View { record: &self.record, watch: &self.watch, world: &self.world };
@@ -591,6 +596,7 @@ impl Run<'_> {
                 if look > Look::Glance || !focus.health.is_empty() {
                     self.checked = began;
                 }
+                self.changed = false;
                 self.failed = 0;
                 None
             }
@@ -623,7 +629,9 @@ impl Run<'_> {
     fn ready(&self, action: &Action) -> bool {
         let age = self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH);
         let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
-        self.world.look >= self.needed(action) && age < FRESH && read
+        // What the last change came to, and what others did meanwhile, is seen before it is over.
+        let seen = !action.closes() || !self.changed;
+        self.world.look >= self.needed(action) && age < FRESH && read && seen
     }
 
     /// How much of the world must have been looked at for this change.
@@ -659,6 +667,7 @@ impl Run<'_> {
             }
         }
         self.watch.changes += 1;
+        self.changed = true;
         match self.send(&action).await {
             Ok(()) => {
                 self.failed = 0;

@@ -203,7 +203,13 @@ fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
     let since = view.record.held?.since;
     let left = view.record.follow.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
-    wait(format!("the load balancer follows, for another {}", seconds(left)), left.min(WATCHFUL))
+    let why = format!("the load balancer follows, for another {}", seconds(left));
+    // The last wait ends in the look that emptying the other side needs.
+    let (look_in, look) = match left <= WATCHFUL + SECOND {
+        true => (left, Look::Listing),
+        false => (WATCHFUL, Look::Glance),
+    };
+    Some(Next::Wait(Wait { why, look_in, look }))
 }
 
 fn retire(view: &View<'_>) -> Option<Next> {

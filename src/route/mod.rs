@@ -101,8 +101,14 @@ impl Action {
         match self {
             // The sides that are shrunk are looked at directly before, with every rule.
             Self::Count { count: 0, .. } => Look::Listing,
+            Self::Write(_) if self.closes() => Look::Listing,
             _ => Look::Whole,
         }
+    }
+
+    /// Whether it says that the deployment is over.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::Write(record) if record.closed.is_some())
     }
 }
 
