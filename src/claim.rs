@@ -19,6 +19,9 @@ const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at an owner that is waited for.
 const WAIT_LOOK: Duration = Duration::from_secs(15);
 
+/// Beats of a living owner that may cross our writing, one after the other.
+const CROSSED_MAX: u32 = 3;
+
 /// What to do about another process that drives a deployment of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnConflict {
@@ -61,45 +64,34 @@ pub async fn claim(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
     let (mut record, mut world) = (record.clone(), without_rules(&record, world));
+    let mut crossed = 0;
     loop {
         (record, world) = twice(setting, record, world).await?;
         if record.closed.is_some() {
             return Ok(Claim::Ended);
         }
-        let silent = world.at.duration_since(record.seen).unwrap_or_default();
-        if silent > FORGOTTEN_AFTER && !claimant.by_name {
-            let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
-            return Err(Refusal::new(what, verb(setting, &record, "resume")).into());
+        if !may(setting, &record, &world, claimant)? {
+            let why = format!("{} is being driven by another process", record.name());
+            let kind = Kind::Waiting { step: "claim".into(), why };
+            emit(Event { at: setting.clock.now(), kind });
+            setting.clock.sleep(WAIT_LOOK).await;
+            continue;
         }
-        if silent >= DEAD_AFTER || claimant.on_conflict == OnConflict::Supersede {
-            break;
+        let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
+        if let Some(held) = &mut record.held {
+            // A time that cannot be: it counts from now.
+            held.since = held.since.min(world.at + LOOK_TWICE);
         }
-        if claimant.on_conflict == OnConflict::Refuse {
-            let what = format!(
-                "{} is being driven by another process, which was seen {} ago (dead after {})",
-                record.name(),
-                about(silent),
-                about(DEAD_AFTER)
-            );
-            return Err(Refusal::new(what, "run the same command with --on-conflict wait").into());
-        }
-        let why = format!("{} is being driven by another process", record.name());
-        emit(Event { at: setting.clock.now(), kind: Kind::Waiting { step: "claim".into(), why } });
-        setting.clock.sleep(WAIT_LOOK).await;
-    }
-    record.owner.clone_from(&claimant.owner);
-    if let Some(held) = &mut record.held {
-        // A time that cannot be: it counts from now.
-        held.since = held.since.min(world.at + LOOK_TWICE);
-    }
-    record.seen = world.at;
-    setting.aws.write(&record).await?;
-    // What its last owner decided before this was sent within 10 s of its looking, or is not sent.
-    for _ in 0..2 {
-        setting.clock.sleep(LOOK_TWICE).await;
-        match setting.aws.record(&record.revision).await? {
-            Some(read) if read.owner != record.owner => return Ok(Claim::Lost(read.owner)),
-            _ => {}
+        record.seen = world.at;
+        setting.aws.write(&record).await?;
+        match displaced(setting, &record).await? {
+            None => break,
+            // Its last owner said that it is alive at that very moment.
+            Some(read) if read.owner == last && crossed < CROSSED_MAX => {
+                crossed += 1;
+                record = read;
+            }
+            Some(read) => return Ok(Claim::Lost(read.owner)),
         }
     }
     let world = setting
@@ -107,6 +99,46 @@ pub async fn claim(
         .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
         .await?;
     Ok(Claim::Ours(Box::new(record), world))
+}
+
+/// Whether the claimant may take over now; if not, it may wait.
+fn may(
+    setting: &Setting<'_>,
+    record: &Record,
+    world: &World,
+    claimant: &Claimant,
+) -> Result<bool, Refusal> {
+    let silent = world.at.duration_since(record.seen).unwrap_or_default();
+    if silent > FORGOTTEN_AFTER && !claimant.by_name {
+        let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
+        return Err(Refusal::new(what, verb(setting, record, "resume")));
+    }
+    if silent >= DEAD_AFTER || claimant.on_conflict == OnConflict::Supersede {
+        return Ok(true);
+    }
+    if claimant.on_conflict == OnConflict::Refuse {
+        let what = format!(
+            "{} is being driven by another process, which was seen {} ago (dead after {})",
+            record.name(),
+            about(silent),
+            about(DEAD_AFTER)
+        );
+        return Err(Refusal::new(what, "run the same command with --on-conflict wait"));
+    }
+    Ok(false)
+}
+
+/// The record, if another process's name is in it. What the last owner decided before ours was
+/// written is sent within 10 s of its looking, or is not sent.
+async fn displaced(setting: &Setting<'_>, ours: &Record) -> Result<Option<Record>, Error> {
+    for _ in 0..2 {
+        setting.clock.sleep(LOOK_TWICE).await;
+        let read = setting.aws.record(&ours.revision).await?;
+        if let Some(other) = read.filter(|read| read.owner != ours.owner) {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
 }
 
 fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
