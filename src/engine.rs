@@ -275,7 +275,7 @@ pub async fn run(
         tasks_denied: false,
         checked: looked,
         running: false,
-        last: None,
+        sent: Vec::new(),
         changed: false,
         heard: 0,
         interrupts: setting.interrupts.clone(),
@@ -321,8 +321,8 @@ struct Run<'a> {
     running: bool,
     /// When targets were looked at last, by our clock.
     checked: SystemTime,
-    /// The last change.
-    last: Option<Action>,
+    /// Changes that were sent and not yet missed by a look.
+    sent: Vec<Action>,
     /// Nothing was looked at since.
     changed: bool,
     /// How many requests to stop were heeded.
@@ -646,9 +646,9 @@ impl Run<'_> {
         if !self.ready(&action) {
             return self.look(self.needed(&action)).await;
         }
-        // An answer that did not show the change: give it time, and look.
-        if self.last.as_ref() == Some(&action) {
-            self.last = None;
+        // A look that did not show the change: AWS may answer with the past. Give it time.
+        if self.sent.contains(&action) {
+            self.sent.clear();
             self.setting.clock.sleep(Duration::from_secs(2)).await;
             return self.look(self.needed(&action)).await;
         }
@@ -673,7 +673,7 @@ impl Run<'_> {
                 self.failed = 0;
                 let what = describe(&action, &self.world);
                 self.tell(Kind::Changed { step: step.to_owned(), what });
-                self.last = Some(action);
+                self.sent.push(action);
                 None
             }
             Err(error) => self.unanswered(error).await,
@@ -767,6 +767,7 @@ impl Run<'_> {
         }
         self.record = self.record.turned_back(trouble.reason);
         self.watch.changes = 0;
+        self.sent.clear();
         self.failed = 0;
         self.tell(Kind::TurnedBack {
             to: self.record.from.clone(),

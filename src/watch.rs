@@ -24,6 +24,8 @@ pub struct Watch {
     pub before: Vec<String>,
     /// Green's service was seen on our revision.
     pub launched: bool,
+    /// Since when green, once on our revision, shows the one before and no trace of ours.
+    pub put_back_since: Option<SystemTime>,
     /// Since when green's tasks all run and only targets are awaited.
     pub running_since: Option<SystemTime>,
     /// Since when green runs a task of our revision.
@@ -58,6 +60,7 @@ impl Watch {
             proved: false,
             before: Vec::new(),
             launched: false,
+            put_back_since: None,
             running_since: None,
             runs_since: None,
             phase: None,
@@ -101,6 +104,9 @@ impl Watch {
         let Some(green) = world.service(&record.green) else { return };
         let running = View { record, watch: self, world }.ours().map(|ours| ours.running);
         self.launched |= running.is_some();
+        let launched = self.launched || record.to.is_some();
+        let put_back = launched && View { record, watch: self, world }.green_was_put_back();
+        self.put_back_since = put_back.then(|| self.put_back_since.unwrap_or(world.at));
         let running = running.unwrap_or(0);
         let all_run = green.desired > 0 && running >= green.desired;
         self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));

@@ -148,6 +148,10 @@ fn attach(view: &View<'_>) -> Option<Next> {
 fn launch(view: &View<'_>) -> Option<Next> {
     let green = view.green()?;
     let count = view.need().max(green.desired);
+    if view.watch.put_back_since.is_some() {
+        // Whether ECS did that is found out before anything is done against it.
+        return wait(format!("{} shows its old revision: looking again", green.name), SPARSE);
+    }
     if green.revision != view.record.revision {
         let revision = view.record.revision.clone();
         return act(Action::Launch { service: green.name.clone(), revision, count });

@@ -29,6 +29,9 @@ pub(super) const CHANGES_MAX: u32 = 1000;
 /// A task that is replaced leaves a gap; one that lasts is trouble.
 const SHORT_FOR: Duration = Duration::from_secs(30);
 
+/// For longer than this AWS does not answer with the past.
+const PAST_MAX: Duration = Duration::from_secs(15);
+
 /// What is wrong with going on, if anything is.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let (blue, green) = (view.blue()?, view.green()?);
@@ -75,10 +78,9 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
             None => why.to_owned(),
         });
     }
-    let launched = view.watch.launched || view.record.to.is_some();
-    let back = green.primary().is_some_and(|primary| primary.revision == view.record.was);
-    let differs = view.record.was != view.record.revision;
-    (launched && back && differs)
+    let since = view.watch.put_back_since?;
+    // Without a trace of ours it may be that AWS answers with the past.
+    (ours.is_some() || view.since(since) >= PAST_MAX)
         .then(|| format!("ECS put {} back on its old revision", green.name))
 }
 

@@ -63,6 +63,13 @@ impl<'a> View<'a> {
             && !(self.record.is_restart() && self.watch.before.contains(&deployment.id))
     }
 
+    /// Whether green's service is on the revision that it had before ours.
+    pub fn green_was_put_back(&self) -> bool {
+        let primary = self.green().and_then(Service::primary);
+        primary.is_some_and(|primary| primary.revision == self.record.was)
+            && self.record.was != self.record.revision
+    }
+
     /// Their target groups; one service alone is no pair.
     pub fn pairs(&self) -> Vec<GroupPair> {
         match (self.blue(), self.green()) {

@@ -189,6 +189,21 @@ pub(crate) fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), Str
     Ok(())
 }
 
+/// Wherever there is weight, somebody answers.
+pub(crate) fn answers(cloud: &Cloud) -> Result<(), String> {
+    let serving = cloud.serving();
+    if serving.iter().all(|side| side.weight == 0) {
+        return Err("nothing serves".into());
+    }
+    let silent = serving.iter().find(|side| {
+        side.weight > 0 && !side.behind.iter().any(|one| one.state == "healthy" && one.answers)
+    });
+    match silent {
+        Some(side) => Err(format!("{} of {} does not answer", side.group, side.rule)),
+        None => Ok(()),
+    }
+}
+
 /// Wherever there is weight, a whole side answers, and the other side is whole or not there at all.
 pub(crate) fn whole(cloud: &Cloud, count: usize) -> Result<(), String> {
     let serving = cloud.serving();

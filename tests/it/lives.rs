@@ -8,7 +8,7 @@ use std::time::Duration;
 use ecs_bg::{Captured, Host, Sandbox};
 use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
-use ecs_bg_sandbox::sdk::{Interfere, Interference};
+use ecs_bg_sandbox::sdk::Interfere;
 use ecs_bg_sandbox::{Cloud, Time};
 
 use crate::fate::{Act, Course, Death, Fate, Moment, Outsider, When, living};
@@ -90,11 +90,6 @@ impl World {
     /// A process whose credentials do not allow some operations.
     pub(crate) fn run_denied(&self, arguments: &str, denied: &'static [&'static str]) -> Life {
         self.live(arguments, Fate { denied, ..Fate::default() })
-    }
-
-    /// A process whose `nth` call (from 1) has this fate.
-    pub(crate) fn run_once(&self, arguments: &str, nth: u32, once: Interference) -> Life {
-        self.live(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
     }
 
     /// A process that is told to stop, as often as said, directly before its first call at or after the

@@ -127,8 +127,13 @@ pub(crate) const SMALL: Scene = ONE_RULE;
 
 impl Scene {
     pub(crate) fn cloud(&self) -> Cloud {
-        let scenario = Scenario::parse(&format!("{}\n{}", self.toml, self.images), self.name)
-            .unwrap_or_else(|error| panic!("{error}"));
+        self.cloud_with("")
+    }
+
+    /// The world, and more about it.
+    pub(crate) fn cloud_with(&self, more: &str) -> Cloud {
+        let toml = format!("{}\n{}\n{more}", self.toml, self.images);
+        let scenario = Scenario::parse(&toml, self.name).unwrap_or_else(|error| panic!("{error}"));
         Cloud::from_scenario(&scenario).unwrap_or_else(|error| panic!("{error}"))
     }
 

@@ -53,10 +53,10 @@ impl Tally {
             self.operations.len(),
             self.operations
         );
+        all_well(&self.failures, self.points());
         let missed: Vec<&str> =
             OPERATIONS.into_iter().filter(|known| !self.operations.contains(*known)).collect();
         assert!(missed.is_empty(), "never hit: {missed:?}");
-        all_well(&self.failures, self.points());
     }
 }
 

@@ -1,0 +1,151 @@
+//! What AWS and the network do to calls: every fault once at the calls of every scene, credentials that
+//! end, answers from the past, tags that are denied. The deployment goes where it would have gone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ecs_bg_sandbox::sdk::Interference;
+
+use crate::fate::{Fate, Stale, is_read};
+use crate::invariants::{broken, serves, sick_with_traffic};
+use crate::lives::{Life, World};
+use crate::scenes::{GALLERY, SMALL, Scene};
+use crate::sweep::Tally;
+
+fn refused(status: u16, code: &str) -> Interference {
+    Interference::Error { status, code: code.to_owned(), message: "as AWS says it".to_owned() }
+}
+
+fn faults() -> [(&'static str, Interference); 6] {
+    [
+        ("throttled", refused(400, "ThrottlingException")),
+        ("500", refused(500, "ServerException")),
+        ("reset before", Interference::ResetBefore),
+        ("reset after", Interference::ResetAfter),
+        ("hung", Interference::LoseRequest),
+        ("answer hung", Interference::LoseAnswer),
+    ]
+}
+
+/// One fate in one scene.
+struct Case {
+    scene: Scene,
+    kind: &'static str,
+    nth: u32,
+    operation: String,
+}
+
+impl Case {
+    fn fate(&self) -> Fate {
+        match self.kind {
+            "expired" => Fate {
+                since: Some((self.nth, refused(400, "ExpiredTokenException"))),
+                ..Fate::default()
+            },
+            "stale reads" => {
+                let stale = Stale { change: Some(self.nth), lasts: Duration::from_secs(10) };
+                Fate { stale: Some(stale), ..Fate::default() }
+            }
+            kind => {
+                let fault = faults().into_iter().find(|(name, _)| *name == kind);
+                let (_, fault) = fault.expect("a fault of that name");
+                Fate { once: Some((self.nth, fault)), ..Fate::default() }
+            }
+        }
+    }
+
+    fn told(&self, life: &Life, why: impl std::fmt::Display) -> String {
+        let Case { scene, kind, nth, operation } = self;
+        format!("{}: {kind} at {nth} ({operation}): {why}\n{}", scene.name, life.text)
+    }
+
+    fn attempt(&self) -> Result<(), String> {
+        let scene = &self.scene;
+        let world = World::of(scene.cloud());
+        if self.kind == "stale reads" {
+            world.cloud().remember(Duration::from_secs(20));
+        }
+        let mut life = world.live(&scene.deploy(), self.fate());
+        if self.kind == "expired" {
+            let stopped = matches!(life.code, Some(3 | 4)) && life.text.contains("\nhint: ");
+            if !stopped && life.code != Some(scene.exit_code()) {
+                return Err(self.told(&life, format!("ended with {:?}", life.code)));
+            }
+            // With new credentials, from another machine, once the owner is dead for sure.
+            world.wait(180);
+            life = world.run(&scene.deploy());
+        }
+        if life.code != Some(scene.exit_code()) {
+            return Err(self.told(&life, format!("ended with {:?}", life.code)));
+        }
+        let served = serves(&world.cloud(), &scene.serving(), scene.count);
+        served.map_err(|why| self.told(&life, why))?;
+        match broken(&world.cloud(), 0, &scene.promise()) {
+            broken if broken.is_empty() => Ok(()),
+            broken => Err(self.told(&life, format!("{broken:?}"))),
+        }
+    }
+}
+
+/// Every change of every scene, one call of each operation, and some more in the small ones.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for scene in GALLERY {
+        let whole = World::of(scene.cloud()).run_kept(&scene.deploy());
+        let every = if scene.name.starts_with(SMALL.name) { 3 } else { 50 };
+        let (mut changes, mut known) = (0, BTreeSet::new());
+        for moment in whole.moments.iter().filter(|moment| !moment.done) {
+            let case = |kind, nth| Case { scene, kind, nth, operation: moment.operation.clone() };
+            let read = is_read(&moment.operation);
+            if !read {
+                changes += 1;
+                if scene.count < 10 {
+                    cases.push(case("stale reads", changes));
+                }
+            }
+            let new = known.insert(&moment.operation);
+            if !read || new || moment.nth.is_multiple_of(2 * every) {
+                cases.push(case("expired", moment.nth));
+            }
+            if !read || new || moment.nth.is_multiple_of(every) {
+                cases.extend(faults().map(|(kind, _)| case(kind, moment.nth)));
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_scene_survives_every_fault() {
+    let mut tally = Tally::default();
+    let cases = cases();
+    for case in &cases {
+        tally.count(case.scene.name, case.kind, 1);
+        tally.hit(std::iter::once(&case.operation));
+    }
+    tally.try_all(&cases, Case::attempt);
+    tally.judge();
+}
+
+/// Nothing is written down: it runs from memory, and goes where it would have gone.
+#[test]
+fn no_scene_needs_its_tags() {
+    let failures = crate::sweep::on_every_core(&GALLERY, |scene| {
+        let world = World::of(scene.cloud());
+        let life = world.run_denied(&scene.deploy(), &["TagResource"]);
+        let told = |why: String| format!("{}: {why}\n{}", scene.name, life.text);
+        if life.code != Some(scene.exit_code()) || !life.text.contains("no record is kept") {
+            return Err(told(format!("{:?}", life.code)));
+        }
+        serves(&world.cloud(), &scene.serving(), scene.count).map_err(told)?;
+        let sick_for = sick_with_traffic(&world.cloud(), ecs_bg_sandbox::Time(0));
+        match world.cloud().violations() {
+            _ if sick_for > Duration::from_secs(45) && !scene.name.contains("slow") => {
+                Err(told(format!("on a sick green for {sick_for:?}")))
+            }
+            [] => Ok(()),
+            broken => Err(told(format!("{broken:?}"))),
+        }
+    });
+    crate::sweep::all_well(&failures, GALLERY.len());
+}
