@@ -78,5 +78,5 @@ pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &
 /// Runs one parsed command line inside a runtime of the caller's: with paused time where it is
 /// virtual. Dropping the future is what killing the process would be.
 pub async fn execute(cli: cli::Cli, host: &Host) -> u8 {
-    cli::execute(cli, host).await
+    Box::pin(cli::execute(cli, host)).await
 }

@@ -4,7 +4,8 @@
 use ecs_bg_sandbox::sdk::Interference;
 use serde_json::{Value, json};
 
-use crate::lives::{DEATHS, World};
+use crate::fate::{Death, Fate};
+use crate::lives::World;
 
 const DEPLOY: &str = "deploy --cluster shop --service";
 
@@ -58,7 +59,7 @@ fn the_same_command_adopts_what_was_killed_and_another_edit_does_not() {
         let other = format!("{DEPLOY} {service} --bake 0 --env {container}:MODE=other");
         let calls: u32 = World::new(scenario).run(&same).calls.values().sum();
         for nth in (1..=calls).step_by(3) {
-            for death in DEATHS {
+            for death in [Death::BeforeSend, Death::BeforeAnswer] {
                 let world = World::new(scenario);
                 world.run_until(&same, nth, death);
                 let killed = revisions(&world, service);
@@ -135,7 +136,8 @@ fn a_revision_is_registered_once_whatever_becomes_of_the_answer() {
     for nth in 1..=calls {
         for once in [Interference::LoseAnswer, Interference::LoseRequest] {
             let world = World::new("solo");
-            let life = world.run_once(register, nth, once.clone());
+            let life =
+                world.live(register, Fate { once: Some((nth, once.clone())), ..Fate::default() });
             assert_eq!(life.code, Some(0), "{once:?} at call {nth}: {}", life.text);
             assert!(life.text.starts_with("api:2 like api:1 with api="), "{}", life.text);
             assert_eq!(revisions(&world, "api"), 2, "{once:?} at call {nth}");

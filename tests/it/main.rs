@@ -8,8 +8,8 @@ mod deployments; // single deployments: outcomes, counts of calls, reaction time
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
-mod faults; // what AWS and the network do to calls
 mod fate; // what happens to the calls of one process
+mod faults; // what AWS and the network do to calls
 mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
