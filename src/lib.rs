@@ -18,7 +18,8 @@
 //! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
 //! * [`plan`] makes every choice once, or refuses. Pure.
 //! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
-//! * [`route`] decides what comes next: tables of steps, one file per engine. Pure. A deployment is
+//! * [`route`] decides what comes next: tables of steps, one file per engine (`listener`: we move
+//!   weights; `rolling`: ECS replaces the tasks). Pure. A deployment is
 //!   at the first step of its route that does not hold yet; going on after a crash is running again.
 //! * [`watch`] is what this process has seen: memory that may be lost.
 //! * [`claim`] settles who drives a deployment that somebody began.
