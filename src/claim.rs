@@ -1,7 +1,7 @@
 //! Who drives a deployment. A newcomer looks twice before it believes what it sees, asks whether the
 //! owner is alive, writes its own name, and reads that back twice before it acts.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::{Focus, Pair};
 use crate::engine::{Setting, without_rules};
@@ -47,8 +47,8 @@ pub struct Claimant {
 /// What became of a claim.
 #[derive(Debug)]
 pub enum Claim {
-    /// The deployment is ours to drive.
-    Ours(Box<Record>, World),
+    /// The deployment is ours to drive, on what was seen when our clock showed this.
+    Ours(Box<Record>, World, SystemTime),
     /// It has ended meanwhile.
     Ended,
     /// Another process was quicker.
@@ -94,11 +94,11 @@ pub async fn claim(
             Some(read) => return Ok(Claim::Lost(read.owner)),
         }
     }
-    let world = setting
-        .aws
-        .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
-        .await?;
-    Ok(Claim::Ours(Box::new(record), world))
+    let looked = setting.clock.now();
+    // With the owner: nothing may have happened since it was read but what this look shows.
+    let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
+    let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;
+    Ok(Claim::Ours(Box::new(record), world, looked))
 }
 
 /// Whether the claimant may take over now; if not, it may wait.

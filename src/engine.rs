@@ -169,7 +169,7 @@ async fn may_tag(
         return Ok(());
     }
     let record = Record { revision: arn.to_owned(), ..plan.record.clone() };
-    match setting.aws.write(&record).await {
+    match setting.aws.try_tags(&record).await {
         Err(error) if error.kind == Failure::Denied => Err(error),
         // The first write of the deployment says what is the matter.
         _ => Ok(()),
@@ -439,7 +439,7 @@ impl Run<'_> {
 
     /// Says that we are alive, after looking whether the record is still ours.
     async fn beat(&mut self) {
-        if self.beat_is_due() && self.world.owner.is_some() {
+        if self.beat_is_due() && self.world.owner.is_some() && self.age() < FRESH {
             self.write(Record { seen: self.world.at, ..self.record.clone() }).await;
         }
     }
@@ -625,9 +625,15 @@ impl Run<'_> {
         None
     }
 
+    /// How old what was seen is. On older ground than `FRESH` nothing is changed, nor written down: the
+    /// machine may have stood still, and another process be at work.
+    fn age(&self) -> Duration {
+        self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH)
+    }
+
     /// Whether the world tells enough for this change, and is young enough.
     fn ready(&self, action: &Action) -> bool {
-        let age = self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH);
+        let age = self.age();
         let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
         // What the last change came to, and what others did meanwhile, is seen before it is over.
         let seen = !action.closes() || !self.changed;
@@ -759,7 +765,7 @@ impl Run<'_> {
     async fn turn_back(&mut self, trouble: &Trouble) {
         // Who has lost the deployment must not write over the record of who has it. (Weights need
         // this look anyway.)
-        if self.recorded && self.world.owner.is_none() {
+        if self.recorded && (self.world.owner.is_none() || self.age() >= FRESH) {
             let _ = self.look(Look::Whole).await;
             if self.taken_over().is_some() {
                 return;
@@ -774,10 +780,10 @@ impl Run<'_> {
             reason: trouble.reason.code().to_owned(),
             what: trouble.what.clone(),
         });
-        if !self.recorded {
+        self.unwritten = self.recorded;
+        if !self.recorded || self.age() >= FRESH {
             return;
         }
-        self.unwritten = true;
         let action = Action::Write(Box::new(self.record.clone()));
         let write = self.setting.aws.act(&self.pair, &action, &mut self.world);
         match tokio::time::timeout(RECORD_WAIT, write).await {

@@ -118,9 +118,19 @@ impl Aws {
 
     /// Writes the record: one TagResource call that overwrites.
     pub async fn write(&self, record: &Record) -> Result<(), AwsError> {
+        self.tag(record, |_| true).await
+    }
+
+    /// Writes a tag of the record that never changes, to find out whether tags may be written. However
+    /// late it arrives, it says nothing new.
+    pub async fn try_tags(&self, record: &Record) -> Result<(), AwsError> {
+        self.tag(record, |key| key == "ecs-bg:cluster").await
+    }
+
+    async fn tag(&self, record: &Record, wanted: impl Fn(&str) -> bool) -> Result<(), AwsError> {
         let Some(tags) = record.to_tags(&std::collections::BTreeMap::new()) else { return Ok(()) };
-        let tags =
-            tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags = tags.into_iter().filter(|(key, _)| wanted(key));
+        let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
         let request =
             self.ecs.tag_resource().resource_arn(&record.revision).set_tags(Some(tags.collect()));
         let config = aws_sdk_ecs::Config::builder().retry_config(once());

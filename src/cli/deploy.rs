@@ -350,8 +350,8 @@ pub(super) async fn adopt(
     let mut emit = |event: Event| render.event(&event);
     let promoted = record.promoted;
     let name = record.name().to_owned();
-    let (record, world) = match claim(setting, record, world, claimant, &mut emit).await? {
-        Claim::Ours(record, world) => (*record, world),
+    let (record, world, looked) = match claim(setting, record, world, claimant, &mut emit).await? {
+        Claim::Ours(record, world, looked) => (*record, world, looked),
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
             let outcome = Outcome::Superseded(format!("process {owner} has taken over"));
@@ -371,7 +371,6 @@ pub(super) async fn adopt(
         (true, Heading::Back(reason)) => record.turned_back(reason),
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
-    let looked = setting.clock.now();
     let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true, keep: None };
     Ok(Some(drive(setting, driven, service, render).await))
 }
