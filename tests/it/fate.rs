@@ -20,7 +20,11 @@ pub(crate) enum Death {
     BeforeSend,
     /// AWS does it, and the process never knows.
     BeforeAnswer,
+    /// The answer arrives, and nothing comes of it.
+    AfterAnswer,
 }
+
+pub(crate) const DEATHS: [Death; 3] = [Death::BeforeSend, Death::BeforeAnswer, Death::AfterAnswer];
 
 /// The world as a process leaves it that dies at a call.
 pub(crate) struct Moment {
@@ -40,12 +44,10 @@ pub(crate) struct Stale {
     pub(crate) lasts: Duration,
 }
 
-/// The process stands still, as on a machine that sleeps; what it has sent is on its way.
+/// The process stands still, as on a machine that sleeps, with the answer of a call unread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freeze {
     pub(crate) nth: u32,
-    /// With the answer of that call unread, or else with the call unsent.
-    pub(crate) answered: bool,
     pub(crate) lasts: Duration,
 }
 
@@ -67,6 +69,15 @@ pub(crate) struct Fate {
     pub(crate) keeps: bool,
     /// Each call draws its own fate from these, in thousandths, by a generator with this seed.
     pub(crate) chances: Option<Chances>,
+}
+
+impl std::fmt::Debug for Fate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let chances = self.chances.as_ref().map(|chances| (chances.seed, chances.per_mille));
+        let mut told = f.debug_struct("Fate");
+        told.field("dies", &self.dies).field("stale", &self.stale).field("chances", &chances);
+        told.finish_non_exhaustive()
+    }
 }
 
 /// Faults by chance.
@@ -169,8 +180,8 @@ impl Course {
         }
     }
 
-    fn freeze(&self, state: &mut State, nth: u32, answered: bool) {
-        if let Some(freeze) = self.fate.freeze.filter(|f| f.nth == nth && f.answered == answered) {
+    fn freeze(&self, state: &mut State, nth: u32) {
+        if let Some(freeze) = self.fate.freeze.filter(|freeze| freeze.nth == nth) {
             state.frozen_until = Some(Instant::now() + freeze.lasts);
             self.froze.notify_one();
         }
@@ -238,7 +249,10 @@ impl Interfere for Course {
         *state.calls.entry(call.operation.clone()).or_default() += 1;
         state.under_way.insert(call.index, nth);
         self.keep(&mut state, nth, call, false);
-        self.freeze(&mut state, nth, false);
+        if self.fate.freeze.is_some_and(|freeze| freeze.nth == nth) {
+            // The answer is on its way when the process freezes.
+            return Interference::Slow(Duration::from_millis(1));
+        }
         if let Some(denial) = self.denial(&state, call) {
             return denial;
         }
@@ -251,6 +265,8 @@ impl Interfere for Course {
         let fate = match self.fate.dies {
             Some((at, Death::BeforeSend)) if nth == at => Interference::LoseRequest,
             Some((at, Death::BeforeAnswer)) if nth == at => Interference::LoseAnswer,
+            // What it did with the answer is in its memory only: it dies before it says anything.
+            Some((at, Death::AfterAnswer)) if nth > at => Interference::LoseRequest,
             _ => {
                 let fate = self.past(&state, call).or_else(|| self.chance(&mut state));
                 return fate.unwrap_or(Interference::None);
@@ -267,7 +283,7 @@ impl Interfere for Course {
         }
         let Some(nth) = state.under_way.remove(&call.index) else { return };
         self.keep(&mut state, nth, call, true);
-        self.freeze(&mut state, nth, true);
+        self.freeze(&mut state, nth);
         if is_read(&call.operation) {
             return;
         }

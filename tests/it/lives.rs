@@ -2,16 +2,19 @@
 //! What happens to one is its `Fate`.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ecs_bg::{Captured, Host, Sandbox};
 use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
-use ecs_bg_sandbox::sdk::Interfere;
+use ecs_bg_sandbox::sdk::{Interfere, Interference};
 use ecs_bg_sandbox::{Cloud, Time};
 
-use crate::fate::{Act, Course, Death, Fate, Moment, Outsider, When, living};
+use crate::fate::{Act, Course, Fate, Moment, Outsider, When, living};
+pub(crate) use crate::fate::{DEATHS, Death};
 
 pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
 
@@ -90,6 +93,11 @@ impl World {
     /// A process whose credentials do not allow some operations.
     pub(crate) fn run_denied(&self, arguments: &str, denied: &'static [&'static str]) -> Life {
         self.live(arguments, Fate { denied, ..Fate::default() })
+    }
+
+    /// A process whose `nth` call (from 1) has this fate.
+    pub(crate) fn run_once(&self, arguments: &str, nth: u32, once: Interference) -> Life {
+        self.live(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
     }
 
     /// A process that is told to stop, as often as said, directly before its first call at or after the
@@ -194,9 +202,11 @@ impl Process<'_> {
     async fn live(&self) -> Option<u8> {
         let argv = std::iter::once("ecs-bg").chain(self.arguments.split_whitespace());
         let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
+        let process: Pin<Box<dyn Future<Output = u8> + '_>> =
+            Box::pin(ecs_bg::execute(cli, &self.host));
         tokio::select! {
             biased;
-            code = living(&self.course, ecs_bg::execute(cli, &self.host)) => Some(code),
+            code = living(&self.course, process) => Some(code),
             () = self.course.dead.notified() => None,
         }
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures, for who runs the tests with --nocapture")]
 
+mod chaos; // a random life from a seed, and pairs of deaths
 mod clones; // a task definition with every member comes through byte for byte
 mod credentials; // where credentials come from, and what is said when they do not
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
@@ -10,6 +11,7 @@ mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod fate; // what happens to the calls of one process
 mod faults; // what AWS and the network do to calls
+mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
@@ -19,5 +21,6 @@ mod rolling; // services whose tasks ECS replaces
 mod scenes; // what is deployed, where, and what must come of it
 mod simulation; // killed at every call, then run again
 mod sweep; // many lives, on every core
+mod tampered; // records that were edited, things that were deleted
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README

@@ -171,3 +171,19 @@ fn a_kept_moment_is_what_a_killed_process_leaves() {
         assert_eq!(killed, kept, "{death:?} at call {}", moment.nth);
     }
 }
+
+/// Some of all ordered pairs of deaths; `cargo bench --bench seeds -- pairs` tries them all.
+#[test]
+fn two_deaths_are_survived_like_one() {
+    let (pairs, failures) = crate::chaos::every_pair(29);
+    println!("{pairs} pairs of deaths");
+    crate::sweep::all_well(&failures, pairs);
+}
+
+/// A few random lives; `cargo bench --bench seeds` lives more of them.
+#[test]
+fn random_lives_end_well() {
+    let seeds: Vec<u64> = (0..150).collect();
+    let failures = crate::sweep::on_every_core(&seeds, |seed| crate::chaos::life(*seed));
+    crate::sweep::all_well(&failures, seeds.len());
+}
