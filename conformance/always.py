@@ -123,6 +123,9 @@ ECR = {
     "BatchGetImage": "images[].registryId images[].repositoryName images[].imageId.imageDigest "
     "images[].imageManifest images[].imageManifestMediaType "
     "failures[].failureCode failures[].failureReason",
+    "GetAuthorizationToken": _in(
+        "authorizationData[]", "authorizationToken expiresAt proxyEndpoint"
+    ),
     "PutImage": "image.registryId image.repositoryName image.imageId.imageDigest image.imageManifest",
 }
 

@@ -1,5 +1,6 @@
 """Every operation that the sandbox models, as it should go."""
 
+import base64
 import hashlib
 import re
 
@@ -187,6 +188,13 @@ def test_images(aws):
     got = ecr.batch_get_image(repositoryName="shop/web", imageIds=[{"imageTag": "1"}, {"imageTag": "9"}])
     assert got["images"][0]["imageManifest"] == manifest
     assert [one["failureCode"] for one in got["failures"]] == ["ImageNotFound"]
+
+
+def test_a_password_of_the_registry(aws):
+    (data,) = aws.ecr.get_authorization_token()["authorizationData"]
+    user, password = base64.b64decode(data["authorizationToken"]).decode().split(":")
+    assert user == "AWS" and password
+    assert data["proxyEndpoint"] == f"https://123456789012.dkr.ecr.{aws.region}.amazonaws.com"
 
 
 def test_a_digest_is_that_of_the_manifest(aws):

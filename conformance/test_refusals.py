@@ -167,6 +167,7 @@ ROWS = [
     (INVALID, "ecr", "CreateRepository", {}, PARAMETER, "repositoryName"),
     (MISSING, "ecr", "DescribeRepositories", {"repositoryNames": ["none"]}, "RepositoryNotFoundException", f"^The repository with name 'none' does not exist in the registry with id '{ACCOUNT}'$"),
     (INVALID, "ecr", "DescribeRepositories", {"maxResults": 1001}, PARAMETER, ""),
+    (INVALID, "ecr", "GetAuthorizationToken", {"registryIds": ["12"]}, PARAMETER, "registryIds"),
     (MISSING, "ecr", "DescribeImages", {"repositoryName": "none"}, "RepositoryNotFoundException", ""),
     (MISSING, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "9"}]}, "ImageNotFoundException", f"^The image with imageId {{imageDigest:'?null'?, imageTag:'9'}} does not exist within the repository with name 'shop/web' in the registry with id '{ACCOUNT}'$"),
     (INVALID, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "1"}], "maxResults": 5}, PARAMETER, ""),

@@ -2,7 +2,7 @@
 //! manifest; the manifest of a scenario's image follows from the name and the tag, so that the same world
 //! has the same digests.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "DescribeImages" => describe_images(here, request),
         "BatchGetImage" => batch_get(here, request),
         "PutImage" => put(here, request),
+        "GetAuthorizationToken" => authorize(here, request),
         _ => Err(Fault::new("UnknownOperationException", "")),
     }
 }
@@ -320,6 +321,51 @@ fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 fn digest_of(content: &str) -> String {
     let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+/// A password for 12 hours: of a registry each, or of the account's own.
+fn authorize(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let mut registries = request.texts_of("registryIds");
+    let invalid = |what: &str| {
+        Fault::parameter(format!(
+            "Invalid parameter at 'registryIds' failed to satisfy constraint: '{what}'"
+        ))
+    };
+    if request.has("registryIds") && !(1..=10).contains(&registries.len()) {
+        return Err(invalid("Member must have length between 1 and 10"));
+    }
+    let is_account = |id: &String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+    if !registries.iter().all(is_account) {
+        return Err(invalid("Member must satisfy regular expression pattern: [0-9]{12}"));
+    }
+    if registries.is_empty() {
+        registries.push(here.shared.account.clone());
+    }
+    let (now, region) = (here.now(), &here.region.name);
+    let data = registries.iter().map(|id| {
+        let password = digest_of(&format!("password {id} {region} {}", now.0)).replace(':', "-");
+        json!({
+            "authorizationToken": base64(format!("AWS:{password}").as_bytes()),
+            "expiresAt": (now + Duration::from_secs(12 * 3600)).seconds(),
+            "proxyEndpoint": format!("https://{id}.dkr.ecr.{region}.amazonaws.com"),
+        })
+    });
+    let data: Vec<Value> = data.collect();
+    Ok(raw(&json!({"authorizationData": data})))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            text.push(if at <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
 }
 
 /// Puts an image of its own into a repository.

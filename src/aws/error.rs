@@ -101,7 +101,9 @@ impl AwsError {
             o if o.contains("Listener") || o.contains("Rule") || o.contains("Target") => {
                 "elasticloadbalancing"
             }
-            o if o.contains("Image") => "ecr",
+            o if o.contains("Image") || o.contains("Repositor") || o.contains("Authorization") => {
+                "ecr"
+            }
             o if o.contains("Scalable") => "application-autoscaling",
             _ => "ecs",
         };

@@ -7,6 +7,7 @@ mod error;
 mod observe;
 mod raw;
 mod register;
+mod registry;
 mod rules;
 mod survey;
 mod wire;

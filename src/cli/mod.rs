@@ -4,6 +4,7 @@ mod changes;
 mod context;
 mod demo;
 mod deploy;
+mod ecr;
 mod ecs_deploy;
 mod overhear;
 mod register;
@@ -102,6 +103,8 @@ enum Command {
     Plan(deploy::Plan),
     /// Register a revision of a task definition; deploy nothing
     Register(register::Register),
+    /// Log a container engine in to Amazon ECR
+    Ecr(ecr::Ecr),
     /// Show what serves
     Status(status::Status),
     /// Go on with a deployment that was killed or stuck
@@ -165,6 +168,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         }
         Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
         Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
+        Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(Verb::Resume(verb), &cli.globals, host, &render).await,
         Command::Rollback(verb) => {

@@ -148,6 +148,13 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// What a person at a terminal can do with it; a script's standard error stays empty.
+    pub fn hint(&self, what: &str) {
+        if self.host.terminal && self.output == Output::Lines {
+            self.err(&format!("hint: {what}"));
+        }
+    }
+
     /// Something that the user should know.
     pub fn warn(&self, what: &str) {
         self.err(&format!("warning: {what}"));

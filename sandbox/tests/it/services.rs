@@ -277,6 +277,26 @@ fn a_scalable_target_clamps_at_each_registration() {
 }
 
 #[test]
+fn a_registry_gives_a_password() {
+    let mut world = World::shop();
+    let answer = world.ecr("GetAuthorizationToken", json!({})).expect("a password");
+    let data = &answer["authorizationData"][0];
+    assert_eq!(data["proxyEndpoint"], "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com");
+    let token = data["authorizationToken"].as_str().expect("a text");
+    assert!(token.starts_with("QVdTO") && token.len() > 80, "`AWS:` and a password: {token}");
+    let now = world.cloud.now().0 as f64 / 1000.0;
+    assert_eq!(data["expiresAt"].as_f64().map(|at| (at - now).round()), Some(12.0 * 3600.0));
+    let two = json!({"registryIds": ["123456789012", "210987654321"]});
+    let answer = world.ecr("GetAuthorizationToken", two).expect("two passwords");
+    let other = "https://210987654321.dkr.ecr.eu-central-1.amazonaws.com";
+    assert_eq!(answer["authorizationData"][1]["proxyEndpoint"], other);
+    for wrong in [json!([]), json!(["12"])] {
+        let fault = world.ecr("GetAuthorizationToken", json!({"registryIds": wrong}));
+        assert_eq!(fault.expect_err("refused").0, "InvalidParameterException");
+    }
+}
+
+#[test]
 fn images_are_there_or_not() {
     let mut world = World::shop();
     let image = |tag: &str| json!({"repositoryName": "shop/web", "imageIds": [{"imageTag": tag}]});

@@ -1,0 +1,115 @@
+//! `ecr login`: a password for a container engine, without the AWS CLI.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Globals;
+use super::context::Context;
+use crate::aws::Kind;
+use crate::error::{Error, Refusal};
+use crate::host::Host;
+use crate::image::{EcrRepository, ImageRef};
+use crate::render::Render;
+
+/// Log a container engine in to Amazon ECR.
+#[derive(Debug, Args)]
+pub(super) struct Ecr {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the password that `docker login` takes
+    Login(Login),
+}
+
+/// Print the password that `docker login` takes, and nothing else. It is valid for 12 hours.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
+struct Login {
+    /// Registry, or a repository in it, which then must exist [default: the account's own registry]
+    #[arg(long, value_name = "ACCOUNT.dkr.ecr.REGION.amazonaws.com[/REPOSITORY]")]
+    registry: Option<String>,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  ecs-bg ecr login | docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-central-1.amazonaws.com";
+
+pub(super) async fn run(
+    ecr: Ecr,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let Command::Login(login) = ecr.command;
+    let wanted = login.registry.as_deref().map(registry).transpose().map_err(Error::Usage)?;
+    let region = wanted.as_ref().map(|(host, _)| host.region.clone());
+    // The registry's name says its region; there need be no other.
+    let globals = Globals { region: globals.region.clone().or(region), ..globals.clone() };
+    let context = Context::connect(&globals, host).await?;
+    let result = log_in(&context, wanted, render).await;
+    context.save()?;
+    result
+}
+
+/// The registry that was typed, and whether a repository was named.
+fn registry(text: &str) -> Result<(EcrRepository, bool), Refusal> {
+    let name = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    let named = name.contains('/');
+    let image = if named { name.to_owned() } else { format!("{name}/any") };
+    let found = image.parse::<ImageRef>().ok().and_then(|image| image.ecr());
+    let found = found.ok_or_else(|| {
+        Refusal::new(
+            format!("--registry: `{text}` is not a registry of Amazon ECR"),
+            "--registry 123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+        )
+    })?;
+    Ok((found, named))
+}
+
+async fn log_in(
+    context: &Context,
+    wanted: Option<(EcrRepository, bool)>,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let aws = &context.aws;
+    let region = wanted.as_ref().map_or(&aws.region, |(registry, _)| &registry.region);
+    if let Some((repository, true)) = &wanted {
+        match aws.find_repository(repository).await {
+            Err(error) if error.kind == Kind::NotFound => {
+                let EcrRepository { account, region, name } = repository;
+                let what = format!("there is no repository {name} of {account} in {region}");
+                let hint = format!(
+                    "aws ecr create-repository --registry-id {account} --region {region} --repository-name {name}"
+                );
+                return Err(Refusal::new(what, hint).into());
+            }
+            Err(error) if error.kind == Kind::Denied => {
+                render.warn(&format!("{} was not looked for: {error}", repository.name));
+            }
+            answer => answer?,
+        }
+    }
+    let login = aws.login(region).await?;
+    let registry = match &wanted {
+        // The endpoint's name is that of the caller's own account.
+        Some((wanted, _)) => match login.registry.split_once('.') {
+            Some((_, rest)) => format!("{}.{rest}", wanted.account),
+            None => login.registry.clone(),
+        },
+        None => login.registry.clone(),
+    };
+    let expires = login.expires.map(|at| humantime::format_rfc3339_seconds(at).to_string());
+    let document = json!({
+        "registry": registry,
+        "user": login.user,
+        "expires": expires,
+        "password": login.password,
+    });
+    render.done(&login.password, &document);
+    let docker = format!("docker login --username {} --password-stdin {registry}", login.user);
+    render.hint(&format!("ecs-bg ecr login | {docker}"));
+    Ok(0)
+}
