@@ -20,7 +20,7 @@ use crate::world::{Look, World};
 /// A change is sent only on a world that is younger than this.
 const FRESH: Duration = Duration::from_secs(10);
 /// The user hears something at least this often: CI kills silent steps.
-const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// An owner says this often that it is alive.
 const BEAT: Duration = Duration::from_secs(60);
 /// Weights on the way back wait for the record's write no longer than this.

@@ -141,6 +141,26 @@ pub fn failure(task: &Task) -> Option<Failure> {
     Some(Failure { task: short(&task.arn).to_owned(), what, signature, outlook })
 }
 
+/// Why a task was not placed, in plain words (developer guide, "API failure reasons").
+const PLACEMENT: [(&str, &str); 8] = [
+    ("RESOURCE:MEMORY", "no instance has enough memory left"),
+    ("RESOURCE:CPU", "no instance has enough CPU units left"),
+    ("RESOURCE:ENI", "no instance has a network interface left"),
+    ("RESOURCE:PORTS", "the ports are taken on every instance"),
+    ("RESOURCE", "no instance has enough left of what it needs"),
+    ("AGENT", "the container agent of the instance is not connected"),
+    ("ATTRIBUTE", "no instance has an attribute that it needs"),
+    ("INACTIVE", "the instance is not active any more"),
+];
+
+/// A reason of RunTask's `failures`, with what it means.
+pub fn placement(reason: &str) -> String {
+    match PLACEMENT.iter().find(|(text, _)| reason.starts_with(text)) {
+        Some((_, meaning)) => format!("{reason}: {meaning}"),
+        None => reason.to_owned(),
+    }
+}
+
 /// What every deployment makes a service say (developer guide, "Service event messages").
 const ROUTINE: [&str; 7] = [
     ") has started ",

@@ -26,6 +26,7 @@
 //! * [`engine`] is the loop, and the only policy for calls that fail.
 //! * [`registration`] registers a revision that no deployment is about. [`template`] reads one from a
 //!   file.
+//! * [`oneoff`] runs a task that no service keeps.
 //! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
@@ -52,6 +53,7 @@ pub mod event;
 pub mod health;
 mod host;
 pub mod image;
+pub mod oneoff;
 pub mod plan;
 pub mod prune;
 pub mod record;

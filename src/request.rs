@@ -294,7 +294,8 @@ fn service(argument: &str, text: &str) -> Result<String, Refusal> {
     }
 }
 
-fn cluster(text: &str) -> Result<String, Refusal> {
+/// Reads `--cluster`.
+pub fn cluster(text: &str) -> Result<String, Refusal> {
     let name = match text.starts_with("arn:") {
         true => text.rsplit('/').next().unwrap_or_default(),
         false => text,

@@ -222,8 +222,11 @@ impl Cloud {
 
     /// Changes how an image behaves, for tasks that are started later.
     pub fn set_image(&mut self, image: Image) {
-        let same =
-            |old: &Image| old.reference == image.reference && old.container == image.container;
+        let same = |old: &Image| {
+            old.reference == image.reference
+                && old.container == image.container
+                && old.command == image.command
+        };
         self.shared.images.retain(|old| !same(old));
         self.shared.images.push(image);
     }

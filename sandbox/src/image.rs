@@ -17,6 +17,9 @@ pub struct Image {
     /// Only as this container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// Only with a command, its own or an override, that contains this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
     /// What it does.
     pub does: Does,
     /// The status that a `sick` one answers with (default 500).
@@ -114,15 +117,22 @@ impl Behaviour {
     }
 }
 
-/// The description that fits best: an exact reference before `repository:*`, one for this container
-/// before one for any; the last of equals.
-pub(crate) fn best<'a>(images: &'a [Image], reference: &str, container: &str) -> Option<&'a Image> {
+/// The description that fits best: one for this command before one for any, an exact reference before
+/// `repository:*`, one for this container before one for any; the last of equals.
+pub(crate) fn best<'a>(
+    images: &'a [Image],
+    reference: &str,
+    container: &str,
+    command: &str,
+) -> Option<&'a Image> {
     let fitting = images
         .iter()
-        .filter(|image| image.container.as_deref().is_none_or(|name| name == container));
+        .filter(|image| image.container.as_deref().is_none_or(|name| name == container))
+        .filter(|image| image.command.as_deref().is_none_or(|text| command.contains(text)));
     fitting
         .filter_map(|image| {
-            Some(((fit(&image.reference, reference)?, image.container.is_some()), image))
+            let fit = fit(&image.reference, reference)?;
+            Some(((image.command.is_some(), fit, image.container.is_some()), image))
         })
         .max_by_key(|(fit, _)| *fit)
         .map(|(_, image)| image)
@@ -183,6 +193,7 @@ mod tests {
         Image {
             reference: reference.into(),
             container,
+            command: None,
             does: Does::Exit,
             status: None,
             code: Some(code),
@@ -200,13 +211,23 @@ mod tests {
             image("shop/web:*", None, 3),
             image("r.io:5000/x:1", None, 4),
         ];
-        let code =
-            |reference, container| best(&images, reference, container).and_then(|image| image.code);
+        let code = |reference, container| {
+            best(&images, reference, container, "").and_then(|image| image.code)
+        };
         assert_eq!(code("a.b/shop/web:2", "web"), Some(1));
         assert_eq!(code("a.b/shop/web:7", "web"), Some(2));
         assert_eq!(code("a.b/shop/web@sha256:0", "other"), Some(3));
         assert_eq!(code("r.io:5000/x:1", "x"), Some(4));
         assert_eq!(code("my/shop/web:2", "web"), None, "another repository");
+    }
+
+    #[test]
+    fn an_image_may_behave_otherwise_with_a_command() {
+        let migrate = Image { command: Some("migrate".into()), ..image("shop/web:*", None, 2) };
+        let images = [image("shop/web:2", Some("web"), 1), migrate];
+        let code = |command| best(&images, "a.b/shop/web:2", "web", command).and_then(|i| i.code);
+        assert_eq!(code("rake db:migrate"), Some(2));
+        assert_eq!(code("puma"), Some(1));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod register;
 mod registry;
 mod rules;
 mod survey;
+mod tasks;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ mod ecr;
 mod ecs_deploy;
 mod overhear;
 mod register;
+mod run;
 mod sandbox;
 mod status;
 mod verbs;
@@ -103,6 +104,8 @@ enum Command {
     Plan(deploy::Plan),
     /// Register a revision of a task definition; deploy nothing
     Register(register::Register),
+    /// Run a one-off task and wait for its end
+    Run(run::Run),
     /// Log a container engine in to Amazon ECR
     Ecr(ecr::Ecr),
     /// Show what serves
@@ -168,6 +171,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         }
         Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
         Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
+        Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(Verb::Resume(verb), &cli.globals, host, &render).await,

@@ -16,6 +16,7 @@ mod gallery; // what happens beside a deployment, at every moment of it
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
+mod oneoff; // tasks that no service keeps
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod scenes; // what is deployed, where, and what must come of it

@@ -150,6 +150,7 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
         host_ports: mappings.iter().map(|(_, host)| *host).collect(),
         pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
+        command: crate::json::texts(value.get("command")),
     })
 }
 

@@ -78,7 +78,7 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplace
         .definition
         .containers
         .iter()
-        .map(|definition| container(here, &id, definition))
+        .map(|definition| container(here, &id, definition, &command(definition, &order.members)))
         .collect();
     for (container, ports) in containers.iter_mut().zip(spot.ports.into_iter().flatten()) {
         container.host_ports = ports;
@@ -130,8 +130,22 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplace
     Ok(arn)
 }
 
-fn container(here: &Here<'_>, task: &str, definition: &super::ContainerDefinition) -> Container {
-    let described = image::best(&here.shared.images, &definition.image, &definition.name);
+/// The words of a container's command: those of RunTask's override, or its own.
+fn command(definition: &super::ContainerDefinition, members: &Map<String, Value>) -> String {
+    let overrides = members.get("overrides").and_then(|one| one["containerOverrides"].as_array());
+    let mut own = overrides.into_iter().flatten().filter(|one| one["name"] == definition.name);
+    let words = own.find_map(|one| one.get("command")).map(|list| crate::json::texts(Some(list)));
+    words.filter(|words| !words.is_empty()).unwrap_or_else(|| definition.command.clone()).join(" ")
+}
+
+fn container(
+    here: &Here<'_>,
+    task: &str,
+    definition: &super::ContainerDefinition,
+    command: &str,
+) -> Container {
+    let images = &here.shared.images;
+    let described = image::best(images, &definition.image, &definition.name, command);
     Container {
         name: definition.name.clone(),
         image: definition.image.clone(),

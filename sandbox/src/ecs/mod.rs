@@ -112,6 +112,9 @@ pub(crate) struct ContainerDefinition {
     /// Its tag is resolved once for a deployment (`versionConsistency`).
     pub(crate) pinned: bool,
     pub(crate) health_check: Option<ContainerHealthCheck>,
+    /// The words of its command.
+    #[serde(default)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

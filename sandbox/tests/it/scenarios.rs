@@ -96,6 +96,7 @@ fn an_image_changes_for_tasks_that_start_later() {
     let image = |does| Image {
         reference: "shop/web:1".into(),
         container: None,
+        command: None,
         does,
         status: None,
         code: None,
