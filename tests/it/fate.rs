@@ -20,11 +20,7 @@ pub(crate) enum Death {
     BeforeSend,
     /// AWS does it, and the process never knows.
     BeforeAnswer,
-    /// The answer arrives, and nothing comes of it.
-    AfterAnswer,
 }
-
-pub(crate) const DEATHS: [Death; 3] = [Death::BeforeSend, Death::BeforeAnswer, Death::AfterAnswer];
 
 /// The world as a process leaves it that dies at a call.
 pub(crate) struct Moment {
@@ -265,8 +261,6 @@ impl Interfere for Course {
         let fate = match self.fate.dies {
             Some((at, Death::BeforeSend)) if nth == at => Interference::LoseRequest,
             Some((at, Death::BeforeAnswer)) if nth == at => Interference::LoseAnswer,
-            // What it did with the answer is in its memory only: it dies before it says anything.
-            Some((at, Death::AfterAnswer)) if nth > at => Interference::LoseRequest,
             _ => {
                 let fate = self.past(&state, call).or_else(|| self.chance(&mut state));
                 return fate.unwrap_or(Interference::None);

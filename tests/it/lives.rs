@@ -10,11 +10,11 @@ use std::time::Duration;
 use ecs_bg::{Captured, Host, Sandbox};
 use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
-use ecs_bg_sandbox::sdk::{Interfere, Interference};
+use ecs_bg_sandbox::sdk::Interfere;
 use ecs_bg_sandbox::{Cloud, Time};
 
+use crate::fate::Death;
 use crate::fate::{Act, Course, Fate, Moment, Outsider, When, living};
-pub(crate) use crate::fate::{DEATHS, Death};
 
 pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
 
@@ -93,11 +93,6 @@ impl World {
     /// A process whose credentials do not allow some operations.
     pub(crate) fn run_denied(&self, arguments: &str, denied: &'static [&'static str]) -> Life {
         self.live(arguments, Fate { denied, ..Fate::default() })
-    }
-
-    /// A process whose `nth` call (from 1) has this fate.
-    pub(crate) fn run_once(&self, arguments: &str, nth: u32, once: Interference) -> Life {
-        self.live(arguments, Fate { once: Some((nth, once)), ..Fate::default() })
     }
 
     /// A process that is told to stop, as often as said, directly before its first call at or after the
