@@ -15,7 +15,7 @@ mod chaos;
 #[expect(dead_code, reason = "the tests tell more")]
 mod fate;
 #[path = "../tests/it/invariants.rs"]
-#[expect(dead_code, reason = "the tests judge more")]
+#[expect(dead_code, unused_imports, reason = "the tests judge more")]
 mod invariants;
 #[path = "../tests/it/lives.rs"]
 #[expect(dead_code, reason = "the tests do more")]

@@ -3,6 +3,7 @@
 
 mod flags;
 mod image;
+mod task;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -318,5 +319,5 @@ async fn task_definition(
         render.say("Task definition updated successfully");
         return Ok(0);
     }
-    Err(Refusal::new("--run-task is not there yet", "ecs-bg run --help").into())
+    task::run(flags, &revision, setting, render).await
 }
