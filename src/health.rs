@@ -30,8 +30,10 @@ pub enum Outlook {
 
 /// Parts of `stoppedReason`s and container reasons after which another start ends the same way, with
 /// what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
-const HOPELESS: [(&str, &str); 16] = [
+const HOPELESS: [(&str, &str); 18] = [
     ("secrets manager can't find", "a secret that it needs does not exist"),
+    ("did not contain json key", "a secret lacks a key that it needs"),
+    ("invalid ssm parameters", "a parameter that it needs does not exist"),
     (
         "specified log group does not exist",
         "create the log group, or allow logs:CreateLogGroup and set awslogs-create-group",
@@ -57,9 +59,14 @@ const HOPELESS: [(&str, &str); 16] = [
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
 /// failure reasons" (`RESOURCE:…`).
-const PASSING: [&str; 12] = [
+const PASSING: [&str; 16] = [
     "capacity is unavailable",
-    "resource:",
+    // Not `resource:` alone: "… is not authorized to perform: … on resource: …".
+    "resource:cpu",
+    "resource:memory",
+    "resource:port",
+    "resource:eni",
+    "resource:gpu",
     "no active instances",
     "empty capacity provider",
     "limit on the number",
@@ -309,6 +316,9 @@ mod tests {
         let (_, outlook) =
             say("TaskFailedToStart", "CannotPullContainerError: toomanyrequests", None);
         assert_eq!(outlook, Outlook::Passing, "a registry's throttle passes");
+        let denied = "ResourceInitializationError: unable to pull secrets or registry auth: AccessDeniedException: User: x is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:x";
+        let (_, outlook) = say("TaskFailedToStart", denied, None);
+        assert_eq!(outlook, Outlook::Hopeless, "a resource that is named is not one that lacks");
         let (_, outlook) = say("TaskFailedToStart", "RESOURCE:MEMORY", None);
         assert_eq!(outlook, Outlook::Passing, "capacity may come");
         let (what, outlook) = say(
