@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::health::{Failure, failure};
 use crate::record::Record;
 use crate::route::View;
-use crate::world::{Target, World};
+use crate::world::{Service, ServiceEvent, Target, World};
 
 /// What was seen so far.
 #[derive(Clone, Debug)]
@@ -147,15 +147,33 @@ impl Watch {
         }
     }
 
-    /// Whether green lost tasks, or ECS says so: then they are looked at for their reasons. The
-    /// services tell that at no cost.
+    /// Whether green lost tasks, or ECS says so, or gave our deployment up before one was seen to fail:
+    /// then they are looked at for their reasons. The services tell that at no cost.
     pub fn wants_tasks(&self, record: &Record, world: &World) -> bool {
-        let deployments = world.service(&record.green).map_or(&[][..], |green| &green.deployments);
-        let ours = deployments.iter().filter(|deployment| deployment.revision == record.revision);
-        let (failed, running) =
-            ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running));
-        self.launched && (failed as usize > self.failures.len() || running < self.running_max)
+        let Some(green) = world.service(&record.green).filter(|_| self.launched) else {
+            return false;
+        };
+        let known = self.failures.len();
+        let ours = green.deployments.iter().filter(|one| one.revision == record.revision);
+        let (given_up, (failed, running)) = (
+            ours.clone().next().is_none(),
+            ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running)),
+        );
+        // One that ran for less than the time between two looks shows only in its replacement.
+        let replaced = started(green, record.start).saturating_sub(green.desired);
+        failed.max(replaced) as usize > known
+            || running < self.running_max
+            || given_up && known == 0
     }
+}
+
+/// How many tasks a service has started since `begin`, in ECS's words.
+fn started(service: &Service, begin: SystemTime) -> u32 {
+    let count = |event: &ServiceEvent| {
+        let (_, rest) = event.message.split_once(") has started ")?;
+        rest.split(' ').next()?.parse::<u32>().ok()
+    };
+    service.events.iter().take_while(|event| event.at >= begin).filter_map(count).sum()
 }
 
 fn key(group: &str, target: &Target) -> (String, String, u16) {
