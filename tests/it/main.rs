@@ -21,6 +21,7 @@ mod rivals; // who drives a deployment: other processes, people, requests to sto
 mod rolling; // services whose tasks ECS replaces
 mod scenes; // what is deployed, where, and what must come of it
 mod simulation; // killed at every call, then run again
+mod starts; // generated starts: hopeless ones, and ones that only wait
 mod sweep; // many lives, on every core
 mod tampered; // records that were edited, things that were deleted
 mod tidy; // what the architecture says, read off the sources
