@@ -45,10 +45,7 @@ class Sandbox:
         self.answered = Counter()
         self.refused = Counter()
         self.exempt = []
-        self.proxy = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.proxy.daemon_threads = True
-        threading.Thread(target=self.proxy.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.proxy.server_address[1]}"
+        self.proxy, self.url = proxy(self.address, self.seen)
 
     def environment(self, region):
         """What a shell would have, with the proxy as the endpoint."""
@@ -112,14 +109,16 @@ def until(condition, timeout=30.0, what="the condition"):
 _HOP = {"connection", "transfer-encoding", "content-length", "date", "keep-alive"}
 
 
-def _handler(sandbox):
+def proxy(address, seen):
+    """A proxy before an AWS, and its URL. What `seen` returns, unless nothing, is answered instead."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            upstream = http.client.HTTPConnection(sandbox.address, timeout=120)
+            upstream = http.client.HTTPConnection(address, timeout=120)
             try:
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
                 upstream.request("POST", self.path, body, headers)
@@ -129,7 +128,7 @@ def _handler(sandbox):
                 upstream.close()
             got = {name.lower(): value for name, value in response.getheaders()}
             asked = {name.lower(): value for name, value in self.headers.items()}
-            sandbox.seen(asked, body, response.status, got, answer)
+            answer = seen(asked, body, response.status, got, answer) or answer
             self.send_response_only(response.status)
             for name, value in response.getheaders():
                 if name.lower() not in _HOP - {"date"}:
@@ -141,4 +140,7 @@ def _handler(sandbox):
         def log_message(self, *_):
             pass
 
-    return Handler
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_address[1]}"
