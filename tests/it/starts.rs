@@ -59,6 +59,7 @@ fn image(does: Does, reason: Option<&str>) -> Image {
     Image {
         reference: IMAGE.into(),
         container: None,
+        command: None,
         does,
         status: None,
         code: None,
