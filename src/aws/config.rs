@@ -4,7 +4,6 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
@@ -22,10 +21,8 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ecs_bg_sandbox::sdk::InProcess;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
-use super::{Aws, AwsError, EcrClients, Kind, Meter};
+use super::{Aws, AwsError, EcrClients, Kind, Meter, environment, trust};
 use crate::clock::Clock;
 
 /// What to connect to.
@@ -61,6 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 impl Aws {
     /// Connects. Says at once when there is no region or no credentials.
     pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, AwsError> {
+        environment::check(connection, variables())?;
         let (config, partition) = match connection {
             Connection::Real { region, profile, role, keys } => {
                 let config = real(region.clone(), profile.clone()).await?;
@@ -170,7 +168,7 @@ fn hurried() -> TimeoutConfig {
 }
 
 async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, AwsError> {
-    let http = https(ca_bundle()?);
+    let http = https(trust::store()?);
     // Always given: left to the environment, AWS_RETRY_MODE=legacy would make the loader panic.
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http.clone())
@@ -185,6 +183,10 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .connect_timeout(Duration::from_secs(1))
         .read_timeout(Duration::from_secs(1))
         .build();
+    // The SDK takes an empty variable for a name.
+    let region = region.or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
+    let empty = || std::env::var_os("AWS_PROFILE").is_some_and(|profile| profile.is_empty());
+    let profile = profile.or_else(|| empty().then(|| "default".to_owned()));
     let mut profile_region = ProfileFileRegionProvider::builder().configure(&provider);
     let mut chain =
         DefaultCredentialsChain::builder().configure(provider.clone()).imds_client(imds.clone());
@@ -194,7 +196,6 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         chain = chain.profile_name(profile);
     }
     let region = RegionProviderChain::first_try(region.map(Region::new))
-        .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile_region.build())
         .or_else(ImdsRegionProvider::builder().configure(&provider).imds_client(imds).build())
         .region()
@@ -202,6 +203,17 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .ok_or_else(no_region)?;
     let chain = chain.region(region.clone()).build().await;
     Ok(loader.region(region).credentials_provider(chain).load().await)
+}
+
+/// Those that are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// A variable that is set, and not to nothing.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn no_region() -> AwsError {
@@ -212,8 +224,7 @@ fn no_region() -> AwsError {
 /// The same settings with an access key and its secret. A session token of the environment belongs to
 /// them where it is set.
 fn with_keys((id, secret): (String, String), config: SdkConfig) -> SdkConfig {
-    let token = std::env::var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty());
-    let credentials = Credentials::new(id, secret, token, None, "command line");
+    let credentials = Credentials::new(id, secret, set("AWS_SESSION_TOKEN"), None, "command line");
     let provider = SharedCredentialsProvider::new(credentials);
     config.into_builder().credentials_provider(provider).build()
 }
@@ -226,13 +237,8 @@ async fn assuming(role: &str, config: SdkConfig) -> SdkConfig {
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
-/// The SDK's own builder ignores HTTPS_PROXY; this one honours it. The roots are the system's, or
-/// those that SSL_CERT_FILE and SSL_CERT_DIR name; AWS_CA_BUNDLE adds some.
-fn https(bundle: Option<Vec<u8>>) -> SharedHttpClient {
-    let mut store = tls::TrustStore::default();
-    if let Some(bundle) = bundle {
-        store = store.with_pem_certificate(bundle);
-    }
+/// The SDK's own builder ignores HTTPS_PROXY; this one honours it.
+fn https(store: tls::TrustStore) -> SharedHttpClient {
     let context = tls::TlsContext::builder().with_trust_store(store).build();
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
@@ -247,24 +253,6 @@ fn https(bundle: Option<Vec<u8>>) -> SharedHttpClient {
             Err(_) => builder.build(),
         }
     })
-}
-
-/// The certificates of AWS_CA_BUNDLE, checked: the TLS stack panics on what is none.
-fn ca_bundle() -> Result<Option<Vec<u8>>, AwsError> {
-    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
-        return Ok(None);
-    };
-    let wrong = |why: String| {
-        let what = format!("AWS_CA_BUNDLE: {}: {why}", path.display());
-        AwsError::new("", Kind::Certificates, "BadCertificates", what)
-    };
-    let bundle = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bundle).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(Some(bundle)),
-        Ok(_) => Err(wrong("no certificate is in it".into())),
-        Err(error) => Err(wrong(error.to_string())),
-    }
 }
 
 fn sandbox(http: InProcess, region: &str, clock: Clock) -> SdkConfig {

@@ -29,6 +29,8 @@ pub enum Kind {
     Credentials,
     /// The certificates to trust cannot be read.
     Certificates,
+    /// A variable of the environment cannot be meant as it is.
+    Environment,
     /// The credentials do not allow it.
     Denied,
     /// The thing does not exist.
@@ -75,6 +77,10 @@ impl AwsError {
                 "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
             }
             Kind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
+            Kind::Environment => {
+                "in a file for docker's --env-file, write NAME=value: no quotes, no blanks, no comment behind it"
+                    .into()
+            }
             Kind::Denied => format!("allow {} to these credentials", self.action()),
             Kind::NotFound => {
                 "look at cluster, service and region: aws ecs list-services --cluster NAME".into()
@@ -118,7 +124,9 @@ impl AwsError {
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Region | Kind::Credentials | Kind::Certificates if self.call.is_empty() => {
+            Kind::Region | Kind::Credentials | Kind::Certificates | Kind::Environment
+                if self.call.is_empty() =>
+            {
                 f.write_str(&self.message)
             }
             _ => write!(f, "{} failed: {}: {}", self.call, self.code, self.message),

@@ -3,6 +3,7 @@
 
 mod act;
 mod config;
+mod environment;
 mod error;
 mod observe;
 mod raw;
@@ -11,6 +12,7 @@ mod registry;
 mod rules;
 mod survey;
 mod tasks;
+mod trust;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -81,3 +81,46 @@ fn certificates_that_are_none_are_named() {
         text(&output)
     );
 }
+
+/// A file of variables as people write it, read by who takes each line as it stands.
+#[test]
+fn quotes_and_line_ends_of_a_file_of_variables_are_the_cause_that_is_named() {
+    let nobody = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let quoted = [REGION, KEYS[0], ("AWS_SECRET_ACCESS_KEY", "'s3cret'"), nobody];
+    let ended = [("AWS_REGION", "eu-central-1\r"), KEYS[0], KEYS[1], nobody];
+    for (variables, cause) in [
+        (quoted, "error: AWS_SECRET_ACCESS_KEY has quotes around its value\n"),
+        (ended, "error: AWS_REGION ends in a carriage return\n"),
+    ] {
+        let output = status(&variables, &[]);
+        assert_eq!(output.status.code(), Some(3));
+        let text = text(&output);
+        assert!(text.starts_with(cause) && text.contains("\nhint: "), "{text}");
+        assert!(!text.contains("s3cret") && text.lines().count() == 2, "{text}");
+    }
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let sandbox = Sandbox::start(&[]);
+    let endpoint = ("AWS_ENDPOINT_URL", sandbox.variable("AWS_ENDPOINT_URL"));
+    let region = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-central-1")];
+    let empty = [("AWS_SESSION_TOKEN", ""), ("AWS_PROFILE", "")];
+    let output = status(&[&KEYS[..], &region, &empty, &[endpoint]].concat(), &[]);
+    assert!(output.status.success(), "{}", text(&output));
+    // The SDK has no way to do without this one.
+    let nowhere = ("AWS_ENDPOINT_URL_ECS", "");
+    let output = status(&[&KEYS[..], &region, &[nowhere]].concat(), &[]);
+    assert_eq!(output.status.code(), Some(3));
+    let error = "error: AWS_ENDPOINT_URL_ECS is empty\n";
+    assert!(text(&output).starts_with(error), "{}", text(&output));
+}
+
+#[test]
+fn a_store_without_certificates_is_named() {
+    let nowhere = [KEYS[0], KEYS[1], REGION, ("SSL_CERT_FILE", "/nonexistent")];
+    let output = status(&nowhere, &[]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = text(&output);
+    assert!(text.starts_with("error: SSL_CERT_FILE names no certificate\nhint: "), "{text}");
+}

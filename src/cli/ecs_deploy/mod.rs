@@ -143,7 +143,10 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
             render.error(&error);
             match error {
                 Error::Aws(error)
-                    if matches!(error.kind, Failure::Credentials | Failure::Region) =>
+                    if matches!(
+                        error.kind,
+                        Failure::Credentials | Failure::Region | Failure::Environment
+                    ) =>
                 {
                     NO_CREDENTIALS
                 }
