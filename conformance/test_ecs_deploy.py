@@ -1,6 +1,9 @@
 """fabfuel's `ecs deploy`, unmodified."""
 
+import re
 import subprocess
+
+import pytest
 
 from sandbox import ROOT
 from world import World
@@ -42,3 +45,14 @@ def test_a_bad_image(sandbox, aws):
     shown = world.show()
     assert shown["taskDefinition"].endswith(":task-definition/web:1")
     assert shown["runningCount"] == 2
+
+
+@pytest.mark.parametrize("command", ["deploy", "update", "run", "scale", "cron", "diff"])
+def test_each_of_its_flags_is_in_our_table(command):
+    shown = subprocess.run([ECS, command, "--help"], capture_output=True, text=True, timeout=90)
+    options = [line for line in shown.stdout.splitlines() if line.startswith("  -")]
+    flags = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", "\n".join(re.split(r"  +", line)[1] for line in options)))
+    assert "--region" in flags
+    ours = (ROOT / "docs" / "flags.md").read_text().split("## fabfuel's")[1]
+    known = {flag for line in ours.splitlines() for flag in re.findall(r"`(-[^`]*)`", line.split(" | ")[0])}
+    assert flags - {"--help"} <= known, flags - known

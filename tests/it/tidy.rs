@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect(folder) {
@@ -91,5 +93,50 @@ fn no_crate_that_was_ruled_out_comes_in() {
     for (name, version) in ruled_out {
         let entry = format!("name = \"{name}\"\nversion = \"{version}");
         assert!(!lock.contains(&entry), "{name} {version}");
+    }
+}
+
+/// The rows of the tables of `docs/flags.md`: what stands between backticks in the first column, and in
+/// the others.
+fn flags() -> Vec<[Vec<String>; 2]> {
+    let text = fs::read_to_string("docs/flags.md").expect("the table");
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
+    rows.map(|(theirs, ours)| [quoted(theirs), quoted(ours)]).collect()
+}
+
+#[test]
+fn each_option_of_ours_that_a_table_names_is_there() {
+    let ours = ecs_bg::cli::Cli::command();
+    let mut named = 0;
+    for text in flags().into_iter().flat_map(|[_, ours]| ours) {
+        let mut words = text.split(' ').peekable();
+        let command = words.peek().and_then(|word| ours.find_subcommand(word));
+        if !text.starts_with("--") && command.is_none() {
+            // A variable of the environment, or somebody else's command.
+            assert!(text.starts_with("AWS_") || text.starts_with("aws ") || text == "-1", "{text}");
+            continue;
+        }
+        let command = command.unwrap_or(ours.find_subcommand("deploy").expect("a command"));
+        for option in words.filter_map(|word| word.strip_prefix("--")) {
+            let mut known = command.get_arguments().chain(ours.get_arguments());
+            let exists = option == "version" || known.any(|known| known.get_long() == Some(option));
+            assert!(exists, "{}: --{option}", command.get_name());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "{named}");
+}
+
+#[test]
+fn each_flag_of_silintls_tool_is_in_the_table() {
+    let known: Vec<String> = flags().into_iter().flat_map(|[theirs, _]| theirs).collect();
+    let source = fs::read_to_string("src/cli/ecs_deploy/flags.rs").expect("its flags");
+    let (source, _) = source.split_once("#[cfg(test)]").expect("tests");
+    let arms = source.lines().filter(|line| line.contains(" => &mut "));
+    let flags: Vec<&str> = arms.flat_map(|arm| arm.split('"').skip(1).step_by(2)).collect();
+    assert!(flags.len() > 40, "{flags:?}");
+    for flag in flags {
+        assert!(known.iter().any(|known| known == flag), "{flag}");
     }
 }
