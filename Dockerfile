@@ -1,0 +1,24 @@
+# One static program and nothing beside it:
+#
+#   docker build -t ecs-bg .
+#   docker run --env-file .env ecs-bg deploy --cluster shop --service web --tag shop/web=2
+#
+# Any image with a Rust toolchain and a C compiler builds it; with musl it is smallest.
+ARG BUILDER=rust:1.95-alpine
+FROM ${BUILDER} AS build
+# TLS (the crate `ring`) is partly C.
+RUN if command -v apk; then apk add --no-cache musl-dev; fi
+WORKDIR /src
+COPY . .
+# The target is named so that what is linked statically is the program, and not what helps to compile it.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+ && RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$target" --bin ecs-bg \
+ && mkdir -p /image/usr/local/bin \
+ && cp "target/$target/release/ecs-bg" /image/usr/local/bin/ \
+ && ln -s ecs-bg /image/usr/local/bin/ecs-deploy
+
+FROM scratch
+COPY --from=build /image/ /
+ENV PATH=/usr/local/bin
+USER 65532:65532
+ENTRYPOINT ["ecs-bg"]
