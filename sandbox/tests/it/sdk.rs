@@ -146,7 +146,10 @@ async fn calls_get_lost_and_the_sdk_tries_again() {
         "a read timeout: {:?}",
         clock.start.elapsed()
     );
-    assert_eq!(*fates.1.lock().expect("fates"), ["1 UpdateService", "2 UpdateService"]);
+    assert_eq!(
+        *fates.1.lock().expect("fates"),
+        ["1 UpdateService", "2 UpdateService", "3 UpdateService"]
+    );
     let cloud = cloud.lock().expect("the world");
     let calls: Vec<u64> = cloud
         .journal()
