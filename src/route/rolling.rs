@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::trouble::{failing_tasks, out_of_time};
+use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, trouble};
 use crate::health::{Outlook, is_obstacle, plain};
 use crate::record::{Reason, WaitFor};
@@ -127,7 +127,12 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
         return Some(because(why.to_owned()));
     }
     let primary = service.primary()?;
-    let gone = view.ours().is_none() && (view.watch.launched || rolled_back(view, service));
+    // Without a trace of ours it may be that AWS answers with the past.
+    let traces =
+        view.record.is_restart() || service.deployments.iter().any(|one| view.is_ours(one));
+    let lasts = view.watch.put_back_since.is_some_and(|since| view.since(since) >= PAST_MAX);
+    let gone = view.ours().is_none()
+        && (rolled_back(view, service) || view.watch.launched && (traces || lasts));
     gone.then(|| because(format!("ECS put {} back on {}.", service.name, short(&primary.revision))))
 }
 
@@ -167,6 +172,9 @@ fn update(view: &View<'_>) -> Option<Next> {
         return None;
     }
     let (record, service) = (view.record, view.green()?);
+    if view.watch.launched {
+        return wait(format!("{} shows {} again", service.name, short(&record.was)), WATCHFUL);
+    }
     let asked = &record.asked;
     Some(Next::Act(Action::Roll {
         service: service.name.clone(),

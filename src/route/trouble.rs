@@ -30,7 +30,7 @@ pub(super) const CHANGES_MAX: u32 = 1000;
 const SHORT_FOR: Duration = Duration::from_secs(30);
 
 /// For longer than this AWS does not answer with the past.
-const PAST_MAX: Duration = Duration::from_secs(15);
+pub(super) const PAST_MAX: Duration = Duration::from_secs(15);
 
 /// What is wrong with going on, if anything is.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {

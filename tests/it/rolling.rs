@@ -7,7 +7,7 @@ use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
 use ecs_bg_sandbox::sdk::Interference;
 
-use crate::fate::{Death, Fate};
+use crate::fate::{Death, Fate, Stale};
 use crate::lives::{World, call};
 
 const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api";
@@ -450,5 +450,20 @@ fn somebody_else_wins_at_every_moment() {
         // Before ours was sent, ours is the later one.
         let later = life.code == Some(0) && serves.ends_with("api:2");
         assert!(well || later, "at {second} s: {:?} {serves}\n{}", life.code, life.text);
+    }
+}
+
+/// What AWS said for a while after a change was older than the change.
+#[test]
+fn answers_from_the_past_turn_nothing_back() {
+    for (tag, code) in [("2", 0), ("4", 1)] {
+        for change in 1..=4 {
+            let world = solo("");
+            let stale = Stale { change: Some(change), lasts: Duration::from_secs(10) };
+            let life = world.live(&deploy(tag, ""), Fate { stale: Some(stale), ..Fate::default() });
+            let serves = if code == 0 { tag } else { "1" };
+            assert_eq!(life.code, Some(code), "{tag}, change {change}: {}", life.text);
+            runs(&world, serves, 2).unwrap_or_else(|why| panic!("{tag}, {change}: {why}"));
+        }
     }
 }
