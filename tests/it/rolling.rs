@@ -459,6 +459,7 @@ fn answers_from_the_past_turn_nothing_back() {
     for (tag, code) in [("2", 0), ("4", 1)] {
         for change in 1..=4 {
             let world = solo("");
+            world.cloud().remember(Duration::from_secs(20));
             let stale = Stale { change: Some(change), lasts: Duration::from_secs(10) };
             let life = world.live(&deploy(tag, ""), Fate { stale: Some(stale), ..Fate::default() });
             let serves = if code == 0 { tag } else { "1" };
