@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, trouble};
 use crate::health::{Outlook, is_obstacle, plain};
-use crate::record::{Reason, WaitFor};
+use crate::record::{Change, Reason, WaitFor};
 use crate::revision::short;
 use crate::world::{Deployment, Look, Service, Target};
 
@@ -175,15 +175,20 @@ fn update(view: &View<'_>) -> Option<Next> {
     if view.watch.launched {
         return wait(format!("{} shows {} again", service.name, short(&record.was)), WATCHFUL);
     }
-    let asked = &record.asked;
+    // Only another revision makes ECS replace tasks by itself.
+    roll(view, &record.revision, |change| change.to, record.is_restart())
+}
+
+/// The service on a revision, with one side of what was asked for beside it.
+fn roll(view: &View<'_>, revision: &str, side: fn(Change) -> u32, force: bool) -> Option<Next> {
+    let asked = &view.record.asked;
     Some(Next::Act(Action::Roll {
-        service: service.name.clone(),
-        revision: record.revision.clone(),
-        count: asked.count.map(|count| count.to),
-        min_healthy: asked.min_healthy.map(|percent| percent.to),
-        max_percent: asked.max_percent.map(|percent| percent.to),
-        // Only another revision makes ECS replace tasks by itself.
-        force: record.is_restart(),
+        service: view.green()?.name.clone(),
+        revision: revision.to_owned(),
+        count: asked.count.map(side),
+        min_healthy: asked.min_healthy.map(side),
+        max_percent: asked.max_percent.map(side),
+        force,
     }))
 }
 
@@ -214,15 +219,7 @@ fn restore(view: &View<'_>) -> Option<Next> {
     if back {
         return None;
     }
-    let asked = &record.asked;
-    Some(Next::Act(Action::Roll {
-        service: service.name.clone(),
-        revision: record.from.clone(),
-        count: asked.count.map(|count| count.from),
-        min_healthy: asked.min_healthy.map(|percent| percent.from),
-        max_percent: asked.max_percent.map(|percent| percent.from),
-        force: false,
-    }))
+    roll(view, &record.from, |change| change.from, false)
 }
 
 fn settle_back(view: &View<'_>) -> Option<Next> {

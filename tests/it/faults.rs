@@ -15,7 +15,8 @@ fn refused(status: u16, code: &str) -> Interference {
     Interference::Error { status, code: code.to_owned(), message: "as AWS says it".to_owned() }
 }
 
-fn faults() -> [(&'static str, Interference); 6] {
+/// What can happen to a call once.
+pub(crate) fn faults() -> [(&'static str, Interference); 6] {
     [
         ("throttled", refused(400, "ThrottlingException")),
         ("500", refused(500, "ServerException")),

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
-use ecs_bg_sandbox::sdk::Interference;
 
 use crate::fate::{Death, Fate, Stale};
+use crate::faults::faults;
 use crate::lives::{World, call};
 
 const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api";
@@ -377,21 +377,8 @@ fn a_deployment_that_exits_under_a_breaker_survives_death_at_every_call() {
 
 /// Every call meets every fault once, and the deployment goes where it would have gone.
 fn every_fault_of(tag: &str, expected: u8) {
-    let refused = |status, code: &str| Interference::Error {
-        status,
-        code: code.to_owned(),
-        message: "Rate exceeded".to_owned(),
-    };
-    let faults = [
-        ("throttled", refused(400, "ThrottlingException")),
-        ("500", refused(500, "ServerException")),
-        ("reset before", Interference::ResetBefore),
-        ("reset after", Interference::ResetAfter),
-        ("hung", Interference::LoseRequest),
-        ("answer hung", Interference::LoseAnswer),
-    ];
     let calls: u32 = solo("").run(&deploy(tag, "")).calls.values().sum();
-    for (name, fault) in faults {
+    for (name, fault) in faults() {
         for nth in 1..=calls {
             let world = solo("");
             let life = world.live(
