@@ -61,11 +61,11 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     }
 }
 
-/// Somebody put green on a revision that is neither ours nor the one it had.
+/// Somebody other than ECS put green on a revision that is neither ours nor the one it had.
 fn superseded(view: &View<'_>) -> Option<String> {
     let (record, green) = (view.record, view.green()?);
     let primary = green.primary()?;
-    let known = primary.revision == record.revision || primary.revision == record.was;
+    let known = primary.revision == record.revision || view.green_was_put_back();
     (!known)
         .then(|| format!("{} was put on {} by somebody else", green.name, short(&primary.revision)))
 }

@@ -75,7 +75,7 @@ fn superseded(view: &View<'_>, service: &Service) -> Option<String> {
     let (record, primary) = (view.record, service.primary()?);
     let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
     // With a circuit breaker ECS chooses what it goes back to.
-    (!known && !rolled_back(view, service)).then(|| {
+    (!known && !view.ecs_went_back()).then(|| {
         format!("{} was put on {} by somebody else", service.name, short(&primary.revision))
     })
 }
@@ -122,7 +122,7 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
         Some(failure) => format!("{what} Task {}: {}", failure.task, failure.what),
         None => what,
     };
-    if let Some(failed) = failed(view, service) {
+    if let Some(failed) = view.failed() {
         let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed.");
         return Some(because(why.to_owned()));
     }
@@ -131,25 +131,9 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
     let traces =
         view.record.is_restart() || service.deployments.iter().any(|one| view.is_ours(one));
     let lasts = view.watch.put_back_since.is_some_and(|since| view.since(since) >= PAST_MAX);
-    let gone = view.ours().is_none()
-        && (rolled_back(view, service) || view.watch.launched && (traces || lasts));
+    let gone =
+        view.ours().is_none() && (view.ecs_went_back() || view.watch.launched && (traces || lasts));
     gone.then(|| because(format!("ECS put {} back on {}.", service.name, short(&primary.revision))))
-}
-
-/// Our deployment, when ECS says that it failed.
-fn failed<'a>(view: &View<'_>, service: &'a Service) -> Option<&'a Deployment> {
-    let ours = |one: &&Deployment| view.is_ours(one) && one.rollout.as_deref() == Some("FAILED");
-    service.deployments.iter().find(ours)
-}
-
-/// The service's own history says that ECS gave a deployment up since ours began.
-fn rolled_back(view: &View<'_>, service: &Service) -> bool {
-    let told = |event: &crate::world::ServiceEvent| {
-        event.at >= view.record.start
-            && (event.message.contains("deployment failed")
-                || event.message.contains("rolling back to"))
-    };
-    failed(view, service).is_some() || service.events.iter().any(told)
 }
 
 /// A target of ours that is not healthy though it was, or had the time to become so.
@@ -213,7 +197,7 @@ fn bake(view: &View<'_>) -> Option<Next> {
 fn restore(view: &View<'_>) -> Option<Next> {
     let (record, service) = (view.record, view.green()?);
     let primary = service.primary()?;
-    let told = view.watch.changes > 0 || rolled_back(view, service);
+    let told = view.watch.changes > 0 || view.ecs_went_back();
     let ours = view.ours().is_some() && !record.is_restart();
     let back = !ours && (told || primary.revision != record.was);
     if back {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::View;
 use crate::health::{Outlook, explain};
 use crate::record::Reason;
+use crate::revision::short;
 use crate::world::{Service, Target};
 
 /// Why we turn back.
@@ -42,7 +43,7 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(what) = failing_tasks(view, green, view.record.to.is_none()) {
         return found(Reason::Tasks, what);
     }
-    if let Some(what) = sick_target(view, green, |_| true).or_else(|| short(view, green)) {
+    if let Some(what) = sick_target(view, green, |_| true).or_else(|| thin(view, green)) {
         return found(Reason::Sick, what);
     }
     if let Some(what) = blue_changed(view, blue) {
@@ -68,10 +69,7 @@ pub(super) fn out_of_time(view: &View<'_>, patience: Duration) -> Option<Trouble
 /// The deployment circuit breaker, an alarm or somebody's StopServiceDeployment put green back on
 /// its old revision, or is doing so.
 fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
-    let ours =
-        green.deployments.iter().find(|deployment| deployment.revision == view.record.revision);
-    if let Some(failed) = ours.filter(|deployment| deployment.rollout.as_deref() == Some("FAILED"))
-    {
+    if let Some(failed) = view.failed() {
         let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed");
         return Some(match view.watch.failures.first() {
             Some(failure) => format!("{why} Task {}: {}", failure.task, failure.what),
@@ -80,8 +78,10 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
     }
     let since = view.watch.put_back_since?;
     // Without a trace of ours it may be that AWS answers with the past.
-    (ours.is_some() || view.since(since) >= PAST_MAX)
-        .then(|| format!("ECS put {} back on its old revision", green.name))
+    let trace = green.deployments.iter().any(|one| view.is_ours(one));
+    let lasts = trace || view.since(since) >= PAST_MAX;
+    let primary = green.primary().filter(|_| lasts)?;
+    Some(format!("ECS put {} back on {}", green.name, short(&primary.revision)))
 }
 
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
@@ -130,7 +130,7 @@ pub(super) fn sick_target(
 
 /// Green has traffic and too little to answer it: nothing at all, or for a while less than its service
 /// is to have at least.
-fn short(view: &View<'_>, green: &Service) -> Option<String> {
+fn thin(view: &View<'_>, green: &Service) -> Option<String> {
     let healthy = view.world.healthy(green)?;
     let since = view.watch.short_since?;
     let lasts = healthy == 0 || view.since(since) >= SHORT_FOR;
@@ -144,7 +144,7 @@ fn blue_changed(view: &View<'_>, blue: &Service) -> Option<String> {
     match other.filter(|_| blue.desired > 0) {
         Some(other) => Some(format!(
             "somebody deployed {} to {}, which serves",
-            crate::revision::short(&other.revision),
+            short(&other.revision),
             blue.name
         )),
         None if blue.desired > 0 && blue.deployments.len() > 1 => {

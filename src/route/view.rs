@@ -6,7 +6,7 @@ use super::rolling;
 use crate::actions::{GroupPair, green_per_mille};
 use crate::record::{Closed, End, Engine, Held, Record};
 use crate::watch::Watch;
-use crate::world::{Attachment, Deployment, Rule, Service, Target, World};
+use crate::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy)]
@@ -63,11 +63,29 @@ impl<'a> View<'a> {
             && !(self.record.is_restart() && self.watch.before.contains(&deployment.id))
     }
 
-    /// Whether green's service is on the revision that it had before ours.
+    /// Whether green's service is on the revision that it had before ours, or on the one that ECS went
+    /// back to: the last that it saw complete, which may be an earlier one.
     pub fn green_was_put_back(&self) -> bool {
-        let primary = self.green().and_then(Service::primary);
-        primary.is_some_and(|primary| primary.revision == self.record.was)
-            && self.record.was != self.record.revision
+        let Some(primary) = self.green().and_then(Service::primary) else { return false };
+        primary.revision != self.record.revision
+            && (primary.revision == self.record.was || self.ecs_went_back())
+    }
+
+    /// Our deployment, when ECS says that it failed.
+    pub fn failed(&self) -> Option<&'a Deployment> {
+        let failed = |one: &&Deployment| one.rollout.as_deref() == Some("FAILED");
+        self.green()?.deployments.iter().filter(failed).find(|one| self.is_ours(one))
+    }
+
+    /// Whether ECS says, of our deployment or in green's history since it began, that it gave one up.
+    pub fn ecs_went_back(&self) -> bool {
+        let told = |event: &ServiceEvent| {
+            event.at >= self.record.start
+                && (event.message.contains("deployment failed")
+                    || event.message.contains("rolling back to"))
+        };
+        let history = self.green().is_some_and(|green| green.events.iter().any(told));
+        history || self.failed().is_some()
     }
 
     /// Their target groups; one service alone is no pair.

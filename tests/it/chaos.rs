@@ -16,6 +16,9 @@ const PAIR: &str = "--cluster shop --service web";
 /// Users are not left on a sick green for longer once somebody watches and AWS answers.
 const SICK_FOR: Duration = Duration::from_secs(45);
 
+/// The past that AWS answers with here is never older.
+const PAST: Duration = Duration::from_secs(10);
+
 /// One life: up to three processes, of which all but the last may die; the last one meets nothing.
 pub(crate) fn life(seed: u64) -> Result<(), String> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -144,7 +147,8 @@ fn judged(scene: &Scene, world: &World, either: bool) -> Result<(), String> {
         false => serves(&world.cloud(), &image, scene.count).map_err(told)?,
         true => answers(&world.cloud()).map_err(told)?,
     }
-    let promise = Promise { changes: 400, bake: Duration::ZERO, follow: Duration::ZERO };
+    let promise =
+        Promise { changes: 400, bake: Duration::ZERO, follow: Duration::ZERO, past: PAST };
     match broken(&world.cloud(), 0, &promise) {
         broken if broken.is_empty() => {}
         broken => return Err(told(format!("{broken:?}"))),

@@ -8,8 +8,12 @@ use crate::invariants::{Promise, broken, serves};
 use crate::lives::{REPOSITORY, World, call, deploy};
 use crate::scenes::WIDE;
 
-const PROMISE: Promise =
-    Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 40 };
+const PROMISE: Promise = Promise {
+    bake: Duration::from_secs(60),
+    follow: Duration::from_secs(120),
+    changes: 40,
+    past: Duration::ZERO,
+};
 
 fn image(tag: &str) -> String {
     format!("{REPOSITORY}:{tag}")
@@ -162,7 +166,49 @@ deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback
         );
     });
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("ECS put web-green back on its old revision"), "{}", life.text);
+    assert!(life.text.contains("ECS put web-green back on web:1"), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world, &PROMISE);
+}
+
+/// ECS goes back to what it saw complete last, which is not what a deployment that was withdrawn left.
+#[test]
+fn ecs_putting_green_back_on_an_earlier_revision_is_no_rival() {
+    let world = World::parsed(
+        r#"
+extends = 'shop'
+
+[[image]]
+ref = 'shop/web:2'
+does = 'sick'
+ready = '1h'
+
+[[image]]
+ref = 'shop/web:3'
+does = 'sick'
+ready = '1h'
+
+[[service]]
+serviceName = 'web'
+healthCheckGracePeriodSeconds = 7200
+
+[[service]]
+serviceName = 'web-green'
+healthCheckGracePeriodSeconds = 7200
+deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }
+"#,
+    );
+    let first = world.run_interrupted(&deploy("2", ""), 20, 1);
+    assert_eq!(first.code, Some(1), "{}", first.text);
+    let second = world.run_beside(&deploy("3", ""), 20, |cloud| {
+        let newest = r#"{"cluster":"shop","service":"web-green","status":["IN_PROGRESS"]}"#;
+        let found = call(cloud, "ecs", "ListServiceDeployments", newest);
+        let arn = found.split('"').find(|part| part.contains(":service-deployment/"));
+        let stop = format!(r#"{{"serviceDeploymentArn":"{}"}}"#, arn.expect("one"));
+        call(cloud, "ecs", "StopServiceDeployment", &stop);
+    });
+    assert_eq!(second.code, Some(1), "{}", second.text);
+    assert!(second.text.contains("deployment stopped: rollback requested"), "{}", second.text);
     serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
     is_well(&world, &PROMISE);
 }

@@ -21,7 +21,7 @@ fn image(tag: &str) -> String {
 }
 
 fn promise() -> Promise {
-    Promise { bake: Duration::ZERO, follow: Duration::ZERO, changes: 120 }
+    Promise { bake: Duration::ZERO, follow: Duration::ZERO, changes: 120, past: Duration::ZERO }
 }
 
 /// What serves is what the exit code says, nothing is broken, and who must look is told what to type.

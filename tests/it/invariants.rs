@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ecs_bg_sandbox::invariants::{Invariant, Violation};
 use ecs_bg_sandbox::journal::{Call, Change, Entry};
 use ecs_bg_sandbox::{Cloud, Time};
 
@@ -16,12 +17,16 @@ pub(crate) struct Promise {
     pub(crate) follow: Duration,
     /// Changes of the world that the lives may make together.
     pub(crate) changes: usize,
+    /// For so long AWS may answer with the past: what a target was then, a client cannot know.
+    pub(crate) past: Duration,
 }
 
 /// Every promise that the journal from `from` on breaks, by name.
 pub(crate) fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<String> {
     let journal = &cloud.journal()[from..];
+    let known = |violation: &&Violation| !was_healthy_lately(journal, violation, promise.past);
     let ours = cloud.violations().iter().filter(|violation| is_ours(violation.call.as_ref()));
+    let ours = ours.filter(known);
     let mut broken: Vec<String> =
         ours.map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
     broken.extend(shares_after_turning_back(journal));
@@ -34,6 +39,18 @@ pub(crate) fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<Strin
     }
     broken.extend(secrets(journal));
     broken
+}
+
+/// Whether the empty group that got weight had a healthy target when its health was last told.
+fn was_healthy_lately(journal: &[Entry], violation: &Violation, past: Duration) -> bool {
+    let lost = |entry: &Entry| match &entry.change {
+        Change::Target { group, from, .. } => {
+            from == "healthy" && violation.what.contains(&format!("on {group},"))
+        }
+        _ => false,
+    };
+    let lately = |entry: &&Entry| entry.at <= violation.at && violation.at - entry.at < past;
+    violation.invariant == Invariant::WeightOnEmpty && journal.iter().filter(lately).any(lost)
 }
 
 fn by_us(journal: &[Entry]) -> impl Iterator<Item = &Entry> {
@@ -274,8 +291,12 @@ mod broken_on_purpose {
     use crate::lives::{World, deploy};
     use ecs_bg_sandbox::Time;
 
-    const PROMISE: Promise =
-        Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 20 };
+    const PROMISE: Promise = Promise {
+        bake: Duration::from_secs(60),
+        follow: Duration::from_secs(120),
+        changes: 20,
+        past: Duration::ZERO,
+    };
 
     fn by_someone(change: Change) -> impl Fn(u64) -> Entry {
         move |at| Entry {
@@ -320,6 +341,27 @@ mod broken_on_purpose {
         let mut wrong = journal.to_vec();
         wrong[2] = by_someone(weights([500, 500], [0, 100]))(3);
         assert_eq!(named(shares_after_turning_back(&wrong)), ["no-rise-after-turning-back"]);
+    }
+
+    #[test]
+    fn weight_on_what_fell_sick_long_ago_is_named() {
+        let lost = by_someone(Change::Target {
+            group: "b".into(),
+            target: "10.0.0.7:80".into(),
+            from: "healthy".into(),
+            to: "unhealthy".into(),
+            reason: None,
+        })(10);
+        let weighed = |at: u64| Violation {
+            at: Time(at * 1000),
+            call: None,
+            invariant: Invariant::WeightOnEmpty,
+            what: "r: weight 100 on b, which has no healthy target".into(),
+        };
+        let past = Duration::from_secs(10);
+        assert!(was_healthy_lately(std::slice::from_ref(&lost), &weighed(19), past));
+        assert!(!was_healthy_lately(std::slice::from_ref(&lost), &weighed(20), past));
+        assert!(!was_healthy_lately(std::slice::from_ref(&lost), &weighed(10), Duration::ZERO));
     }
 
     #[test]

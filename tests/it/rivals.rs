@@ -8,8 +8,12 @@ use crate::fate::Death;
 use crate::invariants::{Promise, broken, serves};
 use crate::lives::{REPOSITORY, World, deploy};
 
-const PROMISE: Promise =
-    Promise { bake: Duration::from_secs(60), follow: Duration::from_secs(120), changes: 60 };
+const PROMISE: Promise = Promise {
+    bake: Duration::from_secs(60),
+    follow: Duration::from_secs(120),
+    changes: 60,
+    past: Duration::ZERO,
+};
 const PAIR: &str = "--cluster shop --service web";
 
 fn image(tag: &str) -> String {

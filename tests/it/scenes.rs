@@ -166,6 +166,7 @@ impl Scene {
             bake: Duration::from_secs(bake),
             follow: Duration::from_secs(60),
             changes: self.changes,
+            past: Duration::ZERO,
         }
     }
 }
