@@ -48,7 +48,7 @@ pub struct Claimant {
 #[derive(Debug)]
 pub enum Claim {
     /// The deployment is ours to drive, on what was seen when our clock showed this.
-    Ours(Box<Record>, World, SystemTime),
+    Ours(Box<(Record, World)>, SystemTime),
     /// It has ended meanwhile.
     Ended,
     /// Another process was quicker.
@@ -98,7 +98,7 @@ pub async fn claim(
     // With the owner: nothing may have happened since it was read but what this look shows.
     let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
     let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;
-    Ok(Claim::Ours(Box::new(record), world, looked))
+    Ok(Claim::Ours(Box::new((record, world)), looked))
 }
 
 /// Whether the claimant may take over now; if not, it may wait.

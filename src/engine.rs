@@ -7,10 +7,14 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Focus, Kind as Failure, Pair};
+use crate::claim::DEAD_AFTER;
 use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
+use crate::health::placement;
+use crate::oneoff;
 use crate::plan::{Plan, Tags};
+use crate::preparation::Preparation;
 use crate::record::{Closed, End, Engine, Reason, Record, WaitFor};
 use crate::revision::{lost, short};
 use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide, rolling};
@@ -61,6 +65,8 @@ pub struct Setting<'a> {
     pub on_trouble: OnTrouble,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
+    /// What runs before anything serves, where this process can start it.
+    pub prepare: Option<Preparation>,
 }
 
 /// What to do about a new version that is no good.
@@ -260,6 +266,7 @@ pub async fn run(
     let mut watch = Watch::new(world.at);
     let green = world.service(&record.green);
     watch.phase = setting.phase;
+    watch.prepares = setting.prepare.is_some();
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
@@ -282,6 +289,9 @@ pub async fn run(
         emit,
     };
     let outcome = run.drive().await;
+    if let Outcome::Stuck(_) = outcome {
+        run.let_go().await;
+    }
     Finished {
         outcome,
         record: run.record,
@@ -386,6 +396,14 @@ impl Run<'_> {
     fn leaves_it(&self) -> bool {
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
         self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
+    }
+
+    /// Whoever goes on, at the word of a person, need not wait until we count as dead.
+    async fn let_go(&mut self) {
+        if self.recorded && self.record.closed.is_none() && self.age() < FRESH {
+            let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
+            self.write(Record { seen, ..self.record.clone() }).await;
+        }
     }
 
     /// The old version serves; unless somebody has put another one in its place.
@@ -541,6 +559,9 @@ impl Run<'_> {
     fn focus(&self, look: Look) -> Focus {
         let stopped = self.watch.wants_tasks(&self.record, &self.world);
         let mut focus = Focus { stopped, ..Focus::default() };
+        if self.record.is_preparing() && !self.tasks_denied {
+            focus.prepare = Some(self.record.clone());
+        }
         let whole = look > Look::Glance;
         if self.recorded && (whole || self.beat_is_due()) {
             focus.record = Some(self.record.revision.clone());
@@ -600,6 +621,15 @@ impl Run<'_> {
                 self.failed = 0;
                 None
             }
+            // Nothing serves before it is known how its task ended.
+            Err(error)
+                if error.kind == Failure::Denied
+                    && focus.prepare.is_some()
+                    && error.call.contains("Tasks") =>
+            {
+                self.tasks_denied = true;
+                Some(Stop::Refused(error))
+            }
             Err(error)
                 if error.kind == Failure::Denied
                     && !focus.tasks.is_empty()
@@ -643,8 +673,8 @@ impl Run<'_> {
     /// How much of the world must have been looked at for this change.
     fn needed(&self, action: &Action) -> Look {
         match self.record.engine() {
-            Engine::Listener => action.needs(),
-            Engine::Rolling => Look::Glance,
+            Engine::Rolling if *action != Action::Prepare => Look::Glance,
+            _ => action.needs(),
         }
     }
 
@@ -690,10 +720,11 @@ impl Run<'_> {
     async fn send(&mut self, action: &Action) -> Result<(), AwsError> {
         let mut waits = backoff().build();
         loop {
-            let error = match self.setting.aws.act(&self.pair, action, &mut self.world).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
+            let sent = match action {
+                Action::Prepare => self.prepare().await,
+                _ => self.setting.aws.act(&self.pair, action, &mut self.world).await,
             };
+            let Err(error) = sent else { return Ok(()) };
             let again = matches!(error.kind, Failure::Throttled | Failure::Unreachable);
             match waits.next().filter(|_| again) {
                 Some(wait) => self.setting.clock.sleep(wait).await,
@@ -701,6 +732,33 @@ impl Run<'_> {
             }
             if !self.ready(action) {
                 return Err(error);
+            }
+        }
+    }
+
+    /// Starts the task that runs before: as the service's tasks run, with the record's id as its token,
+    /// so that asking again starts no second one.
+    async fn prepare(&mut self) -> Result<(), AwsError> {
+        let (aws, record) = (self.setting.aws, &self.record);
+        let refused = |what: &str| {
+            let call = format!("RunTask {}", record.name());
+            AwsError::new(&call, Failure::Refused, "NotStarted", what.to_owned())
+        };
+        let Some(preparation) = &self.setting.prepare else {
+            return Err(refused("its command is kept nowhere"));
+        };
+        let revision = aws.revision(&record.revision).await?;
+        let placed = [preparation.place(&revision).map_err(|refusal| refused(&refusal.what))?];
+        let service = self.world.service(&record.green);
+        let cluster = &self.setting.cluster;
+        let body = oneoff::order(cluster, &record.revision, service, &placed, 1, &record.id)
+            .map_err(|refusal| refused(&refusal.what))?;
+        let (tasks, failures) = aws.run_task(&body).await?;
+        match failures.first().filter(|_| tasks.is_empty()) {
+            Some(reason) => Err(refused(&placement(reason))),
+            None => {
+                self.world.prepare = Some(tasks);
+                Ok(())
             }
         }
     }
@@ -725,6 +783,10 @@ impl Run<'_> {
 
     /// The record says this now. Writing it down is worth a warning when it fails, never an end.
     async fn write(&mut self, record: Record) {
+        if self.record.is_preparing() && !record.is_preparing() {
+            let what = "the task of --before has succeeded".to_owned();
+            self.tell(Kind::Changed { step: "prepare".into(), what });
+        }
         self.record = record;
         self.unwritten = self.recorded;
         if !self.recorded {
@@ -842,6 +904,15 @@ fn describe(action: &Action, world: &World) -> String {
                 .map(|(arn, weight)| format!("{} {weight}", group(arn)))
                 .collect();
             format!("{}: {}", rule.name, weights.join(", "))
+        }
+        Action::Prepare => {
+            let task = world.prepare.iter().flatten().next();
+            let id = task.map_or("", |task| short(&task.arn));
+            format!("task {} runs the command of --before", id.get(..8).unwrap_or(id))
+        }
+        Action::Stop { task } => {
+            let id = short(task);
+            format!("task {} is stopped", id.get(..8).unwrap_or(id))
         }
         Action::Write(_) => "the record".into(),
     }

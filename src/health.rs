@@ -265,6 +265,7 @@ mod tests {
             revision: "web:1".into(),
             last_status: "STOPPED".into(),
             desired_status: "STOPPED".into(),
+            commanded: None,
             started_by: None,
             created: None,
             stop_code: Some(stop_code.into()),

@@ -27,6 +27,7 @@
 //! * [`registration`] registers a revision that no deployment is about. [`template`] reads one from a
 //!   file.
 //! * [`oneoff`] runs a task that no service keeps.
+//! * [`preparation`] is the task of `--before`, which runs ahead of everything that serves.
 //! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
 //! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
@@ -55,6 +56,7 @@ mod host;
 pub mod image;
 pub mod oneoff;
 pub mod plan;
+pub mod preparation;
 pub mod prune;
 pub mod record;
 pub mod registration;

@@ -68,7 +68,7 @@ pub fn order(
     body.insert("cluster".into(), json!(cluster));
     body.insert("taskDefinition".into(), json!(revision));
     body.insert("count".into(), json!(count));
-    body.insert("startedBy".into(), json!(format!("ecs-bg/{id}")));
+    body.insert("startedBy".into(), json!(started_by(id)));
     body.insert("clientToken".into(), json!(id));
     let overrides = overrides(edits)?;
     let size = overrides.to_string().chars().count();
@@ -82,6 +82,11 @@ pub fn order(
         body.insert("overrides".into(), overrides);
     }
     Ok(Value::Object(body))
+}
+
+/// What `startedBy` says of the tasks of this run or deployment.
+pub fn started_by(id: &str) -> String {
+    format!("ecs-bg/{id}")
 }
 
 fn overrides(edits: &[Placed]) -> Result<Value, Refusal> {
@@ -277,7 +282,7 @@ pub async fn follow(
 }
 
 /// Looks often while something is about to happen, and seldom at what runs for long.
-fn pause(age: Duration) -> Duration {
+pub(crate) fn pause(age: Duration) -> Duration {
     Duration::from_secs(match age.as_secs() {
         0..60 => 2,
         60..600 => 5,
@@ -398,6 +403,7 @@ mod tests {
             revision: "web:1".into(),
             last_status: "STOPPED".into(),
             desired_status: "STOPPED".into(),
+            commanded: None,
             started_by: None,
             created: None,
             stop_code: Some("EssentialContainerExited".into()),

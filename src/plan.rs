@@ -10,7 +10,8 @@ use crate::actions::GroupPair;
 use crate::edits::{Base, Edits, Placed};
 use crate::error::Refusal;
 use crate::image::{ImageChange, ImageRef, resolve};
-use crate::record::{Asked, End, Engine, Heading, Record, WaitFor};
+use crate::preparation::Preparation;
+use crate::record::{Asked, End, Engine, Heading, Prepare, Record, WaitFor};
 use crate::request::{FOLLOW_MIN, Request, fingerprint};
 use crate::revision::{Changes, Revision, clone_request, diff, own_tags, short};
 use crate::route::View;
@@ -316,7 +317,11 @@ pub fn plan(
         _ => survey.twin.as_ref().unwrap_or(&survey.service),
     };
     let pair = [survey.service.as_str(), other.as_str()];
-    let edits = request.edits.parts(&wanted.edits);
+    let mut edits = request.edits.parts(&wanted.edits);
+    if let Some(preparation) = &request.prepare {
+        preparation.place(&wanted.base)?;
+        edits.extend(preparation.parts());
+    }
     let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved, &edits);
     match survey.open_record() {
         Some(Ok(record)) if record.request == fingerprint => {
@@ -467,6 +472,7 @@ fn draft(
         was: sides.green.revision.clone(),
         count: sides.blue.desired,
         asked: Asked::default(),
+        prepare: request.prepare.as_ref().map(prepare),
         until: WaitFor::default(),
         shares: request.shares.clone(),
         bake: request.bake.unwrap_or(BAKE),
@@ -500,6 +506,7 @@ fn steps(
         "register",
         format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
     )];
+    steps.extend(preparing(record));
     steps.push(match lacking[..] {
         [] => ("attach", format!("{green} stands in {} already", rules.join(", "))),
         [..] => ("attach", format!("add {green} to {} at weight 0", lacking.join(", "))),
@@ -531,6 +538,19 @@ fn steps(
     ));
     steps.push(("retire", format!("{blue}: no tasks")));
     steps
+}
+
+fn prepare(preparation: &Preparation) -> Prepare {
+    Prepare { timeout: preparation.timeout, done: false }
+}
+
+/// What runs before everything that serves.
+fn preparing(record: &Record) -> Option<(&'static str, String)> {
+    let time = humantime::format_duration(record.prepare?.timeout);
+    Some((
+        "prepare",
+        format!("one task runs the command of --before; back unless it exits with 0 within {time}"),
+    ))
 }
 
 /// Who has the traffic of a rule.

@@ -39,6 +39,8 @@ pub struct Record {
     pub asked: Asked,
     /// What the user waits for (`rolling` only).
     pub until: WaitFor,
+    /// The task that must succeed before anything serves, where there is to be one.
+    pub prepare: Option<Prepare>,
     /// How the traffic moves.
     pub shares: Vec<Share>,
     /// How long 100 % is held.
@@ -96,6 +98,15 @@ pub struct Change {
     pub from: u32,
 }
 
+/// A task that must succeed before anything serves. Its command is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepare {
+    /// How long it may take.
+    pub timeout: Duration,
+    /// It has succeeded.
+    pub done: bool,
+}
+
 /// What the user waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum WaitFor {
@@ -126,6 +137,8 @@ pub enum Heading {
 /// Why a deployment turned back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
+    /// The task that runs before did not succeed.
+    Before,
     /// Targets of green are not healthy.
     Sick,
     /// Tasks of green stop.
@@ -178,7 +191,8 @@ pub enum End {
 }
 
 /// Codes as they are written in tags.
-const REASONS: [(Reason, &str); 10] = [
+const REASONS: [(Reason, &str); 11] = [
+    (Reason::Before, "before"),
     (Reason::Sick, "sick"),
     (Reason::Tasks, "tasks"),
     (Reason::EcsRollback, "ecs-rollback"),
@@ -247,6 +261,11 @@ impl Record {
     /// Whether the same revision is started anew.
     pub fn is_restart(&self) -> bool {
         self.revision == self.was
+    }
+
+    /// Whether a task is to succeed before anything serves, and has not yet.
+    pub fn is_preparing(&self) -> bool {
+        self.prepare.is_some_and(|prepare| !prepare.done)
     }
 
     /// Whether it goes forward.
@@ -324,6 +343,11 @@ impl Record {
             ]
             .map(|(key, value)| (format!("ecs-bg:{key}"), value)),
         );
+        if let Some(prepare) = self.prepare {
+            let state = if prepare.done { "done" } else { "pending" };
+            let text = format!("timeout={} state={state}", prepare.timeout.as_secs());
+            tags.insert("ecs-bg:prepare".to_owned(), text);
+        }
         if self.asked != Asked::default() {
             tags.insert("ecs-bg:asked".to_owned(), self.asked.to_tag());
         }
@@ -395,6 +419,14 @@ impl Record {
             was: arn(tag("was")?),
             count: field(plan, "count")?.parse().ok()?,
             asked: Asked::from_tag(tag("asked").unwrap_or_default())?,
+            prepare: optional(tag("prepare"), |text| {
+                let done = match field(text, "state")? {
+                    "pending" => false,
+                    "done" => true,
+                    _ => return None,
+                };
+                Some(Prepare { timeout: span(field(text, "timeout")?)?, done })
+            })?,
             until: optional(field(plan, "until"), |text| decode(&UNTIL, text))?.unwrap_or_default(),
             shares,
             bake: planned("bake")?,
@@ -484,6 +516,7 @@ pub(crate) mod tests {
             count: 2,
             asked: Asked::default(),
             until: WaitFor::Healthy,
+            prepare: None,
             shares: vec![
                 Share { percent: 10, hold: Duration::from_secs(300) },
                 Share { percent: 100, hold: Duration::ZERO },
@@ -521,7 +554,10 @@ pub(crate) mod tests {
             stages.push(stages[2].turned_back(reason));
         }
         for (end, _) in ENDS {
-            stages.push(Record { closed: Some(Closed { end, at: at(99) }), ..stages[2].clone() });
+            let prepare =
+                Some(Prepare { timeout: Duration::from_secs(3600), done: end == End::Live });
+            let closed = Some(Closed { end, at: at(99) });
+            stages.push(Record { closed, prepare, ..stages[2].clone() });
         }
         for stage in stages {
             let tags = stage.to_tags(&BTreeMap::new()).unwrap();

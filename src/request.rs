@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::edits::{self, Edits};
+use crate::edits::{self, Edits, Hidden};
 use crate::error::Refusal;
 use crate::image::{ImageChange, ImageRef};
+use crate::preparation::Preparation;
 use crate::record::{Engine, WaitFor};
 
 /// What the arguments of a deployment say, as they were typed.
@@ -53,6 +54,8 @@ pub struct Typed {
     pub restart: bool,
     /// `--keep-revisions`
     pub keep_revisions: Option<u32>,
+    /// `--before` and `--before-timeout`
+    pub before: Option<(Hidden, String)>,
 }
 
 /// What the user asked for.
@@ -92,6 +95,8 @@ pub struct Request {
     pub restart: bool,
     /// The user's tags of the revision that is cloned are not for the clone.
     pub leave_tags: bool,
+    /// What must succeed before anything serves, if anything must.
+    pub prepare: Option<Preparation>,
     /// Which old revisions go after a success; none, unless said.
     pub keep: Option<Keep>,
 }
@@ -173,6 +178,10 @@ impl Request {
             no_wait: typed.no_wait,
             restart: typed.restart,
             leave_tags: false,
+            prepare: match &typed.before {
+                Some((text, timeout)) => Some(Preparation::new(&text.0, timeout)?),
+                None => None,
+            },
             keep: typed.keep_revisions.map(Keep::OfOurs),
         })
     }
@@ -199,6 +208,7 @@ impl Request {
             no_wait: false,
             restart: false,
             leave_tags: false,
+            prepare: None,
             keep: None,
         }
     }

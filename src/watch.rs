@@ -32,6 +32,8 @@ pub struct Watch {
     pub runs_since: Option<SystemTime>,
     /// How long each phase of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
+    /// This process can start the task that runs before.
+    pub prepares: bool,
     /// Most tasks that green was seen to run.
     pub running_max: u32,
     /// Since when blue is awaited on the way back.
@@ -64,6 +66,7 @@ impl Watch {
             running_since: None,
             runs_since: None,
             phase: None,
+            prepares: false,
             running_max: 0,
             reviving_since: None,
             back_since: None,
@@ -91,6 +94,10 @@ impl Watch {
             });
         }
         self.settled_since = settled.then(|| self.settled_since.unwrap_or(world.at));
+        if record.is_preparing() {
+            // The task that runs before has a limit of its own.
+            self.best.1 = world.at;
+        }
         if settled {
             self.best.1 = world.at;
             // A glance may be older than what it did not take in.

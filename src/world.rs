@@ -40,6 +40,8 @@ pub struct World {
     /// Tasks of each service that was asked for, by the service's ARN: running ones and stopped
     /// ones as long as ECS remembers them (an hour at least).
     pub tasks: BTreeMap<String, Vec<Task>>,
+    /// The task that runs before anything serves, where there is to be one; `None`: not asked for yet.
+    pub prepare: Option<Vec<Task>>,
 }
 
 /// A service.
@@ -205,6 +207,8 @@ pub struct Task {
     pub last_status: String,
     /// `RUNNING` or `STOPPED`.
     pub desired_status: String,
+    /// The container whose command is another one than its definition says, at RunTask's word.
+    pub commanded: Option<String>,
     /// The id of the deployment that started it.
     pub started_by: Option<String>,
     /// When it was asked for.

@@ -35,6 +35,12 @@ impl Aws {
                 Some(rule) => self.set_actions(&rule, actions, world).await,
                 None => Ok(()),
             },
+            Action::Stop { task } => {
+                let why = "the deployment that it prepares goes back";
+                self.stop_task(&pair.cluster, task, why).await
+            }
+            // Its body is the engine's business: the command is in no action.
+            Action::Prepare => Ok(()),
             Action::Write(record) => self.write(record).await,
         }
     }

@@ -60,6 +60,8 @@ pub struct Focus {
     pub stopped: bool,
     /// The revision whose record is wanted, by ARN.
     pub record: Option<String>,
+    /// The record whose task that runs before is wanted.
+    pub prepare: Option<Record>,
 }
 
 impl Aws {
@@ -108,9 +110,18 @@ impl Aws {
                 None => Ok(None),
             }
         };
-        let ((services, health), ((tasks, rules), owner)) =
-            try_join(try_join(services, health), try_join(try_join(tasks, rules), owner)).await?;
-        let mut world = World { at: self.date(), look, owner, ..before.clone() };
+        let prepare = async {
+            match &focus.prepare {
+                Some(record) => self.preparing(pair, record, before).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let ((services, health), ((tasks, rules), (owner, prepare))) = try_join(
+            try_join(services, health),
+            try_join(try_join(tasks, rules), try_join(owner, prepare)),
+        )
+        .await?;
+        let mut world = World { at: self.date(), look, owner, prepare, ..before.clone() };
         world.services =
             services.into_iter().map(|service| (service.arn.clone(), service)).collect();
         world.health.extend(health);

@@ -56,6 +56,7 @@ impl Aws {
             groups: BTreeMap::new(),
             health: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            prepare: None,
         };
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {

@@ -1,13 +1,16 @@
 //! One-off tasks on the wire.
 
+use aws_sdk_ecs::types::DesiredStatus;
 use serde_json::Value;
 
 use super::error::{AwsError, of};
-use super::observe::unreadable;
+use super::observe::{Pair, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
+use crate::oneoff::started_by;
+use crate::record::Record;
 use crate::revision::short;
-use crate::world::{Service, Task};
+use crate::world::{Service, Task, World};
 
 impl Aws {
     /// One service with its settings; `None` where there is none.
@@ -46,10 +49,54 @@ impl Aws {
         Ok(tasks.tasks.into_iter().map(Task::from).collect())
     }
 
+    /// The task that runs before: what is known of it, or what carries the record's id. The token that
+    /// `startedBy` is must be the only filter (API reference of ListTasks), and finds no stopped tasks.
+    pub(super) async fn preparing(
+        &self,
+        pair: &Pair,
+        record: &Record,
+        before: &World,
+    ) -> Result<Vec<Task>, AwsError> {
+        let known: Vec<Task> = before.prepare.clone().unwrap_or_default();
+        let by = started_by(&record.id);
+        let arns = match known.is_empty() {
+            true => self.started_by(&pair.cluster, record, &by).await?,
+            false => known.iter().map(|task| task.arn.clone()).collect(),
+        };
+        let mut found = Vec::new();
+        // DescribeTasks takes 100 at a time (API reference).
+        for arns in arns.chunks(100) {
+            found.extend(self.described(&pair.cluster, arns).await?);
+        }
+        found.retain(|task| task.started_by.as_ref() == Some(&by));
+        // A new task may not be known everywhere at once, and an old one be forgotten.
+        Ok(if found.is_empty() { known } else { found })
+    }
+
+    /// Tasks that may be those started by this name.
+    async fn started_by(
+        &self,
+        cluster: &str,
+        record: &Record,
+        by: &str,
+    ) -> Result<Vec<String>, AwsError> {
+        let call = format!("ListTasks started by {by} in cluster {cluster}");
+        let running = self.ecs.list_tasks().cluster(cluster).started_by(by);
+        let running = running.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let running = running.map_err(of(&call))?;
+        if !running.is_empty() {
+            return Ok(running);
+        }
+        let family = record.name().rsplit_once(':').map_or("", |(family, _)| family);
+        let stopped = self.ecs.list_tasks().cluster(cluster).family(family);
+        let stopped = stopped.desired_status(DesiredStatus::Stopped).into_paginator().items();
+        stopped.send().collect::<Result<Vec<_>, _>>().await.map_err(of(&call))
+    }
+
     /// Stops a task.
     pub async fn stop_task(&self, cluster: &str, task: &str, why: &str) -> Result<(), AwsError> {
         let request = self.ecs.stop_task().cluster(cluster).task(task);
-        let request = request.reason(format!("ecs-bg run: {why}"));
+        let request = request.reason(format!("ecs-bg: {why}"));
         request.send().await.map_err(of(format!("StopTask {}", short(task)))).map(drop)
     }
 }

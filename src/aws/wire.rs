@@ -117,11 +117,25 @@ pub(super) struct WireTask {
     last_status: String,
     desired_status: String,
     started_by: Option<String>,
+    overrides: WireOverrides,
     created_at: Option<f64>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
     container_instance_arn: Option<String>,
     containers: Vec<WireContainer>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WireOverrides {
+    container_overrides: Vec<WireOverride>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WireOverride {
+    name: String,
+    command: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -233,6 +247,12 @@ impl From<WireTask> for Task {
             revision: wire.task_definition_arn,
             last_status: wire.last_status,
             desired_status: wire.desired_status,
+            commanded: wire
+                .overrides
+                .container_overrides
+                .into_iter()
+                .find(|one| !one.command.is_empty())
+                .map(|one| one.name),
             started_by: wire.started_by,
             created: wire.created_at.map(time),
             stop_code: wire.stop_code,

@@ -81,6 +81,7 @@ impl Context {
             on_cancel,
             on_trouble: OnTrouble::TurnBack,
             phase: None,
+            prepare: None,
         }
     }
 

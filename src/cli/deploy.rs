@@ -11,7 +11,7 @@ use super::changes::Changes;
 use super::context::Context;
 use crate::aws::{Aws, AwsError};
 use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
-use crate::edits::Base;
+use crate::edits::{Base, Hidden};
 use crate::engine::{self, Finished, Kept, OnCancel, Setting};
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
@@ -45,6 +45,7 @@ const DEPLOY_EXAMPLE: &str = "\
 Examples:
   ecs-bg deploy --cluster shop --service web --tag shop/web=2
   ecs-bg deploy --cluster shop --service web --env web:LOG_LEVEL=debug --cpu 512
+  ecs-bg deploy --cluster shop --service web --tag shop/web=2 --before 'rake db:migrate'
   ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m";
 
 /// Show what a deployment would do; change nothing.
@@ -88,6 +89,13 @@ pub(super) struct Arguments {
     /// a Network Load Balancer]
     #[arg(long, value_name = "DURATION")]
     follow: Option<String>,
+    /// Run this command as one task of the new revision before anything of it serves, such as a
+    /// migration; go back unless it exits with 0. It is parted as a shell does it, or a JSON array
+    #[arg(long, value_name = "[CONTAINER=]COMMAND")]
+    before: Option<Hidden>,
+    /// How long the task of --before may take; then it is stopped
+    #[arg(long, default_value = "1h", value_name = "DURATION", requires = "before")]
+    before_timeout: String,
     /// Deploy even what serves already
     #[arg(long)]
     force: bool,
@@ -165,6 +173,7 @@ impl Arguments {
             no_wait: self.no_wait,
             restart: self.force_new_deployment,
             keep_revisions: self.keep_revisions,
+            before: self.before.map(|command| (command, self.before_timeout)),
         })
         .map_err(Error::Usage)
     }
@@ -182,7 +191,8 @@ pub(super) async fn run(
     let request = arguments.request()?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
-    let setting = context.setting(&request.cluster, on_cancel, host);
+    let prepare = request.prepare.clone();
+    let setting = Setting { prepare, ..context.setting(&request.cluster, on_cancel, host) };
     let claimant = Claimant { owner: random_id(), on_conflict, by_name: false };
     let result = deploy(&request, dry_run, &setting, &claimant, render).await;
     context.save()?;
@@ -351,7 +361,7 @@ pub(super) async fn adopt(
     let promoted = record.promoted;
     let name = record.name().to_owned();
     let (record, world, looked) = match claim(setting, record, world, claimant, &mut emit).await? {
-        Claim::Ours(record, world, looked) => (*record, world, looked),
+        Claim::Ours(claimed, looked) => (claimed.0, claimed.1, looked),
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
             let outcome = Outcome::Superseded(format!("process {owner} has taken over"));

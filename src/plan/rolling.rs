@@ -73,6 +73,7 @@ pub(super) fn plan(
         was: service.revision.clone(),
         count: asked.count.map_or(service.desired, |count| count.to),
         asked,
+        prepare: request.prepare.as_ref().map(super::prepare),
         until: match request.no_wait {
             true => WaitFor::Accepted,
             false => request.until.unwrap_or_default(),
@@ -234,6 +235,7 @@ fn steps(
             "tasks of the new revision".to_owned()
         }
     };
+    steps.extend(super::preparing(record));
     let mut asked = String::new();
     let numbers = [
         ("tasks", record.asked.count),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Next, Outcome, Step, View, Wait, trouble};
+use super::{Action, Next, Outcome, Step, View, Wait, prepare, trouble};
 use crate::actions::{green_stands, weights, with_green, with_share};
 use crate::record::Held;
 use crate::revision::short;
@@ -12,6 +12,7 @@ use crate::world::{Look, Service};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
+    Step { name: "prepare", next: prepare::prepare }, // its task has succeeded, where one is asked for
     Step { name: "attach", next: attach }, // green's groups stand in every rule of blue's, at whatever weight
     Step { name: "launch", next: launch }, // green is on our revision with the tasks it needs
     Step { name: "settle", next: settle }, // green runs only our revision, all of it healthy
@@ -28,6 +29,7 @@ pub const BACK: &[Step] = &[
     Step { name: "follow", next: follow },
     Step { name: "clear", next: clear }, // green wants no tasks
     Step { name: "recover", next: recover }, // blue is whole again
+    Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
 
 const SECOND: Duration = Duration::from_secs(1);

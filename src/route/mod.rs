@@ -3,6 +3,7 @@
 //! hold yet, so going on after a crash is running it again.
 
 pub mod listener;
+mod prepare;
 pub mod rolling;
 #[cfg(test)]
 mod tests;
@@ -91,6 +92,13 @@ pub enum Action {
         /// The whole action list.
         actions: Vec<(String, String)>,
     },
+    /// The task that must succeed before anything serves is started.
+    Prepare,
+    /// It is stopped.
+    Stop {
+        /// Its ARN.
+        task: String,
+    },
     /// The record says this.
     Write(Box<Record>),
 }
@@ -102,6 +110,7 @@ impl Action {
             // The sides that are shrunk are looked at directly before, with every rule.
             Self::Count { count: 0, .. } => Look::Listing,
             Self::Write(_) if self.closes() => Look::Listing,
+            Self::Stop { .. } => Look::Glance,
             _ => Look::Whole,
         }
     }

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
-use super::{Action, Next, Outcome, Step, Trouble, View, Wait, trouble};
+use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::health::{Outlook, is_obstacle, plain};
 use crate::record::{Change, Reason, WaitFor};
 use crate::revision::short;
@@ -12,15 +12,17 @@ use crate::world::{Deployment, Look, Service, Target};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
-    Step { name: "update", next: update }, // ECS works towards our revision
-    Step { name: "settle", next: settle }, // ours is all that runs, whole and healthy
-    Step { name: "bake", next: bake },     // and stayed so
+    Step { name: "prepare", next: prepare::prepare }, // its task has succeeded, where one is asked for
+    Step { name: "update", next: update },            // ECS works towards our revision
+    Step { name: "settle", next: settle },            // ours is all that runs, whole and healthy
+    Step { name: "bake", next: bake },                // and stayed so
 ];
 
 /// The way back.
 pub const BACK: &[Step] = &[
     Step { name: "restore", next: restore }, // ECS works towards the revision that was there
     Step { name: "settle", next: settle_back }, // it is all that runs, whole and healthy
+    Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
 
 /// Between looks when something is due; with the calls that follow, it is told within a second.
@@ -197,6 +199,10 @@ fn bake(view: &View<'_>) -> Option<Next> {
 fn restore(view: &View<'_>) -> Option<Next> {
     let (record, service) = (view.record, view.green()?);
     let primary = service.primary()?;
+    if record.is_preparing() && view.ours().is_none() && primary.revision == record.was {
+        // ECS was never told anything else.
+        return None;
+    }
     let told = view.watch.changes > 0 || view.ecs_went_back();
     let ours = view.ours().is_some() && !record.is_restart();
     let back = !ours && (told || primary.revision != record.was);

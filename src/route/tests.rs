@@ -155,6 +155,7 @@ impl Model {
                     .collect(),
                 health: BTreeMap::new(),
                 tasks: BTreeMap::new(),
+                prepare: None,
             },
             record,
             watch: Watch::new(at(0)),
@@ -197,6 +198,7 @@ impl Model {
                     revision: revision.clone(),
                     last_status: "RUNNING".into(),
                     desired_status: "RUNNING".into(),
+                    commanded: None,
                     started_by: None,
                     created: None,
                     stop_code: None,
@@ -284,6 +286,7 @@ impl Model {
                 );
             }
             Action::Roll { .. } => panic!("no pair is rolled"),
+            Action::Prepare | Action::Stop { .. } => panic!("nothing was asked for before"),
             Action::Write(record) => self.record = *record,
         }
         self.pass(Duration::ZERO);

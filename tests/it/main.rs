@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures, for who runs the tests with --nocapture")]
 
+mod before; // a task that must succeed before anything serves
 mod chaos; // a random life from a seed, and pairs of deaths
 mod clones; // a task definition with every member comes through byte for byte
 mod credentials; // where credentials come from, and what is said when they do not
