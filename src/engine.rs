@@ -283,6 +283,7 @@ pub async fn run(
         checked: looked,
         running: false,
         sent: Vec::new(),
+        missed: 0,
         changed: false,
         heard: 0,
         interrupts: setting.interrupts.clone(),
@@ -333,6 +334,8 @@ struct Run<'a> {
     checked: SystemTime,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
+    /// How often one after the other a change had no effect that could be seen.
+    missed: u32,
     /// Nothing was looked at since.
     changed: bool,
     /// How many requests to stop were heeded.
@@ -530,6 +533,7 @@ impl Run<'_> {
 
     /// Waits, then looks.
     async fn wait(&mut self, step: &str, wait: Wait) -> Option<Stop> {
+        self.missed = 0;
         let now = self.setting.clock.now();
         let silent = now.duration_since(self.said.1).unwrap_or_default();
         // What only counts down is not news each time.
@@ -685,7 +689,9 @@ impl Run<'_> {
         // A look that did not show the change: AWS may answer with the past. Give it time.
         if self.sent.contains(&action) {
             self.sent.clear();
-            self.setting.clock.sleep(Duration::from_secs(2)).await;
+            self.missed += 1;
+            // An AWS that never shows it is not asked without end.
+            self.sleep(Duration::from_secs(1 << self.missed.min(6))).await;
             return self.look(self.needed(&action)).await;
         }
         if let Action::Write(record) = action {

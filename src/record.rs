@@ -139,6 +139,8 @@ pub enum Heading {
 pub enum Reason {
     /// The task that runs before did not succeed.
     Before,
+    /// Green's service was deleted.
+    Gone,
     /// Targets of green are not healthy.
     Sick,
     /// Tasks of green stop.
@@ -191,8 +193,9 @@ pub enum End {
 }
 
 /// Codes as they are written in tags.
-const REASONS: [(Reason, &str); 11] = [
+const REASONS: [(Reason, &str); 12] = [
     (Reason::Before, "before"),
+    (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
     (Reason::Tasks, "tasks"),
     (Reason::EcsRollback, "ecs-rollback"),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::actions::GroupPair;
 use crate::health::{Failure, failure};
 use crate::record::Record;
 use crate::route::View;
@@ -32,6 +33,8 @@ pub struct Watch {
     pub runs_since: Option<SystemTime>,
     /// How long each phase of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
+    /// The target groups of both sides, as they were seen last.
+    pub pairs: Vec<GroupPair>,
     /// This process can start the task that runs before.
     pub prepares: bool,
     /// Most tasks that green was seen to run.
@@ -67,6 +70,7 @@ impl Watch {
             runs_since: None,
             phase: None,
             prepares: false,
+            pairs: Vec::new(),
             running_max: 0,
             reviving_since: None,
             back_since: None,
@@ -80,6 +84,7 @@ impl Watch {
 
     /// Takes in a look.
     pub fn see(&mut self, record: &Record, world: &World) {
+        self.pairs = View { record, watch: self, world }.pairs();
         self.see_green(record, world);
         if !record.forward() {
             self.back_since.get_or_insert(world.at);

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::{Action, Next, Outcome, Step, View, Wait, prepare, trouble};
+use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::actions::{green_stands, weights, with_green, with_share};
-use crate::record::Held;
+use crate::record::{Held, Reason};
 use crate::revision::short;
 use crate::world::{Look, Service};
 
@@ -43,14 +43,24 @@ const DENSE_FOR: Duration = Duration::from_secs(30);
 /// What can end or turn a deployment whatever step it is in.
 pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     let record = view.record;
-    for name in [&record.blue, &record.green] {
-        match view.world.service(name) {
-            None => return stuck(format!("the service {name} is gone")),
-            Some(service) if service.status != "ACTIVE" => {
-                return stuck(format!("the service {name} is {}", service.status));
-            }
-            Some(_) => {}
+    let gone = |name: &String| match view.world.service(name) {
+        None => Some(format!("the service {name} is gone")),
+        Some(service) if service.status != "ACTIVE" => {
+            Some(format!("the service {name} is {}", service.status))
         }
+        Some(_) => None,
+    };
+    if let Some(what) = gone(&record.blue) {
+        return stuck(what);
+    }
+    if let Some(what) = gone(&record.green) {
+        // Users are not left on a side that is no more while the other one is there.
+        let blue_serves = view.blue().is_some_and(|blue| blue.desired > 0);
+        return match (blue_serves, record.forward()) {
+            (false, _) => stuck(what),
+            (true, true) => Some(Next::TurnBack(Trouble { reason: Reason::Gone, what })),
+            (true, false) => overdue(view),
+        };
     }
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));

@@ -31,6 +31,8 @@ const DENSE: Duration = Duration::from_millis(850);
 const SPARSE: Duration = Duration::from_secs(5);
 /// Between looks while tasks start: a failure is to be seen soon.
 const WATCHFUL: Duration = Duration::from_millis(2400);
+/// How long a revision is watched of which a task failed.
+const DOUBT: Duration = Duration::from_secs(60);
 /// Between looks at targets that are all healthy.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// No task is started, or has failed, sooner.
@@ -189,7 +191,10 @@ fn settle(view: &View<'_>) -> Option<Next> {
 
 fn bake(view: &View<'_>) -> Option<Next> {
     let since = view.watch.settled_since?;
-    let left = view.record.bake.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
+    // What failed on its way is not believed at once.
+    let failed = view.watch.failures.iter().any(|one| one.outlook != Outlook::Passing);
+    let bake = view.record.bake.max(if failed { DOUBT } else { Duration::ZERO });
+    let left = bake.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
     let seconds = humantime::format_duration(Duration::from_secs(left.as_secs()));
     wait(format!("{} serves, watched for another {seconds}", view.record.name()), left.min(SPARSE))
 }

@@ -94,6 +94,8 @@ impl<'a> View<'a> {
             (Some(blue), Some(green)) if blue.arn != green.arn => {
                 group_pairs(self.world, blue, green)
             }
+            // One of two that was deleted meanwhile.
+            (Some(_), None) => self.watch.pairs.clone(),
             _ => vec![],
         }
     }

@@ -123,7 +123,7 @@ fn count(cloud: &mut Cloud, service: &str, count: u32) {
     call(cloud, "ecs", "UpdateService", &body);
 }
 
-fn wants_tasks(cloud: &mut Cloud, service: &str) -> bool {
+pub(crate) fn wants_tasks(cloud: &mut Cloud, service: &str) -> bool {
     let body = format!(r#"{{"cluster":"shop","services":["{service}"]}}"#);
     !call(cloud, "ecs", "DescribeServices", &body).contains(r#""desiredCount":0"#)
 }

@@ -4,6 +4,7 @@
 use ecs_bg_sandbox::Cloud;
 
 use crate::fate::{Fate, When};
+use crate::gallery::wants_tasks;
 use crate::invariants::answers;
 use crate::lives::{World, call, outside};
 use crate::scenes::SMALL;
@@ -182,6 +183,10 @@ fn what_is_deleted_in_the_middle_is_named() {
         clear("deploy", &life)?;
         if let Some(what) = made_worse(&world.cloud()) {
             return Err(told("deploy", &life, &what));
+        }
+        // As long as the old side is there, nobody is left on a new one that is no more.
+        if *thing == "green" && wants_tasks(&mut world.cloud(), "web") {
+            answers(&world.cloud()).map_err(|why| told("deploy", &life, &why))?;
         }
         // Revisions are only listed as inactive: everything goes its way.
         if thing.contains("revision") {
