@@ -63,6 +63,8 @@ pub struct Setting<'a> {
     pub on_cancel: OnCancel,
     /// What to do about a new version that is no good.
     pub on_trouble: OnTrouble,
+    /// Where the rules do not show what the record says, to go on from what they show at first.
+    pub accept_drift: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
     /// What runs before anything serves, where this process can start it.
@@ -264,6 +266,11 @@ pub async fn run(
     let pair = Pair::of(&setting.cluster, &record);
     let world = without_rules(&record, world);
     let mut watch = Watch::new(world.at);
+    let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
+    if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
+        warn(setting, emit, &going_on_from(accepted.to));
+    }
+    let record = accepted.unwrap_or(record);
     let green = world.service(&record.green);
     watch.phase = setting.phase;
     watch.prepares = setting.prepare.is_some();
@@ -300,6 +307,11 @@ pub async fn run(
         watch: run.watch,
         interrupted: run.heard > 0,
     }
+}
+
+fn going_on_from(share: Option<u8>) -> String {
+    let from = share.map_or("the first share".to_owned(), |share| format!("{share} %"));
+    format!("the rules show what this deployment did not write: going on from {from}")
 }
 
 /// Where ECS replaces the tasks of one service, no rule is ours to look after.
@@ -839,7 +851,8 @@ impl Run<'_> {
                 return;
             }
         }
-        self.record = self.record.turned_back(trouble.reason);
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        self.record = view.turned_back(trouble.reason);
         self.watch.changes = 0;
         self.sent.clear();
         self.failed = 0;

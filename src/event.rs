@@ -104,7 +104,8 @@ pub enum Kind {
 /// How it ended, and what is worth knowing about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Ended {
-    /// `live`, `went-back`, `stuck`, `superseded`, `nothing-to-do`, or `error`.
+    /// `live`, `went-back`, `left`, `stuck`, `drifted`, `superseded`, `stopped`, `nothing-to-do`, or
+    /// `error`.
     pub outcome: String,
     /// What the process exits with.
     pub exit_code: u8,

@@ -47,6 +47,8 @@ pub struct Watch {
     pub short_since: Option<SystemTime>,
     /// Since when a rule shows what we neither held nor were writing, and in how many looks.
     pub drift: Option<(SystemTime, u32)>,
+    /// What rules showed, in per mille for green by ARN, when a person went on from that.
+    pub accepted: BTreeMap<String, Option<u32>>,
     /// Tasks of our revision that failed, in the order in which they were seen.
     pub failures: Vec<Failure>,
     /// Changes made on this heading.
@@ -76,6 +78,7 @@ impl Watch {
             back_since: None,
             short_since: None,
             drift: None,
+            accepted: BTreeMap::new(),
             failures: Vec::new(),
             changes: 0,
             targets: BTreeMap::new(),

@@ -80,6 +80,7 @@ impl Context {
             interrupts: host.interrupts.clone().unwrap_or_else(crate::host::signals),
             on_cancel,
             on_trouble: OnTrouble::TurnBack,
+            accept_drift: false,
             phase: None,
             prepare: None,
         }

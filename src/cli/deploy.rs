@@ -23,7 +23,8 @@ use crate::record::{Closed, End, Engine, Heading, Reason, Record, WaitFor};
 use crate::render::Render;
 use crate::request::{Keep, Request, Typed};
 use crate::revision::short;
-use crate::route::Outcome;
+use crate::route::{Outcome, View};
+use crate::watch::Watch;
 use crate::world::World;
 
 /// Put a new image into production.
@@ -378,7 +379,10 @@ pub(super) async fn adopt(
         }
     };
     let record = match (record.forward(), heading) {
-        (true, Heading::Back(reason)) => record.turned_back(reason),
+        (true, Heading::Back(reason)) => {
+            let watch = Watch::new(world.at);
+            View { record: &record, watch: &watch, world: &world }.turned_back(reason)
+        }
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
     let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true, keep: None };

@@ -31,6 +31,9 @@ pub(super) struct Resume {
     /// What to do about another process that drives it
     #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
     on_conflict: OnConflict,
+    /// Where a rule shows a weight that the deployment did not write, go on from what the rules show
+    #[arg(long)]
+    accept_drift: bool,
 }
 
 /// Put the old version back: turn a deployment around, or deploy what served before it.
@@ -89,6 +92,13 @@ pub(super) async fn run(
     };
     context.check_region(&target.cluster)?;
     let setting = context.setting(&target.cluster, OnCancel::Rollback, host);
+    let accept_drift = match &verb {
+        Verb::Resume(resume) => resume.accept_drift,
+        // Back is where it goes from any weight.
+        Verb::Rollback(_) | Verb::Abort(_) => true,
+        Verb::Promote(_) => false,
+    };
+    let setting = Setting { accept_drift, ..setting };
     let result = act(&verb, target, &setting, render).await;
     context.save()?;
     result

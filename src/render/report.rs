@@ -8,7 +8,7 @@ use crate::engine::Finished;
 use crate::event::Ended;
 use crate::health::{explain, is_telling, plain};
 use crate::plan::{Served, Survey, pair_of, serving, standing};
-use crate::record::{Engine, Heading, Record, WaitFor};
+use crate::record::{Engine, Heading, Reason, Record, WaitFor};
 use crate::revision::short;
 use crate::route::{Outcome, View};
 use crate::world::{Service, World};
@@ -37,6 +37,7 @@ pub fn ended(
         Outcome::Live => (format!("{name} is live in {}", record.green), None, None),
         Outcome::WentBack(trouble) => {
             let why = trouble.as_ref().map(ToString::to_string).or_else(|| match record.heading {
+                Heading::Back(Reason::Asked) => Some("that was asked for".to_owned()),
                 Heading::Back(reason) => {
                     Some(format!("turned back by an earlier run ({})", reason.code()))
                 }
@@ -57,6 +58,14 @@ pub fn ended(
             let what = format!("{name} is neither live nor withdrawn: a person must look");
             (what, Some(why.clone()), Some(status))
         }
+        Outcome::Drifted(why) => {
+            let what = format!("{name} is neither live nor withdrawn: a person must look");
+            let why = match record.forward() {
+                true => format!("{why}; `ecs-bg rollback` turns back instead"),
+                false => why.clone(),
+            };
+            (what, Some(why), Some(status))
+        }
         Outcome::Stopped => {
             let what = format!(
                 "{name} was left where it was, going {}",
@@ -68,9 +77,12 @@ pub fn ended(
             (format!("{name} is superseded, nothing more is done"), Some(by.clone()), Some(status))
         }
     };
+    let verb = |verb: &str| format!("ecs-bg {verb} --cluster {cluster} --service {service}");
     let hint = hint.map(|status| match outcome {
-        Outcome::Left(_) => status.replace("ecs-bg status", "ecs-bg rollback"),
-        Outcome::Stuck(_) | Outcome::Stopped => status.replace("ecs-bg status", "ecs-bg resume"),
+        Outcome::Left(_) => verb("rollback"),
+        Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
+        // For as long as this process seems to live, too.
+        Outcome::Drifted(_) => verb("resume") + " --accept-drift --on-conflict supersede",
         _ => status,
     });
     let good = *outcome == Outcome::Live;

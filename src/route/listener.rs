@@ -111,7 +111,8 @@ fn drifted(view: &View<'_>) -> Option<Next> {
         };
         return weigh(view, rule, share);
     }
-    stuck(format!("rule {} shows {shows}, which this deployment did not write", rule.name))
+    let what = format!("rule {} shows {shows}, which this deployment did not write", rule.name);
+    Some(Next::Done(Outcome::Drifted(what)))
 }
 
 /// The way back has its bounds too.
@@ -244,7 +245,12 @@ fn revive(view: &View<'_>) -> Option<Next> {
 }
 
 fn give_back(view: &View<'_>) -> Option<Next> {
-    let to = view.record.to?;
+    let Some(to) = view.record.to else {
+        // None was meant for green; what it has all the same is taken back.
+        return view
+            .green_has_traffic()
+            .then(|| Next::Act(Action::Write(Box::new(view.writing(0)))));
+    };
     if let Some(rule) = view.not_reading(to).first() {
         return weigh(view, rule, to);
     }

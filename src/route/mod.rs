@@ -2,6 +2,7 @@
 //! I/O. There is no program counter: a deployment is at the first step of its route that does not
 //! hold yet, so going on after a crash is running it again.
 
+mod accept;
 pub mod listener;
 mod prepare;
 pub mod rolling;
@@ -132,6 +133,8 @@ pub enum Outcome {
     Left(Trouble),
     /// A person must look.
     Stuck(String),
+    /// A rule shows what this deployment did not write, for a person to judge.
+    Drifted(String),
     /// Another deployment has taken over.
     Superseded(String),
     /// Stopped at once, at the user's second request.
@@ -144,7 +147,7 @@ impl Outcome {
         match self {
             Self::Live => 0,
             Self::WentBack(_) => 1,
-            Self::Left(_) | Self::Stuck(_) => 4,
+            Self::Left(_) | Self::Stuck(_) | Self::Drifted(_) => 4,
             Self::Superseded(_) => 5,
             Self::Stopped => 130,
         }
@@ -157,6 +160,7 @@ impl Outcome {
             Self::WentBack(_) => "went-back",
             Self::Left(_) => "left",
             Self::Stuck(_) => "stuck",
+            Self::Drifted(_) => "drifted",
             Self::Superseded(_) => "superseded",
             Self::Stopped => "stopped",
         }

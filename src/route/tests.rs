@@ -1,6 +1,8 @@
 //! Both tables, walked from every world that a small model reaches while an outsider changes desired
 //! counts and green falls sick and recovers, at every pair of turns. No SDK, no sandbox: decisions only.
 
+mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
@@ -297,7 +299,7 @@ impl Model {
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
         match decide(&view).1 {
             Next::Done(outcome) => return Some(outcome),
-            Next::TurnBack(trouble) => self.record = self.record.turned_back(trouble.reason),
+            Next::TurnBack(trouble) => self.record = view.turned_back(trouble.reason),
             Next::Wait(wait) => self.pass(wait.look_in),
             Next::Act(action) => self.act(action),
         }

@@ -154,7 +154,7 @@ impl<'a> View<'a> {
         let pairs = self.pairs();
         let record = self.record;
         let mut expected = vec![record.held.map_or(0, |held| held.share), record.to.unwrap_or(0)];
-        if !record.forward() {
+        if !record.forward() && record.to.is_some() {
             // The share that was being written when it turned back is not in the record any more.
             expected.extend(record.shares.iter().map(|share| share.percent));
         }
@@ -165,7 +165,19 @@ impl<'a> View<'a> {
             .values()
             .filter(|rule| !self.world.unread.contains(&rule.arn))
             .map(|rule| (rule, green_per_mille(&rule.actions, &pairs)))
-            .find(|(_, shown)| !expected.contains(shown))
+            .find(|(rule, shown)| !expected.contains(shown) && !self.is_accepted(rule, *shown))
+    }
+
+    /// Whether a rule shows what a person went on from, and no share was held since.
+    fn is_accepted(&self, rule: &Rule, shown: Option<u32>) -> bool {
+        self.record.held.is_none() && self.watch.accepted.get(&rule.arn) == Some(&shown)
+    }
+
+    /// Whether a rule gives green any weight.
+    pub fn green_has_traffic(&self) -> bool {
+        let pairs = self.pairs();
+        let has = |rule: &Rule| green_per_mille(&rule.actions, &pairs).is_some_and(|part| part > 0);
+        self.world.rules.values().any(has)
     }
 
     /// Whether green runs only our revision, whole and healthy, as far as this look can tell.
@@ -240,13 +252,7 @@ impl<'a> View<'a> {
 
     /// Whether green has traffic and fewer healthy targets than its service is to have at least.
     pub fn green_is_short(&self) -> bool {
-        let pairs = self.pairs();
-        let has_traffic =
-            |rule: &Rule| green_per_mille(&rule.actions, &pairs).is_some_and(|share| share > 0);
-        let Some(green) = self.green().filter(|_| self.world.rules.values().any(has_traffic))
-        else {
-            return false;
-        };
+        let Some(green) = self.green().filter(|_| self.green_has_traffic()) else { return false };
         let least =
             (u64::from(self.need()) * u64::from(green.min_healthy_percent)).div_ceil(100).max(1);
         self.world.healthy(green).is_some_and(|healthy| (healthy as u64) < least)
