@@ -41,6 +41,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// The record as it is now.
     pub record: Record,
+    /// The record is kept in tags, where another process finds it.
+    pub recorded: bool,
     /// The last look.
     pub world: World,
     /// What was seen.
@@ -303,6 +305,7 @@ pub async fn run(
     Finished {
         outcome,
         record: run.record,
+        recorded: run.recorded,
         world: run.world,
         watch: run.watch,
         interrupted: run.heard > 0,

@@ -1,10 +1,13 @@
 //! The plan: every choice, made once, from one survey. Pure. Refusals are in `refusals`.
 
+mod back;
 mod refusals;
 mod rolling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
+
+pub use back::back_to;
 
 use crate::actions::GroupPair;
 use crate::edits::{Base, Edits, Placed};

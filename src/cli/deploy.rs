@@ -293,7 +293,8 @@ async fn carry_out(
         return give_way(setting, record, kept, &rival).await;
     }
     let keep = request.keep;
-    let driven = Driven { record, world: survey.world, kept, looked, adopted: false, keep };
+    begin(setting, &record, false, render);
+    let driven = Driven { record, world: survey.world, kept, looked, keep };
     Ok(drive(setting, driven, &request.service, render).await)
 }
 
@@ -385,7 +386,8 @@ pub(super) async fn adopt(
         }
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
-    let driven = Driven { record, world, kept: Kept::OlderTags, looked, adopted: true, keep: None };
+    begin(setting, &record, true, render);
+    let driven = Driven { record, world, kept: Kept::OlderTags, looked, keep: None };
     Ok(Some(drive(setting, driven, service, render).await))
 }
 
@@ -395,13 +397,11 @@ struct Driven {
     world: World,
     kept: Kept,
     looked: SystemTime,
-    adopted: bool,
     /// Revisions of the service to keep after a success.
     keep: Option<Keep>,
 }
 
-async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
-    let Driven { record, world, kept, looked, adopted, keep } = driven;
+fn begin(setting: &Setting<'_>, record: &Record, adopted: bool, render: &Render<'_>) {
     let begun = Kind::Begun {
         deployment: record.name().to_owned(),
         engine: record.engine(),
@@ -410,6 +410,29 @@ async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Re
         adopted,
     };
     render.tell(setting.clock, begun);
+}
+
+/// The way back that is in no tags.
+pub(super) async fn drive_back(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    looked: SystemTime,
+    service: &str,
+    render: &Render<'_>,
+) -> u8 {
+    let back = Kind::TurnedBack {
+        to: record.from.clone(),
+        reason: Reason::Asked.code().to_owned(),
+        what: format!("{} is to have all the traffic", record.blue),
+    };
+    render.tell(setting.clock, back);
+    let driven = Driven { record, world, kept: Kept::Memory, looked, keep: None };
+    drive(setting, driven, service, render).await
+}
+
+async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Render<'_>) -> u8 {
+    let Driven { record, world, kept, looked, keep } = driven;
     let mut emit = |event: Event| render.event(&event);
     let finished = engine::run(setting, record, world, kept, looked, &mut emit).await;
     if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {

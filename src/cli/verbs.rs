@@ -2,20 +2,22 @@
 //! Each takes the deployment over; the process that drove it stops touching anything.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use clap::Args;
 
 use super::context::Context;
-use super::deploy::{adopt, deploy, nothing, random_id};
+use super::deploy::{adopt, deploy, drive_back, nothing, random_id};
 use super::{Globals, Target};
+use crate::aws::Kind as Failure;
 use crate::claim::{Claimant, OnConflict};
 use crate::engine::{OnCancel, Setting};
 use crate::error::{Error, Refusal};
 use crate::event::Kind;
 use crate::host::Host;
 use crate::image::ImageRef;
-use crate::plan::{Survey, live};
-use crate::record::{Heading, Reason, Record};
+use crate::plan::{self, Identity, Survey, live, unfinished};
+use crate::record::{Engine, Heading, Reason, Record};
 use crate::render::Render;
 use crate::request::Request;
 use crate::revision::{Revision, short};
@@ -42,8 +44,9 @@ pub(super) struct Resume {
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
-    /// Revision to go back to [default: the one that served before]
-    #[arg(long, value_name = "REVISION")]
+    /// What to go back to: either service of the pair, as it is and whatever the weights are, or a
+    /// revision [default: the revision that served before]
+    #[arg(long, value_name = "SERVICE|REVISION")]
     to: Option<String>,
 }
 
@@ -110,8 +113,14 @@ async fn act(
     setting: &Setting<'_>,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
+    let looked = setting.clock.now();
     let survey =
         setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref()).await?;
+    if let Verb::Rollback(Rollback { to: Some(to), .. }) = verb
+        && survey.names(to)
+    {
+        return back_to_service(to, target, survey, looked, setting, render).await;
+    }
     let open = match survey.open_record() {
         Some(Ok(record)) => Some(record),
         Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
@@ -159,6 +168,50 @@ async fn act(
     }
 }
 
+/// A service of the pair is to have all the traffic: the way back of the deployment that began with
+/// it, or where there is none, of one that is known from the weights alone.
+async fn back_to_service(
+    to: &str,
+    target: &Target,
+    survey: Survey,
+    looked: SystemTime,
+    setting: &Setting<'_>,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    match survey.open_record() {
+        Some(Ok(record)) if record.engine() == Engine::Rolling => {
+            return Err(unfinished(&survey, &record).into());
+        }
+        Some(Ok(record)) if record.blue == to => {
+            let back = Heading::Back(Reason::Asked);
+            let (world, claimant) = (survey.world.clone(), by_name(OnConflict::Supersede));
+            let code = adopt(setting, record, world, back, &claimant, &target.service, render);
+            match code.await {
+                Err(Error::Aws(error)) if error.kind == Failure::Denied => {
+                    let what =
+                        format!("{error}; going by the weights alone, the record stays open");
+                    render.tell(setting.clock, Kind::Warning { what });
+                }
+                code => return ended(code?, setting, render),
+            }
+        }
+        Some(Ok(record)) => {
+            let what = format!("{to} is what {} introduces, which is under way", record.name());
+            return Err(Refusal::new(what, verb_for(target, "resume")).into());
+        }
+        Some(Err(what)) => render.tell(setting.clock, Kind::Warning { what }),
+        None => {}
+    }
+    let identity = Identity { deployment: random_id(), owner: random_id() };
+    match plan::back_to(to, &survey, &identity)? {
+        Some(record) => {
+            let service = &target.service;
+            Ok(drive_back(setting, record, survey.world, looked, service, render).await)
+        }
+        None => Ok(nothing(setting, format!("nothing to do: {to} serves alone"), render)),
+    }
+}
+
 fn ended(code: Option<u8>, setting: &Setting<'_>, render: &Render<'_>) -> Result<u8, Error> {
     Ok(code.unwrap_or_else(|| {
         nothing(setting, "nothing to do: it has ended meanwhile".into(), render)
@@ -183,7 +236,11 @@ fn promoted(record: Record, survey: &Survey, target: &Target) -> Result<Record, 
 }
 
 fn status(target: &Target) -> String {
-    format!("ecs-bg status --cluster {} --service {}", target.cluster, target.service)
+    verb_for(target, "status")
+}
+
+fn verb_for(target: &Target, verb: &str) -> String {
+    format!("ecs-bg {verb} --cluster {} --service {}", target.cluster, target.service)
 }
 
 /// A finished deployment is not reopened: what served before it is deployed anew, at once, with the
@@ -215,7 +272,16 @@ async fn back_to(
             }
         },
     };
-    let base = setting.aws.revision(&base).await?;
+    let base = match (setting.aws.revision(&base).await, &survey.twin) {
+        (Err(error), Some(twin)) if error.code == "ClientException" => {
+            let (service, region) = (&target.service, &setting.aws.region);
+            let what = format!(
+                "{base} is neither {service} nor {twin}, nor a task definition in {region}"
+            );
+            return Err(Refusal::new(what, status(target)).into());
+        }
+        (base, _) => base?,
+    };
     let ran = {
         let services = survey.world.services.values();
         setting

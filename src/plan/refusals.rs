@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Digest, Sides, Survey, Wanted};
-use crate::actions::{green_per_mille, weights};
+use crate::actions::{GroupPair, green_per_mille, weights};
 use crate::error::Refusal;
 use crate::image::ImageRef;
 use crate::record::{Engine, Record};
 use crate::request::Request;
 use crate::revision::short;
 use crate::route::group_pairs;
-use crate::world::{Check, Group, Service};
+use crate::world::{Check, Group, Rule, Service};
 
 fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(what, hint))
@@ -22,6 +22,26 @@ fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refu
 
 /// Who is blue and who is green, when all is well with both.
 pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
+    let [service, twin] = pair(survey)?;
+    let (blue, green) = by_weight(survey, service, twin)?;
+    serving_well(survey, blue)?;
+    movable(survey, blue, green)
+}
+
+/// The same where a person says who is blue, whatever the weights are.
+pub(super) fn sides_back<'a>(survey: &'a Survey, blue: &str) -> Result<Sides<'a>, Refusal> {
+    let [service, twin] = pair(survey)?;
+    let (blue, green) = if service.name == blue { (service, twin) } else { (twin, service) };
+    let pairs = group_pairs(&survey.world, blue, green);
+    match survey.world.rules.values().next() {
+        None => return no_rule(blue, green),
+        Some(_) => no_third_group(survey, &pairs)?,
+    }
+    movable(survey, blue, green)
+}
+
+/// Both services, where they can stand in for each other behind the same rules.
+fn pair(survey: &Survey) -> Result<[&Service; 2], Refusal> {
     let service = existing(survey, &survey.service)?;
     deployable(survey, service)?;
     weighable(survey, service)?;
@@ -34,8 +54,15 @@ pub(super) fn sides(survey: &Survey) -> Result<Sides<'_>, Refusal> {
     weighable(survey, twin)?;
     readable(survey)?;
     paired(survey, service, twin)?;
-    let (blue, green) = by_weight(survey, service, twin)?;
-    serving_well(survey, blue)?;
+    Ok([service, twin])
+}
+
+/// The sides, where nothing else moves what we move.
+fn movable<'a>(
+    survey: &Survey,
+    blue: &'a Service,
+    green: &'a Service,
+) -> Result<Sides<'a>, Refusal> {
     unscaled(survey, [blue, green])?;
     let sides = Sides { blue, green, pairs: group_pairs(&survey.world, blue, green) };
     unsticky(survey, &sides)?;
@@ -352,27 +379,16 @@ fn by_weight<'a>(
 ) -> Result<(&'a Service, &'a Service), Refusal> {
     let pairs = group_pairs(&survey.world, one, other);
     let rules = survey.world.rules.values();
-    let describe = |arn: &str| format!("aws elbv2 describe-rules --rule-arns {arn}");
+    no_third_group(survey, &pairs)?;
     let mut live: Option<(bool, &str)> = None;
     for rule in rules {
-        for (group, weight) in weights(&rule.actions) {
-            let known = pairs.iter().any(|pair| pair.blue == group || pair.green == group);
-            if !known && weight > 0 {
-                // `…:targetgroup/NAME/ID`
-                let group = group.rsplit('/').nth(1).unwrap_or(&group);
-                return refuse(
-                    format!("rule {} gives traffic to a third target group, {group}", rule.name),
-                    describe(&rule.arn),
-                );
-            }
-        }
         let second = match green_per_mille(&rule.actions, &pairs) {
             Some(0) => false,
             Some(1000) => true,
             None => {
                 return refuse(
                     format!("rule {} gives no side any weight", rule.name),
-                    describe(&rule.arn),
+                    describe(rule),
                 );
             }
             Some(_) => {
@@ -381,7 +397,7 @@ fn by_weight<'a>(
                         "rule {} gives both {} and {} traffic, and no record says why",
                         rule.name, one.name, other.name
                     ),
-                    describe(&rule.arn),
+                    to_the_heavier(survey, &pairs, [one, other]),
                 );
             }
         };
@@ -392,7 +408,7 @@ fn by_weight<'a>(
                         "rule {name} gives traffic to one of {} and {}, rule {} to the other",
                         one.name, other.name, rule.name
                     ),
-                    describe(&rule.arn),
+                    to_the_heavier(survey, &pairs, [one, other]),
                 );
             }
             _ => live = Some((second, &rule.name)),
@@ -401,11 +417,47 @@ fn by_weight<'a>(
     match live {
         Some((false, _)) => Ok((one, other)),
         Some((true, _)) => Ok((other, one)),
-        None => refuse(
-            format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
-            "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
-        ),
+        None => no_rule(one, other),
     }
+}
+
+fn no_rule<T>(one: &Service, other: &Service) -> Result<T, Refusal> {
+    refuse(
+        format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
+        "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
+    )
+}
+
+fn no_third_group(survey: &Survey, pairs: &[GroupPair]) -> Result<(), Refusal> {
+    let known = |group: &str| pairs.iter().any(|pair| pair.blue == group || pair.green == group);
+    for rule in survey.world.rules.values() {
+        let weights = weights(&rule.actions);
+        if let Some((group, _)) =
+            weights.iter().find(|(group, weight)| *weight > 0 && !known(group))
+        {
+            // `…:targetgroup/NAME/ID`
+            let group = group.rsplit('/').nth(1).unwrap_or(group);
+            return refuse(
+                format!("rule {} gives traffic to a third target group, {group}", rule.name),
+                describe(rule),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn describe(rule: &Rule) -> String {
+    format!("aws elbv2 describe-rules --rule-arns {}", rule.arn)
+}
+
+/// Ends it where most of the traffic is, or else most tasks.
+fn to_the_heavier(survey: &Survey, pairs: &[GroupPair], [one, other]: [&Service; 2]) -> String {
+    let rules = survey.world.rules.values();
+    let parts = rules.filter_map(|rule| green_per_mille(&rule.actions, pairs));
+    let (had, all) = parts.fold((0, 0), |(had, all), part| (had + part, all + 1000));
+    let to = if (2 * had, other.running) > (all, one.running) { other } else { one };
+    let (cluster, service) = (&survey.cluster, &survey.service);
+    format!("ecs-bg rollback --cluster {cluster} --service {service} --to {}", to.name)
 }
 
 fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {

@@ -25,7 +25,7 @@ pub fn ended(
     service: &str,
     api_calls: BTreeMap<String, u32>,
 ) -> Ended {
-    let Finished { outcome, record, world, watch, interrupted } = finished;
+    let Finished { outcome, record, recorded, world, watch, interrupted } = finished;
     let name = record.name();
     let view = View { record, watch, world };
     let status = format!("ecs-bg status --cluster {cluster} --service {service}");
@@ -60,7 +60,7 @@ pub fn ended(
         }
         Outcome::Drifted(why) => {
             let what = format!("{name} is neither live nor withdrawn: a person must look");
-            let why = match record.forward() {
+            let why = match record.forward() && *recorded {
                 true => format!("{why}; `ecs-bg rollback` turns back instead"),
                 false => why.clone(),
             };
@@ -77,8 +77,13 @@ pub fn ended(
             (format!("{name} is superseded, nothing more is done"), Some(by.clone()), Some(status))
         }
     };
+    // Without a record all that another process finds are the weights.
+    let lost = !recorded && record.engine() == Engine::Listener;
     let verb = |verb: &str| format!("ecs-bg {verb} --cluster {cluster} --service {service}");
     let hint = hint.map(|status| match outcome {
+        Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
+            format!("{} --to {}", verb("rollback"), record.blue)
+        }
         Outcome::Left(_) => verb("rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         // For as long as this process seems to live, too.

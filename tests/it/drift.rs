@@ -1,12 +1,15 @@
-//! Weights that no deployment wrote: a person goes on from what the rules show, or back.
+//! Weights that no deployment wrote, and deployments that no record tells of: a person goes on from
+//! what the rules show, or back to one of the services.
 
 use std::time::Duration;
 
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Change, Entry};
 
+use crate::fate::{Death, Fate};
 use crate::invariants::{Promise, broken, serves};
 use crate::lives::{Life, REPOSITORY, World, call, deploy};
+use crate::sweep::{all_well, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
 const SHARES: &str = "--shares 10:2m,50:2m,100";
@@ -87,7 +90,7 @@ fn without_a_person_it_stays_where_it_is() {
 
 #[test]
 fn it_can_be_turned_back_instead() {
-    for verb in ["rollback", "abort"] {
+    for verb in ["rollback", "abort", "rollback --to web"] {
         let (world, _) = drifted();
         let life = world.run(&format!("{verb} {PAIR}"));
         assert_eq!(life.code, Some(1), "{verb}: {}", life.text);
@@ -117,4 +120,149 @@ fn a_way_back_that_no_record_tells_of_is_gone_on_from() {
     let life = world.run(&hint(&life));
     assert_eq!(life.code, Some(0), "{}", life.text);
     serves_image(&world, "2");
+}
+
+/// A deployment without a record, as it is left where so many of our changes of weights were made; or
+/// at its end.
+fn unrecorded(changes: usize) -> World {
+    let denied = &["RegisterTaskDefinition"];
+    let fate = Fate { denied, keeps: true, ..Fate::default() };
+    let world = World::new("shop");
+    let life = world.live(&deploy("2", "--shares 50:60s,100"), fate);
+    assert!(life.text.contains("no record is kept"), "{}", life.text);
+    let made = |cloud: &Cloud| weights(&World::of(cloud.clone()), 0).len();
+    let moment = life.moments.iter().find(|moment| made(&moment.cloud) == changes);
+    moment.map_or(world, |moment| World::of(moment.cloud.clone()))
+}
+
+#[test]
+fn what_no_record_tells_of_goes_back_to_a_service_whoever_dies_meanwhile() {
+    let back = format!("rollback {PAIR} --to web");
+    let mut points = 0;
+    // Both sides have traffic, the new one has it all, the old one is empty.
+    for changes in [1, 2, 3] {
+        let world = unrecorded(changes);
+        let life = world.run_kept(&back);
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        serves_image(&world, "1");
+        points += life.moments.len();
+        let failures = on_every_core(&life.moments, |moment| {
+            let world = World::of(moment.cloud.clone());
+            let (again, last) = (world.run(&back), world.run(&back));
+            let at = (changes, moment.nth, moment.done, &moment.operation);
+            let told = |why: String| format!("{at:?}: {why}\n{}\n{}", again.text, last.text);
+            if again.code.is_none_or(|code| code > 1) || last.code != Some(0) {
+                return Err(told(format!("{:?}, then {:?}", again.code, last.code)));
+            }
+            serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2).map_err(told)?;
+            match broken(&world.cloud(), 0, &PROMISE) {
+                broken if broken.is_empty() => Ok(()),
+                broken => Err(told(format!("{broken:?}"))),
+            }
+        });
+        all_well(&failures, life.moments.len());
+    }
+    println!("{points} deaths on the way back to a service");
+    assert!(points > 100, "{points}");
+}
+
+/// What `deploy` says of such a pair brings it to an end.
+#[test]
+fn traffic_on_both_sides_without_a_record_is_ended_by_what_is_hinted_at() {
+    let world = unrecorded(1);
+    let life = world.run(&deploy("5", ""));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert_eq!(hint(&life), format!("rollback {PAIR} --to web"));
+    let life = world.run(&hint(&life));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("web:2 was withdrawn, web:1 serves in web"), "{}", life.text);
+    serves_image(&world, "1");
+    assert_eq!(world.run(&deploy("5", "")).code, Some(0));
+}
+
+/// The process that keeps the only record says how to end it without one.
+#[test]
+fn what_stops_without_a_record_hints_at_the_way_back_to_a_service() {
+    let world = World::new("shop");
+    let outsider = crate::lives::outside(
+        crate::fate::When::Time(world.now() + Duration::from_secs(100)),
+        |cloud| weigh(cloud, 70, 30),
+    );
+    let denied = &["RegisterTaskDefinition"];
+    let life = world.live(&deploy("2", SHARES), Fate { denied, outsider, ..Fate::default() });
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert_eq!(hint(&life), format!("rollback {PAIR} --to web"));
+    let life = world.run(&hint(&life));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    serves_image(&world, "1");
+}
+
+#[test]
+fn a_finished_deployment_gives_way_to_the_service_that_served_before() {
+    let world = World::new("shop");
+    assert_eq!(world.run(&deploy("2", "--bake 0")).code, Some(0));
+    let life = world.run(&format!("rollback {PAIR} --to web"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    let from = world.cloud().journal().len();
+    let life = world.run(&format!("rollback {PAIR} --to web"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("nothing to do: web serves alone"), "{}", life.text);
+    assert!(world.journal(from).iter().all(|entry| entry.call.is_none()));
+}
+
+#[test]
+fn the_record_of_a_deployment_is_closed_by_the_way_back_to_its_old_service() {
+    let world = World::new("shop");
+    let whole = world.run_until(&deploy("2", "--bake 10m"), 60, Death::BeforeSend);
+    assert_eq!(whole.code, None);
+    let life = world.run(&format!("rollback {PAIR} --to web-green"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("web-green is what web:2 introduces"), "{}", life.text);
+    assert_eq!(hint(&life), format!("resume {PAIR}"));
+    let life = world.run(&format!("rollback {PAIR} --to web"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    serves_image(&world, "1");
+    let life = world.run(&format!("status {PAIR}"));
+    assert!(!life.text.contains("heading"), "no record is open:\n{}", life.text);
+}
+
+/// A record that may not be written tells nobody anything.
+#[test]
+fn the_way_back_to_a_service_does_not_need_the_record() {
+    let world = World::new("shop");
+    assert_eq!(world.run_until(&deploy("2", "--bake 10m"), 60, Death::BeforeSend).code, None);
+    let life = world.run_denied(&format!("rollback {PAIR} --to web"), &["TagResource"]);
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("warning: TagResource web:2 failed"), "{}", life.text);
+    serves_image(&world, "1");
+}
+
+#[test]
+fn a_service_that_cannot_be_had_back_is_refused_before_any_change() {
+    let retired = || {
+        let world = World::new("shop");
+        assert_eq!(world.run(&deploy("2", "--bake 0")).code, Some(0));
+        world
+    };
+    let inactive = retired();
+    inactive.call("ecs", "DeregisterTaskDefinition", r#"{"taskDefinition":"web:1"}"#);
+    let deployed = retired();
+    deployed.call(
+        "ecs",
+        "UpdateService",
+        r#"{"cluster":"shop","service":"web","taskDefinition":"web:2","desiredCount":1}"#,
+    );
+    for (world, to, why) in [
+        (World::new("shop"), "web-green", "web-green never ran a task"),
+        (inactive, "web", "web is on web:1, which is not ACTIVE"),
+        (deployed, "web", "web is being deployed by somebody else"),
+        (retired(), "wbe", "wbe is neither web nor web-green, nor a task definition"),
+    ] {
+        let from = world.cloud().journal().len();
+        let life = world.run(&format!("rollback {PAIR} --to {to}"));
+        assert_eq!(life.code, Some(3), "{}", life.text);
+        assert!(life.text.contains(why) && life.text.contains("\nhint: "), "{}", life.text);
+        assert!(world.journal(from).iter().all(|entry| entry.call.is_none()));
+    }
 }

@@ -7,7 +7,7 @@ mod chaos; // a random life from a seed, and pairs of deaths
 mod clones; // a task definition with every member comes through byte for byte
 mod credentials; // where credentials come from, and what is said when they do not
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
-mod drift; // weights that no deployment wrote
+mod drift; // weights that no deployment wrote, and deployments without a record
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP

@@ -1,0 +1,91 @@
+//! Back to one service of a pair, on what the rules show alone: where no record says what served.
+
+use super::{Identity, Sides, Survey, draft, refusals};
+use crate::actions::green_per_mille;
+use crate::error::Refusal;
+use crate::record::{Heading, Reason, Record};
+use crate::request::Request;
+use crate::revision::short;
+use crate::world::Service;
+
+/// As many lines of its history as ECS keeps of a service (API reference of Service).
+const HISTORY: usize = 100;
+
+impl Survey {
+    /// Whether a service of that name is one of the pair.
+    pub fn names(&self, service: &str) -> bool {
+        self.twin.as_deref().is_some_and(|twin| twin == service || self.service == service)
+    }
+}
+
+/// What gives `service` all the traffic and empties the other one: a record for this process alone,
+/// with the heading back. `None`: that is how it is.
+pub fn back_to(
+    service: &str,
+    survey: &Survey,
+    identity: &Identity,
+) -> Result<Option<Record>, Refusal> {
+    let sides = refusals::sides_back(survey, service)?;
+    if serves_alone(survey, &sides) {
+        return Ok(None);
+    }
+    startable(survey, &sides)?;
+    let request = Request::back(&survey.cluster, service, Some(&sides.green.name));
+    let record = draft(&request, survey, &sides, String::new(), identity);
+    Ok(Some(Record {
+        revision: sides.green.revision.clone(),
+        count: sides.blue.desired.max(1),
+        // Whoever gives green a share meanwhile is somebody else.
+        shares: vec![],
+        heading: Heading::Back(Reason::Asked),
+        to: Some(0),
+        ..record
+    }))
+}
+
+fn serves_alone(survey: &Survey, sides: &Sides<'_>) -> bool {
+    let world = &survey.world;
+    let has_all =
+        world.rules.values().all(|r| green_per_mille(&r.actions, &sides.pairs) == Some(0));
+    let whole = sides.blue.desired > 0
+        && sides.blue.running >= sides.blue.desired
+        && world.healthy(sides.blue).is_some_and(|one| one >= sides.blue.desired as usize);
+    has_all && whole && sides.green.desired == 0
+}
+
+/// Whether it can be had back: what it is on is known, has run, and can be started.
+fn startable(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
+    let (blue, cluster) = (sides.blue, survey.cluster_name());
+    if blue.deployments.len() > 1 {
+        return Err(Refusal::new(
+            format!("{} is being deployed by somebody else", blue.name),
+            format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
+        ));
+    }
+    if never_ran(blue) {
+        return Err(Refusal::new(
+            format!("{} never ran a task: there is nothing to go back to", blue.name),
+            format!("ecs-bg status --cluster {cluster} --service {}", blue.name),
+        ));
+    }
+    let revision = survey.revisions.get(&blue.revision);
+    let enough = blue.desired >= sides.green.desired.max(1);
+    if !enough && !revision.is_some_and(|revision| revision.active) {
+        let name = short(&blue.revision);
+        let family = name.rsplit_once(':').map_or(name, |(family, _)| family);
+        return Err(Refusal::new(
+            format!("{} is on {name}, which is not ACTIVE: no tasks of it are started", blue.name),
+            format!("aws ecs list-task-definitions --family-prefix {family} --sort DESC"),
+        ));
+    }
+    Ok(())
+}
+
+/// Nothing runs, and a history that is known from its beginning tells of no task.
+fn never_ran(service: &Service) -> bool {
+    let of_tasks = |message: &str| message.contains(" task") || message.contains(" targets in ");
+    service.desired == 0
+        && service.running == 0
+        && service.events.len() < HISTORY
+        && !service.events.iter().any(|event| of_tasks(&event.message))
+}
