@@ -38,6 +38,8 @@ pub struct Survey {
     pub world: World,
     /// Revisions that matter, by ARN.
     pub revisions: BTreeMap<String, Revision>,
+    /// ARNs of revisions that ECS was last asked to run and did not keep.
+    pub given_up: Vec<String>,
     /// ARNs of the newest revisions of the families, newest first.
     pub newest: Vec<String>,
     /// Names of services with a scalable target; `None` where that may not be read.
@@ -145,7 +147,7 @@ impl Survey {
     }
 
     /// The record of an unfinished deployment of this pair, if there is one: first on what the
-    /// services run, then on the newest revisions.
+    /// services run, then on what ECS did not keep, then on the newest revisions.
     pub fn open_record(&self) -> Option<Result<Record, String>> {
         let mut records = self.records();
         // A registration whose answer was lost may have left the same record on two revisions.
@@ -161,7 +163,7 @@ impl Survey {
         records.into_iter().next()
     }
 
-    /// Records of this pair, those of running revisions first, then the newest.
+    /// Records of this pair, those of running revisions first, the newest last.
     fn records(&self) -> Vec<Result<Record, String>> {
         let running = self
             .world
@@ -170,6 +172,7 @@ impl Survey {
             .flat_map(|s| s.deployments.iter().map(|d| d.revision.as_str()));
         let mut seen = std::collections::BTreeSet::new();
         running
+            .chain(self.given_up.iter().map(String::as_str))
             .chain(self.newest.iter().map(String::as_str))
             .filter(|arn| seen.insert(arn.to_owned()))
             .filter_map(|arn| Record::from_tags(arn, &self.revisions.get(arn)?.tags))

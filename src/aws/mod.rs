@@ -5,6 +5,7 @@ mod act;
 mod config;
 mod environment;
 mod error;
+mod history;
 mod observe;
 mod raw;
 mod register;

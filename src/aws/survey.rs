@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_applicationautoscaling::types::ServiceNamespace;
 use aws_sdk_ecr::types::ImageIdentifier;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::Aws;
 use super::error::{AwsError, Kind, of};
@@ -75,8 +75,8 @@ impl Aws {
                 None => Ok(None),
             }
         };
-        let (((balancing, blind), (revisions, newest)), scalable) =
-            try_join(try_join(balancing, self.revisions(&world)), scalable).await?;
+        let (((balancing, blind), (revisions, given_up, newest)), scalable) =
+            try_join(try_join(balancing, self.revisions(cluster, &world)), scalable).await?;
         let world = World { at: self.date(), ..balancing };
         let candidate = match &twin {
             Some(_) => None,
@@ -89,6 +89,7 @@ impl Aws {
             candidate,
             world,
             revisions,
+            given_up,
             newest,
             scalable,
             blind,
@@ -180,11 +181,12 @@ impl Aws {
         }))
     }
 
-    /// The revisions of the services by ARN, and the newest of their families.
+    /// The revisions of the services by ARN, those that ECS gave up, and the newest of their families.
     async fn revisions(
         &self,
+        cluster: &str,
         world: &World,
-    ) -> Result<(BTreeMap<String, Revision>, Vec<String>), AwsError> {
+    ) -> Result<(BTreeMap<String, Revision>, Vec<String>, Vec<String>), AwsError> {
         let mut arns: BTreeSet<String> = world
             .services
             .values()
@@ -199,15 +201,17 @@ impl Aws {
             .filter_map(|arn| crate::revision::short(arn).rsplit_once(':'))
             .map(|(family, _)| family.to_owned())
             .collect();
-        let newest =
-            try_join_all(families.iter().map(|family| self.newest(family, NEWEST))).await?;
-        let newest: Vec<String> = newest.into_iter().flatten().collect();
+        let newest = try_join_all(families.iter().map(|family| self.newest(family, NEWEST)));
+        let (newest, given_up) = join(newest, self.given_up(cluster, world)).await;
+        let newest: Vec<String> = newest?.into_iter().flatten().collect();
         arns.extend(newest.iter().cloned());
-        let revisions = try_join_all(arns.iter().map(|arn| self.revision(arn))).await?;
-        Ok((
-            revisions.into_iter().map(|revision| (revision.arn.clone(), revision)).collect(),
-            newest,
-        ))
+        // One that was given up may have been deleted since.
+        let others = given_up.iter().filter(|arn| !arns.contains(*arn));
+        let others = join_all(others.map(|arn| self.revision(arn)));
+        let revisions = try_join_all(arns.iter().map(|arn| self.revision(arn)));
+        let (revisions, others) = join(revisions, others).await;
+        let revisions = revisions?.into_iter().chain(others.into_iter().flatten());
+        Ok((revisions.map(|revision| (revision.arn.clone(), revision)).collect(), given_up, newest))
     }
 
     /// Names of the services whose desired count Application Auto Scaling may change; `None` where

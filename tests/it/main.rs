@@ -15,6 +15,7 @@ mod fate; // what happens to the calls of one process
 mod faults; // what AWS and the network do to calls
 mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
+mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation

@@ -61,7 +61,8 @@ impl Tally {
 }
 
 /// All that a deployment calls. (Not: ListServices, for a hint when no twin is known;
-/// DescribeContainerInstances, on EC2; DeregisterTaskDefinition, when AWS did not keep what was sent.)
+/// DescribeContainerInstances, on EC2; DeregisterTaskDefinition, when AWS did not keep what was sent;
+/// ListServiceDeployments and DescribeServiceRevisions, when ECS put a service back.)
 pub(crate) const OPERATIONS: [&str; 17] = [
     "DescribeImages",
     "DescribeListeners",

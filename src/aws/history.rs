@@ -1,0 +1,59 @@
+//! What ECS was last asked to run and did not keep: DescribeServices forgets that once the service is
+//! back on its old revision.
+
+use aws_sdk_ecs::types::ServiceDeploymentStatus as Status;
+use futures_util::future::join_all;
+
+use super::error::{AwsError, of};
+use super::{Aws, once};
+use crate::world::{Service, World};
+
+impl Aws {
+    /// The revisions that the newest deployment of each service was to bring, where that was given up.
+    /// Asked only of a service that says so; what may not be asked is not there.
+    pub(super) async fn given_up(&self, cluster: &str, world: &World) -> Vec<String> {
+        let services = world.services.values().filter(|service| went_back(service));
+        let targets = join_all(services.map(|one| self.target_given_up(cluster, &one.name))).await;
+        let targets: Vec<String> = targets.into_iter().flatten().flatten().collect();
+        match targets.is_empty() {
+            true => vec![],
+            false => self.definitions(targets).await.unwrap_or_default(),
+        }
+    }
+
+    /// The service revision that the newest deployment of a service was to bring. One that goes on or
+    /// went well is what the service itself shows.
+    async fn target_given_up(
+        &self,
+        cluster: &str,
+        service: &str,
+    ) -> Result<Option<String>, AwsError> {
+        let request = self.ecs.list_service_deployments().cluster(cluster).service(service);
+        let config = aws_sdk_ecs::Config::builder().retry_config(once());
+        let answer = request.customize().config_override(config).send().await;
+        let answer = answer.map_err(of(format!("ListServiceDeployments of {service}")))?;
+        let newest = answer.service_deployments().iter().max_by_key(|one| one.created_at());
+        let given_up = newest.filter(|one| {
+            !matches!(one.status(), Some(Status::Pending | Status::InProgress | Status::Successful))
+        });
+        Ok(given_up.and_then(|one| one.target_service_revision_arn()).map(str::to_owned))
+    }
+
+    /// The task definition revisions of service revisions.
+    async fn definitions(&self, revisions: Vec<String>) -> Result<Vec<String>, AwsError> {
+        let request =
+            self.ecs.describe_service_revisions().set_service_revision_arns(Some(revisions));
+        let config = aws_sdk_ecs::Config::builder().retry_config(once());
+        let answer = request.customize().config_override(config).send().await;
+        let answer = answer.map_err(of("DescribeServiceRevisions of the services"))?;
+        let definitions = answer.service_revisions().iter().filter_map(|one| one.task_definition());
+        Ok(definitions.map(str::to_owned).collect())
+    }
+}
+
+/// Whether ECS says that it put the service back, in words that its documentation gives.
+fn went_back(service: &Service) -> bool {
+    let reasons = service.deployments.iter().filter_map(|one| one.reason.as_ref());
+    let mut said = service.events.iter().map(|event| &event.message).chain(reasons);
+    said.any(|text| text.contains("rolling back to deployment"))
+}
