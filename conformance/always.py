@@ -137,6 +137,11 @@ STS = {
     "GetCallerIdentity": "UserId Account Arn",
 }
 
+LOGS = {
+    "GetLogEvents": "events[].timestamp events[].message events[].ingestionTime nextForwardToken nextBackwardToken",
+    "DescribeLogStreams": _in("logStreams[]", "logStreamName creationTime arn storedBytes"),
+}
+
 SCALING = {
     "RegisterScalableTarget": "ScalableTargetARN",
     "DescribeScalableTargets": _in(
@@ -152,6 +157,7 @@ MODELLED = {
     "elbv2": ELBV2,
     "ecr": ECR,
     "sts": STS,
+    "logs": LOGS,
     "application-autoscaling": SCALING,
 }
 

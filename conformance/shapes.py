@@ -14,7 +14,7 @@ import botocore.session
 
 from always import ALWAYS
 
-SERVICES = ("ecs", "elbv2", "ecr", "sts", "application-autoscaling")
+SERVICES = ("ecs", "elbv2", "ecr", "sts", "logs", "application-autoscaling")
 
 # What AWS answers without modelling it per operation, with its statuses.
 COMMON_ERRORS = {

@@ -207,6 +207,41 @@ def test_a_digest_is_that_of_the_manifest(aws):
     assert one["imageTags"] == ["1", "2"]
 
 
+def logged(aws, one):
+    """A definition whose container logs to `/jobs`."""
+    options = {"awslogs-group": "/jobs", "awslogs-region": aws.region, "awslogs-stream-prefix": "p"}
+    one["containerDefinitions"][0]["logConfiguration"] = {"logDriver": "awslogs", "options": options}
+    return one
+
+
+def test_logs_of_a_task(aws):
+    aws.sandbox.image("shop/job:1", "exit", code=0, after="2s", logs=["one", "two", "three"])
+    aws.ecs.create_cluster(clusterName="jobs")
+    aws.ecs.register_task_definition(**logged(aws, definition("job", "registry.example.com/shop/job:1")))
+    ran = aws.ecs.run_task(
+        cluster="jobs", taskDefinition="job", launchType="FARGATE", networkConfiguration=FARGATE_NETWORK
+    )
+    arn = ran["tasks"][0]["taskArn"]
+    aws.ecs.get_waiter("tasks_stopped").wait(
+        cluster="jobs", tasks=[arn], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+    )
+    stream = f"p/web/{arn.rsplit('/')[-1]}"
+    (shown,) = aws.logs.describe_log_streams(logGroupName="/jobs", orderBy="LastEventTime")["logStreams"]
+    assert shown["logStreamName"] == stream
+    assert shown["lastEventTimestamp"] - shown["firstEventTimestamp"] == 2000
+    asked = {"logGroupName": "/jobs", "logStreamName": stream, "startFromHead": True, "limit": 2}
+    pages, token = [], {}
+    while True:
+        page = aws.logs.get_log_events(**asked, **token)
+        pages.append([one["message"] for one in page["events"]])
+        if token.get("nextToken") == page["nextForwardToken"]:
+            break
+        token = {"nextToken": page["nextForwardToken"]}
+    assert pages == [["one", "two"], ["three"], []]
+    latest = aws.logs.get_log_events(logGroupIdentifier="/jobs", logStreamName=stream, limit=1)
+    assert [one["message"] for one in latest["events"]] == ["three"]
+
+
 def test_who_calls(aws):
     assumed = aws.sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/deploy", RoleSessionName="me")
     assert assumed["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/deploy/me"
@@ -249,6 +284,7 @@ PAGED = [
     ("elbv2", "describe_rules", {"ListenerArn": "$listener"}, "Rules", {"PageSize": 2}, 6),
     ("ecr", "describe_repositories", {}, "repositories", {"PageSize": 2}, 5),
     ("ecr", "describe_images", {"repositoryName": "r0"}, "imageDetails", {"PageSize": 2}, 5),
+    ("logs", "describe_log_streams", {"logGroupName": "/jobs"}, "logStreams", {"PageSize": 5}, 12),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "ecs"}, "ScalableTargets", {"PageSize": 5}, 12),
 ]
 
@@ -260,7 +296,7 @@ def many(sandbox):
     aws = Clients(sandbox, fresh_region())
     for at in range(5):
         aws.ecs.create_cluster(clusterName=f"c{at}")
-        aws.ecs.register_task_definition(**definition(f"f{at}", "nginx:1"))
+        aws.ecs.register_task_definition(**logged(aws, definition(f"f{at}", "nginx:1")))
         balancer = aws.elb.create_load_balancer(Name=f"b{at}", Subnets=["subnet-a"])["LoadBalancers"][0]
         group(aws, f"g{at}")
         aws.ecr.create_repository(repositoryName=f"r{at}")
@@ -286,6 +322,10 @@ def many(sandbox):
             ScalableDimension="ecs:service:DesiredCount", MinCapacity=1, MaxCapacity=2,
         )
     until(lambda: len(aws.ecs.list_tasks(cluster="c0")["taskArns"]) == 12, what="12 tasks")
+    tasks = aws.ecs.list_tasks(cluster="c0")["taskArns"]
+    aws.ecs.get_waiter("tasks_running").wait(
+        cluster="c0", tasks=tasks, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+    )
     return aws, {"$balancer": balancer["LoadBalancerArn"], "$listener": listener}
 
 

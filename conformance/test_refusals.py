@@ -177,6 +177,11 @@ ROWS = [
     (STATE, "ecr", "PutImage", {"repositoryName": "shop/web", "imageManifest": "{}", "imageTag": "1"}, "ImageAlreadyExistsException", f"^Image with digest 'sha256:[0-9a-f]{{64}}' and tag '1' already exists in the repository with name 'shop/web' in registry with id '{ACCOUNT}'$"),
     (INVALID, "ecr", "PutImage", {"repositoryName": "shop/web", "imageManifest": "{}", "imageTag": "2", "imageDigest": "sha256:" + "0" * 64}, "ImageDigestDoesNotMatchException", ""),
     # AWS STS
+    (MISSING, "logs", "GetLogEvents", {"logGroupName": "/none", "logStreamName": "x"}, "ResourceNotFoundException", "^The specified log group does not exist.$"),
+    (INVALID, "logs", "GetLogEvents", {"logGroupName": "/none", "logStreamName": "x", "limit": 10001}, PARAMETER, "Member must have value less than or equal to 10000$"),
+    (INVALID, "logs", "GetLogEvents", {"logGroupName": "/none"}, PARAMETER, "'logStreamName' failed to satisfy constraint: Member must not be null$"),
+    (MISSING, "logs", "DescribeLogStreams", {"logGroupName": "/none"}, "ResourceNotFoundException", "^The specified log group does not exist.$"),
+    (INVALID, "logs", "DescribeLogStreams", {"logGroupName": "/none", "limit": 51}, PARAMETER, "50$"),
     (INVALID, "sts", "AssumeRole", {"RoleArn": "none", "RoleSessionName": "me"}, "ValidationError", "^none is invalid$"),
     (INVALID, "sts", "AssumeRoleWithWebIdentity", {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/x", "RoleSessionName": "me", "WebIdentityToken": "none"}, "InvalidIdentityTokenException", "is not a valid JWT"),
     # Application Auto Scaling

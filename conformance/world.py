@@ -23,7 +23,9 @@ class Clients:
         session = boto3.session.Session(
             aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region
         )
-        usual = {"retries": {"total_max_attempts": 1}, "parameter_validation": False}
+        usual = {
+            "retries": {"total_max_attempts": 1}, "parameter_validation": False, "inject_host_prefix": False,
+        }
         config = Config(**usual | config)
         make = lambda name: session.client(name, endpoint_url=url or sandbox.url, config=config)
         self.by_name = {}
@@ -38,6 +40,7 @@ class Clients:
     elb = property(lambda self: self.client("elbv2"))
     ecr = property(lambda self: self.client("ecr"))
     sts = property(lambda self: self.client("sts"))
+    logs = property(lambda self: self.client("logs"))
     scaling = property(lambda self: self.client("application-autoscaling"))
 
 

@@ -18,6 +18,7 @@ use crate::{
     image::Image,
     invariants::{self, Violation},
     journal::{Call, Change, Entry},
+    logs::{self, Logs},
     past::{Past, is_read},
     serving::{self, Serving},
     throttle::Buckets,
@@ -74,6 +75,8 @@ pub(crate) struct Region {
     pub(crate) elb: Elb,
     pub(crate) ecr: Ecr,
     pub(crate) scaling: Scaling,
+    #[serde(default)]
+    pub(crate) logs: Logs,
     /// Which task has which private address.
     pub(crate) network: BTreeMap<String, String>,
 }
@@ -129,9 +132,7 @@ impl Cloud {
             if now - self.shared.now < self.past.window() {
                 self.past.keep(self.shared.now, &self.regions);
             }
-            if let Some(region) = self.regions.get_mut(&timer.region) {
-                Here { region, shared: &mut self.shared }.happen(timer.due);
-            }
+            self.here(&timer.region).happen(timer.due);
         }
         self.shared.now = self.shared.now.max(now);
         self.past.trim(self.shared.now);
@@ -314,6 +315,8 @@ impl Here<'_> {
             Due::Task { task, turn } => ecs::task::turn(self, &task, turn),
             Due::Exit { task, container } => ecs::task::exit(self, &task, container),
             Due::ContainerCheck { task, container } => ecs::task::check(self, &task, container),
+            Due::Line { task, container, line } => ecs::logging::line(self, &task, container, line),
+            Due::Logged(written) => logs::arrive(self, written),
             Due::Forget { task } => ecs::task::forget(self, &task),
             Due::Schedule { service } => ecs::scheduler::run(self, &service),
             Due::Check { group, target, registration } => {

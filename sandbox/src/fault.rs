@@ -18,7 +18,7 @@ impl Fault {
         Fault::new("ClientException", message)
     }
 
-    /// ECS and ECR: a parameter is not valid.
+    /// ECS, ECR and CloudWatch Logs: a parameter is not valid.
     pub(crate) fn parameter(message: impl Into<String>) -> Fault {
         Fault::new("InvalidParameterException", message)
     }

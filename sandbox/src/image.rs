@@ -38,6 +38,10 @@ pub struct Image {
     /// How long after its start it answers (default: the world's `ready`; 10 minutes for a `slow` one).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
     pub ready: Option<Duration>,
+    /// The lines that a container with the log driver `awslogs` writes: the first one at its start, the
+    /// last one just before its exit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
 }
 
 /// What an image does.
@@ -69,6 +73,8 @@ pub(crate) struct Behaviour {
     pub(crate) after: Duration,
     #[serde(with = "duration")]
     pub(crate) ready: Duration,
+    #[serde(default)]
+    pub(crate) logs: Vec<String>,
 }
 
 /// What a request gets.
@@ -98,6 +104,7 @@ impl Behaviour {
             reason: image.and_then(|image| image.reason.clone()),
             after: image.and_then(|image| image.after).unwrap_or_default(),
             ready: image.and_then(|image| image.ready).unwrap_or(late),
+            logs: image.map(|image| image.logs.clone()).unwrap_or_default(),
         }
     }
 
@@ -200,6 +207,7 @@ mod tests {
             after: None,
             reason: None,
             ready: None,
+            logs: vec![],
         }
     }
 

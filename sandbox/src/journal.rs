@@ -24,7 +24,7 @@ pub struct Entry {
 pub struct Call {
     /// The how-manieth call of this world, from 1.
     pub index: u64,
-    /// `ecs`, `elasticloadbalancing`, `ecr`, `sts`, `application-autoscaling`.
+    /// `ecs`, `elasticloadbalancing`, `ecr`, `sts`, `logs`, `application-autoscaling`.
     pub service: String,
     /// The operation, such as `UpdateService`.
     pub operation: String,

@@ -1,9 +1,9 @@
-//! An AWS for rehearsals: Amazon ECS, Elastic Load Balancing, Amazon ECR, AWS STS and Application Auto
-//! Scaling, as far as services behind load balancers need them, living in the process and in virtual
+//! An AWS for rehearsals: Amazon ECS, Elastic Load Balancing, Amazon ECR, AWS STS, Application Auto
+//! Scaling and what is read of Amazon CloudWatch Logs, as far as services behind load balancers need them, living in the process and in virtual
 //! time. It answers any client as AWS would; it knows of none.
 //!
 //! ```text
-//! HTTP request -> wire -> json | query -> ecs | elb | ecr | sts | autoscaling -> journal
+//! HTTP request -> wire -> json | query -> ecs | elb | ecr | sts | logs | autoscaling -> journal
 //! time         -> timers -> ecs::scheduler, ecs::task, elb::health, elb::rule  -> journal
 //!                                                        journal -> invariants -> violations
 //! ```
@@ -41,6 +41,7 @@ mod image;
 pub mod invariants;
 pub mod journal;
 mod json;
+mod logs;
 mod paging;
 mod past;
 mod query;

@@ -22,6 +22,9 @@ fn buckets(service: &str, operation: &str) -> Vec<Bucket> {
     match service {
         "ecs" => vec![ecs(operation)],
         "elasticloadbalancing" => vec![elb(operation), ELB_SHARED],
+        // So many a second (CloudWatch Logs User Guide, quotas).
+        "logs" if operation == "GetLogEvents" => vec![("log-events", 25.0, 25.0)],
+        "logs" => vec![("log-streams", 25.0, 25.0)],
         _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Time;
+use crate::{clock::Time, logs::Written};
 
 /// Something that happens by itself in one region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub(crate) enum Due {
     Exit { task: String, container: usize },
     /// A container's own health check runs.
     ContainerCheck { task: String, container: usize },
+    /// A container writes a line of its log.
+    Line { task: String, container: usize, line: usize },
+    /// What a container wrote can be read.
+    Logged(Written),
     /// A stopped task is no longer shown.
     Forget { task: String },
     /// The service scheduler looks at a service.

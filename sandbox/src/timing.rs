@@ -39,6 +39,9 @@ pub struct Timing {
     /// From SIGTERM until the containers have exited. Assumed: 1 s.
     #[serde(with = "duration")]
     pub stop: Duration,
+    /// From a container's writing a line until CloudWatch Logs shows it. Assumed: 1 s.
+    #[serde(with = "duration")]
+    pub ingestion: Duration,
     /// Until the service scheduler notices that something changed. Assumed: 1 s.
     #[serde(with = "duration")]
     pub scheduler: Duration,
@@ -71,6 +74,7 @@ impl Default for Timing {
             propagation: seconds(5),
             deprovisioning: seconds(10),
             stop: seconds(1),
+            ingestion: seconds(1),
             scheduler: seconds(1),
             replacement: seconds(10),
             settle: seconds(40),

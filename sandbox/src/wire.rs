@@ -6,8 +6,8 @@ use http::{Method, Request, Response, StatusCode, header::HeaderMap};
 use serde_json::{Map, Value};
 
 use crate::{
-    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, iam::Asked, journal::Call, json, query,
-    sts,
+    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, iam::Asked, journal::Call, json, logs,
+    query, sts,
 };
 
 /// What was asked of whom.
@@ -80,6 +80,7 @@ fn target(request: &Request<Bytes>) -> Option<Target> {
         let service = match prefix {
             "AmazonEC2ContainerServiceV20141113" => "ecs",
             "AmazonEC2ContainerRegistry_V20150921" => "ecr",
+            "Logs_20140328" => "logs",
             "AnyScaleFrontendService" => "application-autoscaling",
             _ => return None,
         };
@@ -116,6 +117,7 @@ fn operate(
             let known = match *service {
                 "ecs" => ecs::knows(operation),
                 "ecr" => ecr::knows(operation),
+                "logs" => logs::knows(operation),
                 _ => autoscaling::knows(operation),
             };
             let answer = json::Request::parse(request.body()).and_then(|body| {
@@ -125,6 +127,7 @@ fn operate(
                 cloud.act(&region, call, |here| match *service {
                     "ecs" => ecs::call(here, operation, &body),
                     "ecr" => ecr::call(here, operation, &body),
+                    "logs" => logs::call(here, operation, &body),
                     _ => autoscaling::call(here, operation, &body),
                 })
             });

@@ -66,6 +66,7 @@ fn image(does: Does, reason: Option<&str>) -> Image {
         after: None,
         reason: reason.map(str::to_owned),
         ready: None,
+        logs: vec![],
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     ContainerDefinition, ContainerHealthCheck, Definition, check_definition, instance, listing,
-    tags,
+    logging, tags,
 };
 use crate::{
     cloud::Here,
@@ -151,6 +151,7 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
         pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
         command: crate::json::texts(value.get("command")),
+        log: logging::Configured::of(value),
     })
 }
 

@@ -146,14 +146,15 @@ fn container(
 ) -> Container {
     let images = &here.shared.images;
     let described = image::best(images, &definition.image, &definition.name, command);
+    let number = crate::ids::Ids::of(&definition.name).number() % 10_000_000_000;
+    let runtime_id = format!("{task}-{number}");
+    let log = definition.log.as_ref();
     Container {
         name: definition.name.clone(),
         image: definition.image.clone(),
         digest: None,
-        runtime_id: format!(
-            "{task}-{}",
-            crate::ids::Ids::of(&definition.name).number() % 10_000_000_000
-        ),
+        log: log.map(|log| log.destination(here, &definition.name, task, &runtime_id)),
+        runtime_id,
         essential: definition.essential,
         ports: definition.ports.clone(),
         host_ports: Vec::new(),

@@ -30,6 +30,7 @@ mod instance;
 pub(crate) mod instance_api;
 mod launch;
 mod listing;
+pub(crate) mod logging;
 mod pin;
 pub(crate) mod rollout;
 mod rollout_api;
@@ -115,6 +116,9 @@ pub(crate) struct ContainerDefinition {
     /// The words of its command.
     #[serde(default)]
     pub(crate) command: Vec<String>,
+    /// How it logs, where that is with `awslogs`.
+    #[serde(default)]
+    pub(crate) log: Option<logging::Configured>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -256,6 +260,9 @@ pub(crate) struct Container {
     /// Its tag is resolved once for a deployment.
     pub(crate) pinned: bool,
     pub(crate) behaviour: Behaviour,
+    /// Where it logs to.
+    #[serde(default)]
+    pub(crate) log: Option<logging::Destination>,
     pub(crate) health_check: Option<ContainerHealthCheck>,
     pub(crate) last_status: String,
     pub(crate) health: String,

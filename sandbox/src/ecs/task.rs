@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Container, Task, failures, pin, scheduler};
+use super::{Container, Task, failures, logging, pin, scheduler};
 use crate::{
     clock::Time,
     cloud::{Here, Region},
@@ -83,6 +83,7 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
         return;
     }
     pin::pin(here, arn);
+    logging::begin(here, arn);
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     let mut due = Vec::new();
     for (at, container) in task.containers.iter_mut().enumerate() {

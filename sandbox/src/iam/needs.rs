@@ -1,6 +1,6 @@
 //! Which actions on which resources a call needs, with the keys of their conditions: Elastic Load
-//! Balancing, Amazon ECR and Application Auto Scaling, after the Service Authorization Reference. What
-//! is not known here needs its own action on `*`. It judges nothing.
+//! Balancing, Amazon ECR, CloudWatch Logs and Application Auto Scaling, after the Service Authorization
+//! Reference. What is not known here needs its own action on `*`. It judges nothing.
 
 use serde_json::{Map, Value};
 
@@ -102,6 +102,7 @@ pub(super) fn of(cloud: &Cloud, call: &Call, asked: &Asked<'_>) -> Vec<Need> {
         "ecs" => needs_ecs::of(&place, asked),
         "elasticloadbalancing" => elb(&place, asked),
         "ecr" => ecr(&place, asked),
+        "logs" => vec![logs(&place, asked)],
         _ => scaling(&place, asked),
     };
     for need in &mut needs {
@@ -185,6 +186,14 @@ fn ecr(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     }
     let need = |name: &String| place.need(place.arn("ecr", &format!("repository/{name}")));
     names.iter().map(need).collect()
+}
+
+/// What is read of a stream needs that stream, what is read of a group all of them.
+fn logs(place: &Place<'_>, asked: &Asked<'_>) -> Need {
+    let group = asked.text("logGroupName").or(asked.text("logGroupIdentifier")).unwrap_or("*");
+    let stream = asked.text("logStreamName").unwrap_or_default();
+    let group = crate::logs::named(group);
+    place.need(place.arn("logs", &format!("log-group:{group}:log-stream:{stream}")))
 }
 
 fn scaling(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {

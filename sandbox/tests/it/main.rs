@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod instances;
 mod invariants;
+mod logs;
 mod paging;
 mod policies;
 mod protocol;

@@ -165,6 +165,22 @@ fn images_and_scalable_targets() {
 }
 
 #[test]
+fn logs_are_read_by_group_and_stream() {
+    let group = "arn:aws:logs:eu-central-1:123456789012:log-group:/shop/web:*";
+    let mut world = under(json!([allow(&["logs:GetLogEvents"], group)]));
+    let read = |group: &str| json!({"logGroupName": group, "logStreamName": "web/web/1"});
+    let allowed = world.logs("GetLogEvents", read("/shop/web"));
+    assert_eq!(code(allowed), "ResourceNotFoundException");
+    let (refused, message) =
+        world.logs("GetLogEvents", read("/shop/api")).expect_err("another one");
+    assert_eq!(refused, "AccessDeniedException");
+    let stream = "arn:aws:logs:eu-central-1:123456789012:log-group:/shop/api:log-stream:web/web/1";
+    assert!(message.contains(&format!("logs:GetLogEvents on resource: {stream}")), "{message}");
+    let streams = world.logs("DescribeLogStreams", json!({"logGroupName": "/shop/web"}));
+    assert_eq!(code(streams), "AccessDeniedException");
+}
+
+#[test]
 fn service_deployments_and_revisions_are_resources_of_a_cluster_and_a_service() {
     let cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/shop";
     let own = |service: &str| {

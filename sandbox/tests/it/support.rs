@@ -78,6 +78,11 @@ impl World {
         Ok(serde_json::from_str(&answer).expect("an answer"))
     }
 
+    pub(crate) fn logs(&mut self, operation: &str, request: Value) -> Result<Value, Refused> {
+        let answer = self.json(&format!("Logs_20140328.{operation}"), request.to_string())?;
+        Ok(serde_json::from_str(&answer).expect("an answer"))
+    }
+
     pub(crate) fn scaling(&mut self, operation: &str, request: Value) -> Result<Value, Refused> {
         let answer =
             self.json(&format!("AnyScaleFrontendService.{operation}"), request.to_string())?;

@@ -39,6 +39,24 @@ fn each_group_of_ecs_operations_has_its_bucket() {
 }
 
 #[test]
+fn logs_are_read_25_times_a_second() {
+    let mut world = throttled();
+    let rate = || ("ThrottlingException".to_owned(), "Rate exceeded".to_owned());
+    let read = |world: &mut World| {
+        let stream = json!({"logGroupName": "a", "logStreamName": "b"});
+        match world.logs("GetLogEvents", stream).expect_err("there is none") {
+            (code, _) if code == "ResourceNotFoundException" => Ok(()),
+            refused => Err(refused),
+        }
+    };
+    assert_eq!(until_refused(&mut world, read), (25, rate()));
+    let streams = world.logs("DescribeLogStreams", json!({"logGroupName": "a"}));
+    assert_eq!(streams.expect_err("there is none").0, "ResourceNotFoundException");
+    world.pass(1);
+    assert_eq!(until_refused(&mut world, read), (25, rate()));
+}
+
+#[test]
 fn load_balancing_has_a_bucket_for_the_whole_account_too() {
     let mut world = throttled();
     let rate = || ("Throttling".to_owned(), "Rate exceeded".to_owned());
