@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::plan::Served;
 use crate::record::Engine;
@@ -92,6 +92,19 @@ pub enum Kind {
         /// Their ARNs.
         revisions: Vec<String>,
     },
+    /// A container logged something.
+    Logged {
+        /// The task's id, where there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        task: Option<String>,
+        /// The container.
+        container: String,
+        /// When it did, by its own clock.
+        #[serde(serialize_with = "rfc3339")]
+        time: SystemTime,
+        /// What.
+        message: String,
+    },
     /// Something that the user should know, and that does not stop us.
     Warning {
         /// What.
@@ -99,6 +112,10 @@ pub enum Kind {
     },
     /// The end.
     Outcome(Box<Ended>),
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(*time))
 }
 
 /// How it ended, and what is worth knowing about it.

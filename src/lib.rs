@@ -26,7 +26,7 @@
 //! * [`engine`] is the loop, and the only policy for calls that fail.
 //! * [`registration`] registers a revision that no deployment is about. [`template`] reads one from a
 //!   file.
-//! * [`oneoff`] runs a task that no service keeps.
+//! * [`oneoff`] runs a task that no service keeps; [`logs`] is what its containers log.
 //! * [`preparation`] is the task of `--before`, which runs ahead of everything that serves.
 //! * [`prune`] deregisters old revisions after a success.
 //! * [`event`] is what the user should hear; [`render`] is the only place that prints.
@@ -54,6 +54,7 @@ pub mod event;
 pub mod health;
 mod host;
 pub mod image;
+pub mod logs;
 pub mod oneoff;
 pub mod plan;
 pub mod preparation;

@@ -11,6 +11,7 @@ use crate::engine::{LOOK_TWICE, SILENCE, Setting, backoff};
 use crate::error::{Error, Refusal};
 use crate::event::Kind;
 use crate::health::{failure, placement};
+use crate::logs::Follower;
 use crate::revision::short;
 use crate::world::{Container, Service, Task};
 
@@ -42,6 +43,8 @@ pub struct Order {
     pub body: Value,
     /// The container whose exit code counts.
     pub container: String,
+    /// The definition whose containers' logs are told, if they are.
+    pub logs: Option<String>,
 }
 
 /// The body of a RunTask: `revision` as `service` would run it, with these overrides. The token makes
@@ -207,7 +210,8 @@ pub async fn start(
     }
 }
 
-/// Waits until all tasks are stopped; stops them when the user asks for it or time is up.
+/// Waits until all tasks are stopped, and tells what they log; stops them when the user asks for it or
+/// time is up.
 pub async fn follow(
     setting: &Setting<'_>,
     order: &Order,
@@ -219,6 +223,8 @@ pub async fn follow(
     let arns: Vec<String> = tasks.iter().map(|task| task.arn.clone()).collect();
     let begin = setting.clock.now();
     let mut interrupts = setting.interrupts.clone();
+    let logs = order.logs.as_deref();
+    let mut logs = logs.map(|logs| Follower::of(setting.aws, setting.clock, logs, &arns));
     let mut stopping: Option<(SystemTime, &'static str)> = None;
     let (mut said, mut seen, mut failed) = ((String::new(), begin), begin, 0);
     loop {
@@ -230,6 +236,9 @@ pub async fn follow(
             said = (status, now);
         }
         if tasks.len() == arns.len() && tasks.iter().all(Task::is_stopped) {
+            if let Some(logs) = &mut logs {
+                logs.finish(&tasks, &mut interrupts, tell).await;
+            }
             return ended(&tasks, &order.container, stopping.map(|(_, why)| why));
         }
         if let Some((_, why)) = stopping.filter(|(at, _)| since(*at) > STOPPING_MAX) {
@@ -269,6 +278,9 @@ pub async fn follow(
                 if found.len() == arns.len() {
                     seen = setting.clock.now();
                     tasks = found;
+                }
+                if let Some(logs) = &mut logs {
+                    logs.look(&tasks, tell).await;
                 }
             }
             Err(error) if error.passes() && failed < 20 => {

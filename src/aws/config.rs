@@ -96,6 +96,8 @@ impl Aws {
             elb: client!(aws_sdk_elasticloadbalancingv2),
             autoscaling: client!(aws_sdk_applicationautoscaling),
             ecr: EcrClients { config: configured!(aws_sdk_ecr) },
+            #[cfg(feature = "logs")]
+            logs: super::logs::LogClients { config: configured!(aws_sdk_cloudwatchlogs) },
             meter,
             clock,
             region,

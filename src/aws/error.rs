@@ -110,6 +110,7 @@ impl AwsError {
             o if o.contains("Image") || o.contains("Repositor") || o.contains("Authorization") => {
                 "ecr"
             }
+            o if o.contains("LogEvents") => "logs",
             o if o.contains("Scalable") => "application-autoscaling",
             _ => "ecs",
         };

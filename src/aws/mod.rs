@@ -6,6 +6,7 @@ mod config;
 mod environment;
 mod error;
 mod history;
+mod logs;
 mod observe;
 mod raw;
 mod register;
@@ -33,6 +34,8 @@ pub struct Aws {
     ecs: aws_sdk_ecs::Client,
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecr: EcrClients,
+    #[cfg(feature = "logs")]
+    logs: logs::LogClients,
     autoscaling: aws_sdk_applicationautoscaling::Client,
     meter: Meter,
     clock: Clock,

@@ -56,6 +56,9 @@ pub(super) struct Run {
     /// Leave it alone once it has been started
     #[arg(long)]
     no_wait: bool,
+    /// Do not show what the task's containers log (with the driver awslogs)
+    #[arg(long)]
+    no_logs: bool,
     /// What a first SIGINT or SIGTERM means; a second one leaves at once
     #[arg(long, value_enum, default_value_t = Cancel::Stop, value_name = "WHAT")]
     on_cancel: Cancel,
@@ -163,7 +166,8 @@ async fn ordered(arguments: &Run, edits: &Edits, setting: &Setting<'_>) -> Resul
     let id = random_id();
     let body = order(&setting.cluster, &base.arn, service.as_ref(), &placed, arguments.count, &id)?;
     let container = counting(&base.raw, arguments.container.as_deref(), &placed);
-    Ok(Order { body, container: container.unwrap_or_default() })
+    let logs = (!arguments.no_logs).then(|| base.raw.clone());
+    Ok(Order { body, container: container.unwrap_or_default(), logs })
 }
 
 fn told(finished: Finished, lacking: bool, setting: &Setting<'_>, render: &Render<'_>) -> u8 {

@@ -38,11 +38,26 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
             let names: Vec<&str> = revisions.iter().map(|arn| short(arn)).collect();
             ("prune", format!("deregistered {}", names.join(", ")))
         }
+        Kind::Logged { task, container, message, .. } => {
+            return logged(task.as_deref(), container, message, &clock(elapsed));
+        }
         Kind::Warning { what } => ("warning", what.clone()),
         Kind::Outcome(ended) => ("end", ended.what.clone()),
     };
+    format!("{}  {step:<8}  {what}", clock(elapsed))
+}
+
+fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
-    format!("{:>3}:{:02}  {step:<8}  {what}", seconds / 60, seconds % 60)
+    format!("{:>3}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// No line of ours begins with what a container logs: CI services take commands from there.
+fn logged(task: Option<&str>, container: &str, message: &str, clock: &str) -> String {
+    let task = task.map_or(String::new(), |task| format!("{} ", brief(task)));
+    let line = |line: &str| format!("{clock}  log       {task}{container}: {line}");
+    let message = message.trim_end().replace("\r\n", "\n");
+    message.split(['\n', '\r']).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The end, on one screen.
@@ -201,4 +216,25 @@ export AWS_DEFAULT_REGION={region}"
 /// Enough of a task's id to tell it from its neighbours.
 fn brief(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_ours_begins_with_what_a_container_logs() {
+        let told = logged(None, "web", "one\r\n::add-mask::two\rthree\n", "  0:07");
+        let lines: Vec<&str> = told.split('\n').collect();
+        assert_eq!(
+            lines,
+            [
+                "  0:07  log       web: one",
+                "  0:07  log       web: ::add-mask::two",
+                "  0:07  log       web: three"
+            ]
+        );
+        let several = logged(Some("0123456789"), "web", "", "  0:07");
+        assert_eq!(several, "  0:07  log       01234567 web: ");
+    }
 }

@@ -7,10 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ecs_bg::aws::{Aws, Connection};
+use ecs_bg::clock::Clock;
 use ecs_bg::{Captured, Host, Sandbox};
 use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
-use ecs_bg_sandbox::sdk::Interfere;
+use ecs_bg_sandbox::sdk::{InProcess, Interfere};
 use ecs_bg_sandbox::{Cloud, Time};
 
 use crate::fate::Death;
@@ -167,6 +169,18 @@ impl World {
         let (mut host, captured) = Host::captured(sandbox);
         host.interrupts = interrupts.or(host.interrupts);
         Process { arguments, course, host, captured }
+    }
+
+    /// What our own client is told, outside of any command.
+    pub(crate) fn with_aws<T>(&self, ask: impl AsyncFnOnce(&Aws) -> T) -> T {
+        runtime().block_on(async {
+            let clock = Clock::starting_at(self.now().into());
+            let time = Arc::new(move || Time::from(clock.now()));
+            let http = InProcess::new(Arc::clone(&self.cloud), time);
+            let region = self.cloud().region().to_owned();
+            let sandbox = Connection::Sandbox { http, region, partition: 0 };
+            ask(&Aws::connect(&sandbox, clock).await.expect("connected")).await
+        })
     }
 
     /// One call by another client.

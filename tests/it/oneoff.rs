@@ -4,7 +4,7 @@ use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::sdk::Interference;
 
 use crate::fate::Fate;
-use crate::lives::World;
+use crate::lives::{Life, World, call};
 
 const RUN: &str = "run --cluster shop --service api --command";
 
@@ -33,7 +33,7 @@ fn one_task_is_started_whatever_becomes_of_an_answer() {
         code: "ServerException".into(),
         message: "Service Unavailable. Please try again later.".into(),
     };
-    for nth in 1..=calls {
+    for nth in (1..=calls).step_by(3) {
         for once in [Interference::LoseAnswer, Interference::LoseRequest, error.clone()] {
             let world = world();
             let from = world.cloud().journal().len();
@@ -87,4 +87,149 @@ fn what_may_not_be_done_is_said() {
     let life = world().run_denied(&format!("{RUN} migrate"), &["DescribeTasks"]);
     assert_eq!(life.code, Some(126), "{}", life.text);
     assert!(life.text.contains("it is not known how it ended"), "{}", life.text);
+}
+
+/// A migration of thirty seconds that logs to another region, beside a container that logs elsewhere or
+/// nowhere; what can be read of it comes `ingestion` late.
+fn logging(ingestion: &str, side: &str) -> World {
+    World::parsed(&format!(
+        "extends = 'solo'
+        [timing]
+        ingestion = '{ingestion}'
+        [[task_definition]]
+        family = 'api'
+        [[task_definition.containerDefinitions]]
+        name = 'api'
+        image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
+        portMappings = [{{ containerPort = 8080 }}]
+        logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = 'eu-west-1', awslogs-stream-prefix = 'p' }} }}
+        [[task_definition.containerDefinitions]]
+        name = 'side'
+        image = 'side:1'
+        essential = false
+        {side}
+        [[image]]
+        ref = 'shop/api:1'
+        command = 'migrate'
+        does = 'exit'
+        code = 7
+        after = '30s'
+        logs = [{LINES}]
+        [[image]]
+        ref = 'side:1'
+        does = 'serve'
+        logs = ['beside']"
+    ))
+}
+
+const LINES: &str =
+    "'m00', 'm01', 'm02', 'm03', 'm04', 'm05', 'm06', 'm07', 'm08', 'm09', 'm10', 'm11'";
+
+/// The messages that were told, as they came.
+fn told(life: &Life) -> Vec<&str> {
+    life.text.lines().filter_map(|line| Some(line.split_once("log       api: ")?.1)).collect()
+}
+
+fn all() -> Vec<String> {
+    (0..12).map(|line| format!("m{line:02}")).collect()
+}
+
+fn warnings(life: &Life) -> Vec<&str> {
+    life.text.lines().filter(|line| line.starts_with("warning: ")).collect()
+}
+
+#[test]
+fn each_line_is_told_once_and_in_order_whatever_becomes_of_an_answer() {
+    let migrate = &format!("{RUN} api:migrate --container api");
+    let calls = logging("1s", "").run(migrate).calls["GetLogEvents"];
+    assert!((20..50).contains(&calls), "{calls} calls");
+    let told_all = |fault: String| {
+        let world = logging("1s", "");
+        let faults = vec![serde_json::from_str(&fault).expect("a fault")];
+        world.cloud().set_faults(faults).expect("faults");
+        let life = world.run(migrate);
+        assert_eq!(life.code, Some(7), "{fault}: {}", life.text);
+        assert_eq!(told(&life), all(), "{fault}: {}", life.text);
+        assert_eq!(warnings(&life), [""; 0], "{fault}");
+    };
+    for does in
+        ["lose-answer", "truncate", "throttle", "slow\",\"for\":\"4s", "stale\",\"age\":\"8s"]
+    {
+        for nth in 1..=calls {
+            told_all(format!(r#"{{"operation":"GetLogEvents","nth":{nth},"does":"{does}"}}"#));
+        }
+    }
+    told_all(r#"{"operation":"GetLogEvents","does":"stale","age":"4s"}"#.into());
+}
+
+#[test]
+fn what_can_be_read_late_is_waited_for() {
+    for ingestion in ["1s", "5s", "12s", "17s"] {
+        let life = logging(ingestion, "").run(&format!("{RUN} api:migrate --container api"));
+        assert_eq!(told(&life), all(), "{ingestion}: {}", life.text);
+        assert_eq!(warnings(&life), [""; 0]);
+    }
+}
+
+#[test]
+fn logs_that_cannot_be_read_are_one_warning_and_change_nothing() {
+    let migrate = &format!("{RUN} api:migrate --container api");
+    let same_group = "logConfiguration = { logDriver = 'awslogs', options = { awslogs-group = '/shop/api', awslogs-region = 'eu-west-1', awslogs-stream-prefix = 'p' } }";
+    let denied = logging("1s", same_group).run_denied(migrate, &["GetLogEvents"]);
+    assert_eq!(denied.code, Some(7), "{}", denied.text);
+    assert_eq!(denied.calls["GetLogEvents"], 1, "{}", denied.text);
+    let [warning] = warnings(&denied)[..] else { panic!("{}", denied.text) };
+    assert!(warning.starts_with("warning: what the task logs is not shown (GetLogEvents p/api/"));
+    assert!(warning.ends_with("; allow logs:GetLogEvents"), "{warning}");
+
+    let nameless = same_group.replace(", awslogs-stream-prefix = 'p'", "");
+    let life = logging("1s", &nameless).run(migrate);
+    let [warning] = warnings(&life)[..] else { panic!("{}", life.text) };
+    assert!(warning.contains("container side") && warning.contains("awslogs-stream-prefix"));
+    assert_eq!(told(&life), all(), "{}", life.text);
+
+    let splunk = "logConfiguration = { logDriver = 'splunk', options = { splunk-url = 'x', splunk-token = 'y' } }";
+    let life = logging("1s", splunk).run(migrate);
+    assert_eq!((warnings(&life), told(&life).len()), (vec![], 12), "{}", life.text);
+
+    let fault = |json: &str| serde_json::from_str(json).expect("a fault");
+    let missing = r#"{"operation":"GetLogEvents","does":"error","status":400,"code":"ResourceNotFoundException","message":"The specified log stream does not exist."}"#;
+    for (fault, says) in [
+        (fault(missing), "there is no stream p/api/"),
+        (fault(r#"{"operation":"GetLogEvents","does":"throttle"}"#), "ThrottlingException"),
+        (fault(r#"{"operation":"GetLogEvents","does":"lose-request"}"#), "timed out"),
+    ] {
+        let world = logging("1s", "");
+        world.cloud().set_faults(vec![fault]).expect("faults");
+        let life = world.run(migrate);
+        assert_eq!(life.code, Some(7), "{}", life.text);
+        let [warning] = warnings(&life)[..] else { panic!("{says}: {}", life.text) };
+        assert!(warning.contains(says), "{warning}");
+    }
+    // Nobody read while it ran: all of it comes at the end.
+    let world = logging("1s", "");
+    let away = r#"{"operation":"GetLogEvents","times":6,"does":"throttle"}"#;
+    world.cloud().set_faults(vec![fault(away)]).expect("faults");
+    let life = world.run(migrate);
+    assert_eq!(told(&life), all(), "{}", life.text);
+}
+
+#[test]
+fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
+    let world = logging("1s", "");
+    let life = world.run(&format!("{RUN} api:migrate --container api --no-logs"));
+    assert_eq!(told(&life), [""; 0]);
+    assert_eq!(life.calls.get("GetLogEvents"), None);
+    let described =
+        call(&mut world.cloud(), "ecs", "DescribeTaskDefinition", r#"{"taskDefinition":"api"}"#);
+    let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(2));
+    let id = id.expect("the task's id").to_owned();
+    let lines = world.with_aws(async |aws| {
+        let last = ecs_bg::logs::last(aws, &described, &id, "api", 10).await;
+        let other = ecs_bg::logs::last(aws, &described, &id, "side", 10).await;
+        (last.expect("lines"), other.expect("no log configuration"))
+    });
+    let messages: Vec<String> = lines.0.iter().map(|line| line.message.clone()).collect();
+    assert_eq!(messages, all()[2..]);
+    assert_eq!(lines.1, []);
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(
         }
     }
     let container = counting(&revision.raw, None, &[]).unwrap_or_default();
-    let order = Order { body, container };
+    let order = Order { body, container, logs: None };
     let (tasks, _) = start(setting, &order).await?;
     let arn = tasks[0].arn.clone();
     render.say(&format!("Executed task: {arn}"));
