@@ -233,3 +233,20 @@ fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
     assert_eq!(messages, all()[2..]);
     assert_eq!(lines.1, []);
 }
+
+#[test]
+fn what_is_typed_about_the_network_wins_over_what_the_service_has() {
+    let world = world();
+    let typed = "--subnet subnet-b --assign-public-ip --launch-type FARGATE --no-wait";
+    let life = world.run(&format!("run --cluster shop --service api {typed}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let state = serde_json::to_value(&*world.cloud()).expect("the world");
+    let asked = state.pointer("/regions/eu-central-1/ecs/tokens").and_then(|all| all.as_object());
+    let asked = asked.and_then(|all| all.values().next()).expect("what RunTask was sent");
+    let network = serde_json::json!({"awsvpcConfiguration": {
+        "subnets": ["subnet-b"],
+        "securityGroups": ["sg-0a1b2c3d4e5f60718"],
+        "assignPublicIp": "ENABLED",
+    }});
+    assert_eq!(asked[0]["networkConfiguration"], network);
+}
