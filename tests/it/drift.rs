@@ -13,8 +13,12 @@ use crate::sweep::{all_well, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
 const SHARES: &str = "--shares 10:2m,50:2m,100";
-const PROMISE: Promise =
-    Promise { bake: Duration::ZERO, follow: Duration::from_secs(120), changes: 60 };
+const PROMISE: Promise = Promise {
+    bake: Duration::ZERO,
+    follow: Duration::from_secs(120),
+    changes: 60,
+    past: Duration::ZERO,
+};
 
 fn serves_image(world: &World, tag: &str) {
     serves(&world.cloud(), &format!("{REPOSITORY}:{tag}"), 2).unwrap_or_else(|why| panic!("{why}"));
