@@ -305,6 +305,15 @@ impl Here<'_> {
         self.shared.timers.set(self.shared.now + wait, timer);
     }
 
+    /// Sets a timer, unless the same is due at that moment already.
+    pub(crate) fn later_once(&mut self, wait: Duration, due: Due) {
+        let timer = Timer { region: self.region.name.clone(), due };
+        let at = self.shared.now + wait;
+        if !self.shared.timers.has(at, &timer) {
+            self.shared.timers.set(at, timer);
+        }
+    }
+
     /// `arn:aws:<service>:<region>:<account>:<rest>`
     pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{rest}", self.region.name, self.shared.account)

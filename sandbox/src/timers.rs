@@ -51,6 +51,11 @@ impl Timers {
         self.queue.insert((at, self.set), timer);
     }
 
+    /// Whether this is due at that moment already.
+    pub(crate) fn has(&self, at: Time, timer: &Timer) -> bool {
+        self.queue.range((at, 0)..=(at, u64::MAX)).any(|(_, one)| one == timer)
+    }
+
     /// The next timer that is due at `now` or before.
     pub(crate) fn pop(&mut self, now: Time) -> Option<(Time, Timer)> {
         let first = self.queue.first_entry()?;

@@ -180,10 +180,13 @@ fn two_deaths_are_survived_like_one() {
     crate::sweep::all_well(&failures, pairs);
 }
 
+/// Lives that once ended badly, or not at all.
+const ONCE_BAD: [u64; 7] = [812, 1490, 1558, 1744, 2204, 3835, 20725];
+
 /// A few random lives; `cargo bench --bench seeds` lives more of them.
 #[test]
 fn random_lives_end_well() {
-    let seeds: Vec<u64> = (0..150).collect();
+    let seeds: Vec<u64> = (0..150).chain(ONCE_BAD).collect();
     let failures = crate::sweep::on_every_core(&seeds, |seed| crate::chaos::life(*seed));
     crate::sweep::all_well(&failures, seeds.len());
 }

@@ -24,8 +24,11 @@ pub(super) fn poke_in(here: &mut Here<'_>, arn: &str, wait: Duration) {
             return;
         }
         service.look_at = Some(at);
+        here.later(wait, Due::Schedule { service: arn.to_owned() });
+        return;
     }
-    here.later(wait, Due::Schedule { service: arn.to_owned() });
+    // Each look asks for the next one: more than one at a moment would be ever more.
+    here.later_once(wait, Due::Schedule { service: arn.to_owned() });
 }
 
 /// Looks at all services of a cluster soon: there may be room now.
