@@ -299,7 +299,7 @@ pub async fn run(
         emit,
     };
     let outcome = run.drive().await;
-    if let Outcome::Stuck(_) = outcome {
+    if let Outcome::Stuck(_) | Outcome::Drifted(_) = outcome {
         run.let_go().await;
     }
     Finished {

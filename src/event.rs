@@ -140,6 +140,9 @@ pub struct Ended {
     /// Tasks of the new revision that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<String>,
+    /// What the container that failed first logged last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
     /// What the services said since it began, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub service_events: Vec<String>,

@@ -3,6 +3,7 @@
 //! CloudWatch".)
 
 mod follower;
+mod last_words;
 
 use std::time::SystemTime;
 
@@ -13,6 +14,7 @@ use crate::revision::short;
 use crate::world::Task;
 
 pub use follower::Follower;
+pub use last_words::last_words;
 
 /// Pages that one look takes of a stream: what a container logs faster comes with the next one.
 const PAGES_MAX: usize = 10;

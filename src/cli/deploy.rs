@@ -17,6 +17,7 @@ use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::host::Host;
 use crate::image::ImageRef;
+use crate::logs::last_words;
 use crate::plan::{self, Decision, Digest, Identity, Survey, plan, unfinished, wanted};
 use crate::prune::prune;
 use crate::record::{Closed, End, Engine, Heading, Reason, Record, WaitFor};
@@ -444,7 +445,9 @@ async fn drive(setting: &Setting<'_>, driven: Driven, service: &str, render: &Re
         };
         kind.into_iter().for_each(|kind| render.tell(setting.clock, kind));
     }
+    let logs = last_words(setting, &finished).await;
     let ended = crate::render::ended(&finished, &setting.cluster, service, setting.aws.calls());
+    let ended = Ended { logs, ..ended };
     let code = ended.exit_code;
     render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
     code

@@ -77,6 +77,9 @@ pub(super) fn details(ended: &Ended) -> String {
     for (index, failure) in alike(&ended.failures).iter().enumerate() {
         row(if index == 0 { "failed" } else { "" }, failure);
     }
+    for (index, line) in ended.logs.iter().enumerate() {
+        row(if index == 0 { "logged" } else { "" }, line);
+    }
     for (index, event) in ended.service_events.iter().enumerate() {
         row(if index == 0 { "events" } else { "" }, event);
     }

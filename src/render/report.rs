@@ -86,8 +86,7 @@ pub fn ended(
         }
         Outcome::Left(_) => verb("rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
-        // For as long as this process seems to live, too.
-        Outcome::Drifted(_) => verb("resume") + " --accept-drift --on-conflict supersede",
+        Outcome::Drifted(_) => verb("resume") + " --accept-drift",
         _ => status,
     });
     let good = *outcome == Outcome::Live;
@@ -103,6 +102,7 @@ pub fn ended(
         failures: failures
             .map(|failure| format!("task {}: {}", failure.task, failure.what))
             .collect(),
+        logs: vec![],
         service_events: match world.service(&record.green) {
             Some(green) if !good => recent(green, record),
             _ => vec![],

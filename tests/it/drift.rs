@@ -67,7 +67,7 @@ fn weights(world: &World, from: usize) -> Vec<(ecs_bg_sandbox::Time, Vec<u32>)> 
 #[test]
 fn what_is_hinted_at_goes_on_from_the_live_weights() {
     let (world, life) = drifted();
-    assert_eq!(hint(&life), format!("resume {PAIR} --accept-drift --on-conflict supersede"));
+    assert_eq!(hint(&life), format!("resume {PAIR} --accept-drift"));
     assert!(life.text.contains("`ecs-bg rollback` turns back instead"), "{}", life.text);
     let from = world.cloud().journal().len();
     let life = world.run(&hint(&life));
