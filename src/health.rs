@@ -308,6 +308,10 @@ mod tests {
                 && outlook == Outlook::Doubtful,
             "{what}"
         );
+        let (what, _) = say("EssentialContainerExited", exited, Some((Some(137), "")));
+        assert!(what.ends_with("it did not stop in time)"), "no word of memory: {what}");
+        let (what, _) = say("TaskFailedToStart", "", None);
+        assert_eq!(what, "it stopped without a reason");
         let (what, outlook) = say(
             "TaskFailedToStart",
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: x: not found",
