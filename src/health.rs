@@ -1,6 +1,8 @@
 //! What a stop code, an exit code or a target's reason means: keep waiting or give up, and why, in
 //! plain words. Decides nothing about a deployment.
 
+use std::time::SystemTime;
+
 use crate::revision::short;
 use crate::world::{Check, Group, Target, Task};
 
@@ -15,6 +17,8 @@ pub struct Failure {
     pub signature: String,
     /// Whether starting it again can help.
     pub outlook: Outlook,
+    /// When it was found to be unhealthy, where that is why it was stopped.
+    pub unhealthy_at: Option<SystemTime>,
 }
 
 /// Whether starting a task again can help.
@@ -145,7 +149,8 @@ pub fn failure(task: &Task) -> Option<Failure> {
         (None, true) => Outlook::Passing,
         (None, false) => Outlook::Doubtful,
     };
-    Some(Failure { task: short(&task.arn).to_owned(), what, signature, outlook })
+    let unhealthy_at = task.stopping.filter(|_| unhealthy);
+    Some(Failure { task: short(&task.arn).to_owned(), what, signature, outlook, unhealthy_at })
 }
 
 /// Why a task was not placed, in plain words (developer guide, "API failure reasons").
@@ -268,6 +273,7 @@ mod tests {
             commanded: None,
             started_by: None,
             created: None,
+            stopping: None,
             stop_code: Some(stop_code.into()),
             stopped_reason: Some(reason.into()),
             containers: containers.into_iter().collect(),

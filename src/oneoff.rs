@@ -418,6 +418,7 @@ mod tests {
             commanded: None,
             started_by: None,
             created: None,
+            stopping: None,
             stop_code: Some("EssentialContainerExited".into()),
             stopped_reason: Some("Essential container in task exited".into()),
             containers: vec![Container {

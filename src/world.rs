@@ -213,6 +213,8 @@ pub struct Task {
     pub started_by: Option<String>,
     /// When it was asked for.
     pub created: Option<SystemTime>,
+    /// When ECS began to stop it.
+    pub stopping: Option<SystemTime>,
     /// `EssentialContainerExited`, …
     pub stop_code: Option<String>,
     /// In AWS's words.

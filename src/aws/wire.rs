@@ -119,6 +119,8 @@ pub(super) struct WireTask {
     started_by: Option<String>,
     overrides: WireOverrides,
     created_at: Option<f64>,
+    stopping_at: Option<f64>,
+    stopped_at: Option<f64>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
     container_instance_arn: Option<String>,
@@ -255,6 +257,7 @@ impl From<WireTask> for Task {
                 .map(|one| one.name),
             started_by: wire.started_by,
             created: wire.created_at.map(time),
+            stopping: wire.stopping_at.or(wire.stopped_at).map(time),
             stop_code: wire.stop_code,
             stopped_reason: wire.stopped_reason,
             containers: wire

@@ -203,6 +203,7 @@ impl Model {
                     commanded: None,
                     started_by: None,
                     created: None,
+                    stopping: None,
                     stop_code: None,
                     stopped_reason: None,
                     containers: vec![],

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::View;
-use crate::health::{Outlook, explain};
+use crate::health::{Failure, Outlook, explain};
 use crate::record::Reason;
 use crate::revision::short;
 use crate::world::{Service, Target};
@@ -43,7 +43,8 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(what) = failing_tasks(view, green, view.record.to.is_none()) {
         return found(Reason::Tasks, what);
     }
-    if let Some(what) = sick_target(view, green, |_| true).or_else(|| thin(view, green)) {
+    let sick = sick_target(view, green, |_| true).or_else(|| was_sick(view));
+    if let Some(what) = sick.or_else(|| thin(view, green)) {
         return found(Reason::Sick, what);
     }
     if let Some(what) = blue_changed(view, blue) {
@@ -126,6 +127,15 @@ pub(super) fn sick_target(
             targets.iter().find(|t| t.state.starts_with("unhealthy") && overdue(t) && ours(t))?;
         Some(explain(sick, group))
     })
+}
+
+/// A task that ECS stopped for its health since green has its traffic was as sick as a target that is
+/// seen to be, though no look came at the time and another task has taken its place.
+fn was_sick(view: &View<'_>) -> Option<String> {
+    let held = view.record.held.filter(|held| held.share > 0)?;
+    let since = |one: &&Failure| one.unhealthy_at.is_some_and(|at| at >= held.since);
+    let failure = view.watch.failures.iter().find(since)?;
+    Some(format!("task {}: {}", failure.task, failure.what))
 }
 
 /// Green has traffic and too little to answer it: nothing at all, or for a while less than its service

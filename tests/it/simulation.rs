@@ -181,7 +181,7 @@ fn two_deaths_are_survived_like_one() {
 }
 
 /// Lives that once ended badly, or not at all.
-const ONCE_BAD: [u64; 7] = [812, 1490, 1558, 1744, 2204, 3835, 20725];
+const ONCE_BAD: [u64; 9] = [812, 1490, 1558, 1744, 2204, 3835, 20725, 105_356, 112_629];
 
 /// A few random lives; `cargo bench --bench seeds` lives more of them.
 #[test]
