@@ -686,7 +686,27 @@ impl Run<'_> {
         let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
         // What the last change came to, and what others did meanwhile, is seen before it is over.
         let seen = !action.closes() || !self.changed;
-        self.world.look >= self.needed(action) && age < FRESH && read && seen
+        self.world.look >= self.needed(action)
+            && age < FRESH
+            && read
+            && seen
+            && !self.is_blind_for(action)
+    }
+
+    /// Whether green lost tasks, in the time before this process too, nobody has asked why, and this
+    /// change would give it more of the traffic or the last of it.
+    fn is_blind_for(&self, action: &Action) -> bool {
+        let rises = matches!(action, Action::Weigh { .. } | Action::Count { count: 0, .. });
+        let blue = self.world.service(&self.record.blue);
+        let back = blue.is_some_and(|blue| blue.desired > 0);
+        let forward = self.record.forward() && self.record.engine() == Engine::Listener && back;
+        let green = self.world.service(&self.record.green);
+        let read = green.is_some_and(|green| self.world.tasks.contains_key(&green.arn));
+        rises
+            && forward
+            && !read
+            && !self.tasks_denied
+            && self.watch.wants_tasks(&self.record, &self.world)
     }
 
     /// How much of the world must have been looked at for this change.
@@ -715,6 +735,11 @@ impl Run<'_> {
         }
         // Written before what it describes; but nothing holds up weights on their way back.
         let weighs = matches!(action, Action::Weigh { .. });
+        if weighs && self.record.held.is_some_and(|held| Some(held.share) == self.record.to) {
+            // What was believed to be held is not: its time, and that of `follow`, begins anew.
+            self.record.held = None;
+            self.unwritten = self.recorded;
+        }
         if self.unwritten && (self.record.forward() || !weighs) {
             self.write(self.record.clone()).await;
             if self.unwritten && weighs && self.failed < FAILURES_MAX {

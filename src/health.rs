@@ -294,6 +294,33 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_runs_has_not_failed_and_one_that_is_being_stopped_may_have() {
+        let exited = "Essential container in task exited";
+        let running = Task {
+            last_status: "RUNNING".into(),
+            stop_code: None,
+            ..task("", exited, Some((None, "")))
+        };
+        assert_eq!(failure(&running), None);
+        let stopping = Task {
+            last_status: "DEPROVISIONING".into(),
+            ..task("EssentialContainerExited", exited, Some((Some(1), "")))
+        };
+        assert!(failure(&stopping).is_some());
+    }
+
+    #[test]
+    fn the_container_that_failed_is_named_and_not_the_one_that_ended_well() {
+        let mut both = task("EssentialContainerExited", "x", Some((Some(2), "")));
+        let well =
+            Container { name: "log".into(), exit_code: Some(0), ..both.containers[0].clone() };
+        both.containers.insert(0, well);
+        let failure = failure(&both).unwrap();
+        assert_eq!(failure.what, "container `web` exited with code 2");
+        assert_eq!(failure.signature, "web:2");
+    }
+
+    #[test]
     fn a_failure_says_which_container_how_and_whether_to_go_on() {
         let say = |code, reason, container| {
             failure(&task(code, reason, container)).map(|f| (f.what, f.outlook)).unwrap()

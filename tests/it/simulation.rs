@@ -181,7 +181,8 @@ fn two_deaths_are_survived_like_one() {
 }
 
 /// Lives that once ended badly, or not at all.
-const ONCE_BAD: [u64; 9] = [812, 1490, 1558, 1744, 2204, 3835, 20725, 105_356, 112_629];
+const ONCE_BAD: [u64; 12] =
+    [812, 1490, 1558, 1744, 2204, 3835, 20725, 105_356, 112_629, 117_075, 120_059, 121_857];
 
 /// A few random lives; `cargo bench --bench seeds` lives more of them.
 #[test]
