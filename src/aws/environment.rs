@@ -33,7 +33,7 @@ pub(super) fn check(
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// What is wrong with a value. An empty one is none, but the SDK panics on an endpoint like that.
-fn flaw(name: &str, value: &str) -> Option<String> {
+pub(crate) fn flaw(name: &str, value: &str) -> Option<String> {
     if value.is_empty() && name.starts_with(ENDPOINT) {
         return Some("is empty".to_owned());
     }

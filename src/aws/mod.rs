@@ -24,6 +24,7 @@ use std::time::SystemTime;
 use aws_smithy_types::retry::RetryConfig;
 
 pub use config::Connection;
+pub(crate) use environment::flaw;
 pub use error::{AwsError, Kind};
 pub use observe::{Focus, Pair};
 

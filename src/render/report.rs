@@ -85,6 +85,8 @@ pub fn ended(
             format!("{} --to {}", verb("rollback"), record.blue)
         }
         Outcome::Left(_) => verb("rollback"),
+        // Only who knows the command of --before can go on.
+        Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::Drifted(_) => verb("resume") + " --accept-drift",
         _ => status,

@@ -154,7 +154,17 @@ fn it_runs_once_whoever_dies() {
                         life.text
                     );
                     assert_eq!(own_tasks(&world, "PROVISIONING"), 0, "{at}: {}", life.text);
+                    let back = World::of(world.cloud().clone());
                     ended_well(&world, &world.run(&deploy(service)), &at);
+                    // Or it is taken back, as the hint says.
+                    let hint = life
+                        .text
+                        .lines()
+                        .last()
+                        .and_then(|line| line.strip_prefix("hint: ecs-bg "));
+                    let life = back.run(hint.expect("a hint"));
+                    assert_eq!(life.code, Some(1), "{at}: {}", life.text);
+                    assert!(!touched(&back), "{at}: {}", life.text);
                 }
                 _ => panic!("{at}: {:?} {}", life.code, life.text),
             }

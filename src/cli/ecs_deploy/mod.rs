@@ -15,7 +15,7 @@ use self::flags::{Flags, Wrong};
 use super::Globals;
 use super::context::Context;
 use super::deploy::{deploy, digests, random_id};
-use crate::aws::Kind as Failure;
+use crate::aws::{Kind as Failure, flaw};
 use crate::claim::{Claimant, OnConflict};
 use crate::edits::{self, Base, Edits, Hidden};
 use crate::engine::{OnCancel, OnTrouble, Setting};
@@ -195,7 +195,7 @@ async fn connected(
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    let change = change(flags)?;
+    let change = change(flags, render)?;
     let edits = edits(flags)?;
     let context = Context::connect(globals, host).await?;
     let cluster = flags.cluster.clone().unwrap_or_default();
@@ -237,7 +237,7 @@ fn read(path: &str) -> Result<String, Error> {
 }
 
 /// What `-i`, `-e` and `-to` ask for. An error without a hint is one of silintl's own messages.
-fn change(flags: &Flags) -> Result<Option<ImageChange>, Error> {
+fn change(flags: &Flags, render: &Render<'_>) -> Result<Option<ImageChange>, Error> {
     if flags.force {
         return Ok(None);
     }
@@ -253,7 +253,14 @@ fn change(flags: &Flags) -> Result<Option<ImageChange>, Error> {
         };
     }
     let variable = flags.tag_env_var.as_ref().and_then(|name| std::env::var(name).ok());
-    let image = image::named(text, variable.as_deref()).ok_or_else(unparsable)?;
+    let image = image::named(text, variable.as_deref()).ok_or_else(|| {
+        let variable = flags.tag_env_var.as_ref().zip(variable.as_ref());
+        let wrong = variable.and_then(|(name, tag)| Some((name, flaw(name, tag)?)));
+        if let Some((name, wrong)) = wrong {
+            render.aside(&format!("error: the variable {name} {wrong}"));
+        }
+        unparsable()
+    })?;
     Ok(Some(ImageChange::Repository(image)))
 }
 
