@@ -133,11 +133,14 @@ fn left_alone(before: &[(String, u32)], after: &[(String, u32)]) -> bool {
 /// 5: after `Close` nothing of that deployment changes.
 fn changed_after_close(journal: &[Entry]) -> Vec<String> {
     let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut open = false;
+    // One that gave way to another is closed while that one goes on.
+    let mut open: BTreeSet<&str> = BTreeSet::new();
     let mut broken = Vec::new();
     for entry in by_us(journal) {
         match &entry.change {
-            Change::Registered { .. } => open = true,
+            Change::Registered { revision } => {
+                open.insert(revision);
+            }
             Change::Tagged { .. } => {
                 let Some((revision, state)) = states(entry) else { continue };
                 if let Some(before) = closed.get(revision).filter(|before| **before != state) {
@@ -147,10 +150,10 @@ fn changed_after_close(journal: &[Entry]) -> Vec<String> {
                 }
                 if state.contains("closed=") {
                     closed.insert(revision, state);
-                    open = false;
+                    open.remove(revision);
                 }
             }
-            change if !open => broken.push(format!("nothing-after-close: {change:?}")),
+            change if open.is_empty() => broken.push(format!("nothing-after-close: {change:?}")),
             _ => {}
         }
     }
