@@ -78,14 +78,16 @@ pub async fn claim(
             continue;
         }
         let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
-        if let Some(held) = &mut record.held {
-            // A time that cannot be: it counts from now.
-            held.since = held.since.min(world.at + LOOK_TWICE);
-        }
         record.seen = world.at;
-        setting.aws.write(&record).await?;
-        match displaced(setting, &record).await? {
+        setting.aws.own(&record).await?;
+        match read_back(setting, &record).await? {
             None => break,
+            Some(read) if read.closed.is_some() => return Ok(Claim::Ended),
+            // What was claimed may have come further than an answer from the past said.
+            Some(read) if read.owner == record.owner => {
+                record = read;
+                break;
+            }
             // Its last owner said that it is alive at that very moment.
             Some(read) if read.owner == last && crossed < CROSSED_MAX => {
                 crossed += 1;
@@ -93,6 +95,10 @@ pub async fn claim(
             }
             Some(read) => return Ok(Claim::Lost(read.owner)),
         }
+    }
+    if let Some(held) = &mut record.held {
+        // A time that cannot be: it counts from now.
+        held.since = held.since.min(world.at + LOOK_TWICE);
     }
     let looked = setting.clock.now();
     // With the owner: nothing may have happened since it was read but what this look shows.
@@ -128,17 +134,20 @@ fn may(
     Ok(false)
 }
 
-/// The record, if another process's name is in it. What the last owner decided before ours was
-/// written is sent within 10 s of its looking, or is not sent.
-async fn displaced(setting: &Setting<'_>, ours: &Record) -> Result<Option<Record>, Error> {
+/// The record as it is after our name was written: at once if it is another's or closed, else as a
+/// second look shows it. What the last owner decided before ours was written is sent within 10 s of its
+/// looking, or is not sent. `None`: nobody can read it any more.
+async fn read_back(setting: &Setting<'_>, ours: &Record) -> Result<Option<Record>, Error> {
+    let mut last = None;
     for _ in 0..2 {
         setting.clock.sleep(LOOK_TWICE).await;
-        let read = setting.aws.record(&ours.revision).await?;
-        if let Some(other) = read.filter(|read| read.owner != ours.owner) {
-            return Ok(Some(other));
+        last = setting.aws.record(&ours.revision).await?;
+        let lost = |read: &Record| read.owner != ours.owner || read.closed.is_some();
+        if last.as_ref().is_some_and(lost) {
+            break;
         }
     }
-    Ok(None)
+    Ok(last)
 }
 
 fn pair(setting: &Setting<'_>, record: &Record) -> Pair {

@@ -127,6 +127,11 @@ impl Aws {
         self.tag(record, |_| true).await
     }
 
+    /// Writes whose the record is, and nothing else of it: what was read of it may be older than it is.
+    pub async fn own(&self, record: &Record) -> Result<(), AwsError> {
+        self.tag(record, |key| key == "ecs-bg:owner").await
+    }
+
     /// Writes a tag of the record that never changes, to find out whether tags may be written. However
     /// late it arrives, it says nothing new.
     pub async fn try_tags(&self, record: &Record) -> Result<(), AwsError> {
