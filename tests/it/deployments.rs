@@ -136,46 +136,8 @@ fn listener(_: &str, world: &World) -> String {
     format!("ListenerArn={}", rule.expect("a default action"))
 }
 
-#[test]
-fn ecs_putting_green_back_is_a_way_back_and_no_success() {
-    let armed = r#"
-extends = 'shop'
-
-[[image]]
-ref = 'shop/web:2'
-does = 'sick'
-ready = '1h'
-
-[[service]]
-serviceName = 'web'
-healthCheckGracePeriodSeconds = 7200
-
-[[service]]
-serviceName = 'web-green'
-healthCheckGracePeriodSeconds = 7200
-deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }
-"#;
-    let world = World::parsed(armed);
-    // An outsider stops the deployment in ECS's own way: by putting green on its old revision.
-    let life = world.run_beside(&deploy("2", ""), 20, |cloud| {
-        call(
-            cloud,
-            "ecs",
-            "UpdateService",
-            r#"{"cluster":"shop","service":"web-green","taskDefinition":"web:1"}"#,
-        );
-    });
-    assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("ECS put web-green back on web:1"), "{}", life.text);
-    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
-    is_well(&world, &PROMISE);
-}
-
-/// ECS goes back to what it saw complete last, which is not what a deployment that was withdrawn left.
-#[test]
-fn ecs_putting_green_back_on_an_earlier_revision_is_no_rival() {
-    let world = World::parsed(
-        r#"
+/// No new image is ever ready, and the circuit breaker of green is armed.
+const ARMED: &str = r#"
 extends = 'shop'
 
 [[image]]
@@ -196,8 +158,30 @@ healthCheckGracePeriodSeconds = 7200
 serviceName = 'web-green'
 healthCheckGracePeriodSeconds = 7200
 deploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }
-"#,
-    );
+"#;
+
+#[test]
+fn ecs_putting_green_back_is_a_way_back_and_no_success() {
+    let world = World::parsed(ARMED);
+    // An outsider stops the deployment in ECS's own way: by putting green on its old revision.
+    let life = world.run_beside(&deploy("2", ""), 20, |cloud| {
+        call(
+            cloud,
+            "ecs",
+            "UpdateService",
+            r#"{"cluster":"shop","service":"web-green","taskDefinition":"web:1"}"#,
+        );
+    });
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("ECS put web-green back on web:1"), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world, &PROMISE);
+}
+
+/// ECS goes back to what it saw complete last, which is not what a deployment that was withdrawn left.
+#[test]
+fn ecs_putting_green_back_on_an_earlier_revision_is_no_rival() {
+    let world = World::parsed(ARMED);
     let first = world.run_interrupted(&deploy("2", ""), 20, 1);
     assert_eq!(first.code, Some(1), "{}", first.text);
     let second = world.run_beside(&deploy("3", ""), 20, |cloud| {
