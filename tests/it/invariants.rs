@@ -30,6 +30,7 @@ pub(crate) fn broken(cloud: &Cloud, from: usize, promise: &Promise) -> Vec<Strin
     let mut broken: Vec<String> =
         ours.map(|v| format!("{}: {}", v.invariant.name(), v.what)).collect();
     broken.extend(shares_after_turning_back(journal));
+    broken.extend(rose_too_soon(journal));
     broken.extend(held_too_short(journal, promise));
     broken.extend(changed_after_close(journal));
     broken.extend(way_back_lost(journal));
@@ -89,13 +90,60 @@ fn shares_after_turning_back(journal: &[Entry]) -> Vec<String> {
             green_is_second = Some(green == "web-green");
         }
         let Change::Weights { rule, before, after } = &entry.change else { continue };
-        let share = |weights: &[(String, u32)]| {
-            let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
-            let own = weights.iter().filter(|(group, _)| Some(is_green(group)) == green_is_second);
-            f64::from(own.map(|(_, weight)| weight).sum::<u32>()) / f64::from(total.max(1))
-        };
+        let share = |weights| per_cent(weights, green_is_second);
         if back.is_some() && share(after) > share(before) {
             broken.push(format!("no-rise-after-turning-back: {rule} at {}", entry.at));
+        }
+    }
+    broken
+}
+
+/// The part of the traffic, in percent, that the side with the second groups has, or the other one.
+fn per_cent(weights: &[(String, u32)], second: Option<bool>) -> f64 {
+    let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
+    let own = weights.iter().filter(|(group, _)| Some(is_green(group)) == second);
+    100.0 * f64::from(own.map(|(_, weight)| weight).sum::<u32>()) / f64::from(total.max(1))
+}
+
+/// 4: a share stays for as long as the record says, whoever drives it, unless somebody promoted it.
+/// What an outsider wrote is not held.
+fn rose_too_soon(journal: &[Entry]) -> Vec<String> {
+    let mut holds: Vec<(f64, Duration)> = vec![];
+    let mut promoted = None;
+    let mut green_is_second = None;
+    let mut written = BTreeMap::new();
+    let mut broken = Vec::new();
+    for entry in journal {
+        let ours = is_ours(entry.call.as_ref());
+        match &entry.change {
+            Change::Tagged { tags, .. } if ours => {
+                if let Some(shares) = tags.get("ecs-bg:shares") {
+                    let hold = |text: &str| {
+                        let (percent, seconds) = text.split_once('/')?;
+                        Some((percent.parse().ok()?, Duration::from_secs(seconds.parse().ok()?)))
+                    };
+                    holds = shares.split('+').filter_map(hold).collect();
+                }
+                if let Some(state) = tags.get("ecs-bg:state") {
+                    let told = state.split(' ').find_map(|field| field.strip_prefix("promoted="));
+                    promoted = told.and_then(|percent| percent.parse::<f64>().ok());
+                }
+                if let Some(green) = tags.get("ecs-bg:green") {
+                    green_is_second = Some(green == "web-green");
+                }
+            }
+            Change::Weights { rule, before, after } => {
+                let (from, to) =
+                    (per_cent(before, green_is_second), per_cent(after, green_is_second));
+                let since = written.insert(rule, (entry.at, ours));
+                let hold = holds.iter().find(|(share, _)| *share == from && promoted != Some(from));
+                let (Some((since, true)), Some((_, hold))) = (since, hold) else { continue };
+                if ours && to > from && entry.at - since < *hold {
+                    let held = entry.at - since;
+                    broken.push(format!("share-held: {rule} rose from {from} % after {held:?}"));
+                }
+            }
+            _ => {}
         }
     }
     broken
@@ -341,6 +389,29 @@ mod broken_on_purpose {
         let mut wrong = journal.to_vec();
         wrong[2] = by_someone(weights([500, 500], [0, 100]))(3);
         assert_eq!(named(shares_after_turning_back(&wrong)), ["no-rise-after-turning-back"]);
+    }
+
+    #[test]
+    fn a_share_that_rises_too_soon_is_named() {
+        let plan = |state: &str| {
+            let tags = [
+                ("ecs-bg:green", "web-green"),
+                ("ecs-bg:shares", "20/30+100/0"),
+                ("ecs-bg:state", state),
+            ];
+            let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+            by_someone(Change::Tagged { resource: "web:2".into(), tags })(1)
+        };
+        let rises = |state: &str, at| {
+            let first = by_someone(weights([100, 0], [80, 20]))(10);
+            [plan(state), first, by_someone(weights([80, 20], [0, 100]))(at)]
+        };
+        assert!(rose_too_soon(&rises("heading=forward", 40)).is_empty());
+        assert_eq!(named(rose_too_soon(&rises("heading=forward", 39))), ["share-held"]);
+        assert!(rose_too_soon(&rises("heading=forward promoted=20", 11)).is_empty());
+        let mut theirs = rises("heading=forward", 11);
+        theirs[1].call = None;
+        assert!(rose_too_soon(&theirs).is_empty());
     }
 
     #[test]
