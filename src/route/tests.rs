@@ -2,6 +2,9 @@
 //! counts and green falls sick and recovers, at every pair of turns. No SDK, no sandbox: decisions only.
 
 mod drift;
+mod listener;
+mod trouble;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -297,10 +300,9 @@ impl Model {
 
     fn turn(&mut self) -> Option<Outcome> {
         self.watch.see(&self.record, &self.world);
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        match decide(&view).1 {
+        match decide(&self.view()).1 {
             Next::Done(outcome) => return Some(outcome),
-            Next::TurnBack(trouble) => self.record = view.turned_back(trouble.reason),
+            Next::TurnBack(trouble) => self.record = self.view().turned_back(trouble.reason),
             Next::Wait(wait) => self.pass(wait.look_in),
             Next::Act(action) => self.act(action),
         }
@@ -357,6 +359,32 @@ fn every_pair_of_disturbances(shares: &[(u8, u64)]) {
 }
 
 impl Model {
+    /// Green runs, has its targets, and both rules give it this share.
+    fn with_share(share: u32) -> Self {
+        let mut model = Self::new(&[(100, 0)]);
+        let revision = model.record.revision.clone();
+        let green = model.side(GREEN);
+        (green.revision, green.desired) = (revision.clone(), 2);
+        green.deployments[0].revision = revision;
+        for name in ["one", "two"] {
+            model.world.rules.insert(name.into(), rule(name, 100 - share, share));
+        }
+        model.pass(Duration::ZERO);
+        model
+    }
+
+    /// So many targets of a side are healthy, the others not yet.
+    fn healthy_are(&mut self, name: &str, count: usize) {
+        let targets = self.world.health.get_mut(&format!("group:{name}")).expect("a group");
+        for (n, target) in targets.iter_mut().enumerate() {
+            target.state = if n < count { "healthy" } else { "initial" }.into();
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { record: &self.record, watch: &self.watch, world: &self.world }
+    }
+
     fn side_desired(&self, name: &str) -> u32 {
         self.world.service(name).map_or(0, |service| service.desired)
     }

@@ -31,8 +31,7 @@ impl Model {
     }
 
     fn turns_back(&mut self) {
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        self.record = view.turned_back(Reason::Asked);
+        self.record = self.view().turned_back(Reason::Asked);
     }
 
     /// Green's part of both rules, in per mille.

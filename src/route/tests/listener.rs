@@ -1,0 +1,276 @@
+//! The steps of the two tables, each at both sides of its border.
+
+use super::*;
+use crate::record::Held;
+use crate::route::listener::{BACK, FORWARD, before_every_step};
+use crate::route::{Step, Wait};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Model {
+    /// What a step says.
+    fn step(&self, table: &[Step], name: &str) -> Option<Next> {
+        let step = table.iter().find(|step| step.name == name).expect(name);
+        (step.next)(&self.view())
+    }
+
+    /// When a step looks again, and at what.
+    fn pause(&self, table: &[Step], name: &str) -> Option<(Duration, Look)> {
+        match self.step(table, name)? {
+            Next::Wait(Wait { look_in, look, .. }) => Some((look_in, look)),
+            next => panic!("{next:?}"),
+        }
+    }
+
+    fn back() -> Self {
+        let mut model = Self::with_share(50);
+        model.record.to = Some(50);
+        model.record = model.record.turned_back(Reason::Asked);
+        model
+    }
+
+    fn is_sick(&mut self, name: &str) {
+        for target in self.world.health.get_mut(&format!("group:{name}")).expect("a group") {
+            target.state = "unhealthy".into();
+        }
+    }
+}
+
+fn stuck(what: &str) -> Option<Next> {
+    Some(Next::Done(Outcome::Stuck(what.to_owned())))
+}
+
+fn count(service: &str, count: u32) -> Option<Next> {
+    Some(Next::Act(Action::Count { service: service.into(), count }))
+}
+
+#[test]
+fn without_blue_nobody_decides_and_without_green_blue_takes_over_if_it_can() {
+    let mut model = Model::with_share(0);
+    model.side(BLUE).status = "DRAINING".into();
+    assert_eq!(before_every_step(&model.view()), stuck("the service web is DRAINING"));
+    model.world.services.remove("arn:web");
+    assert_eq!(before_every_step(&model.view()), stuck("the service web is gone"));
+
+    let gone = |desired: u32, back: bool| {
+        let mut model = if back { Model::back() } else { Model::with_share(50) };
+        model.watch.back_since = Some(model.world.at);
+        model.side(BLUE).desired = desired;
+        model.side(GREEN).status = "INACTIVE".into();
+        before_every_step(&model.view())
+    };
+    let what = "the service web-green is INACTIVE";
+    assert_eq!(gone(0, false), stuck(what));
+    assert_eq!(gone(0, true), stuck(what));
+    assert_eq!(gone(2, true), None);
+    let Some(Next::TurnBack(trouble)) = gone(1, false) else { panic!("it goes on") };
+    assert_eq!((trouble.reason, trouble.what.as_str()), (Reason::Gone, what));
+}
+
+#[test]
+fn somebody_elses_revision_in_green_ends_it() {
+    let mut model = Model::with_share(50);
+    model.side(GREEN).deployments[0].revision = "arn:x/web:99".into();
+    let what = "web-green was put on web:99 by somebody else".to_owned();
+    assert_eq!(before_every_step(&model.view()), Some(Next::Done(Outcome::Superseded(what))));
+}
+
+#[test]
+fn drift_is_looked_at_twice_with_time_between() {
+    let decides = |looks: u32, seconds: u32| {
+        let mut model = Model::with_share(30);
+        model.watch.drift = Some((model.world.at, looks));
+        model.world.at += seconds * SECOND;
+        match before_every_step(&model.view()) {
+            Some(Next::Wait(wait)) => {
+                assert_eq!((wait.look_in, wait.look), (5 * SECOND, Look::Whole));
+                assert_eq!(wait.why, "rule one shows 30.0 % for web-green: looking again");
+                false
+            }
+            Some(Next::Done(Outcome::Drifted(what))) => {
+                assert!(what.starts_with("rule one shows 30.0 % for web-green, which"), "{what}");
+                true
+            }
+            next => panic!("{next:?}"),
+        }
+    };
+    assert!(!decides(1, 5) && !decides(2, 4));
+    assert!(decides(2, 5) && decides(3, 6));
+}
+
+#[test]
+fn weights_on_what_cannot_serve_are_put_right() {
+    // Which sides can serve, what the first rule shows, what is held; the share that it gets.
+    let cases = [
+        ([true, false], 30, 10, Some(0)),
+        ([false, true], 0, 10, Some(100)),
+        ([false, false], 30, 10, Some(10)),
+        ([true, true], 30, 10, None),
+        ([false, true], 30, 10, None),
+        ([true, false], 0, 10, None),
+    ];
+    for ([blue, green], shown, held, written) in cases {
+        let mut model = Model::with_share(10);
+        model.record.to = Some(held);
+        model.record.held = Some(Held { share: held, since: at(0) });
+        model.world.rules.insert("one".into(), rule("one", 100 - shown, shown));
+        if !blue {
+            model.is_sick(BLUE);
+        }
+        if !green {
+            // Targets that are not healthy yet are no trouble by themselves.
+            model.healthy_are(GREEN, 0);
+        }
+        model.watch.drift = Some((model.world.at, 2));
+        model.world.at += 5 * SECOND;
+        match (before_every_step(&model.view()), written) {
+            (Some(Next::Done(Outcome::Drifted(_))), None) => {}
+            (Some(Next::Act(action)), Some(share)) => {
+                model.world.health.clear();
+                let Action::Weigh { rule, actions } = action else { panic!("{action:?}") };
+                assert_eq!(rule, "one");
+                let weights: Vec<u32> = weights(&actions).into_iter().map(|(_, w)| w).collect();
+                let part = 100 * weights[1] / (weights[0] + weights[1]);
+                assert_eq!(part, share, "{blue} {green} {shown}");
+            }
+            (next, _) => panic!("{blue} {green} {shown}: {next:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_sick_green_gives_its_traffic_back_whatever_a_rule_shows() {
+    for sick in [false, true] {
+        let mut model = Model::back();
+        model.world.rules.insert("one".into(), rule("one", 70, 30));
+        model.watch.drift = Some((at(0), 2));
+        model.world.at += 60 * SECOND;
+        if sick {
+            model.is_sick(GREEN);
+        }
+        let next = before_every_step(&model.view());
+        assert_eq!(next.is_none(), sick, "{next:?}");
+    }
+}
+
+#[test]
+fn the_way_back_ends_in_time() {
+    let over = |seconds: u32, changes: u32, blue: bool| {
+        let mut model = Model::back();
+        model.watch.back_since = Some(at(0));
+        model.watch.changes = changes;
+        // timeout, follow, and ten minutes
+        model.world.at = at(900 + 120 + 600 + u64::from(seconds));
+        if !blue {
+            model.is_sick(BLUE);
+        }
+        before_every_step(&model.view())
+    };
+    assert_eq!(over(0, 0, true), None);
+    assert_eq!(over(1, 0, true), stuck("the way back does not end"));
+    assert_eq!(over(1, 0, false), stuck("0 of 2 targets of web healthy"));
+    let hurried = |changes: u32| {
+        let mut model = Model::back();
+        model.watch.back_since = Some(model.world.at);
+        model.watch.changes = changes;
+        before_every_step(&model.view())
+    };
+    assert_eq!(hurried(1000), None);
+    assert!(hurried(1001).is_some());
+}
+
+#[test]
+fn green_is_given_the_tasks_that_it_needs_and_none_is_taken() {
+    let launched = |desired: u32| {
+        let mut model = Model::with_share(0);
+        model.side(GREEN).desired = desired;
+        model.step(FORWARD, "launch")
+    };
+    assert_eq!(launched(1), count(GREEN, 2));
+    assert_eq!(launched(2), None);
+    assert_eq!(launched(3), None);
+}
+
+#[test]
+fn looks_are_dense_while_only_the_load_balancers_word_is_missing() {
+    let settling = |seconds: Option<u32>| {
+        let mut model = Model::with_share(0);
+        model.healthy_are(GREEN, 1);
+        model.watch.running_since = seconds.map(|_| model.world.at);
+        model.world.at += seconds.unwrap_or(0) * SECOND;
+        model.pause(FORWARD, "settle").expect("it lacks a target")
+    };
+    let reviving = |seconds: u32| {
+        let mut model = Model::back();
+        model.healthy_are(BLUE, 1);
+        model.watch.reviving_since = Some(model.world.at);
+        model.world.at += seconds * SECOND;
+        model.pause(BACK, "revive").expect("it lacks a target")
+    };
+    for (seconds, pause) in [(None, 5), (Some(4), 1), (Some(5), 2), (Some(29), 2), (Some(30), 5)] {
+        assert_eq!(settling(seconds), (pause * SECOND, Look::Glance), "{seconds:?}");
+    }
+    for (seconds, pause) in [(0, 1), (29, 1), (30, 5)] {
+        assert_eq!(reviving(seconds), (pause * SECOND, Look::Glance), "{seconds}");
+    }
+}
+
+#[test]
+fn a_hold_and_the_following_are_waited_for_to_the_end() {
+    let left = |step: &str, seconds: u32| {
+        let mut model = Model::with_share(50);
+        model.record.to = Some(100);
+        model.record.held = Some(Held { share: 100, since: model.world.at });
+        model.world.at += (if step == "bake" { 60 } else { 120 }) * SECOND - seconds * SECOND;
+        model.pause(FORWARD, step)
+    };
+    assert_eq!(left("bake", 13), Some((12 * SECOND, Look::Glance)));
+    assert_eq!(left("bake", 11), Some((11 * SECOND, Look::Glance)));
+    assert_eq!(left("bake", 0), None);
+    // The last look is the one that the change after it needs.
+    assert_eq!(left("follow", 14), Some((12 * SECOND, Look::Glance)));
+    assert_eq!(left("follow", 13), Some((13 * SECOND, Look::Listing)));
+    assert_eq!(left("follow", 0), None);
+}
+
+#[test]
+fn blue_is_given_its_tasks_back_before_its_traffic() {
+    let revived = |blue: u32, green: u32| {
+        let mut model = Model::back();
+        model.side(GREEN).desired = green;
+        model.side(BLUE).desired = blue;
+        model.pass(Duration::ZERO);
+        model.step(BACK, "revive")
+    };
+    assert_eq!(revived(0, 2), count(BLUE, 2));
+    assert_eq!(revived(2, 3), count(BLUE, 3));
+    assert_eq!(revived(2, 1), None);
+    assert_eq!(revived(3, 3), None);
+}
+
+#[test]
+fn blue_is_whole_again_when_all_of_its_tasks_run_and_are_healthy() {
+    let recovered = |running: u32, healthy: usize| {
+        let mut model = Model::back();
+        model.side(BLUE).running = running;
+        model.healthy_are(BLUE, healthy);
+        model.step(BACK, "recover").is_none()
+    };
+    assert!(recovered(2, 2) && recovered(3, 2));
+    assert!(!recovered(1, 2) && !recovered(2, 1) && !recovered(1, 1));
+}
+
+#[test]
+fn a_side_with_traffic_is_not_emptied() {
+    let emptied = |share: u32, look: Look| {
+        let mut model = Model::with_share(share);
+        model.world.look = look;
+        [model.step(FORWARD, "retire"), model.step(BACK, "clear")]
+    };
+    let serves = |name: &str| stuck(&format!("rule one still gives {name} traffic"));
+    assert_eq!(emptied(50, Look::Listing), [serves(BLUE), serves(GREEN)]);
+    // The look that the change needs comes first.
+    assert_eq!(emptied(50, Look::Whole), [count(BLUE, 0), count(GREEN, 0)]);
+    assert_eq!(emptied(100, Look::Listing), [count(BLUE, 0), serves(GREEN)]);
+    assert_eq!(emptied(0, Look::Listing), [serves(BLUE), count(GREEN, 0)]);
+}

@@ -1,0 +1,198 @@
+//! What is trouble, and from when on: each rule at both sides of its border.
+
+use super::*;
+use crate::health::{Failure, Outlook};
+use crate::record::Held;
+use crate::route::trouble::{PAST_MAX, failing_tasks, trouble};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Model {
+    /// Until green is to have this share, and has it everywhere.
+    fn serving(share: u8) -> Self {
+        let mut model = Self::new(&[(10, 300), (100, 0)]);
+        while model.record.held.is_none_or(|held| held.share != share) {
+            assert_eq!(model.turn(), None);
+        }
+        model
+    }
+
+    /// What a look finds so much later.
+    fn later(&mut self, time: Duration) -> Option<Reason> {
+        self.world.at += time;
+        self.watch.see(&self.record, &self.world);
+        trouble(&self.view()).map(|trouble| trouble.reason)
+    }
+
+    fn green_targets(&mut self, states: &[&str]) {
+        let target = |(n, state): (usize, &&str)| Target {
+            id: format!("new-{n}"),
+            port: 80,
+            state: (*state).into(),
+            reason: None,
+            description: None,
+        };
+        let targets = states.iter().enumerate().map(target).collect();
+        self.world.health.insert(format!("group:{GREEN}"), targets);
+    }
+
+    fn failed(&mut self, task: &str, signature: &str, outlook: Outlook) {
+        let what = format!("{signature} ended");
+        let signature = signature.to_owned();
+        let task = task.to_owned();
+        self.watch.failures.push(Failure { task, what, signature, outlook, unhealthy_at: None });
+    }
+}
+
+#[test]
+fn a_new_target_has_the_grace_period_and_its_checks_to_become_healthy() {
+    let mut model = Model::serving(10);
+    model.side(GREEN).grace = 7 * SECOND;
+    // 3 checks every 10 s, the first of which may fall on its registration.
+    let check = &mut model.world.groups.get_mut(&format!("group:{GREEN}")).expect("a group").check;
+    check.unhealthy = 3;
+    model.green_targets(&["healthy", "healthy", "unhealthy"]);
+    assert_eq!(model.later(SECOND), None);
+    assert_eq!(model.later(26 * SECOND), None);
+    assert_eq!(model.later(SECOND), Some(Reason::Sick));
+}
+
+#[test]
+fn a_target_that_was_healthy_is_sick_at_once() {
+    let mut model = Model::serving(10);
+    model.green_targets(&["healthy", "healthy"]);
+    assert_eq!(model.later(SECOND), None);
+    model.green_targets(&["healthy", "unhealthy.draining"]);
+    assert_eq!(model.later(SECOND), Some(Reason::Sick));
+}
+
+#[test]
+fn what_ecs_stopped_for_its_health_was_sick_if_it_had_traffic() {
+    let held = Model::serving(10).record.held.expect("held");
+    let cases = [
+        (Some(held), Some(held.since), Some(Reason::Sick)),
+        (Some(held), Some(held.since - SECOND), None),
+        (Some(held), None, None),
+        (Some(Held { share: 0, ..held }), Some(held.since), None),
+        (None, Some(held.since), None),
+    ];
+    for (held, unhealthy_at, reason) in cases {
+        let mut model = Model::serving(10);
+        model.record.held = held;
+        model.failed("a", "ServiceSchedulerInitiated", Outlook::Doubtful);
+        model.watch.failures[0].unhealthy_at = unhealthy_at;
+        // One that nobody blames for it comes first.
+        let other =
+            Failure { unhealthy_at: None, task: "b".into(), ..model.watch.failures[0].clone() };
+        model.watch.failures.insert(0, other);
+        assert_eq!(model.later(SECOND), reason, "{held:?} {unhealthy_at:?}");
+    }
+}
+
+#[test]
+fn nobody_to_answer_is_trouble_at_once_and_too_few_after_a_while() {
+    let mut model = Model::serving(10);
+    model.green_targets(&["initial", "initial"]);
+    assert_eq!(model.later(SECOND), Some(Reason::Sick));
+    let mut model = Model::serving(10);
+    model.green_targets(&["healthy", "initial"]);
+    assert_eq!(model.later(SECOND), None);
+    assert_eq!(model.later(29 * SECOND), None);
+    assert_eq!(model.later(SECOND), Some(Reason::Sick));
+    // A service that may be down to half of its tasks is not short of any.
+    let mut model = Model::serving(10);
+    model.side(GREEN).min_healthy_percent = 50;
+    model.green_targets(&["healthy", "initial"]);
+    assert_eq!(model.later(SECOND), None);
+    assert_eq!(model.later(60 * SECOND), None);
+}
+
+#[test]
+fn a_deployment_to_the_side_that_serves_is_trouble_while_it_wants_tasks() {
+    let another = |model: &mut Model, revision: &str| {
+        let one = &model.side(BLUE).deployments[0];
+        let other = Deployment { id: "ecs-svc/x".into(), revision: revision.into(), ..one.clone() };
+        model.side(BLUE).deployments.insert(0, other);
+    };
+    for (revision, desired) in [("other", 2), ("from", 2), ("other", 1), ("other", 0), ("from", 0)]
+    {
+        let mut model = Model::serving(10);
+        let from = model.record.from.clone();
+        another(&mut model, if revision == "from" { &from } else { "arn:x/web:99" });
+        model.side(BLUE).desired = desired;
+        let reason = (desired > 0).then_some(Reason::BlueChanged);
+        assert_eq!(model.later(SECOND), reason, "{revision} {desired}");
+    }
+}
+
+#[test]
+fn the_old_revision_in_green_is_believed_after_a_while_or_beside_a_trace_of_ours() {
+    let put_back = |trace: bool| {
+        let mut model = Model::serving(10);
+        let (was, ours) = (model.record.was.clone(), model.record.revision.clone());
+        let green = model.side(GREEN);
+        green.deployments[0].revision = was;
+        if trace {
+            let old = Deployment { revision: ours, ..green.deployments[0].clone() };
+            green.deployments.push(old);
+        }
+        model
+    };
+    assert_eq!(put_back(true).later(SECOND), Some(Reason::EcsRollback));
+    let mut model = put_back(false);
+    assert_eq!(model.later(SECOND), None);
+    assert_eq!(model.later(PAST_MAX - SECOND), None);
+    assert_eq!(model.later(SECOND), Some(Reason::EcsRollback));
+}
+
+#[test]
+fn no_progress_counts_from_the_last_one_and_only_while_something_lacks() {
+    let mut model = Model::serving(10);
+    let timeout = model.record.timeout;
+    assert_eq!(model.later(timeout), None, "nothing lacks");
+    model.side(GREEN).pending = 1;
+    assert_eq!(model.later(timeout - SECOND), None);
+    assert_eq!(model.later(SECOND), Some(Reason::Deadline));
+}
+
+#[test]
+fn too_many_failures_are_three_or_half_of_the_tasks() {
+    let failing = |count: usize, desired: u32, outlook: Outlook, signature: fn(usize) -> String| {
+        let mut model = Model::serving(10);
+        model.side(GREEN).desired = desired;
+        for n in 0..count {
+            model.failed(&format!("task-{n}"), &signature(n), outlook);
+        }
+        let view = model.view();
+        let green = view.green().expect("a service");
+        [true, false].map(|early| failing_tasks(&view, green, early))
+    };
+    let other = |n: usize| format!("web:{n}");
+    let same = |_: usize| "web:1".to_owned();
+    let start = |_: usize| "TaskFailedToStart".to_owned();
+    use Outlook::{Doubtful, Hopeless, Passing};
+    for (count, desired, fails) in [
+        (2, 1, false),
+        (3, 1, true),
+        (3, 6, true),
+        (3, 7, false),
+        (4, 7, true),
+        (4, 8, true),
+        (4, 9, false),
+    ] {
+        for told in failing(count, desired, Doubtful, other) {
+            assert_eq!(told.is_some(), fails, "{count} of {desired}: {told:?}");
+        }
+    }
+    // The same end twice is no accident while nothing served yet;
+    let [early, late] = failing(2, 2, Doubtful, same);
+    assert_eq!(early.as_deref(), Some("task task-1: web:1 ended, as another before it"));
+    assert_eq!(late, None);
+    // but a task that did not start has no end of its own.
+    assert_eq!(failing(2, 2, Doubtful, start), [None, None]);
+    assert_eq!(failing(9, 2, Passing, same), [None, None]);
+    let told = Some("task task-0: web:0 ended".to_owned());
+    assert_eq!(failing(1, 9, Hopeless, other), [told.clone(), told]);
+    let [early, _] = failing(3, 2, Doubtful, other);
+    assert_eq!(early.as_deref(), Some("3 tasks failed; task task-2: web:2 ended"));
+}
