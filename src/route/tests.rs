@@ -3,6 +3,7 @@
 
 mod drift;
 mod listener;
+mod rolling;
 mod trouble;
 mod view;
 

@@ -123,6 +123,9 @@ fn a_deployment_to_the_side_that_serves_is_trouble_while_it_wants_tasks() {
         let reason = (desired > 0).then_some(Reason::BlueChanged);
         assert_eq!(model.later(SECOND), reason, "{revision} {desired}");
     }
+    let mut replaced = Model::serving(10);
+    replaced.side(BLUE).deployments[0].revision = "arn:x/web:99".into();
+    assert_eq!(replaced.later(SECOND), Some(Reason::BlueChanged));
 }
 
 #[test]
