@@ -585,8 +585,36 @@ pub(crate) mod tests {
             let legal = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
             assert!(key.chars().all(legal) && value.chars().all(legal), "{key}={value}");
         }
-        let full: BTreeMap<_, _> = (0..45).map(|n| (n.to_string(), String::new())).collect();
-        assert_eq!(record().to_tags(&full), None, "more than 50 tags");
+        let beside = |record: &Record, others: u32| {
+            let others = (0..others).map(|n| (n.to_string(), String::new())).collect();
+            record.to_tags(&others).map(|tags| tags.len())
+        };
+        assert_eq!([beside(&record(), 40), beside(&record(), 41)], [Some(10), None]);
+        let asked = Asked { count: Some(Change { to: 4, from: 2 }), ..Asked::default() };
+        let prepare = Some(Prepare { timeout: Duration::from_secs(60), done: false });
+        let more = Record { asked, prepare, ..record() };
+        assert_eq!([beside(&more, 38), beside(&more, 39)], [Some(12), None]);
+        let named = |length| Record { cluster: "c".repeat(length), ..record() };
+        assert_eq!([beside(&named(256), 0), beside(&named(257), 0)], [Some(10), None]);
+    }
+
+    #[test]
+    fn revisions_of_the_same_family_are_told_by_their_numbers() {
+        let tags = record().to_tags(&BTreeMap::new()).unwrap();
+        assert_eq!([&tags["ecs-bg:from"], &tags["ecs-bg:was"]], ["42", "old:7"]);
+    }
+
+    #[test]
+    fn a_record_says_what_it_is_about() {
+        let pair = record();
+        assert_eq!((pair.name(), pair.route().as_str()), ("web:43", "from web to web-green"));
+        assert!(!pair.is_restart() && !pair.is_preparing());
+        let one = Record { green: "web".into(), was: pair.revision.clone(), ..record() };
+        assert_eq!((one.route().as_str(), one.is_restart()), ("in web", true));
+        for done in [false, true] {
+            let prepare = Some(Prepare { timeout: Duration::from_secs(60), done });
+            assert_eq!(Record { prepare, ..record() }.is_preparing(), !done);
+        }
     }
 
     #[test]
@@ -605,10 +633,12 @@ pub(crate) mod tests {
         assert!(with("ecs-bg:plan", "count=2").is_err());
         assert!(with("ecs-bg:shares", "10/5").is_err());
         assert!(with("ecs-bg:shares", "100/0+50/0+100/0").is_err());
+        assert!(with("ecs-bg:shares", "10/0+10/0+100/0").is_err());
         assert!(
             with("ecs-bg:plan", "count=2 bake=1 follow=1 timeout=18446744073709551615").is_err()
         );
-        assert!(with("ecs-bg:record", "v=1 id=a for=b start=999999999999999").is_err());
+        assert!(with("ecs-bg:record", "v=1 id=a for=b start=253402300799").is_ok());
+        assert!(with("ecs-bg:record", "v=1 id=a for=b start=253402300800").is_err());
         assert!(with("ecs-bg:new", "a newer version may add tags").is_ok());
         let mut cut = tags.clone();
         cut.remove("ecs-bg:owner");

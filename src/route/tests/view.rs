@@ -40,6 +40,18 @@ impl Model {
     }
 }
 
+#[test]
+fn the_groups_of_a_deleted_side_are_those_that_were_seen_last() {
+    let mut model = Model::with_share(50);
+    model.watch.see(&model.record, &model.world);
+    let pairs = model.view().pairs();
+    assert_eq!(pairs.len(), 1);
+    model.world.services.remove(&format!("arn:{GREEN}"));
+    assert_eq!(model.view().pairs(), pairs);
+    model.world.services.remove(&format!("arn:{BLUE}"));
+    assert_eq!(model.view().pairs(), []);
+}
+
 fn event(seconds: u64, message: &str) -> crate::world::ServiceEvent {
     crate::world::ServiceEvent { at: at(seconds), message: message.into() }
 }
