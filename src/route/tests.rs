@@ -3,6 +3,7 @@
 
 mod drift;
 mod listener;
+mod prepare;
 mod rolling;
 mod trouble;
 mod view;

@@ -50,6 +50,9 @@ fn the_groups_of_a_deleted_side_are_those_that_were_seen_last() {
     assert_eq!(model.view().pairs(), pairs);
     model.world.services.remove(&format!("arn:{BLUE}"));
     assert_eq!(model.view().pairs(), []);
+    let mut one = Model::with_share(50);
+    one.record.green = BLUE.into();
+    assert_eq!(one.view().pairs(), [], "one service is no pair");
 }
 
 fn event(seconds: u64, message: &str) -> crate::world::ServiceEvent {
