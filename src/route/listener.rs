@@ -121,7 +121,7 @@ fn overdue(view: &View<'_>) -> Option<Next> {
     let record = view.record;
     let bound =
         record.timeout.saturating_add(record.follow).saturating_add(Duration::from_secs(600));
-    let late = view.since(since) > bound || view.watch.changes > 1000;
+    let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
     late.then(|| {
         Next::Done(Outcome::Stuck(
             view.blue_lacks().unwrap_or_else(|| "the way back does not end".into()),

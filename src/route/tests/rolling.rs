@@ -296,6 +296,13 @@ fn looks_are_dense_around_the_moment_when_the_next_thing_can_happen() {
     pending.side(BLUE).deployments[0].pending = 1;
     pending.side(BLUE).deployments[0].created = Some(pending.world.at);
     assert_eq!(pause(&pending), millis(2400));
+    // None is wanted: only the old ones are waited for.
+    let mut empty = Model::replacing(0, 1, 1);
+    empty.drains(30);
+    empty.side(BLUE).desired = 0;
+    empty.side(BLUE).deployments[0].desired = 0;
+    empty.side(BLUE).deployments[0].created = Some(empty.world.at);
+    assert_eq!(pause(&empty), 10 * SECOND);
     // Some run.
     let mut some = Model::replacing(1, 1, 2);
     assert_eq!(pause(&some), millis(2400));

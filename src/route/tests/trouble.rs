@@ -159,6 +159,15 @@ fn no_progress_counts_from_the_last_one_and_only_while_something_lacks() {
 }
 
 #[test]
+fn no_deployment_needs_more_than_a_thousand_changes() {
+    let mut model = Model::serving(10);
+    model.watch.changes = 1000;
+    assert_eq!(model.later(SECOND), None);
+    model.watch.changes = 1001;
+    assert_eq!(model.later(SECOND), Some(Reason::Bound));
+}
+
+#[test]
 fn too_many_failures_are_three_or_half_of_the_tasks() {
     let failing = |count: usize, desired: u32, outlook: Outlook, signature: fn(usize) -> String| {
         let mut model = Model::serving(10);
