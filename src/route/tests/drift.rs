@@ -201,3 +201,17 @@ fn traffic_that_was_never_meant_for_green_is_taken_back_before_green_is_emptied(
         assert_eq!((model.parts(), model.side_desired(GREEN)), (vec![0, 0], 0));
     }
 }
+
+/// Whoever gave green a share of ours: which one it was, the rule does not tell.
+#[test]
+fn what_was_planned_for_green_is_taken_back_though_it_was_never_written_down() {
+    let mut model = Model::new(SHARES);
+    while model.healthy(GREEN) == 0 {
+        assert_eq!(model.turn(), None);
+    }
+    model.drifts(10, 10);
+    model.turns_back();
+    let (outcome, model) = model.live(&[]);
+    assert_eq!(outcome, Outcome::WentBack(None));
+    assert_eq!(model.parts(), [0, 0]);
+}
