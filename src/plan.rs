@@ -3,6 +3,8 @@
 mod back;
 mod refusals;
 mod rolling;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};

@@ -7,7 +7,7 @@ pub mod listener;
 mod prepare;
 pub mod rolling;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trouble;
 mod view;
 

@@ -100,6 +100,11 @@ fn group(name: &str) -> Group {
     }
 }
 
+/// `web`, which serves on `web:42`, and `web-green`.
+pub(crate) fn world() -> World {
+    Model::new(&[(100, 0)]).world
+}
+
 /// An AWS that does at once what it is told.
 struct Model {
     world: World,

@@ -1,0 +1,186 @@
+//! Which record counts, and for whom.
+
+use super::*;
+use crate::record::tests::{at, record};
+use crate::record::{Closed, Reason};
+use crate::route::tests::world;
+
+const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
+
+fn revision(name: &str, record: Option<&Record>) -> Revision {
+    Revision {
+        arn: format!("{ACCOUNT}/{name}"),
+        name: name.into(),
+        active: true,
+        containers: vec![("web".into(), "shop/web:1".into())],
+        ports: vec![],
+        has_cpu: true,
+        has_memory: true,
+        tags: record.and_then(|record| record.to_tags(&BTreeMap::new())).unwrap_or_default(),
+        raw: String::new(),
+    }
+}
+
+/// `web` with its twin; each revision is known, and the newest first.
+fn survey(revisions: &[Revision]) -> Survey {
+    Survey {
+        cluster: "arn:aws:ecs:eu-central-1:123456789012:cluster/shop".into(),
+        service: "web".into(),
+        twin: Some("web-green".into()),
+        candidate: None,
+        world: world(),
+        revisions: revisions.iter().map(|one| (one.arn.clone(), one.clone())).collect(),
+        given_up: vec![],
+        newest: revisions.iter().map(|one| one.arn.clone()).collect(),
+        scalable: None,
+        blind: None,
+        ran: BTreeMap::new(),
+        expires: None,
+    }
+}
+
+fn named(name: &str) -> Record {
+    Record { id: name.into(), revision: format!("{ACCOUNT}/{name}"), ..record() }
+}
+
+fn closed(record: Record, end: End) -> Record {
+    Record { closed: Some(Closed { end, at: at(9) }), ..record }
+}
+
+fn open(survey: &Survey) -> Option<Result<String, ()>> {
+    survey.open_record().map(|found| found.map(|record| record.id).map_err(|_| ()))
+}
+
+#[test]
+fn an_open_record_is_found_wherever_it_is_and_what_runs_comes_first() {
+    let [run, gone, newest] = ["web:42", "web:43", "web:44"].map(named);
+    let mut all = survey(&[
+        revision("web:44", Some(&newest)),
+        revision("web:43", Some(&gone)),
+        revision("web:42", Some(&run)),
+    ]);
+    all.newest.truncate(1);
+    assert_eq!(open(&all), Some(Ok("web:42".into())));
+    all.revisions.insert(run.revision.clone(), revision("web:42", None));
+    assert_eq!(open(&all), Some(Ok("web:44".into())));
+    all.given_up = vec![gone.revision.clone()];
+    assert_eq!(open(&all), Some(Ok("web:43".into())));
+    assert_eq!(open(&survey(&[revision("web:44", None)])), None);
+}
+
+#[test]
+fn what_is_closed_on_one_of_two_revisions_is_closed() {
+    let one = named("web:43");
+    let copy = closed(Record { revision: format!("{ACCOUNT}/web:44"), ..one.clone() }, End::Live);
+    let other = named("web:45");
+    let both = [revision("web:43", Some(&one)), revision("web:44", Some(&copy))];
+    assert_eq!(open(&survey(&both)), None);
+    assert_eq!(open(&survey(&both[..1])), Some(Ok("web:43".into())));
+    let three = [both[0].clone(), both[1].clone(), revision("web:45", Some(&other))];
+    assert_eq!(open(&survey(&three)), Some(Ok("web:45".into())));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_counts_where_no_other_does() {
+    let mut broken = revision("web:44", Some(&named("web:44")));
+    broken.tags.insert("ecs-bg:state".into(), "heading=sideways".into());
+    assert_eq!(open(&survey(&[broken.clone()])), Some(Err(())));
+    let fine = revision("web:43", Some(&named("web:43")));
+    assert_eq!(open(&survey(&[broken, fine])), Some(Ok("web:43".into())));
+}
+
+#[test]
+fn a_deployment_of_either_service_in_this_cluster_is_in_the_way() {
+    let in_the_way = |cluster: &str, blue: &str, green: &str, twin: Option<&str>| {
+        let [cluster, blue, green] = [cluster, blue, green].map(str::to_owned);
+        let record = Record { cluster, blue, green, ..named("web:43") };
+        let mut survey = survey(&[revision("web:43", Some(&record))]);
+        survey.twin = twin.map(str::to_owned);
+        open(&survey).is_some()
+    };
+    let twin = Some("web-green");
+    assert!(in_the_way("shop", "web", "web-green", twin));
+    assert!(in_the_way("shop", "web-green", "web", twin));
+    assert!(in_the_way("shop", "web", "web", None));
+    assert!(in_the_way("shop", "web", "other", twin));
+    assert!(in_the_way("shop", "other", "web-green", twin));
+    assert!(!in_the_way("shop", "other", "another", twin));
+    assert!(!in_the_way("shop", "other", "web-green", None));
+    assert!(!in_the_way("bazaar", "web", "web-green", twin));
+}
+
+#[test]
+fn what_went_live_in_a_service_is_told_by_the_record_on_what_it_runs() {
+    let live = named("web:42");
+    let on = |record: &Record| {
+        let survey = survey(&[revision("web:42", Some(record))]);
+        let service = survey.world.service("web").expect("a service");
+        survey.closed_on(service).map(|record| record.id)
+    };
+    let here = Record { green: "web".into(), ..live.clone() };
+    assert_eq!(on(&closed(here.clone(), End::Live)).as_deref(), Some("web:42"));
+    assert_eq!(on(&closed(here.clone(), End::WentBack)), None);
+    assert_eq!(on(&here), None);
+    assert_eq!(on(&here.turned_back(Reason::Asked)), None);
+    assert_eq!(on(&closed(live, End::Live)), None, "it went live in the other one");
+}
+
+fn request(more: impl FnOnce(&mut crate::request::Typed)) -> Request {
+    let mut typed = crate::request::Typed {
+        cluster: "shop".into(),
+        service: "web".into(),
+        images: vec!["shop/web:2".into()],
+        shares: "100".into(),
+        timeout: "15m".into(),
+        ..Default::default()
+    };
+    more(&mut typed);
+    Request::new(&typed).expect("a request")
+}
+
+#[test]
+fn the_latest_is_the_newest_active_one_of_the_family_that_is_not_our_own_unfinished_one() {
+    let latest = request(|typed| typed.edits.from = Base::Latest);
+    let ours = Record { from: format!("{ACCOUNT}/web:42"), ..named("web:46") };
+    let inactive = Revision { active: false, ..revision("web:45", None) };
+    let all = [
+        revision("other:9", None),
+        revision("web:46", Some(&ours)),
+        inactive,
+        revision("web:44", Some(&closed(named("web:44"), End::WentBack))),
+        revision("web:42", None),
+    ];
+    let base = |survey: &Survey| super::base(&latest, survey).map(|base| base.name);
+    assert_eq!(base(&survey(&all)).ok().as_deref(), Some("web:44"));
+    // With nothing under way, whatever is the newest; the live one says which family.
+    let settled = survey(&[all[0].clone(), all[2].clone(), all[3].clone(), all[4].clone()]);
+    assert_eq!(base(&settled).ok().as_deref(), Some("web:44"));
+}
+
+#[test]
+fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
+    let plans = |text: &str, digest: &Digest, record: &Record| {
+        let request = request(|typed| typed.images = vec![text.into()]);
+        let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
+        let images = [("web".to_owned(), text.parse().expect("an image"))].into();
+        let wanted = Wanted { base: revision("web:42", None), images, edits: vec![] };
+        let digests = [("web".to_owned(), digest.clone())].into();
+        let identity = Identity { deployment: "d".into(), owner: "o".into() };
+        match plan(&request, &survey, &wanted, &digests, &identity).expect("a decision") {
+            Decision::Adopt(_) => "adopt",
+            Decision::Unfinished(record) => {
+                assert_eq!(record.revision, format!("{ACCOUNT}/web:43"));
+                "unfinished"
+            }
+            decision => panic!("{decision:?}"),
+        }
+    };
+    let known = |digest: &str| Digest::Known(format!("sha256:{digest}"));
+    let resolved = [("web".to_owned(), "sha256:a".to_owned())].into();
+    let pair = ["web", "web-green"];
+    let same = Record { request: fingerprint("shop", pair, &resolved, &[]), ..named("web:43") };
+    assert_eq!(plans("shop/web:2", &known("a"), &same), "adopt");
+    assert_eq!(plans("shop/web:stable", &known("a"), &same), "adopt");
+    assert_eq!(plans("shop/web:2", &known("b"), &same), "unfinished");
+    assert_eq!(plans("shop/web:2", &Digest::Unknown("denied".into()), &same), "unfinished");
+}
