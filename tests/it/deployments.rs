@@ -440,3 +440,29 @@ fn what_must_be_seen_and_may_not_be_refuses_the_start() {
     }
     assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing was changed");
 }
+
+/// ECS takes 50 tags, and the record needs ten.
+#[test]
+fn a_record_that_finds_no_room_beside_the_users_tags_is_kept_in_memory() {
+    let lives = |own: usize| {
+        let tags: Vec<_> = (0..own).map(|n| format!("key{n} = 'x'")).collect();
+        let world = World::parsed(&format!(
+            "extends = 'shop'\n[[task_definition]]\nfamily = 'web'\ntags = {{ {} }}",
+            tags.join(", ")
+        ));
+        let life = world.run(&deploy("2", "--bake 0"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+        let asked = r#"{"taskDefinition": "web", "include": ["TAGS"]}"#;
+        let answer = world.call("ecs", "DescribeTaskDefinition", asked);
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let tags = answer["tags"].as_array().expect("tags");
+        let is_ours = |tag: &&serde_json::Value| {
+            tag["key"].as_str().is_some_and(|key| key.starts_with("ecs-bg:"))
+        };
+        let ours = tags.iter().filter(is_ours).count();
+        (tags.len() - ours, ours, life.text.contains("this run cannot be resumed"))
+    };
+    assert_eq!(lives(40), (40, 10, false));
+    assert_eq!(lives(41), (41, 0, true));
+}
