@@ -402,5 +402,24 @@ mod tests {
             explain(&target, Some(&group)),
             "target 10.0.0.7:80: health check GET /up was not answered within 5s"
         );
+        let mut told = |reason: &str, state: &str, description: Option<&str>| {
+            target.reason = Some(reason.into());
+            target.state = state.into();
+            target.description = description.map(str::to_owned);
+            let told = explain(&target, Some(&group));
+            told.strip_prefix("target 10.0.0.7:80").expect(&told).to_owned()
+        };
+        let text = Some("AWS's words");
+        assert_eq!(
+            told("Target.NotInUse", "unused", text),
+            ": no rule forwards to its target group, or the load balancer is not in its zone"
+        );
+        assert_eq!(told("Elb.RegistrationInProgress", "initial", text), " is being registered");
+        assert_eq!(
+            told("Elb.InitialHealthChecking", "initial", text),
+            " waits for its first good answer to health check GET /up"
+        );
+        assert_eq!(told("Elb.Other", "unhealthy", text), " is unhealthy: AWS's words");
+        assert_eq!(told("Elb.Other", "unhealthy", None), " is unhealthy Elb.Other");
     }
 }

@@ -184,3 +184,22 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     assert_eq!(plans("shop/web:2", &known("b"), &same), "unfinished");
     assert_eq!(plans("shop/web:2", &Digest::Unknown("denied".into()), &same), "unfinished");
 }
+
+#[test]
+fn an_unfinished_deployment_stands_at_the_first_step_that_does_not_hold() {
+    let standing = |change: fn(&mut Record, &mut World)| {
+        let (mut record, mut world) = (record(), world());
+        change(&mut record, &mut world);
+        super::standing(&record, &world)
+    };
+    assert_eq!(standing(|_, _| {}), "launch");
+    assert_eq!(standing(|record, _| *record = record.turned_back(Reason::Asked)), "close");
+    assert_eq!(standing(|record, _| *record = closed(record.clone(), End::Live)), "close");
+    assert_eq!(standing(|_, world| world.services.clear()), "check");
+    let launched = |record: &mut Record, world: &mut World| {
+        let green = world.services.get_mut("arn:web-green").expect("a service");
+        (green.revision, green.desired) = (record.revision.clone(), 2);
+        green.deployments[0].revision = record.revision.clone();
+    };
+    assert_eq!(standing(launched), "settle");
+}
