@@ -160,7 +160,10 @@ fn the_latest_is_the_newest_active_one_of_the_family_that_is_not_our_own_unfinis
 #[test]
 fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     let plans = |text: &str, digest: &Digest, record: &Record| {
-        let request = request(|typed| typed.images = vec![text.into()]);
+        let request = request(|typed| {
+            typed.images = vec![text.into()];
+            typed.engine = (record.blue == record.green).then_some(Engine::Rolling);
+        });
         let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();
         let wanted = Wanted { base: revision("web:42", None), images, edits: vec![] };
@@ -183,6 +186,10 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     assert_eq!(plans("shop/web:stable", &known("a"), &same), "adopt");
     assert_eq!(plans("shop/web:2", &known("b"), &same), "unfinished");
     assert_eq!(plans("shop/web:2", &Digest::Unknown("denied".into()), &same), "unfinished");
+    // Where ECS replaces the tasks of one service, its twin does not matter.
+    let request = fingerprint("shop", ["web"; 2], &resolved, &[]);
+    let one = Record { request, green: "web".into(), ..named("web:43") };
+    assert_eq!(plans("shop/web:2", &known("a"), &one), "adopt");
 }
 
 #[test]
@@ -202,4 +209,29 @@ fn an_unfinished_deployment_stands_at_the_first_step_that_does_not_hold() {
         green.deployments[0].revision = record.revision.clone();
     };
     assert_eq!(standing(launched), "settle");
+}
+
+/// 255 letters (API reference of RegisterTaskDefinition): with its number that is more than a tag takes.
+#[test]
+fn the_longest_name_of_a_family_leaves_room_for_the_record() {
+    let family = "f".repeat(255);
+    let raw = format!(
+        r#"{{"taskDefinition":{{"taskDefinitionArn":"{ACCOUNT}/{family}:42","family":"{family}",
+            "containerDefinitions":[{{"name":"web","image":"shop/web:1"}}]}}}}"#
+    );
+    let base = Revision { raw, ..revision(&format!("{family}:42"), None) };
+    let [from, was] = [(); 2].map(|()| base.arn.clone());
+    let plan = Plan {
+        record: Record { revision: String::new(), from, was, ..record() },
+        why: String::new(),
+        way_back: None,
+        base,
+        changes: Changes::default(),
+        warnings: vec![],
+        steps: vec![],
+        diff: (String::new(), vec![]),
+    };
+    assert!(plan.record_fits());
+    let body = plan.registration(Tags::WithRecord).expect("a body");
+    assert!(body.contains(r#"{"key":"ecs-bg:from","value":"42"}"#), "{body}");
 }
