@@ -156,13 +156,34 @@ impl Survey {
         let is_closed = |record: &Record| record.closed.is_some();
         let closed: Vec<String> =
             records.iter().flatten().filter(|r| is_closed(r)).map(|r| r.id.clone()).collect();
+        let overtaken: Vec<String> = records
+            .iter()
+            .flatten()
+            .filter(|record| self.is_overtaken(record, &records))
+            .map(|record| record.id.clone())
+            .collect();
         records.retain(|record| match record {
-            Ok(record) => !is_closed(record) && !closed.contains(&record.id),
+            Ok(record) => !closed.contains(&record.id) && !overtaken.contains(&record.id),
             Err(_) => true,
         });
         // One that can be read is worth more than one that cannot.
         records.sort_by_key(Result::is_err);
         records.into_iter().next()
+    }
+
+    /// Whether green is on the revision of a later deployment, which is over: it began because AWS did
+    /// not show this one yet, and left nothing of it to go on with.
+    fn is_overtaken(&self, record: &Record, records: &[Result<Record, String>]) -> bool {
+        let green = self.world.service(&record.green);
+        green.is_some_and(|green| {
+            ![&record.revision, &record.was].contains(&&green.revision)
+                && records.iter().flatten().any(|other| {
+                    other.revision == green.revision
+                        && other.id != record.id
+                        && other.closed.is_some()
+                        && other.start >= record.start
+                })
+        })
     }
 
     /// Records of this pair, those of running revisions first, the newest last.

@@ -80,6 +80,31 @@ fn what_is_closed_on_one_of_two_revisions_is_closed() {
     assert_eq!(open(&survey(&three)), Some(Ok("web:45".into())));
 }
 
+/// The list of revisions did not show the first one yet when the second one began.
+#[test]
+fn what_a_later_deployment_has_overtaken_is_over() {
+    let open_beside = |green: &str, start: u64, is_closed: bool, was: &str| {
+        let was = format!("{ACCOUNT}/{was}");
+        let first = Record { start: at(5), was, ..named("web:43") };
+        let mut later = Record { start: at(start), ..named("web:44") };
+        if is_closed {
+            later = closed(later, End::WentBack);
+        }
+        let mut survey =
+            survey(&[revision("web:44", Some(&later)), revision("web:43", Some(&first))]);
+        let service = survey.world.services.get_mut("arn:web-green").expect("a service");
+        service.revision = format!("{ACCOUNT}/{green}");
+        open(&survey)
+    };
+    let first = Some(Ok("web:43".to_owned()));
+    assert_eq!(open_beside("web:44", 5, true, "old:7"), None);
+    assert_eq!(open_beside("web:44", 4, true, "old:7"), first, "that one began before");
+    assert_eq!(open_beside("web:44", 5, true, "web:44"), first, "it was there before");
+    assert_eq!(open_beside("web:43", 5, true, "old:7"), first, "green is on its own revision");
+    assert_eq!(open_beside("web:9", 5, true, "old:7"), first, "nobody knows what that is");
+    assert_eq!(open_beside("web:44", 5, false, "old:7"), Some(Ok("web:44".to_owned())));
+}
+
 #[test]
 fn a_record_that_cannot_be_read_counts_where_no_other_does() {
     let mut broken = revision("web:44", Some(&named("web:44")));
