@@ -153,17 +153,12 @@ impl Survey {
     pub fn open_record(&self) -> Option<Result<Record, String>> {
         let mut records = self.records();
         // A registration whose answer was lost may have left the same record on two revisions.
-        let is_closed = |record: &Record| record.closed.is_some();
-        let closed: Vec<String> =
-            records.iter().flatten().filter(|r| is_closed(r)).map(|r| r.id.clone()).collect();
-        let overtaken: Vec<String> = records
-            .iter()
-            .flatten()
-            .filter(|record| self.is_overtaken(record, &records))
-            .map(|record| record.id.clone())
-            .collect();
+        let is_over =
+            |record: &&Record| record.closed.is_some() || self.is_overtaken(record, &records);
+        let over: Vec<String> =
+            records.iter().flatten().filter(is_over).map(|record| record.id.clone()).collect();
         records.retain(|record| match record {
-            Ok(record) => !closed.contains(&record.id) && !overtaken.contains(&record.id),
+            Ok(record) => !over.contains(&record.id),
             Err(_) => true,
         });
         // One that can be read is worth more than one that cannot.

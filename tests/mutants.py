@@ -19,7 +19,7 @@ import sys
 
 TREE = pathlib.Path("target/mutants/tree").absolute()
 # Left out: what asserts something about the source text or about time outside of a decision, and for
-# most files the long ones. `test_filter` of the profile `mutants` leaves out the sweeps.
+# most files the long ones. The profile `mutants` leaves out the sweeps.
 NEVER = "^tidy|each_line_is_told_once|what_no_record_tells_of_goes_back|completion_is_told"
 SWEEPS = "survives_death|whoever_stops|somebody_else_wins"
 CHOICE = """
