@@ -7,11 +7,9 @@ use crate::aws::{Focus, Pair};
 use crate::engine::{Setting, without_rules};
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
-use crate::record::{Engine, Record};
+use crate::record::{DEAD_AFTER, Engine, Record};
 use crate::world::{Look, World};
 
-/// An owner that has not been seen for this long is dead: it says so every 60 s.
-pub const DEAD_AFTER: Duration = Duration::from_secs(180);
 /// A record that nobody has touched for this long is history: only a person goes on with it.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Between two looks that must agree.
@@ -114,7 +112,7 @@ fn may(
     world: &World,
     claimant: &Claimant,
 ) -> Result<bool, Refusal> {
-    let silent = world.at.duration_since(record.seen).unwrap_or_default();
+    let silent = record.silent_for(world.at);
     if silent > FORGOTTEN_AFTER && !claimant.by_name {
         let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
         return Err(Refusal::new(what, verb(setting, record, "resume")));

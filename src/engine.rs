@@ -7,7 +7,6 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Focus, Kind as Failure, Pair};
-use crate::claim::DEAD_AFTER;
 use crate::clock::Clock;
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
@@ -15,7 +14,7 @@ use crate::health::placement;
 use crate::oneoff;
 use crate::plan::{Plan, Tags};
 use crate::preparation::Preparation;
-use crate::record::{Closed, End, Engine, Reason, Record, WaitFor};
+use crate::record::{Closed, DEAD_AFTER, End, Engine, Reason, Record, WaitFor};
 use crate::revision::{lost, short};
 use crate::route::{Action, Next, Outcome, Trouble, View, Wait, decide, rolling};
 use crate::watch::Watch;
@@ -299,7 +298,7 @@ pub async fn run(
         emit,
     };
     let outcome = run.drive().await;
-    if let Outcome::Stuck(_) | Outcome::Drifted(_) = outcome {
+    if let Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Superseded(_) = outcome {
         run.let_go().await;
     }
     Finished {
@@ -416,9 +415,10 @@ impl Run<'_> {
         self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
     }
 
-    /// Whoever goes on, at the word of a person, need not wait until we count as dead.
+    /// Whoever comes next need not wait until we count as dead.
     async fn let_go(&mut self) {
-        if self.recorded && self.record.closed.is_none() && self.age() < FRESH {
+        let open = self.recorded && self.record.closed.is_none();
+        if open && self.age() < FRESH && self.still_drives().await {
             let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
             self.write(Record { seen, ..self.record.clone() }).await;
         }
@@ -473,6 +473,15 @@ impl Run<'_> {
         Some(Outcome::Superseded(format!("process {other} has taken over {}", self.record.name())))
     }
 
+    /// Whether no other process drives it, looked up where the last look does not tell. Who has lost the
+    /// deployment must not write over the record of who has it.
+    async fn still_drives(&mut self) -> bool {
+        if self.world.owner.is_none() || self.age() >= FRESH {
+            let _ = self.look(Look::Whole).await;
+        }
+        self.taken_over().is_none()
+    }
+
     /// Says that we are alive, after looking whether the record is still ours.
     async fn beat(&mut self) {
         if self.beat_is_due() && self.world.owner.is_some() && self.age() < FRESH {
@@ -482,8 +491,7 @@ impl Run<'_> {
 
     /// Then the next look takes in the record.
     fn beat_is_due(&self) -> bool {
-        let silent = self.world.at.duration_since(self.record.seen).unwrap_or_default();
-        self.recorded && silent >= BEAT
+        self.recorded && self.record.silent_for(self.world.at) >= BEAT
     }
 
     /// What to do about requests to stop that were not heeded yet.
@@ -871,13 +879,9 @@ impl Run<'_> {
 
     /// Another heading, on the same world. The record is written first, but holds up nothing.
     async fn turn_back(&mut self, trouble: &Trouble) {
-        // Who has lost the deployment must not write over the record of who has it. (Weights need
-        // this look anyway.)
-        if self.recorded && (self.world.owner.is_none() || self.age() >= FRESH) {
-            let _ = self.look(Look::Whole).await;
-            if self.taken_over().is_some() {
-                return;
-            }
+        // Weights need this look anyway.
+        if self.recorded && !self.still_drives().await {
+            return;
         }
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
         self.record = view.turned_back(trouble.reason);

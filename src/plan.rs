@@ -19,7 +19,8 @@ use crate::preparation::Preparation;
 use crate::record::{Asked, End, Engine, Heading, Prepare, Record, WaitFor};
 use crate::request::{FOLLOW_MIN, Request, fingerprint};
 use crate::revision::{Changes, Revision, clone_request, diff, own_tags, short};
-use crate::route::View;
+use crate::route::{View, superseded};
+use crate::watch::Watch;
 use crate::world::{Rule, Service, World};
 
 /// How long the new version is watched at 100 % before the old one is retired, unless said.
@@ -151,34 +152,36 @@ impl Survey {
     /// The record of an unfinished deployment of this pair, if there is one: first on what the
     /// services run, then on what ECS did not keep, then on the newest revisions.
     pub fn open_record(&self) -> Option<Result<Record, String>> {
-        let mut records = self.records();
-        // A registration whose answer was lost may have left the same record on two revisions.
-        let is_over =
-            |record: &&Record| record.closed.is_some() || self.is_overtaken(record, &records);
-        let over: Vec<String> =
-            records.iter().flatten().filter(is_over).map(|record| record.id.clone()).collect();
-        records.retain(|record| match record {
-            Ok(record) => !over.contains(&record.id),
-            Err(_) => true,
-        });
+        let mut records = self.unclosed();
+        records.retain(|record| !matches!(record, Ok(record) if self.overtaker(record).is_some()));
         // One that can be read is worth more than one that cannot.
         records.sort_by_key(Result::is_err);
         records.into_iter().next()
     }
 
-    /// Whether green is on the revision of a later deployment, which is over: it began because AWS did
-    /// not show this one yet, and left nothing of it to go on with.
-    fn is_overtaken(&self, record: &Record, records: &[Result<Record, String>]) -> bool {
-        let green = self.world.service(&record.green);
-        green.is_some_and(|green| {
-            ![&record.revision, &record.was].contains(&&green.revision)
-                && records.iter().flatten().any(|other| {
-                    other.revision == green.revision
-                        && other.id != record.id
-                        && other.closed.is_some()
-                        && other.start >= record.start
-                })
-        })
+    /// Deployments that nobody finished and nobody can: somebody else put their side on another
+    /// revision, which is told with each. What is now stands for itself.
+    pub fn overtaken(&self) -> Vec<(Record, String)> {
+        let overtaken = |record| Some((self.overtaker(&record)?, record));
+        let found = self.unclosed().into_iter().flatten().filter_map(overtaken);
+        found.map(|(by, record)| (record, by)).collect()
+    }
+
+    /// An owner that lives finds out by itself, and answers for it.
+    fn overtaker(&self, record: &Record) -> Option<String> {
+        let watch = Watch::new(self.world.at);
+        let view = View { record, watch: &watch, world: &self.world };
+        superseded(&view).filter(|_| record.is_abandoned(self.world.at))
+    }
+
+    /// Records of this pair that are not closed, in the order of `records`.
+    fn unclosed(&self) -> Vec<Result<Record, String>> {
+        let mut records = self.records();
+        // A registration whose answer was lost may have left the same record on two revisions.
+        let closed = records.iter().flatten().filter(|record| record.closed.is_some());
+        let closed: Vec<String> = closed.map(|record| record.id.clone()).collect();
+        records.retain(|record| !matches!(record, Ok(record) if closed.contains(&record.id)));
+        records
     }
 
     /// Records of this pair, those of running revisions first, the newest last.
@@ -355,6 +358,8 @@ pub fn plan(
         Some(Err(unreadable)) => warnings.push(unreadable),
         None => {}
     }
+    let overtaken = survey.overtaken().into_iter();
+    warnings.extend(overtaken.map(|(record, by)| format!("{} is over: {by}", record.name())));
     let (engine, why) = engine?;
     if engine == Engine::Rolling {
         return rolling::plan(
@@ -608,7 +613,7 @@ pub fn pair_of(survey: &Survey) -> Option<([&Service; 2], Vec<GroupPair>)> {
 
 /// Where an unfinished deployment stands: the first step that does not hold.
 pub fn standing(record: &Record, world: &World) -> &'static str {
-    let mut watch = crate::watch::Watch::new(world.at);
+    let mut watch = Watch::new(world.at);
     watch.see(record, world);
     crate::route::decide(&View { record, watch: &watch, world }).0
 }

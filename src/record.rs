@@ -10,6 +10,9 @@ use serde::Serialize;
 use crate::request::{LONGEST, Share};
 use crate::revision::short;
 
+/// An owner that has not been seen for this long is dead: it says so every 60 s.
+pub const DEAD_AFTER: Duration = Duration::from_secs(180);
+
 /// ECS's limits for tags (API reference of Tag).
 const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
@@ -269,6 +272,16 @@ impl Record {
     /// Whether a task is to succeed before anything serves, and has not yet.
     pub fn is_preparing(&self) -> bool {
         self.prepare.is_some_and(|prepare| !prepare.done)
+    }
+
+    /// How long its owner has not said that it is alive.
+    pub fn silent_for(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.seen).unwrap_or_default()
+    }
+
+    /// Whether its owner is dead.
+    pub fn is_abandoned(&self, now: SystemTime) -> bool {
+        self.silent_for(now) >= DEAD_AFTER
     }
 
     /// Whether it goes forward.

@@ -81,7 +81,7 @@ impl Aws {
     }
 
     /// The time of AWS's last answer, by AWS's clock.
-    fn date(&self) -> SystemTime {
+    pub(crate) fn date(&self) -> SystemTime {
         self.meter.with(|readings| readings.date).unwrap_or_else(|| self.clock.now())
     }
 }

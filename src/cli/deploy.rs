@@ -10,7 +10,7 @@ use super::Globals;
 use super::changes::Changes;
 use super::context::Context;
 use crate::aws::{Aws, AwsError};
-use crate::claim::{Claim, Claimant, DEAD_AFTER, OnConflict, claim};
+use crate::claim::{Claim, Claimant, OnConflict, claim};
 use crate::edits::{Base, Hidden};
 use crate::engine::{self, Finished, Kept, OnCancel, Setting};
 use crate::error::{Error, Refusal};
@@ -236,6 +236,7 @@ pub(super) async fn deploy(
         }
         let ended = match decision {
             Decision::Nothing { what, .. } => {
+                close_overtaken(setting, &survey, render).await;
                 return Ok(nothing(setting, format!("nothing to do: {what}"), render));
             }
             Decision::Deploy(plan) => {
@@ -246,7 +247,8 @@ pub(super) async fn deploy(
                 adopt(setting, *record, survey.world, heading, claimant, service, render).await?
             }
             Decision::Unfinished(record) => {
-                if claimant.on_conflict == OnConflict::Refuse && alive(&record, &survey) {
+                let alive = !record.is_abandoned(survey.world.at);
+                if claimant.on_conflict == OnConflict::Refuse && alive {
                     return Err(unfinished(&survey, &record).into());
                 }
                 let back = Heading::Back(Reason::Superseded);
@@ -285,6 +287,7 @@ async fn carry_out(
     for what in &plan.warnings {
         render.tell(setting.clock, Kind::Warning { what: what.clone() });
     }
+    close_overtaken(setting, &survey, render).await;
     let mut emit = |event: Event| render.event(&event);
     let (record, kept) = engine::register(setting, &plan, &mut emit).await?;
     // Where ECS replaces the tasks, the later one wins, and the other sees that.
@@ -345,8 +348,15 @@ async fn give_way(
     Err(Refusal::new(what, hint).into())
 }
 
-fn alive(record: &Record, survey: &Survey) -> bool {
-    survey.world.at.duration_since(record.seen).unwrap_or_default() < DEAD_AFTER
+/// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.
+/// Nothing depends on that but what `status` and `resume` say later on.
+pub(super) async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, render: &Render<'_>) {
+    for (record, _) in survey.overtaken() {
+        let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
+        if let Err(error) = setting.aws.write(&Record { closed, ..record }).await {
+            render.tell(setting.clock, Kind::Warning { what: error.to_string() });
+        }
+    }
 }
 
 /// Goes on with what another process began, back where `heading` says so: a deployment that goes
@@ -367,17 +377,8 @@ pub(super) async fn adopt(
         Claim::Ours(claimed, looked) => (claimed.0, claimed.1, looked),
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
-            let outcome = Outcome::Superseded(format!("process {owner} has taken over"));
-            let ended = Ended {
-                outcome: outcome.code().into(),
-                exit_code: outcome.exit_code(),
-                what: format!("{name} is superseded, nothing more is done"),
-                why: Some(format!("process {owner} has taken over")),
-                api_calls: setting.aws.calls(),
-                ..Ended::default()
-            };
-            render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
-            return Ok(Some(outcome.exit_code()));
+            let by = format!("process {owner} has taken over");
+            return Ok(Some(superseded(setting, &name, by, None, render)));
         }
     };
     let record = match (record.forward(), heading) {
@@ -459,6 +460,29 @@ pub(super) fn nothing(setting: &Setting<'_>, what: String, render: &Render<'_>) 
     let ended = Ended { outcome: "nothing-to-do".into(), what, api_calls, ..Ended::default() };
     render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
     0
+}
+
+/// Says that a deployment is another's business now.
+pub(super) fn superseded(
+    setting: &Setting<'_>,
+    name: &str,
+    by: String,
+    hint: Option<String>,
+    render: &Render<'_>,
+) -> u8 {
+    let outcome = Outcome::Superseded(by.clone());
+    let ended = Ended {
+        outcome: outcome.code().into(),
+        exit_code: outcome.exit_code(),
+        deployment: Some(name.to_owned()),
+        what: format!("{name} is superseded, nothing more is done"),
+        why: Some(by),
+        hint,
+        api_calls: setting.aws.calls(),
+        ..Ended::default()
+    };
+    render.tell(setting.clock, Kind::Outcome(Box::new(ended)));
+    outcome.exit_code()
 }
 
 pub(super) fn random_id() -> String {

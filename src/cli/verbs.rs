@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::context::Context;
-use super::deploy::{adopt, deploy, drive_back, nothing, random_id};
+use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
 use super::{Globals, Target};
 use crate::aws::Kind as Failure;
 use crate::claim::{Claimant, OnConflict};
@@ -126,6 +126,18 @@ async fn act(
         Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
         None => None,
     };
+    if open.is_none()
+        && !matches!(verb, Verb::Rollback(Rollback { to: Some(_), .. }))
+        && let Some((record, by)) = survey.overtaken().into_iter().next()
+    {
+        let hint = match (verb, record.engine()) {
+            (Verb::Rollback(_) | Verb::Abort(_), Engine::Listener) => {
+                format!("{} --to {}", verb_for(target, "rollback"), record.blue)
+            }
+            _ => status(target),
+        };
+        return Ok(superseded(setting, record.name(), by, Some(hint), render));
+    }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
     match (verb, open) {
@@ -205,8 +217,12 @@ async fn back_to_service(
     let identity = Identity { deployment: random_id(), owner: random_id() };
     match plan::back_to(to, &survey, &identity)? {
         Some(record) => {
-            let service = &target.service;
-            Ok(drive_back(setting, record, survey.world, looked, service, render).await)
+            let (world, service) = (survey.world.clone(), &target.service);
+            let code = drive_back(setting, record, world, looked, service, render).await;
+            if code == 1 {
+                close_overtaken(setting, &survey, render).await;
+            }
+            Ok(code)
         }
         None => Ok(nothing(setting, format!("nothing to do: {to} serves alone"), render)),
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::record::tests::{at, record};
 use crate::record::{Closed, Reason};
 use crate::route::tests::world;
+use crate::world::ServiceEvent;
 
 const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
 
@@ -80,29 +81,42 @@ fn what_is_closed_on_one_of_two_revisions_is_closed() {
     assert_eq!(open(&survey(&three)), Some(Ok("web:45".into())));
 }
 
-/// The list of revisions did not show the first one yet when the second one began.
 #[test]
-fn what_a_later_deployment_has_overtaken_is_over() {
-    let open_beside = |green: &str, start: u64, is_closed: bool, was: &str| {
-        let was = format!("{ACCOUNT}/{was}");
-        let first = Record { start: at(5), was, ..named("web:43") };
-        let mut later = Record { start: at(start), ..named("web:44") };
-        if is_closed {
-            later = closed(later, End::WentBack);
-        }
-        let mut survey =
-            survey(&[revision("web:44", Some(&later)), revision("web:43", Some(&first))]);
+fn what_somebody_else_took_the_place_of_is_over_once_its_owner_is_dead() {
+    let found = |green: &str, silent: u64, event: Option<&str>| {
+        let seen = world().at - Duration::from_secs(silent);
+        let record = Record { seen, start: seen, ..named("web:43") };
+        let mut survey = survey(&[revision("web:43", Some(&record))]);
         let service = survey.world.services.get_mut("arn:web-green").expect("a service");
         service.revision = format!("{ACCOUNT}/{green}");
-        open(&survey)
+        service.deployments[0].revision = service.revision.clone();
+        let event = event.map(|message| ServiceEvent { at: seen, message: message.to_owned() });
+        service.events.extend(event);
+        let over = survey.overtaken().into_iter().map(|(record, by)| (record.id, by)).next();
+        (open(&survey).is_some(), over)
     };
-    let first = Some(Ok("web:43".to_owned()));
-    assert_eq!(open_beside("web:44", 5, true, "old:7"), None);
-    assert_eq!(open_beside("web:44", 4, true, "old:7"), first, "that one began before");
-    assert_eq!(open_beside("web:44", 5, true, "web:44"), first, "it was there before");
-    assert_eq!(open_beside("web:43", 5, true, "old:7"), first, "green is on its own revision");
-    assert_eq!(open_beside("web:9", 5, true, "old:7"), first, "nobody knows what that is");
-    assert_eq!(open_beside("web:44", 5, false, "old:7"), Some(Ok("web:44".to_owned())));
+    let by = "web-green was put on web:9 by somebody else".to_owned();
+    assert_eq!(found("web:9", 180, None), (false, Some(("web:43".into(), by))));
+    assert_eq!(found("web:9", 179, None), (true, None), "its owner lives");
+    assert_eq!(found("web:43", 180, None), (true, None), "green is on its own revision");
+    assert_eq!(found("old:7", 180, None), (true, None), "it was there before");
+    let back = Some("(service web-green) rolling back to deployment ecs-svc/7.");
+    assert_eq!(found("web:9", 180, back), (true, None), "ECS went back to it");
+}
+
+#[test]
+fn what_is_over_makes_room_for_what_is_not() {
+    let [first, later] = ["web:43", "web:44"].map(|name| {
+        let seen = world().at - Duration::from_secs(180);
+        Record { seen, ..named(name) }
+    });
+    let mut survey = survey(&[revision("web:44", Some(&later)), revision("web:43", Some(&first))]);
+    let service = survey.world.services.get_mut("arn:web-green").expect("a service");
+    service.revision = later.revision.clone();
+    service.deployments[0].revision = later.revision;
+    assert_eq!(open(&survey), Some(Ok("web:44".into())));
+    let over: Vec<String> = survey.overtaken().into_iter().map(|(record, _)| record.id).collect();
+    assert_eq!(over, ["web:43"]);
 }
 
 #[test]

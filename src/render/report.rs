@@ -1,6 +1,7 @@
 //! What is worth telling about an end or a state: data for both formats.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -195,6 +196,10 @@ pub(super) struct RecordStatus {
     pub(super) share: Option<u8>,
     pub(super) outcome: Option<&'static str>,
     pub(super) started: String,
+    /// Which process drives it, or did.
+    pub(super) owner: String,
+    /// When it last said so.
+    pub(super) seen: String,
     pub(super) what: String,
 }
 
@@ -243,13 +248,17 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
     }
 }
 
-/// The open record of the pair, or else the one on what serves.
+/// The open record of the pair, or else one that somebody has overtaken, or the one on what serves.
 fn record<'a>(
     survey: &Survey,
     mut services: impl Iterator<Item = &'a Service>,
 ) -> Option<RecordStatus> {
     let open = survey.open_record().and_then(Result::ok);
-    let open = open.or_else(|| {
+    let (overtaken, by) = match survey.overtaken().into_iter().next().filter(|_| open.is_none()) {
+        Some((record, by)) => (Some(record), Some(by)),
+        None => (None, None),
+    };
+    let open = open.or(overtaken).or_else(|| {
         services.find_map(|service| {
             let revision =
                 survey.revisions.get(&service.revision).filter(|_| service.desired > 0)?;
@@ -258,32 +267,52 @@ fn record<'a>(
     });
     let record = open?;
     let heading = if record.forward() { "forward" } else { "back" };
-    let step = record.closed.is_none().then(|| standing(&record, &survey.world));
+    let open = record.closed.is_none() && by.is_none();
+    let step = open.then(|| standing(&record, &survey.world));
     let started = humantime::format_rfc3339_seconds(record.start).to_string();
-    let what = match (record.closed, step) {
+    let what = match (record.closed, by) {
+        (None, Some(by)) => {
+            format!("{} {}, begun {started}: superseded, {by}", record.name(), record.route())
+        }
         (Some(closed), _) => format!(
             "{} {} since {}",
             record.name(),
             closed.end.code(),
             humantime::format_rfc3339_seconds(closed.at)
         ),
-        (None, step) => format!(
-            "{} {}, begun {started}: heading {heading}, at {}",
+        (None, None) => format!(
+            "{} {}, begun {started}: heading {heading}, at {}; {}",
             record.name(),
             record.route(),
-            step.unwrap_or("?")
+            step.unwrap_or("?"),
+            driven(&record, survey.world.at)
         ),
     };
     Some(RecordStatus {
         deployment: record.name().to_owned(),
-        open: record.closed.is_none(),
+        open,
         heading,
         step,
         share: record.held.map(|held| held.share),
-        outcome: record.closed.map(|closed| closed.end.code()),
+        outcome: match open {
+            true => None,
+            false => Some(record.closed.map_or("superseded", |closed| closed.end.code())),
+        },
         started,
+        owner: record.owner.clone(),
+        seen: humantime::format_rfc3339_seconds(record.seen).to_string(),
         what,
         blue: record.blue,
         green: record.green,
     })
+}
+
+/// Which process drives it, or that none does any more.
+fn driven(record: &Record, now: SystemTime) -> String {
+    let silent = Duration::from_secs(record.silent_for(now).as_secs());
+    let ago = humantime::format_duration(silent);
+    match record.is_abandoned(now) {
+        true => format!("nobody drives it: process {} was seen {ago} ago", record.owner),
+        false => format!("process {} drives it, seen {ago} ago", record.owner),
+    }
 }

@@ -74,7 +74,7 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
 }
 
 /// Somebody other than ECS put green on a revision that is neither ours nor the one it had.
-fn superseded(view: &View<'_>) -> Option<String> {
+pub(super) fn superseded(view: &View<'_>) -> Option<String> {
     let (record, green) = (view.record, view.green()?);
     let primary = green.primary()?;
     let known = primary.revision == record.revision || view.green_was_put_back();

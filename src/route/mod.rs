@@ -167,6 +167,14 @@ impl Outcome {
     }
 }
 
+/// Who else put the side that the new revision comes up in on another one, where somebody did.
+pub fn superseded(view: &View<'_>) -> Option<String> {
+    match view.record.engine() {
+        Engine::Listener => listener::superseded(view),
+        Engine::Rolling => rolling::superseded(view),
+    }
+}
+
 /// What comes next, and in which step.
 pub fn decide(view: &View<'_>) -> (&'static str, Next) {
     if let Some(closed) = view.record.closed {

@@ -54,7 +54,7 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if service.status != "ACTIVE" {
         return stuck(format!("the service {} is {}", service.name, service.status));
     }
-    if let Some(by) = superseded(view, service) {
+    if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
     match record.forward() {
@@ -75,8 +75,9 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
 }
 
 /// Somebody put the service on a revision that is neither ours nor the way back.
-fn superseded(view: &View<'_>, service: &Service) -> Option<String> {
-    let (record, primary) = (view.record, service.primary()?);
+pub(super) fn superseded(view: &View<'_>) -> Option<String> {
+    let (record, service) = (view.record, view.green()?);
+    let primary = service.primary()?;
     let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
     // With a circuit breaker ECS chooses what it goes back to.
     (!known && !view.ecs_went_back()).then(|| {

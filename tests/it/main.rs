@@ -19,7 +19,8 @@ mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
-mod oneoff; // tasks that no service keeps
+mod oneoff;
+mod overtaken; // tasks that no service keeps
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod scenes; // what is deployed, where, and what must come of it

@@ -103,6 +103,26 @@ fn a_deployment_is_turned_around_from_another_machine() {
 }
 
 #[test]
+fn status_says_who_drives_it_and_whether_that_lives() {
+    let world = half_done("2");
+    let told = |world: &World| {
+        let life = world.run(&format!("status {PAIR}"));
+        let line = life.text.lines().find_map(|line| line.strip_prefix("record  web:2 "));
+        line.unwrap_or_else(|| panic!("{}", life.text)).to_owned()
+    };
+    let living = told(&world);
+    assert!(living.contains("heading forward, at ") && living.ends_with("s ago"), "{living}");
+    let (_, driven) = living.split_once("; process ").expect("a process");
+    let (owner, _) = driven.split_once(" drives it, seen ").expect("an owner");
+    world.wait(600);
+    let dead = told(&world);
+    let expected = format!("; nobody drives it: process {owner} was seen 1");
+    assert!(dead.contains(&expected) && dead.contains("m "), "{dead}");
+    let json = world.run(&format!("status {PAIR} --output json")).text;
+    assert!(json.contains(&format!(r#""owner": "{owner}""#)), "{json}");
+}
+
+#[test]
 fn a_hold_is_cut_short_by_promote() {
     let world = half_done("2");
     let before = world.now();
