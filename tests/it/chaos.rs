@@ -8,7 +8,7 @@ use ecs_bg_sandbox::sdk::Interference;
 
 use crate::fate::{Chances, Death, Fate, Stale, When};
 use crate::invariants::{Promise, answers, broken, serves, sick_with_traffic};
-use crate::lives::{Life, World, call, outside};
+use crate::lives::{Life, World, call, outside, takes};
 use crate::scenes::{GALLERY, SMALL, Scene};
 use crate::sweep::on_every_core;
 
@@ -36,6 +36,9 @@ pub(crate) fn life(seed: u64) -> Result<(), String> {
     let mut story =
         format!("seed {seed}: {}\nreplay: cargo bench --bench seeds -- 1 {seed}\n", scene.name);
     let outsider = random.bool().then(|| random.u32(0..6));
+    // Drawn apart: what a seed meant before, it means still.
+    let mut apart = fastrand::Rng::with_seed(!seed);
+    let taken = outsider.is_none() && apart.u32(0..8) == 0;
     let mut verbs = 0;
     for turn in 0..random.u32(1..4) {
         let line = match random.u32(0..10) {
@@ -53,12 +56,41 @@ pub(crate) fn life(seed: u64) -> Result<(), String> {
             fate.outsider = outside(at, move |cloud| disturbs(cloud, what));
             story += &format!("outsider {what} at {at:?}; ");
         }
+        if turn == 0 && taken {
+            let (at, image) = (When::Call(apart.u32(1..180)), scene.old_image());
+            fate.outsider = outside(at, move |cloud| takes(cloud, "web-green", "web", &image));
+            story += &format!("green taken at {at:?}; ");
+        }
         story += &format!("{line} {fate:?}\n");
         let life = world.live(&line, fate);
         story += &format!("{:?}\n{}\n", life.code, life.text);
         story += &format!("then {} s\n", wait(&world, &mut random));
     }
-    judged(&scene, &world, outsider.is_some() || verbs > 0).map_err(|why| format!("{why}\n{story}"))
+    if taken {
+        story += &refused(&scene, &world);
+    }
+    let either = taken || outsider.is_some() || verbs > 0;
+    judged(&scene, &world, either).map_err(|why| format!("{why}\n{story}"))
+}
+
+/// Where both sides have traffic and no deployment is under way, a person types what is hinted at; where
+/// ECS is at work, it is waited for.
+fn refused(scene: &Scene, world: &World) -> String {
+    let mut story = String::new();
+    for _ in 0..3 {
+        world.wait(600);
+        let life = world.run(&scene.deploy());
+        story += &format!("{:?}\n{}\n", life.code, life.text);
+        if life.code != Some(3) {
+            break;
+        }
+        let hints = life.text.lines().find_map(|line| line.strip_prefix("hint: ecs-bg "));
+        if let Some(line) = hints {
+            let life = world.run(line);
+            story += &format!("{line}: {:?}\n{}\n", life.code, life.text);
+        }
+    }
+    story
 }
 
 /// Its owner is dead for sure, or only seems to have been gone for a while.

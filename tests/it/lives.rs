@@ -14,6 +14,7 @@ use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::{InProcess, Interfere};
 use ecs_bg_sandbox::{Cloud, Time};
+use serde_json::{Value, json};
 
 use crate::fate::Death;
 use crate::fate::{Act, Course, Fate, Moment, Outsider, When, living};
@@ -268,6 +269,37 @@ pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str
     let text = String::from_utf8(response.body().to_vec()).expect("text");
     assert!(response.status().is_success(), "{operation}: {text}");
     text
+}
+
+/// Another tool puts `service` on a revision of its own: what `like` runs, with this image and as
+/// many tasks.
+pub(crate) fn takes(cloud: &mut Cloud, service: &str, like: &str, image: &str) {
+    let mut ecs = |operation: &str, body: &Value| -> Value {
+        let told = call(cloud, "ecs", operation, &body.to_string());
+        serde_json::from_str(&told).expect("JSON")
+    };
+    let described =
+        ecs("DescribeServices", &json!({ "cluster": "shop", "services": [like, service] }));
+    let services = described["services"].as_array().expect("services").iter();
+    let count = services.filter_map(|service| service["desiredCount"].as_u64()).max();
+    let runs = json!({ "taskDefinition": described["services"][0]["taskDefinition"] });
+    let mut body = ecs("DescribeTaskDefinition", &runs)["taskDefinition"].take();
+    let input = [
+        "family",
+        "cpu",
+        "memory",
+        "networkMode",
+        "requiresCompatibilities",
+        "containerDefinitions",
+    ];
+    body.as_object_mut().expect("an object").retain(|member, _| input.contains(&member.as_str()));
+    body["containerDefinitions"][0]["image"] = image.into();
+    let registered = ecs("RegisterTaskDefinition", &body);
+    let revision = &registered["taskDefinition"]["taskDefinitionArn"];
+    let update = json!({
+        "cluster": "shop", "service": service, "taskDefinition": revision, "desiredCount": count
+    });
+    ecs("UpdateService", &update);
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the tests take is told to who runs them")]

@@ -8,7 +8,7 @@ use ecs_bg_sandbox::journal::Change;
 
 use crate::fate::{Fate, When, is_read};
 use crate::invariants::{Promise, answers, broken, serves};
-use crate::lives::{Life, REPOSITORY, World, call, deploy, outside};
+use crate::lives::{Life, REPOSITORY, World, deploy, outside, takes};
 use crate::sweep::{all_well, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
@@ -20,25 +20,8 @@ const PROMISE: Promise = Promise {
     past: Duration::ZERO,
 };
 
-/// Another tool puts a service on a revision of its own.
-fn takes(cloud: &mut Cloud, service: &str, image: &str) {
-    let family = image.split(':').next().and_then(|name| name.rsplit('/').next()).expect("a name");
-    let body = format!(
-        r#"{{"family":"{family}","cpu":"256","memory":"512","networkMode":"awsvpc",
-            "requiresCompatibilities":["FARGATE"],"containerDefinitions":[{{"name":"{family}",
-            "image":"{image}","portMappings":[{{"containerPort":8080}}]}}]}}"#
-    );
-    let told = call(cloud, "ecs", "RegisterTaskDefinition", &body);
-    let revision = told.split(":task-definition/").nth(1).and_then(|rest| rest.split('"').next());
-    let body = format!(
-        r#"{{"cluster":"shop","service":"{service}","taskDefinition":"{}","desiredCount":2}}"#,
-        revision.expect("a revision")
-    );
-    call(cloud, "ecs", "UpdateService", &body);
-}
-
 fn takes_green(cloud: &mut Cloud, tag: &str) {
-    takes(cloud, "web-green", &format!("{REPOSITORY}:{tag}"));
+    takes(cloud, "web-green", "web", &format!("{REPOSITORY}:{tag}"));
 }
 
 /// A deployment that died when it had changed the weights so many times, and that somebody overtook.
@@ -228,7 +211,7 @@ fn a_service_alone_is_deployed_again_after_somebody_else_overtook() {
         let kept = World::new("solo").run_kept(&deploy("2"));
         let updated = kept.moments.iter().find(|m| m.done && m.operation == "UpdateService");
         let world = World::of(updated.expect("an update").cloud.clone());
-        takes(&mut world.cloud(), "api", &REPOSITORY.replace("/web", "/api:1"));
+        takes(&mut world.cloud(), "api", "api", &REPOSITORY.replace("/web", "/api:1"));
         world.wait(300);
         let from = world.cloud().journal().len();
         let life = world.run("resume --cluster shop --service api");

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// What was tried, by scene and kind, and which operations were hit.
 #[derive(Default)]
@@ -12,6 +13,7 @@ pub(crate) struct Tally {
     counts: BTreeMap<(String, String), usize>,
     operations: BTreeSet<String>,
     failures: Vec<String>,
+    took: Duration,
 }
 
 impl Tally {
@@ -33,7 +35,9 @@ impl Tally {
         cases: &[T],
         attempt: impl Fn(&T) -> Result<(), String> + Sync,
     ) {
-        self.failures.extend(on_every_core(cases, attempt));
+        let (failures, took) = timed_on_every_core(cases, attempt);
+        self.failures.extend(failures);
+        self.took += took;
     }
 
     /// Prints what was tried; fails if anything did.
@@ -48,8 +52,9 @@ impl Tally {
             println!("{scene}: {}", row.collect::<Vec<_>>().join(", "));
         }
         println!(
-            "{} points, {} operations: {:?}",
+            "{} points in {} s, {} operations: {:?}",
             self.points(),
+            self.took.as_secs(),
             self.operations.len(),
             self.operations
         );
@@ -102,6 +107,17 @@ pub(crate) fn on_every_core<T: Sync>(
     cases: &[T],
     attempt: impl Fn(&T) -> Result<(), String> + Sync,
 ) -> Vec<String> {
+    timed_on_every_core(cases, attempt).0
+}
+
+/// The same, and how long it took. One sweep has the machine at a time: two at once are no faster.
+fn timed_on_every_core<T: Sync>(
+    cases: &[T],
+    attempt: impl Fn(&T) -> Result<(), String> + Sync,
+) -> (Vec<String>, Duration) {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    let _ours = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let took = crate::lives::stopwatch();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(BTreeMap::new());
     let work = || {
@@ -122,5 +138,6 @@ pub(crate) fn on_every_core<T: Sync>(
             scope.spawn(work);
         }
     });
-    failures.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (failures.into_values().collect(), took())
 }
