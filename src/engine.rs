@@ -288,6 +288,7 @@ pub async fn run(
         unwritten: kept == Kept::OlderTags,
         failed: 0,
         tasks_denied: false,
+        explained: false,
         checked: looked,
         running: false,
         sent: Vec::new(),
@@ -342,6 +343,8 @@ struct Run<'a> {
     failed: u32,
     /// Tasks may not be read.
     tasks_denied: bool,
+    /// The last look took in why tasks of the new revision stopped.
+    explained: bool,
     /// It was told that a task of the new revision runs.
     running: bool,
     /// When targets were looked at last, by our clock.
@@ -636,6 +639,7 @@ impl Run<'_> {
         match looked {
             Ok(world) => {
                 self.world = world;
+                self.explained = focus.stopped && !focus.tasks.is_empty();
                 if focus.record.is_some() {
                     // A record that somebody made unreadable is still ours: our copy outranks it.
                     self.world.owner.get_or_insert_with(|| self.record.owner.clone());
@@ -708,11 +712,9 @@ impl Run<'_> {
         let blue = self.world.service(&self.record.blue);
         let back = blue.is_some_and(|blue| blue.desired > 0);
         let forward = self.record.forward() && self.record.engine() == Engine::Listener && back;
-        let green = self.world.service(&self.record.green);
-        let read = green.is_some_and(|green| self.world.tasks.contains_key(&green.arn));
         rises
             && forward
-            && !read
+            && !self.explained
             && !self.tasks_denied
             && self.watch.wants_tasks(&self.record, &self.world)
     }

@@ -245,15 +245,15 @@ impl Interfere for Course {
         *state.calls.entry(call.operation.clone()).or_default() += 1;
         state.under_way.insert(call.index, nth);
         self.keep(&mut state, nth, call, false);
+        if let Some((_, once)) = self.fate.once.as_ref().filter(|(at, _)| *at == nth) {
+            return once.clone();
+        }
         if self.fate.freeze.is_some_and(|freeze| freeze.nth == nth) {
             // The answer is on its way when the process freezes.
             return Interference::Slow(Duration::from_millis(1));
         }
         if let Some(denial) = self.denial(&state, call) {
             return denial;
-        }
-        if let Some((_, once)) = self.fate.once.as_ref().filter(|(at, _)| *at == nth) {
-            return once.clone();
         }
         if let Some((_, since)) = self.fate.since.as_ref().filter(|(at, _)| *at <= nth) {
             return since.clone();

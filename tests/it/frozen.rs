@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::sdk::Interference;
+
 use crate::fate::{Fate, Freeze, is_read};
 use crate::invariants::{broken, serves};
 use crate::lives::{REPOSITORY, World, deploy};
@@ -103,5 +105,31 @@ fn an_owner_that_was_frozen_with_an_answer_unread_changes_nothing_any_more() {
     let cases = cases(|operation, nth| !is_read(operation) || nth.is_multiple_of(3));
     let failures = on_every_core(&cases, attempt);
     println!("frozen at an answer: {} times", cases.len());
+    all_well(&failures, cases.len());
+}
+
+/// While it stood still the new tasks fell sick under their traffic, and ECS replaced them: all that it sees
+/// is well again. What became of the first ones is asked before anything rests on the others.
+#[test]
+fn an_owner_that_slept_through_a_sickness_finds_out_before_it_retires_the_old_side() {
+    let sick = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";
+    let line = deploy("2", "--follow 60s --bake 60s");
+    let life = World::of(SMALL.cloud_with(sick)).run_kept(&line);
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let shifted = life.moments.iter().filter(|m| m.operation == "ModifyRule").nth(1);
+    let from = shifted.map(|moment| moment.nth).expect("a shift");
+    let calls = from..from + 25;
+    let cases: Vec<(u32, u64)> =
+        calls.flat_map(|nth| (40..80).step_by(8).map(move |lasts| (nth, lasts))).collect();
+    let failures = on_every_core(&cases, |(nth, lasts)| {
+        let world = World::of(SMALL.cloud_with(sick));
+        let freeze = Some(Freeze { nth: *nth, lasts: Duration::from_secs(*lasts) });
+        let once = Some((*nth, Interference::LoseAnswer));
+        let life = world.live(&line, Fate { once, freeze, ..Fate::default() });
+        match life.code {
+            Some(1) => Ok(()),
+            code => Err(format!("frozen at call {nth} for {lasts} s: {code:?}\n{}", life.text)),
+        }
+    });
     all_well(&failures, cases.len());
 }

@@ -32,11 +32,15 @@ enum After {
 
 /// Every moment is gone on with by the same command; what a call has done also in the other ways; and
 /// nobody comes after each change (after a read the world is what the change before it made of it).
-/// The large world pays for fewer reads.
+/// The large world pays for fewer reads, and in long lives a person does one or the other after each.
 fn cases<'a>(scene: &Scene, moments: &'a [Moment]) -> Vec<(&'a Moment, After)> {
     let ways = |moment: &Moment| match (moment.done, is_read(&moment.operation)) {
         (_, true) if scene.count > 10 && !moment.nth.is_multiple_of(4) => &[][..],
         (false, _) => &[After::Again],
+        (true, true) if scene.calls >= 300 => match moment.nth.is_multiple_of(2) {
+            true => &[After::Again, After::Resume],
+            false => &[After::Again, After::Rollback],
+        },
         (true, true) => &[After::Again, After::Resume, After::Rollback],
         (true, false) => &[After::Again, After::Resume, After::Rollback, After::Nobody],
     };
@@ -141,9 +145,8 @@ fn every_scene_survives_death_at_every_call() {
         for (_, after) in &cases {
             tally.count(scene.name, &format!("{after:?}"), 1);
         }
-        let began = crate::lives::stopwatch();
         tally.try_all(&cases, |(moment, after)| goes_on(&scene, moment, *after));
-        println!("{}: {} calls, {} cases, {:?}", scene.name, calls, cases.len(), began());
+        println!("{}: {} calls, {} cases", scene.name, calls, cases.len());
     }
     assert!(tally.points() >= 5000, "{} points", tally.points());
     tally.judge();
@@ -181,8 +184,9 @@ fn two_deaths_are_survived_like_one() {
 }
 
 /// Lives that once ended badly, or not at all.
-const ONCE_BAD: [u64; 13] = [
+const ONCE_BAD: [u64; 14] = [
     812, 1490, 1558, 1744, 2204, 3835, 20725, 105_356, 112_629, 117_075, 120_059, 121_857, 549_134,
+    840_784,
 ];
 
 /// A few random lives; `cargo bench --bench seeds` lives more of them.
