@@ -13,7 +13,7 @@ use crate::sweep::{all_well, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
 const SHARES: &str = "--shares 10:2m,50:2m,100";
-const PROMISE: Promise = Promise {
+pub(crate) const PROMISE: Promise = Promise {
     bake: Duration::ZERO,
     follow: Duration::from_secs(120),
     changes: 60,

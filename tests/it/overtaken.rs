@@ -1,24 +1,17 @@
 //! Somebody else deploys to the side that a deployment brings up. That deployment is over: its record
 //! neither stands in anybody's way for ever, nor is it taken for a success.
 
-use std::time::Duration;
-
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::Change;
 
+use crate::drift::PROMISE;
 use crate::fate::{Fate, When, is_read};
-use crate::invariants::{Promise, answers, broken, serves};
+use crate::invariants::{answers, broken, serves};
 use crate::lives::{Life, REPOSITORY, World, deploy, outside, takes};
 use crate::sweep::{all_well, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
 const SHARES: &str = "--shares 50:2m,100";
-const PROMISE: Promise = Promise {
-    bake: Duration::ZERO,
-    follow: Duration::from_secs(120),
-    changes: 60,
-    past: Duration::ZERO,
-};
 
 fn takes_green(cloud: &mut Cloud, tag: &str) {
     takes(cloud, "web-green", "web", &format!("{REPOSITORY}:{tag}"));
