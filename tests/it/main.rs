@@ -19,7 +19,7 @@ mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // judged from the sandbox's journal; each is broken once on purpose
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
-mod oneoff;
+mod oneoff; // tasks that no service keeps
 mod overtaken; // somebody else deploys to the side that comes up
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
