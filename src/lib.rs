@@ -42,32 +42,20 @@
 //! it through its own HTTP client setting, in virtual time. Demo, transcripts and simulations are
 //! this crate on that AWS, through [`run`] and [`execute`].
 
-pub mod actions;
 pub mod aws;
-pub mod claim;
 pub mod cli;
 pub mod clock;
-pub mod edits;
-pub mod engine;
+pub mod drive;
 pub mod error;
 pub mod event;
-pub mod health;
 mod host;
-pub mod image;
-pub mod logs;
-pub mod oneoff;
+pub mod model;
+pub mod ops;
 pub mod plan;
-pub mod preparation;
-pub mod prune;
 pub mod record;
-pub mod registration;
 pub mod render;
 pub mod request;
-pub mod revision;
 pub mod route;
-pub mod template;
-pub mod watch;
-pub mod world;
 
 use std::ffi::OsString;
 

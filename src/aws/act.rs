@@ -7,10 +7,10 @@ use super::error::{AwsError, of};
 use super::observe::{Pair, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, rules, wire};
+use crate::model::arn::short;
+use crate::model::world::{Rule, World};
 use crate::record::Record;
-use crate::revision::short;
 use crate::route::Action;
-use crate::world::{Rule, World};
 
 impl Aws {
     /// Makes one change and puts AWS's answer into `world`.

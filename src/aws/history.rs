@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::error::{AwsError, of};
 use super::{Aws, once};
-use crate::world::{Service, World};
+use crate::model::world::{Service, World};
 
 impl Aws {
     /// The revisions that the newest deployment of each service was to bring, where that was given up.

@@ -2,7 +2,7 @@
 
 use super::Aws;
 use super::error::AwsError;
-use crate::logs::{From, Page, Stream};
+use crate::model::log::{From, Page, Stream};
 
 #[cfg(feature = "logs")]
 pub(super) use with_sdk::LogClients;

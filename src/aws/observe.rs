@@ -8,8 +8,8 @@ use futures_util::future::{try_join, try_join_all};
 use super::error::{AwsError, Kind, of};
 use super::raw::Capture;
 use super::{Aws, once, rules, wire};
+use crate::model::world::{Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
-use crate::world::{Look, Rule, Service, Target, Task, World};
 
 /// Whom to look at.
 #[derive(Clone, Debug)]

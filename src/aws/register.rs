@@ -7,8 +7,9 @@ use super::observe::unreadable;
 use super::raw::{Capture, SendBody};
 use super::{Aws, once};
 use crate::error::{Error, Refusal};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
 use crate::record::Record;
-use crate::revision::{Revision, short};
 
 impl Aws {
     /// A revision, by ARN or name, with its tags.

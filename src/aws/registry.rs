@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::Aws;
 use super::error::{AwsError, of};
 use super::observe::unreadable;
-use crate::image::EcrRepository;
+use crate::request::image::EcrRepository;
 
 /// What a container engine logs in with.
 pub struct Login {

@@ -9,10 +9,10 @@ use futures_util::future::{join, join_all, try_join, try_join_all};
 use super::Aws;
 use super::error::{AwsError, Kind, of};
 use super::observe::Take;
-use crate::image::ImageRef;
+use crate::model::revision::Revision;
+use crate::model::world::{Check, Group, Look, Service, World};
 use crate::plan::{Digest, Survey};
-use crate::revision::Revision;
-use crate::world::{Check, Group, Look, Service, World};
+use crate::request::image::ImageRef;
 
 /// The newest revisions of a family among which an unfinished deployment is looked for.
 const NEWEST: u8 = 5;
@@ -198,7 +198,7 @@ impl Aws {
             .collect();
         let families: BTreeSet<String> = arns
             .iter()
-            .filter_map(|arn| crate::revision::short(arn).rsplit_once(':'))
+            .filter_map(|arn| crate::model::arn::short(arn).rsplit_once(':'))
             .map(|(family, _)| family.to_owned())
             .collect();
         let newest = try_join_all(families.iter().map(|family| self.newest(family, NEWEST)));
@@ -299,7 +299,8 @@ impl Aws {
     ) -> Result<Option<String>, AwsError> {
         let Some(own) = world.service(service) else { return Ok(None) };
         let is_own = |group: &str| own.attachments.iter().any(|own| own.group == group);
-        let shared = |rule: &crate::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
+        let shared =
+            |rule: &crate::model::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
         if !world.rules.values().any(shared) {
             return Ok(None);
         }
@@ -322,7 +323,7 @@ impl Aws {
         .await?;
         let shares_all = |other: &Service| {
             let rules_of = |service: &Service| -> Vec<&str> {
-                let stands = |rule: &&crate::world::Rule| {
+                let stands = |rule: &&crate::model::world::Rule| {
                     rule.weights()
                         .iter()
                         .any(|(group, _)| service.attachments.iter().any(|a| a.group == *group))

@@ -7,10 +7,10 @@ use super::error::{AwsError, of};
 use super::observe::{Pair, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
-use crate::oneoff::started_by;
+use crate::model::arn::short;
+use crate::model::world::{Service, Task, World};
+use crate::plan::run_task::started_by;
 use crate::record::Record;
-use crate::revision::short;
-use crate::world::{Service, Task, World};
 
 impl Aws {
     /// One service with its settings; `None` where there is none.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::View;
-use crate::health::{Failure, Outlook, explain};
+use crate::model::arn::short;
+use crate::model::health::{Failure, Outlook, explain};
+use crate::model::world::{Service, Target};
 use crate::record::Reason;
-use crate::revision::short;
-use crate::world::{Service, Target};
 
 /// Why we turn back.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,22 +39,8 @@ fn only_the_edge_names_the_sdk() {
 
 #[test]
 fn decisions_are_pure() {
-    for file in [
-        "src/route",
-        "src/plan.rs",
-        "src/plan",
-        "src/record.rs",
-        "src/watch.rs",
-        "src/world.rs",
-        "src/health.rs",
-    ] {
-        let folder = Path::new(file).is_dir();
-        let list = if folder {
-            sources(file)
-        } else {
-            vec![(PathBuf::from(file), fs::read_to_string(file).expect(file))]
-        };
-        for (path, source) in list {
+    for room in ["src/route", "src/plan", "src/record", "src/request", "src/model"] {
+        for (path, source) in sources(room) {
             for text in [
                 "async ",
                 "tokio",

@@ -1,12 +1,13 @@
 //! One service whose tasks ECS replaces: each rule at both sides of its border.
 
 use super::*;
-use crate::health::{Failure, Outlook};
-use crate::record::{Prepare, WaitFor};
+use crate::model::health::{Failure, Outlook};
+use crate::model::world::ServiceEvent;
+use crate::record::Prepare;
+use crate::request::WaitFor;
 use crate::route::rolling::{
     BACK, FORWARD, before_every_step, has_sick_targets, lacks_ahead, progress, wants_health,
 };
-use crate::world::ServiceEvent;
 
 const SECOND: Duration = Duration::from_secs(1);
 const OTHER: &str = "arn:x/web:99";

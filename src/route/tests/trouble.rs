@@ -1,7 +1,7 @@
 //! What is trouble, and from when on: each rule at both sides of its border.
 
 use super::*;
-use crate::health::{Failure, Outlook};
+use crate::model::health::{Failure, Outlook};
 use crate::record::Held;
 use crate::route::trouble::{PAST_MAX, failing_tasks, trouble};
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::actions::GroupPair;
-use crate::health::{Failure, failure};
+use crate::model::health::{Failure, failure};
+use crate::model::rule::GroupPair;
+use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
 use crate::route::View;
-use crate::world::{Service, ServiceEvent, Target, World};
 
 /// What was seen so far.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl Watch {
         let view = View { record, watch: self, world };
         let (drifts, settled, waits_for_blue, short) =
             (view.drift().is_some(), view.settled(), view.waits_for_blue(), view.green_is_short());
-        if world.look > crate::world::Look::Glance {
+        if world.look > crate::model::world::Look::Glance {
             self.drift = drifts.then(|| match self.drift {
                 Some((since, looks)) => (since, looks + 1),
                 None => (world.at, 1),
@@ -109,7 +109,7 @@ impl Watch {
         if settled {
             self.best.1 = world.at;
             // A glance may be older than what it did not take in.
-            self.proved |= world.look > crate::world::Look::Glance;
+            self.proved |= world.look > crate::model::world::Look::Glance;
         }
         self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
         self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));

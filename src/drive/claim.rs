@@ -4,11 +4,12 @@
 use std::time::{Duration, SystemTime};
 
 use crate::aws::{Focus, Pair};
-use crate::engine::{Setting, without_rules};
+use crate::drive::{Setting, without_rules};
 use crate::error::{Error, Refusal};
 use crate::event::{Event, Kind};
-use crate::record::{DEAD_AFTER, Engine, Record};
-use crate::world::{Look, World};
+use crate::model::world::{Look, World};
+use crate::record::{DEAD_AFTER, Record};
+use crate::request::EngineName;
 
 /// A record that nobody has touched for this long is history: only a person goes on with it.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -155,8 +156,8 @@ fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
 /// All there is to look at.
 fn widest(record: &Record) -> Look {
     match record.engine() {
-        Engine::Listener => Look::Listing,
-        Engine::Rolling => Look::Whole,
+        EngineName::Listener => Look::Listing,
+        EngineName::Rolling => Look::Whole,
     }
 }
 

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use crate::edits::{Edit, Hidden, Place, Placed, words};
+use serde_json::{Value, json};
+
 use crate::error::Refusal;
-use crate::oneoff::counting;
+use crate::model::revision::Revision;
 use crate::request::duration;
-use crate::revision::Revision;
+use crate::request::edits::{Edit, Hidden, Place, Placed, words};
 
 /// What runs before, and for how long at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,22 @@ impl Preparation {
         let command = self.command.iter().map(|word| word.0.clone());
         ["before".to_owned(), container].into_iter().chain(command).collect()
     }
+}
+
+/// The container whose exit code counts: the one that is named, or has a command of its own here, or
+/// the first essential one.
+pub fn counting(definition: &str, named: Option<&str>, edits: &[Placed]) -> Option<String> {
+    let commanded = edits.iter().find_map(|(place, edit)| match (place, edit) {
+        (Place::Container(name), Edit::Command(_)) => Some(name.clone()),
+        _ => None,
+    });
+    let definition: Value = serde_json::from_str(definition).ok()?;
+    let containers = definition["taskDefinition"]["containerDefinitions"].as_array()?;
+    let essential = containers.iter().find(|one| one["essential"] != json!(false));
+    named
+        .map(str::to_owned)
+        .or(commanded)
+        .or_else(|| essential.or(containers.first())?["name"].as_str().map(str::to_owned))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Old revisions, once a deployment was a success.
 
 use crate::aws::{Aws, AwsError};
+use crate::model::arn::short;
+use crate::model::world::World;
 use crate::record::Record;
 use crate::request::Keep;
-use crate::revision::short;
-use crate::world::World;
 
 /// Revisions that one run reads at most: each costs a call.
 const READ_MAX: usize = 100;

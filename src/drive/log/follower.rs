@@ -5,12 +5,13 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use super::{Line, Logs, Stream, sources};
+use super::Logs;
 use crate::aws::{Aws, AwsError, Kind as Failure};
 use crate::clock::Clock;
-use crate::engine::LOOK_TWICE;
+use crate::drive::backoff::LOOK_TWICE;
 use crate::event::Kind;
-use crate::world::{Container, Task};
+use crate::model::log::{Line, Stream, sources};
+use crate::model::world::{Container, Task};
 
 /// Looks that may fail one after the other; then only the end is looked at.
 const FAILURES_MAX: u32 = 5;

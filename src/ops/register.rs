@@ -4,11 +4,61 @@ use std::collections::BTreeMap;
 
 use backon::BackoffBuilder;
 
+use super::deploy::digests;
 use crate::aws::{Aws, AwsError, Kind};
 use crate::clock::Clock;
-use crate::engine::{LOOK_TWICE, backoff};
+use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::error::{Error, Refusal};
-use crate::revision::{Changes, Revision, clone_request, lost, own_tags, short};
+use crate::model::arn::short;
+use crate::model::diff::lost;
+use crate::model::revision::Revision;
+use crate::plan::clone::{Changes, clone_request, own_tags};
+use crate::plan::{Digest, Wanted};
+use crate::request::edits::Edits;
+use crate::request::image::ImageChange;
+
+/// A revision that was registered.
+#[derive(Debug)]
+pub struct New {
+    /// It.
+    pub revision: Revision,
+    /// The name of the one that it is a clone of.
+    pub base: String,
+    /// What it has that its original has not.
+    pub changes: Changes,
+    /// What could not be checked or copied.
+    pub warnings: Vec<String>,
+}
+
+/// Registers a clone of a file's task definition, or of the newest of a family, with these changes.
+pub async fn new_revision(
+    aws: &Aws,
+    clock: Clock,
+    family: Option<&str>,
+    images: &[ImageChange],
+    edits: &Edits,
+) -> Result<New, Error> {
+    let base = match (&edits.file, family) {
+        (Some(file), _) => file.clone(),
+        (None, family) => aws.known_revision(family.unwrap_or_default()).await?,
+    };
+    let wanted = Wanted::of(base, images, edits)?;
+    let digests = digests(aws, &wanted.images).await?;
+    wanted.check(&digests)?;
+    let mut warnings = Vec::new();
+    for (container, image) in wanted.images.iter().filter(|(_, image)| image.ecr().is_some()) {
+        if let Some(Digest::Unknown(why)) = digests.get(container) {
+            warnings
+                .push(format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
+        }
+    }
+    let changes = wanted.changes();
+    let (revision, untagged) = register(aws, clock, &wanted.base, &changes).await?;
+    if untagged {
+        warnings.push("the tags were not copied; allow ecs:TagResource".to_owned());
+    }
+    Ok(New { revision, base: wanted.base.name, changes, warnings })
+}
 
 /// Registers a clone of `base` and reads it back; what AWS did not keep as it was sent is
 /// deregistered. Says whether the tags had to be left out.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Refusal;
-use crate::revision::Revision;
+use crate::model::revision::Revision;
 
 /// A text that is not for the eyes of whoever reads a log.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -296,6 +296,6 @@ impl Rule {
     /// Weights of the target groups that the forward action names, in their order; empty when the
     /// rule does not forward.
     pub fn weights(&self) -> Vec<(String, u32)> {
-        crate::actions::weights(&self.actions)
+        crate::model::rule::weights(&self.actions)
     }
 }

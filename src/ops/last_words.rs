@@ -1,15 +1,17 @@
 //! What a task that made a deployment fail logged last. Where it may not be read nothing is said: the
 //! reason of the failure is told without it.
 
-use super::{last, sources};
-use crate::engine::{Finished, LOOK_TWICE, Setting};
+use crate::drive::backoff::LOOK_TWICE;
+use crate::drive::log::last;
+use crate::drive::{Finished, Setting};
+use crate::model::log::sources;
 use crate::route::Outcome;
 
 /// Lines that a report shows.
 const LINES: u16 = 10;
 
 /// The last lines of the container that failed first, as `container: line`.
-pub async fn last_words(setting: &Setting<'_>, finished: &Finished) -> Vec<String> {
+pub(super) async fn last_words(setting: &Setting<'_>, finished: &Finished) -> Vec<String> {
     let aws = setting.aws;
     let Some((task, container)) = culprit(finished) else { return vec![] };
     let Ok(revision) = aws.revision(&finished.record.revision).await else { return vec![] };
@@ -38,7 +40,7 @@ fn culprit(finished: &Finished) -> Option<(String, String)> {
         return Some((task.arn.clone(), task.commanded.clone()?));
     }
     // The signature of an exit is the container and its code.
-    let exit = |failure: &crate::health::Failure| {
+    let exit = |failure: &crate::model::health::Failure| {
         let (container, _) = failure.signature.rsplit_once(':')?;
         Some((failure.task.clone(), container.to_owned()))
     };

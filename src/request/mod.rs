@@ -1,17 +1,27 @@
 //! What the user asked for, validated. Knows nothing of what is there: that is `plan`'s business.
 
+pub mod before;
+pub mod edits;
+pub mod engine;
+pub mod image;
+mod shares;
+pub mod template;
+pub mod wait_for;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::edits::{self, Edits, Hidden};
+use self::before::Preparation;
+use self::edits::{Edits, Hidden};
+pub use self::engine::EngineName;
+use self::image::{ImageChange, ImageRef};
+pub use self::shares::Share;
+use self::shares::shares;
+pub use self::wait_for::WaitFor;
 use crate::error::Refusal;
-use crate::image::{ImageChange, ImageRef};
-use crate::preparation::Preparation;
-use crate::record::{Engine, WaitFor};
 
 /// What the arguments of a deployment say, as they were typed.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +41,7 @@ pub struct Typed {
     /// `--shares`
     pub shares: String,
     /// `--engine`
-    pub engine: Option<Engine>,
+    pub engine: Option<EngineName>,
     /// `--bake`
     pub bake: Option<String>,
     /// `--timeout`
@@ -74,7 +84,7 @@ pub struct Request {
     /// How the traffic moves: rising, the last one is 100.
     pub shares: Vec<Share>,
     /// Who moves things; `None`: whatever the service is set up for.
-    pub engine: Option<Engine>,
+    pub engine: Option<EngineName>,
     /// How long 100 % is held before the old version is retired, where it was said.
     pub bake: Option<Duration>,
     /// How long there may be no progress.
@@ -119,15 +129,6 @@ pub struct Scale {
     pub min_healthy: Option<u32>,
     /// `maximumPercent`.
     pub max_percent: Option<u32>,
-}
-
-/// A share of the traffic, and how long it is kept before the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// 1 to 100.
-    pub percent: u8,
-    /// Kept this long; for 100 % the bake counts instead.
-    pub hold: Duration,
 }
 
 /// The longest duration that may be asked for: 14 days.
@@ -257,37 +258,6 @@ pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
     }
 }
 
-/// Reads `10:5m,50:5m,100`: shares in percent, each with the time that it is held.
-fn shares(text: &str) -> Result<Vec<Share>, Refusal> {
-    let wrong = |why: String| Err(bad("--shares", why, "--shares 10:5m,50:5m,100"));
-    let mut shares: Vec<Share> = Vec::new();
-    for item in text.split(',').map(str::trim) {
-        let (percent, hold) = match item.split_once(':') {
-            Some((percent, hold)) => (percent, duration("--shares", hold)?),
-            None => (item, Duration::ZERO),
-        };
-        let percent = match percent.strip_suffix('%').unwrap_or(percent).parse::<u8>() {
-            Ok(percent @ 1..=100) => percent,
-            _ => {
-                return wrong(format!(
-                    "`{item}` is not a share: a whole number from 1 to 100, and `:HOLD`"
-                ));
-            }
-        };
-        if percent == 100 && !hold.is_zero() {
-            return wrong("100 % is held for --bake, it takes no hold of its own".into());
-        }
-        if shares.last().is_some_and(|last| last.percent >= percent) {
-            return wrong(format!("`{text}` does not rise"));
-        }
-        shares.push(Share { percent, hold });
-    }
-    match shares.last() {
-        Some(Share { percent: 100, .. }) => Ok(shares),
-        _ => wrong(format!("`{text}` does not end at 100")),
-    }
-}
-
 fn service(argument: &str, text: &str) -> Result<String, Refusal> {
     // A service's ARN ends in its name.
     let name = match text.starts_with("arn:") {
@@ -374,21 +344,6 @@ mod tests {
         assert_eq!(seconds("1h30m"), Ok(5400));
         for text in ["", "-1", "soon", "1.5", "500ms", "15 days", "1d 99999999h"] {
             assert!(seconds(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn shares_rise_to_100() {
-        let read = |text| {
-            shares(text)
-                .map(|s| s.iter().map(|s| (s.percent, s.hold.as_secs())).collect::<Vec<_>>())
-        };
-        assert_eq!(read("100").unwrap(), [(100, 0)]);
-        assert_eq!(read("10:5m, 50%:60,100").unwrap(), [(10, 300), (50, 60), (100, 0)]);
-        for text in
-            ["", "0,100", "10", "50,10,100", "10,10,100", "101", "ten,100", "100:5m", "10:x,100"]
-        {
-            assert!(read(text).is_err(), "{text}");
         }
     }
 

@@ -3,8 +3,8 @@
 
 use std::time::SystemTime;
 
-use crate::revision::short;
-use crate::world::{Check, Group, Target, Task};
+use crate::model::arn::short;
+use crate::model::world::{Check, Group, Target, Task};
 
 /// A task that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,7 +254,7 @@ fn describe(check: &Check) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::Container;
+    use crate::model::world::Container;
     use std::time::Duration;
 
     fn task(stop_code: &str, reason: &str, container: Option<(Option<i32>, &str)>) -> Task {
