@@ -43,6 +43,7 @@
 //! this crate on that AWS, through [`run`] and [`execute`].
 
 pub mod aws;
+pub mod call;
 pub mod cli;
 pub mod clock;
 pub mod drive;

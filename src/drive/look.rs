@@ -5,12 +5,19 @@ use std::time::Duration;
 
 use super::backoff::{LOOK_TWICE, SILENCE};
 use super::{FAILURES_MAX, FRESH, Run, Stop};
-use crate::aws::{AwsError, Focus, Kind as Failure};
+use crate::aws::Focus;
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
 use crate::model::world::{Look, World};
 use crate::record::Record;
 use crate::request::EngineName;
 use crate::route::{View, Wait, rolling};
+
+/// Whether what failed was to tell of tasks.
+fn is_about_tasks(error: &Failure) -> bool {
+    matches!(error.call, Some(Call::ListTasks | Call::DescribeTasks))
+}
 
 /// Where ECS replaces the tasks of one service, no rule is ours to look after.
 pub fn without_rules(record: &Record, world: World) -> World {
@@ -118,17 +125,17 @@ impl Run<'_> {
             }
             // Nothing serves before it is known how its task ended.
             Err(error)
-                if error.kind == Failure::Denied
+                if error.kind == FailureKind::Denied
                     && focus.prepare.is_some()
-                    && error.call.contains("Tasks") =>
+                    && is_about_tasks(&error) =>
             {
                 self.tasks_denied = true;
                 Some(Stop::Refused(error))
             }
             Err(error)
-                if error.kind == Failure::Denied
+                if error.kind == FailureKind::Denied
                     && !focus.tasks.is_empty()
-                    && error.call.contains("Tasks") =>
+                    && is_about_tasks(&error) =>
             {
                 self.tasks_denied = true;
                 let what = format!("{error}; going by targets alone, without the reasons of tasks");
@@ -140,7 +147,7 @@ impl Run<'_> {
     }
 
     /// A look failed. As long as that may pass, it is tried again.
-    pub(super) async fn blind(&mut self, error: AwsError) -> Option<Stop> {
+    pub(super) async fn blind(&mut self, error: Failure) -> Option<Stop> {
         self.failed += 1;
         if !error.passes() || self.failed > FAILURES_MAX {
             return Some(Stop::Blind(error));

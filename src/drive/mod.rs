@@ -19,8 +19,9 @@ use self::interrupt::Interrupted;
 pub use self::interrupt::OnCancel;
 pub use self::look::without_rules;
 pub use self::register::{Kept, register};
-use crate::aws::{Aws, AwsError, Pair};
+use crate::aws::{Aws, Pair};
 use crate::clock::Clock;
+use crate::error::Failure;
 use crate::event::{Event, Kind};
 use crate::model::arn::short;
 use crate::model::world::World;
@@ -297,7 +298,7 @@ impl Run<'_> {
 /// Why the loop cannot go on.
 enum Stop {
     /// AWS refuses a change.
-    Refused(AwsError),
+    Refused(Failure),
     /// AWS cannot be read.
-    Blind(AwsError),
+    Blind(Failure),
 }

@@ -6,7 +6,7 @@ use backon::BackoffBuilder;
 
 use super::backoff::backoff;
 use super::{FRESH, Run};
-use crate::aws::AwsError;
+use crate::error::Failure;
 use crate::event::Kind;
 use crate::model::world::Look;
 use crate::record::{DEAD_AFTER, Record};
@@ -70,7 +70,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn send_record(&mut self, action: &Action) -> Result<(), AwsError> {
+    pub(super) async fn send_record(&mut self, action: &Action) -> Result<(), Failure> {
         let mut waits = backoff().with_max_times(3).build();
         loop {
             match self.setting.aws.act(&self.pair, action, &mut self.world).await {
@@ -84,7 +84,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn unrecorded(&mut self, error: &AwsError) {
+    pub(super) fn unrecorded(&mut self, error: &Failure) {
         self.tell(Kind::Warning {
             what: format!("{error}; the deployment goes on, a record of it may be old"),
         });

@@ -4,8 +4,10 @@ use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
 use super::{Setting, warn};
-use crate::aws::{Aws, AwsError, Kind as Failure};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::error::{Error, Refusal};
+use crate::error::{Failure, FailureKind};
 use crate::event::{Event, Kind};
 use crate::model::arn::short;
 use crate::model::diff::lost;
@@ -65,7 +67,7 @@ pub async fn register(
             Err(error) => error,
         };
         // Tags need a permission of their own.
-        let about_tags = error.kind == Failure::Denied && error.message.contains("TagResource");
+        let about_tags = error.denies(Call::TagResource);
         if tags == Tags::None || !about_tags {
             return Err(error.into());
         }
@@ -100,18 +102,13 @@ pub async fn register(
 }
 
 /// Whether the record can be written later on: found out before anything else is changed.
-async fn may_tag(
-    setting: &Setting<'_>,
-    plan: &Plan,
-    arn: &str,
-    tags: Tags,
-) -> Result<(), AwsError> {
+async fn may_tag(setting: &Setting<'_>, plan: &Plan, arn: &str, tags: Tags) -> Result<(), Failure> {
     if tags != Tags::WithRecord {
         return Ok(());
     }
     let record = Record { revision: arn.to_owned(), ..plan.record.clone() };
     match setting.aws.try_tags(&record).await {
-        Err(error) if error.kind == Failure::Denied => Err(error),
+        Err(error) if error.kind == FailureKind::Denied => Err(error),
         // The first write of the deployment says what is the matter.
         _ => Ok(()),
     }
@@ -123,7 +120,7 @@ async fn register_once(
     setting: &Setting<'_>,
     plan: &Plan,
     body: String,
-) -> Result<String, AwsError> {
+) -> Result<String, Failure> {
     let family = plan.base.family();
     let mut waits = backoff().build();
     loop {
@@ -132,8 +129,8 @@ async fn register_once(
             Err(error) => error,
         };
         match error.kind {
-            Failure::Throttled | Failure::Unreachable => {}
-            Failure::Unknown => {
+            FailureKind::Throttled | FailureKind::Unreachable => {}
+            FailureKind::Unknown => {
                 for _ in 0..2 {
                     setting.clock.sleep(LOOK_TWICE).await;
                     if let Some(arn) = find(setting.aws, family, &plan.record.id).await? {
@@ -150,7 +147,7 @@ async fn register_once(
     }
 }
 
-async fn find(aws: &Aws, family: &str, id: &str) -> Result<Option<String>, AwsError> {
+async fn find(aws: &Aws, family: &str, id: &str) -> Result<Option<String>, Failure> {
     for arn in aws.newest(family, 5).await? {
         let revision = aws.revision(&arn).await?;
         let found = Record::from_tags(&arn, &revision.tags)

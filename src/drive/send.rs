@@ -6,7 +6,8 @@ use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
 use super::{FAILURES_MAX, FRESH, Run, Stop};
-use crate::aws::{AwsError, Kind as Failure};
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
 use crate::model::arn::short;
 use crate::model::health::placement;
@@ -97,7 +98,7 @@ impl Run<'_> {
     }
 
     /// Sends a change. One that certainly did not happen is sent again while the world is fresh.
-    pub(super) async fn send(&mut self, action: &Action) -> Result<(), AwsError> {
+    pub(super) async fn send(&mut self, action: &Action) -> Result<(), Failure> {
         let mut waits = backoff().build();
         loop {
             let sent = match action {
@@ -105,7 +106,7 @@ impl Run<'_> {
                 _ => self.setting.aws.act(&self.pair, action, &mut self.world).await,
             };
             let Err(error) = sent else { return Ok(()) };
-            let again = matches!(error.kind, Failure::Throttled | Failure::Unreachable);
+            let again = matches!(error.kind, FailureKind::Throttled | FailureKind::Unreachable);
             match waits.next().filter(|_| again) {
                 Some(wait) => self.setting.clock.sleep(wait).await,
                 None => return Err(error),
@@ -118,11 +119,11 @@ impl Run<'_> {
 
     /// Starts the task that runs before: as the service's tasks run, with the record's id as its token,
     /// so that asking again starts no second one.
-    pub(super) async fn prepare(&mut self) -> Result<(), AwsError> {
+    pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
         let (aws, record) = (self.setting.aws, &self.record);
         let refused = |what: &str| {
-            let call = format!("RunTask {}", record.name());
-            AwsError::new(&call, Failure::Refused, "NotStarted", what.to_owned())
+            let about = Call::RunTask.on(record.name());
+            Failure::of(&about, FailureKind::Refused, "NotStarted", what.to_owned())
         };
         let Some(preparation) = &self.setting.prepare else {
             return Err(refused("its command is kept nowhere"));
@@ -144,7 +145,7 @@ impl Run<'_> {
     }
 
     /// A change failed, or its answer was lost: look first, decide again.
-    pub(super) async fn unanswered(&mut self, error: AwsError) -> Option<Stop> {
+    pub(super) async fn unanswered(&mut self, error: Failure) -> Option<Stop> {
         self.failed += 1;
         let limit = if error.passes() { FAILURES_MAX } else { 1 };
         if self.failed > limit {

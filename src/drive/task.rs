@@ -7,7 +7,7 @@ use backon::BackoffBuilder;
 use super::Setting;
 use super::backoff::{LOOK_TWICE, SILENCE, backoff};
 use super::log::Follower;
-use crate::aws::AwsError;
+use crate::error::Failure;
 use crate::error::{Error, Refusal};
 use crate::event::Kind;
 use crate::model::arn::short;
@@ -153,7 +153,7 @@ pub async fn follow(
     }
 }
 
-async fn stop(setting: &Setting<'_>, task: &str, why: &str) -> Result<(), AwsError> {
+async fn stop(setting: &Setting<'_>, task: &str, why: &str) -> Result<(), Failure> {
     let mut waits = backoff().with_max_times(4).build();
     loop {
         let error = match setting.aws.stop_task(&setting.cluster, task, why).await {

@@ -8,7 +8,7 @@ use crate::model::world::{Check, Group, Target, Task};
 
 /// A task that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct TaskFailure {
     /// The task's id.
     pub task: String,
     /// What happened, in plain words.
@@ -95,7 +95,7 @@ const SIGNALS: [(i32, &str); 6] = [
 
 /// What a stopped task says about its revision: `None` when it did not fail, or when the machine
 /// below it was taken away.
-pub fn failure(task: &Task) -> Option<Failure> {
+pub fn failure(task: &Task) -> Option<TaskFailure> {
     if !task.is_stopped() && task.stop_code.is_none() {
         return None;
     }
@@ -150,7 +150,7 @@ pub fn failure(task: &Task) -> Option<Failure> {
         (None, false) => Outlook::Doubtful,
     };
     let unhealthy_at = task.stopping.filter(|_| unhealthy);
-    Some(Failure { task: short(&task.arn).to_owned(), what, signature, outlook, unhealthy_at })
+    Some(TaskFailure { task: short(&task.arn).to_owned(), what, signature, outlook, unhealthy_at })
 }
 
 /// Why a task was not placed, in plain words (developer guide, "API failure reasons").

@@ -8,9 +8,10 @@ use futures_util::future::try_join_all;
 use super::ended::ended;
 use super::last_words::last_words;
 use super::prune::prune;
-use crate::aws::{Aws, AwsError};
+use crate::aws::Aws;
 use crate::drive::claim::{Claim, Claimant, OnConflict, claim};
 use crate::drive::{self, Finished, Kept, Setting};
+use crate::error::Failure;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::model::arn::short;
@@ -93,7 +94,7 @@ pub async fn decide(
 pub async fn digests(
     aws: &Aws,
     images: &BTreeMap<String, ImageRef>,
-) -> Result<BTreeMap<String, Digest>, AwsError> {
+) -> Result<BTreeMap<String, Digest>, Failure> {
     let digests = images
         .iter()
         .map(|(container, image)| async move { Ok((container.clone(), aws.digest(image).await?)) });

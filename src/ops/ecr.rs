@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use crate::aws::{Aws, Kind};
+use crate::aws::Aws;
+use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::request::image::EcrRepository;
 
@@ -28,7 +29,7 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
     let region = wanted.as_ref().map_or(&aws.region, |(registry, _)| &registry.region);
     if let Some((repository, true)) = &wanted {
         match aws.find_repository(repository).await {
-            Err(error) if error.kind == Kind::NotFound => {
+            Err(error) if error.kind == FailureKind::Missing => {
                 let EcrRepository { account, region, name } = repository;
                 let what = format!("there is no repository {name} of {account} in {region}");
                 let hint = format!(
@@ -36,7 +37,7 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
                 );
                 return Err(Refusal::new(what, hint).into());
             }
-            Err(error) if error.kind == Kind::Denied => {
+            Err(error) if error.kind == FailureKind::Denied => {
                 warning = Some(format!("{} was not looked for: {error}", repository.name));
             }
             answer => answer?,

@@ -40,7 +40,7 @@ fn culprit(finished: &Finished) -> Option<(String, String)> {
         return Some((task.arn.clone(), task.commanded.clone()?));
     }
     // The signature of an exit is the container and its code.
-    let exit = |failure: &crate::model::health::Failure| {
+    let exit = |failure: &crate::model::health::TaskFailure| {
         let (container, _) = failure.signature.rsplit_once(':')?;
         Some((failure.task.clone(), container.to_owned()))
     };

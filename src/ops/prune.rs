@@ -1,6 +1,7 @@
 //! Old revisions, once a deployment was a success.
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::Aws;
+use crate::error::Failure;
 use crate::model::arn::short;
 use crate::model::world::World;
 use crate::record::Record;
@@ -16,7 +17,7 @@ pub async fn prune(
     record: &Record,
     world: &World,
     keep: Keep,
-) -> Result<Vec<String>, AwsError> {
+) -> Result<Vec<String>, Failure> {
     let family = short(&record.revision).rsplit_once(':').map_or("", |(family, _)| family);
     let runs = |arn: &String| {
         let deployments = world.services.values().flat_map(|service| &service.deployments);
@@ -46,7 +47,7 @@ pub async fn prune(
 }
 
 /// Whether a revision was registered by a deployment of this service that is over.
-async fn is_ours(aws: &Aws, record: &Record, arn: &str) -> Result<bool, AwsError> {
+async fn is_ours(aws: &Aws, record: &Record, arn: &str) -> Result<bool, Failure> {
     let other = aws.record(arn).await?;
     Ok(other.is_some_and(|other| {
         other.cluster == record.cluster

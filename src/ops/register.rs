@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use backon::BackoffBuilder;
 
 use super::deploy::digests;
-use crate::aws::{Aws, AwsError, Kind};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::error::{Error, Refusal};
+use crate::error::{Failure, FailureKind};
 use crate::model::arn::short;
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
@@ -73,7 +75,7 @@ pub async fn register(
     let tagged = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unwritable)?;
     let (arn, untagged) = match once(aws, clock, base.family(), &tagged).await {
         // Tags need a permission of their own.
-        Err(error) if error.kind == Kind::Denied && error.message.contains("TagResource") => {
+        Err(error) if error.denies(Call::TagResource) => {
             (once(aws, clock, base.family(), &plain).await?, true)
         }
         answer => (answer?, false),
@@ -91,7 +93,7 @@ pub async fn register(
 
 /// RegisterTaskDefinition takes no client token: after a lost answer a revision is looked for that was
 /// not there before and is as it was sent, before it is registered anew.
-async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<String, AwsError> {
+async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<String, Failure> {
     let before = aws.newest(family, 5).await?;
     let mut waits = backoff().build();
     loop {
@@ -100,8 +102,8 @@ async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<Strin
             Err(error) => error,
         };
         match error.kind {
-            Kind::Throttled | Kind::Unreachable => {}
-            Kind::Unknown => {
+            FailureKind::Throttled | FailureKind::Unreachable => {}
+            FailureKind::Unknown => {
                 for _ in 0..2 {
                     clock.sleep(LOOK_TWICE).await;
                     for arn in aws.newest(family, 5).await? {

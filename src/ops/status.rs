@@ -1,6 +1,7 @@
 //! What serves, and how far a deployment has come.
 
-use crate::aws::{Aws, AwsError, Focus, Pair};
+use crate::aws::{Aws, Focus, Pair};
+use crate::error::Failure;
 use crate::error::{Error, Refusal};
 use crate::model::world::Look;
 use crate::plan::Survey;
@@ -25,7 +26,7 @@ pub async fn survey(
 }
 
 /// The survey of a service alone leaves out its targets.
-async fn looked_at(aws: &Aws, survey: Survey) -> Result<Survey, AwsError> {
+async fn looked_at(aws: &Aws, survey: Survey) -> Result<Survey, Failure> {
     let pair = Pair { cluster: survey.cluster.clone(), services: vec![survey.service.clone()] };
     let focus = Focus { health: pair.services.clone(), ..Focus::default() };
     let world = aws.look(&pair, Look::Glance, &focus, &survey.world).await?;

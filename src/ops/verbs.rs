@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
-use crate::aws::Kind as Failure;
 use crate::drive::Setting;
 use crate::drive::claim::{Claimant, OnConflict};
+use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::model::arn::short;
@@ -149,7 +149,7 @@ async fn back_to_service(
             let (world, claimant) = (survey.world.clone(), by_name(OnConflict::Supersede));
             let code = adopt(setting, record, world, back, &claimant, &target.service, emit);
             match code.await {
-                Err(Error::Aws(error)) if error.kind == Failure::Denied => {
+                Err(Error::Aws(error)) if error.kind == FailureKind::Denied => {
                     let what =
                         format!("{error}; going by the weights alone, the record stays open");
                     setting.tell(emit, Kind::Warning { what });

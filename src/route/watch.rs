@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::model::health::{Failure, failure};
+use crate::model::health::{TaskFailure, failure};
 use crate::model::rule::GroupPair;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
@@ -50,7 +50,7 @@ pub struct Watch {
     /// What rules showed, in per mille for green by ARN, when a person went on from that.
     pub accepted: BTreeMap<String, Option<u32>>,
     /// Tasks of our revision that failed, in the order in which they were seen.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<TaskFailure>,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.

@@ -20,7 +20,8 @@ mod invariants; // judged from the sandbox's journal; each is broken once on pur
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
 mod oneoff; // tasks that no service keeps
-mod overtaken; // somebody else deploys to the side that comes up
+mod overtaken;
+mod permissions; // somebody else deploys to the side that comes up
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod scenes; // what is deployed, where, and what must come of it

@@ -14,9 +14,10 @@ use clap::Args;
 use self::flags::{Flags, Wrong};
 use super::Globals;
 use super::context::Context;
-use crate::aws::{Kind as Failure, flaw};
+use crate::aws::flaw;
 use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::{OnCancel, OnTrouble, Setting};
+use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::ops::deploy::{deploy, digests, random_id};
@@ -145,7 +146,7 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
                 Error::Aws(error)
                     if matches!(
                         error.kind,
-                        Failure::Credentials | Failure::Region | Failure::Environment
+                        FailureKind::Credentials | FailureKind::Region | FailureKind::Environment
                     ) =>
                 {
                     NO_CREDENTIALS

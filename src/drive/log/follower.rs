@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::Logs;
-use crate::aws::{Aws, AwsError, Kind as Failure};
+use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::drive::backoff::LOOK_TWICE;
+use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
 use crate::model::log::{Line, Stream, sources};
 use crate::model::world::{Container, Task};
@@ -147,9 +148,9 @@ fn told(line: Line) -> Kind {
     Kind::Logged { task, container, time: at, message }
 }
 
-fn not_shown(error: &AwsError) -> Kind {
+fn not_shown(error: &Failure) -> Kind {
     let mut what = format!("what the task logs is not shown ({error})");
-    if error.kind == Failure::Denied {
+    if error.kind == FailureKind::Denied {
         what.push_str("; allow logs:GetLogEvents");
     }
     Kind::Warning { what }

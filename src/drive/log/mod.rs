@@ -5,7 +5,8 @@ mod follower;
 
 pub use follower::Follower;
 
-use crate::aws::{Aws, AwsError, Kind};
+use crate::aws::Aws;
+use crate::error::{Failure, FailureKind};
 use crate::model::arn::short;
 use crate::model::log::{From, Line, Source, Stream, sources};
 use crate::model::world::Task;
@@ -20,7 +21,7 @@ pub async fn last(
     task: &str,
     container: &str,
     count: u16,
-) -> Result<Vec<Line>, AwsError> {
+) -> Result<Vec<Line>, Failure> {
     let source = sources(definition).into_iter().find(|source| source.container == container);
     let Some(stream) = source.and_then(|source| source.stream(task)) else { return Ok(vec![]) };
     let page = aws.log_events(&stream, From::Last(count)).await?;
@@ -72,7 +73,7 @@ impl<'a> Logs<'a> {
 
     /// The lines since the last time. After an error that does not pass, the log group that it is about is
     /// left alone; nothing is lost by one that passes.
-    pub async fn news(&mut self) -> Result<Vec<Line>, AwsError> {
+    pub async fn news(&mut self) -> Result<Vec<Line>, Failure> {
         for at in 0..self.streams.len() {
             let Err(error) = self.read(at).await else { continue };
             if !error.passes() {
@@ -86,14 +87,14 @@ impl<'a> Logs<'a> {
         Ok(lines)
     }
 
-    async fn read(&mut self, at: usize) -> Result<(), AwsError> {
+    async fn read(&mut self, at: usize) -> Result<(), Failure> {
         let one = &mut self.streams[at];
         for _ in 0..PAGES_MAX {
             let from = one.token.as_deref().map_or(From::Head, From::Token);
             let page = match self.aws.log_events(&one.stream, from).await {
                 Ok(page) => page,
                 // The container has not started yet.
-                Err(error) if error.kind == Kind::NotFound => return Ok(()),
+                Err(error) if error.kind == FailureKind::Missing => return Ok(()),
                 Err(error) => return Err(error),
             };
             one.found = true;

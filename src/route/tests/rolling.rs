@@ -1,7 +1,7 @@
 //! One service whose tasks ECS replaces: each rule at both sides of its border.
 
 use super::*;
-use crate::model::health::{Failure, Outlook};
+use crate::model::health::{Outlook, TaskFailure};
 use crate::model::world::ServiceEvent;
 use crate::record::Prepare;
 use crate::request::WaitFor;
@@ -60,7 +60,13 @@ impl Model {
     fn fails(&mut self, outlook: Outlook) {
         let text = String::new;
         let (task, what, signature) = (text(), text(), text());
-        self.watch.failures.push(Failure { task, what, signature, outlook, unhealthy_at: None });
+        self.watch.failures.push(TaskFailure {
+            task,
+            what,
+            signature,
+            outlook,
+            unhealthy_at: None,
+        });
     }
 
     fn says(&mut self, seconds: u64, message: &str) {
