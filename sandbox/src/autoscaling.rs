@@ -10,11 +10,13 @@ use crate::{
     clock::Time,
     cloud::Here,
     ecs,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, int, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, int, raw},
+        paging,
+        shapes::Shapes,
+    },
 };
 
 /// The scalable targets of one region, by resource id.
@@ -29,7 +31,7 @@ struct Target {
 }
 
 static SHAPES: LazyLock<Shapes> =
-    LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/autoscaling.txt")));
 
 /// Whether there is such an operation.
 pub(crate) fn knows(operation: &str) -> bool {

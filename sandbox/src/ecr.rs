@@ -11,12 +11,14 @@ use sha2::{Digest, Sha256};
 use crate::{
     clock::Time,
     cloud::{Here, Region},
-    fault::Fault,
     image::Reference,
     journal::Change,
-    json::{Answer, Request, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+        paging,
+        shapes::Shapes,
+    },
 };
 
 /// The repositories of one region, by name.
@@ -39,7 +41,8 @@ struct Stored {
     manifest: String,
 }
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/ecr.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/ecr.txt")));
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Whether there is such an operation.

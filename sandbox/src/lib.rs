@@ -33,18 +33,15 @@ mod duration;
 mod ecr;
 mod ecs;
 mod elb;
-mod fault;
 pub mod faults;
 pub mod iam;
 mod ids;
 mod image;
 pub mod invariants;
 pub mod journal;
-mod json;
 mod logs;
-mod paging;
 mod past;
-mod query;
+mod protocol;
 #[cfg(any(feature = "http", feature = "sdk"))]
 mod reply;
 pub mod scenario;
@@ -53,7 +50,6 @@ pub mod sdk;
 #[cfg(feature = "http")]
 pub mod server;
 mod serving;
-mod shapes;
 mod sts;
 mod throttle;
 mod timers;

@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use crate::{
     clock::Time,
     cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+        paging,
+        shapes::Shapes,
+    },
 };
 
 /// The log groups of one region by name, with their streams by name.
@@ -43,7 +45,8 @@ pub(crate) struct Written {
     pub(crate) message: Option<String>,
 }
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/logs.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/logs.txt")));
 
 /// An answer holds so many events, and so many bytes of them (API reference of GetLogEvents).
 const PAGE: usize = 10_000;

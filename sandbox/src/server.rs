@@ -27,7 +27,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Cloud, Time, control, fault::Fault, reply::Reply, transport::Delivery, wire};
+use crate::{Cloud, Time, control, protocol::Fault, reply::Reply, transport::Delivery, wire};
 
 /// The largest request body: ECR manifests have 4 MiB, nothing else of AWS comes near.
 const LARGEST: usize = 8 << 20;

@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     cloud::Here,
-    fault::Fault,
-    query::{self, Answer},
+    protocol::{
+        Fault,
+        query::{self, Answer},
+    },
 };
 
 /// How long the credentials of a role last (API reference of AssumeRole).

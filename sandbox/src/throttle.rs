@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, fault::Fault, journal::Call, past::is_read};
+use crate::{clock::Time, journal::Call, past::is_read, protocol::Fault};
 
 /// The buckets that were drawn from, by region and name: tokens left, and when that was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use http::{Request, Response};
 
 use crate::{
     Cloud, Time,
-    fault::Fault,
     faults::Interference,
     journal::{Call, Change, Entry},
+    protocol::Fault,
     wire,
 };
 

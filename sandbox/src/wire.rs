@@ -6,8 +6,14 @@ use http::{Method, Request, Response, StatusCode, header::HeaderMap};
 use serde_json::{Map, Value};
 
 use crate::{
-    autoscaling, cloud::Cloud, ecr, ecs, elb, fault::Fault, iam::Asked, journal::Call, json, logs,
-    query, sts,
+    autoscaling,
+    cloud::Cloud,
+    ecr, ecs, elb,
+    iam::Asked,
+    journal::Call,
+    logs,
+    protocol::{Fault, json, query, xml},
+    sts,
 };
 
 /// What was asked of whom.
@@ -53,7 +59,7 @@ fn nobody(request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
             ),
             Err(fault) => fault,
         };
-    xml_response(status(&fault), query::error(namespace, &fault, request_id))
+    xml_response(status(&fault), xml::error(namespace, &fault, request_id))
 }
 
 /// Which call a request is; each has a number of its own.
@@ -152,10 +158,10 @@ fn operate(
             match answer {
                 Ok(result) => xml_response(
                     StatusCode::OK,
-                    query::response(operation, namespace, &result, request_id),
+                    xml::response(operation, namespace, &result, request_id),
                 ),
                 Err(fault) => {
-                    xml_response(status(&fault), query::error(namespace, &fault, request_id))
+                    xml_response(status(&fault), xml::error(namespace, &fault, request_id))
                 }
             }
         }
@@ -241,7 +247,7 @@ pub(crate) fn refusal(
     let request_id = cloud.shared.ids.uuid();
     let response = match target(request) {
         Some(Target::Query { namespace, .. }) => {
-            xml_response(status(fault), query::error(namespace, fault, &request_id))
+            xml_response(status(fault), xml::error(namespace, fault, &request_id))
         }
         _ => json_error(request, fault),
     };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    json::{int, texts},
+    protocol::json::{int, texts},
 };
 
 /// How long alarms are watched once all tasks are new, unless `bakeTimeInMinutes` says so. AWS says

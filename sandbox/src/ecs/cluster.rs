@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::{Cluster, last, listing, tags};
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -13,7 +13,7 @@ use super::{
     scheduler::{configuration, note_deployment, poke_in, settle, view},
     task,
 };
-use crate::{cloud::Here, elb, journal::Change, json::int};
+use crate::{cloud::Here, elb, journal::Change, protocol::json::int};
 
 /// Stops tasks that fail their health checks.
 pub(super) fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {

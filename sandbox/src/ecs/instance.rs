@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Definition, Task, last};
-use crate::{clock::Time, cloud::Here, json::int};
+use crate::{clock::Time, cloud::Here, protocol::json::int};
 
 /// The first of the ports that an instance gives out by itself (Amazon ECS API, `PortMapping.hostPort`).
 const FIRST_PORT: i64 = 32_768;

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
 };
 
 /// What a scenario says of an instance.

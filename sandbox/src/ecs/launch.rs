@@ -13,7 +13,7 @@ use crate::{
     cloud::Here,
     elb,
     image::{self, Behaviour},
-    json::texts,
+    protocol::json::texts,
 };
 
 /// What is to be started.
@@ -134,7 +134,8 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplace
 fn command(definition: &super::ContainerDefinition, members: &Map<String, Value>) -> String {
     let overrides = members.get("overrides").and_then(|one| one["containerOverrides"].as_array());
     let mut own = overrides.into_iter().flatten().filter(|one| one["name"] == definition.name);
-    let words = own.find_map(|one| one.get("command")).map(|list| crate::json::texts(Some(list)));
+    let words =
+        own.find_map(|one| one.get("command")).map(|list| crate::protocol::json::texts(Some(list)));
     words.filter(|words| !words.is_empty()).unwrap_or_else(|| definition.command.clone()).join(" ")
 }
 

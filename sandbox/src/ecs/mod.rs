@@ -12,10 +12,12 @@ use serde_json::{Map, Value};
 use crate::{
     clock::Time,
     cloud::Here,
-    fault::Fault,
     image::Behaviour,
-    json::{Answer, RawObject, Request},
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, RawObject, Request},
+        shapes::Shapes,
+    },
 };
 
 mod alarms;
@@ -329,7 +331,7 @@ pub(crate) fn last(arn: &str) -> &str {
 }
 
 static SHAPES: LazyLock<Shapes> =
-    LazyLock::new(|| Shapes::parse(include_str!("../shapes/ecs.txt")));
+    LazyLock::new(|| Shapes::parse(include_str!("../protocol/shapes/ecs.txt")));
 
 fn missing(path: &str) -> Fault {
     let (owner, member) =

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
 };
 
 const STATUSES: &[&str] = &[

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Deployment, Service, Task, alarms, dispatch, events, failures, instance, rollout};
-use crate::{clock::Time, cloud::Here, elb, journal::Change, json::int, timers::Due};
+use crate::{clock::Time, cloud::Here, elb, journal::Change, protocol::json::int, timers::Due};
 
 /// Looks soon.
 pub(super) fn poke(here: &mut Here<'_>, arn: &str) {

@@ -12,9 +12,11 @@ use super::{
 use crate::{
     cloud::Here,
     elb,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, int, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, int, raw},
+    },
 };
 
 /// The members that belong to a deployment: changing one of them starts a new one

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use super::{Container, Task, cluster, last, listing, service, tags, task};
 use crate::{
     cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
 };
 
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request},
+    protocol::{
+        Fault,
+        json::{Answer, Request},
+    },
 };
 
 /// What the other controllers do by themselves.

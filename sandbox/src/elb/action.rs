@@ -4,7 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{group_not_found, load_balancer::name_of};
-use crate::{cloud::Here, fault::Fault, json::int, query};
+use crate::{
+    cloud::Here,
+    protocol::{Fault, json::int, query},
+};
 
 /// Checks a list of actions for a load balancer, which replaces the list `before`, and brings it into
 /// the form in which it is kept.

@@ -5,9 +5,11 @@ use serde_json::{Map, Value, json};
 use super::{Texts, group_not_found, load_balancer_not_found, result};
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    query::{self, Answer, required},
+    protocol::{
+        Fault,
+        query::{self, Answer, required},
+    },
 };
 
 const LOAD_BALANCER: &[(&str, &str)] = &[

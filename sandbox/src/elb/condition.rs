@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{cloud::Here, fault::Fault, query};
+use crate::{
+    cloud::Here,
+    protocol::{Fault, query},
+};
 
 const CONDITIONS: &[&str] = &[
     "host-header",

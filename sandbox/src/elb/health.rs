@@ -13,8 +13,7 @@ use crate::{
     ecs,
     image::Reply,
     journal::Change,
-    json::int,
-    query,
+    protocol::{json::int, query},
     timers::Due,
 };
 

@@ -9,10 +9,12 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{int, texts},
-    query::{self, Answer, required, text},
+    protocol::{
+        Fault,
+        json::{int, texts},
+        query::{self, Answer, required, text},
+    },
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {

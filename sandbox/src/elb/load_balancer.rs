@@ -5,10 +5,12 @@ use serde_json::{Map, Value, json};
 use super::{LoadBalancer, attributes, load_balancer_not_found, paging, result, tags};
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::texts,
-    query::{self, Answer, required, text},
+    protocol::{
+        Fault,
+        json::texts,
+        query::{self, Answer, required, text},
+    },
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {

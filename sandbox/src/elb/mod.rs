@@ -10,9 +10,11 @@ use serde_json::{Map, Value};
 use crate::{
     clock::Time,
     cloud::{Here, Region},
-    fault::Fault,
-    query::{self, Answer},
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        query::{self, Answer},
+        shapes::Shapes,
+    },
 };
 
 mod action;
@@ -158,7 +160,7 @@ pub(crate) fn zones(region: &Region) -> Vec<String> {
 }
 
 static SHAPES: LazyLock<Shapes> =
-    LazyLock::new(|| Shapes::parse(include_str!("../shapes/elbv2.txt")));
+    LazyLock::new(|| Shapes::parse(include_str!("../protocol/shapes/elbv2.txt")));
 
 /// Whether there is such an operation.
 pub(crate) fn knows(operation: &str) -> bool {

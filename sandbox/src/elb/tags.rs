@@ -7,10 +7,12 @@ use super::{
 };
 use crate::{
     cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::texts,
-    query::{self, Answer},
+    protocol::{
+        Fault,
+        json::texts,
+        query::{self, Answer},
+    },
 };
 
 /// The member `Tags` of a request.

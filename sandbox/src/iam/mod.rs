@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cloud, fault::Fault, journal::Call};
+use crate::{Cloud, journal::Call, protocol::Fault};
 
 mod condition;
 mod needs;

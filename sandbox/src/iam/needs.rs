@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::{Keys, Need, needs_ecs};
-use crate::{Cloud, cloud::Region, journal::Call, json::texts, past::is_read};
+use crate::{Cloud, cloud::Region, journal::Call, past::is_read, protocol::json::texts};
 
 /// The members of a request.
 pub(crate) struct Asked<'a>(pub(crate) &'a Map<String, Value>);

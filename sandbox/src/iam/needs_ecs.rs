@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 
-use super::{Need, needs::Asked, needs::Place};
+use super::{
+    Need,
+    needs::{Asked, Place},
+};
 use crate::ecs::last;
 
 pub(super) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
@@ -217,7 +220,7 @@ fn definition(place: &Place<'_>, wanted: &str) -> String {
     }
 }
 
-fn members<'a>(place: &Place<'a>, arn: &str) -> Option<&'a crate::json::RawObject> {
+fn members<'a>(place: &Place<'a>, arn: &str) -> Option<&'a crate::protocol::json::RawObject> {
     let (family, revision) = last(arn).rsplit_once(':')?;
     place.state?.ecs.families.get(family)?.get(&revision.parse().ok()?).map(|one| &one.members)
 }

@@ -8,7 +8,9 @@ use toml::Table;
 
 use super::{Error, Item, Scenario, balancing, capacity, read::quoted, words};
 use crate::{
-    Cloud, Time, autoscaling, ecr, ecs, elb, fault::Fault, image::Image, json::Request, query,
+    Cloud, Time, autoscaling, ecr, ecs, elb,
+    image::Image,
+    protocol::{Fault, json::Request, query},
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
