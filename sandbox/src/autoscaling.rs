@@ -1,14 +1,11 @@
 //! Application Auto Scaling: the scalable targets of ECS services. No policies: nothing scales by
 //! itself, but registering a target brings the desired count between its bounds at once.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    clock::Time,
-    cloud::Here,
     ecs,
     journal::Change,
     protocol::{
@@ -17,18 +14,8 @@ use crate::{
         paging,
         shapes::Shapes,
     },
+    state::{Here, autoscaling::Target},
 };
-
-/// The scalable targets of one region, by resource id.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Scaling(BTreeMap<String, Target>);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Target {
-    arn: String,
-    created_at: Time,
-    members: Map<String, Value>,
-}
 
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/autoscaling.txt")));

@@ -7,22 +7,23 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    autoscaling::Scaling,
+    call::is_read,
     clock::Time,
-    ecr::Ecr,
-    ecs::{self, Ecs},
-    elb::{self, Elb},
+    ecs, elb,
     faults::{self, Faults},
     iam::Policy,
     ids::Ids,
     image::Image,
     invariants::{self, Violation},
-    journal::{Call, Change, Entry},
-    logs::{self, Logs},
-    past::{Past, is_read},
+    journal::{Call, Entry},
+    logs,
+    past::Past,
     serving::{self, Serving},
+    state::{
+        Here, Region, Shared,
+        timers::{Due, Timers},
+    },
     throttle::Buckets,
-    timers::{Due, Timer, Timers},
     timing::Timing,
     wire,
 };
@@ -45,46 +46,6 @@ pub struct Cloud {
     pub(crate) policy: Option<Policy>,
     #[serde(skip)]
     past: Past,
-}
-
-/// What all regions share.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Shared {
-    pub(crate) account: String,
-    pub(crate) now: Time,
-    pub(crate) ids: Ids,
-    /// Names of what no client asked for by name (revisions, service deployments, container instances):
-    /// a stream of its own, so that all other names stay as they are.
-    pub(crate) record_ids: Ids,
-    pub(crate) timing: Timing,
-    pub(crate) images: Vec<Image>,
-    /// The Availability Zones of subnets, where a scenario says them.
-    pub(crate) subnets: BTreeMap<String, String>,
-    pub(crate) timers: Timers,
-    pub(crate) journal: Vec<Entry>,
-    pub(crate) calls: u64,
-    /// The call that is being answered.
-    pub(crate) call: Option<Call>,
-}
-
-/// The resources of one region.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Region {
-    pub(crate) name: String,
-    pub(crate) ecs: Ecs,
-    pub(crate) elb: Elb,
-    pub(crate) ecr: Ecr,
-    pub(crate) scaling: Scaling,
-    #[serde(default)]
-    pub(crate) logs: Logs,
-    /// Which task has which private address.
-    pub(crate) network: BTreeMap<String, String>,
-}
-
-/// Where something happens: one region, and what all share.
-pub(crate) struct Here<'a> {
-    pub(crate) region: &'a mut Region,
-    pub(crate) shared: &'a mut Shared,
 }
 
 impl Cloud {
@@ -132,7 +93,7 @@ impl Cloud {
             if now - self.shared.now < self.past.window() {
                 self.past.keep(self.shared.now, &self.regions);
             }
-            self.here(&timer.region).happen(timer.due);
+            happen(&mut self.here(&timer.region), timer.due);
         }
         self.shared.now = self.shared.now.max(now);
         self.past.trim(self.shared.now);
@@ -204,11 +165,6 @@ impl Cloud {
     /// What everybody is allowed to do; `None`: everything.
     pub fn set_policy(&mut self, policy: Option<Policy>) {
         self.policy = policy;
-    }
-
-    /// Who calls: everybody is the same user.
-    pub(crate) fn user(&self) -> String {
-        format!("arn:aws:iam::{}:user/sandbox", self.shared.account)
     }
 
     /// Every change so far.
@@ -286,57 +242,24 @@ impl Cloud {
     }
 }
 
-impl Here<'_> {
-    pub(crate) fn now(&self) -> Time {
-        self.shared.now
-    }
-
-    pub(crate) fn note(&mut self, change: Change) {
-        self.shared.journal.push(Entry {
-            at: self.shared.now,
-            call: self.shared.call.clone(),
-            change,
-        });
-    }
-
-    /// Sets a timer.
-    pub(crate) fn later(&mut self, wait: Duration, due: Due) {
-        let timer = Timer { region: self.region.name.clone(), due };
-        self.shared.timers.set(self.shared.now + wait, timer);
-    }
-
-    /// Sets a timer, unless the same is due at that moment already.
-    pub(crate) fn later_once(&mut self, wait: Duration, due: Due) {
-        let timer = Timer { region: self.region.name.clone(), due };
-        let at = self.shared.now + wait;
-        if !self.shared.timers.has(at, &timer) {
-            self.shared.timers.set(at, timer);
+/// Lets something that is due happen.
+fn happen(here: &mut Here<'_>, due: Due) {
+    match due {
+        Due::Task { task, turn } => ecs::task::turn(here, &task, turn),
+        Due::Exit { task, container } => ecs::task::exit(here, &task, container),
+        Due::ContainerCheck { task, container } => ecs::task::check(here, &task, container),
+        Due::Line { task, container, line } => ecs::logging::line(here, &task, container, line),
+        Due::Logged(written) => logs::arrive(here, written),
+        Due::Forget { task } => ecs::task::forget(here, &task),
+        Due::Schedule { service } => ecs::scheduler::run(here, &service),
+        Due::Check { group, target, registration } => {
+            elb::health::check(here, &group, &target, registration)
         }
-    }
-
-    /// `arn:aws:<service>:<region>:<account>:<rest>`
-    pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region.name, self.shared.account)
-    }
-
-    fn happen(&mut self, due: Due) {
-        match due {
-            Due::Task { task, turn } => ecs::task::turn(self, &task, turn),
-            Due::Exit { task, container } => ecs::task::exit(self, &task, container),
-            Due::ContainerCheck { task, container } => ecs::task::check(self, &task, container),
-            Due::Line { task, container, line } => ecs::logging::line(self, &task, container, line),
-            Due::Logged(written) => logs::arrive(self, written),
-            Due::Forget { task } => ecs::task::forget(self, &task),
-            Due::Schedule { service } => ecs::scheduler::run(self, &service),
-            Due::Check { group, target, registration } => {
-                elb::health::check(self, &group, &target, registration)
-            }
-            Due::Drained { group, target, registration } => {
-                elb::health::drained(self, &group, &target, registration)
-            }
-            Due::Propagated { rule, node, version } => {
-                elb::rule::propagated(self, &rule, node, version)
-            }
+        Due::Drained { group, target, registration } => {
+            elb::health::drained(here, &group, &target, registration)
+        }
+        Due::Propagated { rule, node, version } => {
+            elb::rule::propagated(here, &rule, node, version)
         }
     }
 }

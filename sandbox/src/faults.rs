@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{duration, ids::Ids, journal::Call, protocol::Fault};
+use crate::{call::Call, duration, ids::Ids, protocol::Fault};
 
 /// Decides the fate of calls.
 pub trait Interfere: fmt::Debug + Send + Sync {

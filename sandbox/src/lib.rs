@@ -25,6 +25,7 @@
 //! `timing`) and can be set by each scenario.
 
 mod autoscaling;
+mod call;
 mod clock;
 mod cloud;
 #[cfg(feature = "http")]
@@ -40,6 +41,7 @@ mod image;
 pub mod invariants;
 pub mod journal;
 mod logs;
+mod network;
 mod past;
 mod protocol;
 #[cfg(any(feature = "http", feature = "sdk"))]
@@ -50,9 +52,9 @@ pub mod sdk;
 #[cfg(feature = "http")]
 pub mod server;
 mod serving;
+mod state;
 mod sts;
 mod throttle;
-mod timers;
 mod timing;
 mod transport;
 mod wire;

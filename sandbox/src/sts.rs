@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cloud::Here,
     protocol::{
         Fault,
         query::{self, Answer},
     },
+    state::Here,
 };
 
 /// How long the credentials of a role last (API reference of AssumeRole).

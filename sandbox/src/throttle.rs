@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, journal::Call, past::is_read, protocol::Fault};
+use crate::{
+    call::{Call, is_read},
+    clock::Time,
+    protocol::Fault,
+};
 
 /// The buckets that were drawn from, by region and name: tokens left, and when that was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

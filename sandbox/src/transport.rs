@@ -40,7 +40,7 @@ impl Cloud {
 
     /// The fate of a call by the faults of this world, noted in the journal if it has one.
     pub fn fate(&mut self, call: &Call) -> Interference {
-        let user = self.user();
+        let user = self.shared.user();
         let Some((does, fate)) = self.faults.fate(call, &user) else { return Interference::None };
         let change = Change::Fault { does };
         self.shared.journal.push(Entry { at: self.shared.now, call: Some(call.clone()), change });

@@ -30,19 +30,8 @@ const PRODUCT: &[Allowed] = &[
 ];
 
 const SANDBOX: &[Allowed] = &[
-    ("autoscaling", "cloud", "being moved"),
     ("control", "server", "being moved"),
-    ("ecr", "cloud", "being moved"),
-    ("ecs", "cloud", "being moved"),
-    ("elb", "cloud", "being moved"),
-    ("elb", "ecs", "being moved"),
     ("iam", "cloud", "being moved"),
-    ("invariants", "cloud", "being moved"),
-    ("journal", "faults", "being moved"),
-    ("logs", "cloud", "being moved"),
-    ("past", "cloud", "being moved"),
-    ("serving", "cloud", "being moved"),
-    ("sts", "cloud", "being moved"),
     ("wire", "cloud", "being moved"),
 ];
 

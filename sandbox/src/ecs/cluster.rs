@@ -2,13 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Cluster, last, listing, tags};
+use super::{listing, tags};
 use crate::{
-    cloud::Here,
     journal::Change,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Cluster, Service, last},
     },
 };
 
@@ -70,7 +73,7 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 
 pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let name = find(here, request)?;
-    let busy = |service: &&super::Service| service.cluster == name && service.status == "ACTIVE";
+    let busy = |service: &&Service| service.cluster == name && service.status == "ACTIVE";
     if here.region.ecs.services.values().find(busy).is_some() {
         return Err(Fault::new(
             "ClusterContainsServicesException",

@@ -3,17 +3,17 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    ContainerDefinition, ContainerHealthCheck, Definition, check_definition, instance, listing,
-    logging, tags,
-};
+use super::{check_definition, instance, listing, tags};
 use crate::{
-    cloud::Here,
     image::Reference,
     journal::Change,
     protocol::{
         Fault,
         json::{Answer, RawObject, Request, int, raw},
+    },
+    state::{
+        Here,
+        ecs::{Configured, ContainerDefinition, ContainerHealthCheck, Definition},
     },
 };
 
@@ -153,7 +153,7 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
         pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
         command: crate::protocol::json::texts(value.get("command")),
-        log: logging::Configured::of(value),
+        log: Configured::of(value),
     })
 }
 

@@ -2,17 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    cluster,
-    instance::{self, Instance},
-    last, listing,
-};
+use super::{cluster, instance, listing};
 use crate::{
-    cloud::Here,
     journal::Change,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Instance, last},
     },
 };
 

@@ -3,16 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Definition, cluster, definition,
+    cluster, definition,
     instance::{self, Rules},
     launch, service, tags, task_api,
 };
 use crate::{
-    cloud::Here,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
     },
+    state::{Here, ecs::Definition},
 };
 
 /// What a task shows of its RunTask as it was sent.

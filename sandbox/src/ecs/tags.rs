@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::Tags;
 use crate::{
-    cloud::Here,
     journal::Change,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
     },
+    state::{Here, ecs::Tags},
 };
 
 pub(super) fn tag(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, Task, cluster, last, listing, service, tags, task};
+use super::{cluster, listing, service, tags, task};
 use crate::{
-    cloud::Here,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Container, Task, last},
     },
 };
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cloud::Here,
     protocol::{Fault, query},
+    state::Here,
 };
 
 const CONDITIONS: &[&str] = &[

@@ -3,16 +3,19 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Group, Target, attributes, group_not_found, health, load_balancer, load_balancer_not_found,
-    paging, result, tags,
+    attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging, result,
+    tags,
 };
 use crate::{
-    cloud::Here,
     journal::Change,
     protocol::{
         Fault,
         json::{int, texts},
         query::{self, Answer, required, text},
+    },
+    state::{
+        Here,
+        elb::{Group, Target},
     },
 };
 

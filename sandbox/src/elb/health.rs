@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Group, Health, Target};
 use crate::{
-    cloud::{Here, Region},
-    ecs,
     image::Reply,
     journal::Change,
+    network,
     protocol::{json::int, query},
-    timers::Due,
+    state::{
+        Here, Region,
+        elb::{Group, Health, Target},
+        timers::Due,
+    },
 };
 
 impl Health {
@@ -248,7 +250,7 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
     );
     let port = int(found.members.get("HealthCheckPort")).unwrap_or(target.port);
     let network = of_network(here.region, group);
-    let problem = problem(found, ecs::task::reply(here.region, &target.id, port, now), network);
+    let problem = problem(found, network::reply(here.region, &target.id, port, now), network);
     let draining = if network { unhealthy_draining(found) } else { Duration::ZERO };
     let Some(target) = current(here, group, key, registration) else { return };
     match problem {
@@ -342,6 +344,6 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
         reason,
     });
     if changed {
-        ecs::task::target_changed(here, &id, port);
+        network::target_changed(here, &id, port);
     }
 }

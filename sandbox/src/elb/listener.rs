@@ -3,17 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Listener, Rule, action, check_arn, listener_not_found, load_balancer_not_found, paging, result,
+    action, check_arn, listener_not_found, load_balancer_not_found, paging, result,
     rule::{self, write_actions},
     tags,
 };
 use crate::{
-    cloud::Here,
     journal::Change,
     protocol::{
         Fault,
         json::{int, texts},
         query::{self, Answer, required, text},
+    },
+    state::{
+        Here,
+        elb::{Listener, Rule},
     },
 };
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cloud, journal::Call, protocol::Fault};
+use crate::{Cloud, call::Call, protocol::Fault};
 
 mod condition;
 mod needs;
@@ -110,7 +110,7 @@ impl Cloud {
                 let resource = (!bare).then_some(need.resource.as_str());
                 return Err(Fault::denied(
                     &call.service,
-                    &self.user(),
+                    &self.shared.user(),
                     &need.action,
                     resource,
                     verdict == Verdict::DeniedExplicitly,

@@ -5,7 +5,12 @@
 use serde_json::{Map, Value};
 
 use super::{Keys, Need, needs_ecs};
-use crate::{Cloud, cloud::Region, journal::Call, past::is_read, protocol::json::texts};
+use crate::{
+    Cloud,
+    call::{Call, is_read},
+    protocol::json::texts,
+    state::Region,
+};
 
 /// The members of a request.
 pub(crate) struct Asked<'a>(pub(crate) &'a Map<String, Value>);
@@ -108,7 +113,7 @@ pub(super) fn of(cloud: &Cloud, call: &Call, asked: &Asked<'_>) -> Vec<Need> {
     for need in &mut needs {
         need.keys.insert("aws:requestedregion".into(), vec![call.region.clone()]);
         need.keys.insert("aws:principalaccount".into(), vec![place.account.to_owned()]);
-        need.keys.insert("aws:principalarn".into(), vec![cloud.user()]);
+        need.keys.insert("aws:principalarn".into(), vec![cloud.shared.user()]);
     }
     needs
 }

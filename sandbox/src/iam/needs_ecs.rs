@@ -9,7 +9,7 @@ use super::{
     Need,
     needs::{Asked, Place},
 };
-use crate::ecs::last;
+use crate::state::ecs::last;
 
 pub(super) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let operation = place.call.operation.as_str();

@@ -11,6 +11,7 @@ use crate::{
     Cloud, Time, autoscaling, ecr, ecs, elb,
     image::Image,
     protocol::{Fault, json::Request, query},
+    state::Region,
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
@@ -93,7 +94,7 @@ impl Build<'_> {
             .map_err(fault)
     }
 
-    pub(super) fn region(&mut self) -> &crate::cloud::Region {
+    pub(super) fn region(&mut self) -> &Region {
         self.cloud.here(self.region).region
     }
 }
