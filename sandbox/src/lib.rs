@@ -28,8 +28,6 @@ mod autoscaling;
 mod call;
 mod clock;
 mod cloud;
-#[cfg(feature = "http")]
-mod control;
 mod duration;
 mod ecr;
 mod ecs;
@@ -51,13 +49,13 @@ pub mod scenario;
 pub mod sdk;
 #[cfg(feature = "http")]
 pub mod server;
+mod services;
 mod serving;
 mod state;
 mod sts;
 mod throttle;
 mod timing;
 mod transport;
-mod wire;
 
 pub use clock::Time;
 pub use cloud::Cloud;

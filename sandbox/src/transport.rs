@@ -7,11 +7,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::{
-    Cloud, Time,
+    Cloud, Time, cloud,
     faults::Interference,
     journal::{Call, Change, Entry},
     protocol::Fault,
-    wire,
 };
 
 /// What the client gets.
@@ -35,7 +34,7 @@ pub enum Delivery {
 impl Cloud {
     /// Which call a request is. Each has a number of its own, so ask once.
     pub fn call(&mut self, request: &Request<Bytes>) -> Call {
-        wire::call(self, request)
+        cloud::call(self, request)
     }
 
     /// The fate of a call by the faults of this world, noted in the journal if it has one.
@@ -59,7 +58,7 @@ impl Cloud {
             Interference::Error { status, code, message } => {
                 self.advance(now);
                 let fault = Fault { status: *status, code: code.clone(), message: message.clone() };
-                Some(wire::refusal(self, request, &fault))
+                Some(cloud::refusal(self, request, &fault))
             }
             Interference::Stale(age) => Some(self.handle_stale(now, request, call.clone(), *age)),
             fate if fate.arrives() => Some(self.handle_as(now, request, call.clone())),

@@ -29,11 +29,7 @@ const PRODUCT: &[Allowed] = &[
     ("watch", "route", "being moved"),
 ];
 
-const SANDBOX: &[Allowed] = &[
-    ("control", "server", "being moved"),
-    ("iam", "cloud", "being moved"),
-    ("wire", "cloud", "being moved"),
-];
+const SANDBOX: &[Allowed] = &[];
 
 /// The rooms that decide. A room that does not exist (yet, or any more) has nothing to keep.
 const PURE: &[&str] = &["route", "plan", "record", "request", "model", "watch", "world", "health"];

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::state::ecs::last;
 
-pub(super) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+/// Amazon ECS.
+pub(crate) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let operation = place.call.operation.as_str();
     let cluster = last(asked.text("cluster").unwrap_or("default"));
     let cluster_arn = place.arn("ecs", &format!("cluster/{cluster}"));

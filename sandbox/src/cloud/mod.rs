@@ -1,5 +1,5 @@
-//! The world: regions, the queue of what is due, the journal; and the two ways into it, a request and
-//! the passing of time. What the services do is in their modules.
+//! The world, and the two ways into it: a request, which `answer` hands to its service, and the passing of
+//! time, which lets happen what is `due`. What the services do is in their rooms.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 use crate::{
     call::is_read,
     clock::Time,
-    ecs, elb,
+    ecs,
     faults::{self, Faults},
     iam::Policy,
     ids::Ids,
     image::Image,
     invariants::{self, Violation},
     journal::{Call, Entry},
-    logs,
     past::Past,
     serving::{self, Serving},
-    state::{
-        Here, Region, Shared,
-        timers::{Due, Timers},
-    },
+    state::{Here, Region, Shared, timers::Timers},
     throttle::Buckets,
     timing::Timing,
-    wire,
 };
+
+mod answer;
+mod due;
+
+pub(crate) use answer::{call, refusal};
 
 /// An AWS account that lives in the process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl Cloud {
             if now - self.shared.now < self.past.window() {
                 self.past.keep(self.shared.now, &self.regions);
             }
-            happen(&mut self.here(&timer.region), timer.due);
+            due::happen(&mut self.here(&timer.region), timer.due);
         }
         self.shared.now = self.shared.now.max(now);
         self.past.trim(self.shared.now);
@@ -101,7 +101,7 @@ impl Cloud {
 
     /// Lets time pass until `now` and answers a request.
     pub fn handle(&mut self, now: Time, request: &http::Request<Bytes>) -> http::Response<Bytes> {
-        let call = wire::call(self, request);
+        let call = answer::call(self, request);
         self.handle_as(now, request, call)
     }
 
@@ -116,7 +116,7 @@ impl Cloud {
         if !is_read(&call.operation) {
             self.past.keep(self.shared.now, &self.regions);
         }
-        wire::answer(self, request, call)
+        answer::answer(self, request, call)
     }
 
     /// The same, for a read that sees the world as it was `age` ago. Permissions and limits are today's.
@@ -133,7 +133,7 @@ impl Cloud {
         let then = self.past.at(moment).filter(|_| is_read(&call.operation)).cloned();
         let Some(then) = then else { return self.handle_as(now, request, call) };
         let present = std::mem::replace(&mut self.regions, then);
-        let response = wire::answer(self, request, call);
+        let response = answer::answer(self, request, call);
         self.regions = present;
         response
     }
@@ -239,27 +239,5 @@ impl Cloud {
         self.shared.journal.clear();
         self.shared.calls = 0;
         self.violations.clear();
-    }
-}
-
-/// Lets something that is due happen.
-fn happen(here: &mut Here<'_>, due: Due) {
-    match due {
-        Due::Task { task, turn } => ecs::task::turn(here, &task, turn),
-        Due::Exit { task, container } => ecs::task::exit(here, &task, container),
-        Due::ContainerCheck { task, container } => ecs::task::check(here, &task, container),
-        Due::Line { task, container, line } => ecs::logging::line(here, &task, container, line),
-        Due::Logged(written) => logs::arrive(here, written),
-        Due::Forget { task } => ecs::task::forget(here, &task),
-        Due::Schedule { service } => ecs::scheduler::run(here, &service),
-        Due::Check { group, target, registration } => {
-            elb::health::check(here, &group, &target, registration)
-        }
-        Due::Drained { group, target, registration } => {
-            elb::health::drained(here, &group, &target, registration)
-        }
-        Due::Propagated { rule, node, version } => {
-            elb::rule::propagated(here, &rule, node, version)
-        }
     }
 }
