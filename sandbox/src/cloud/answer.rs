@@ -17,6 +17,7 @@ struct Target {
     operation: String,
 }
 
+/// Answers a request.
 pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>, call: Call) -> Response<Bytes> {
     let request_id = cloud.shared.ids.uuid();
     let target = target(request);
@@ -65,6 +66,7 @@ pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
     }
 }
 
+/// Which operation is asked for, if a service has the protocol of the request.
 fn target(request: &Request<Bytes>) -> Option<Target> {
     if let Some(target) = wire::header(request.headers(), "x-amz-target") {
         let (prefix, operation) = target.split_once('.')?;

@@ -1,5 +1,5 @@
-//! Amazon ECS: which operation is where. How things change with time is in
-//! `scheduler` (services) and `task` (tasks).
+//! Amazon ECS: which operation is where. How things change with time is in `scheduler` (services) and
+//! `task` (tasks).
 
 use std::sync::LazyLock;
 

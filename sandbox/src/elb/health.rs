@@ -1,7 +1,7 @@
 //! The health of targets (Application Load Balancers User Guide, "Health checks for target groups"):
 //! a target of a group that no action names is `unused`; else it is `initial` until one check passes or
 //! enough of them fail. Network load balancers (their guide, "Health checks") take longer to begin, and
-//! can let an unhealthy target drain first. Whoever answers a check is found by address; nothing is known of why it answers so.
+//! can let an unhealthy target drain first. What a target replies is in `network`.
 
 use std::time::Duration;
 

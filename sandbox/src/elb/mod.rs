@@ -1,6 +1,5 @@
-//! Elastic Load Balancing v2: which operation is where. How targets become healthy
-//! is in `health`, how a rule's weights reach the nodes in `rule`. It knows nothing of ECS but that a
-//! target's address may belong to one of its tasks.
+//! Elastic Load Balancing v2: which operation is where. How targets become healthy is in `health`, how a
+//! rule's weights reach the nodes in `rule`. It knows nothing of ECS: `network` says what a target replies.
 
 use std::sync::LazyLock;
 

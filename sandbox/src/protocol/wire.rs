@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Fault, query, xml};
 
+/// The parameters of a query request.
 pub(crate) fn form(request: &Request<Bytes>) -> Result<Map<String, Value>, Fault> {
     query::parse(if request.method() == Method::GET {
         request.uri().query().unwrap_or_default().as_bytes()
@@ -23,6 +24,7 @@ pub(crate) fn scope(headers: &HeaderMap) -> std::str::Split<'_, char> {
     credential.split('/')
 }
 
+/// The region that a request is signed for.
 pub(crate) fn region(headers: &HeaderMap) -> Option<&str> {
     scope(headers).nth(2).filter(|region| !region.is_empty())
 }
@@ -36,6 +38,7 @@ pub(crate) fn json(request: &Request<Bytes>, body: &str) -> Response<Bytes> {
     response(StatusCode::OK, json_type(request), body.to_owned())
 }
 
+/// A refusal of awsJson.
 pub(crate) fn json_error(request: &Request<Bytes>, fault: &Fault) -> Response<Bytes> {
     let mut body = serde_json::json!({"__type": fault.code});
     if !fault.message.is_empty() {
