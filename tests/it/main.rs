@@ -24,6 +24,7 @@ mod overtaken;
 mod permissions; // somebody else deploys to the side that comes up
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
+mod rooms; // which rooms use which, and which do no I/O
 mod scenes; // what is deployed, where, and what must come of it
 mod simulation; // killed at every call, then run again
 mod starts; // generated starts: hopeless ones, and ones that only wait

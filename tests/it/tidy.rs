@@ -38,25 +38,6 @@ fn only_the_edge_names_the_sdk() {
 }
 
 #[test]
-fn decisions_are_pure() {
-    for room in ["src/route", "src/plan", "src/record", "src/request", "src/model"] {
-        for (path, source) in sources(room) {
-            for text in [
-                "async ",
-                "tokio",
-                "std::fs",
-                "std::env",
-                "crate::aws",
-                "crate::clock",
-                "crate::render",
-            ] {
-                assert!(!source.contains(text), "{} has {text}", path.display());
-            }
-        }
-    }
-}
-
-#[test]
 fn the_sandbox_knows_nothing_of_us() {
     let ours = ["ecs_bg::", "ecs-bg:"];
     assert_eq!(strangers("sandbox/src", &ours, &[]), [""; 0].map(PathBuf::from));

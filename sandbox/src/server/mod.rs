@@ -1,6 +1,6 @@
 //! The sandbox over HTTP: any AWS client in any process. This is where real time enters: the world's
 //! time is real time since the start, times a scale, on top of the world's own epoch. It knows no
-//! operation; `wire` answers for AWS, `control` for those who look after the sandbox itself.
+//! operation; `control` answers requests that are for the sandbox itself.
 
 use std::{
     future::Future,
@@ -27,7 +27,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Cloud, Time, control, fault::Fault, reply::Reply, transport::Delivery, wire};
+use crate::{Cloud, Time, cloud::refusal, protocol::Fault, reply::Reply, transport::Delivery};
 
 /// The largest request body: ECR manifests have 4 MiB, nothing else of AWS comes near.
 const LARGEST: usize = 8 << 20;
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the world is brought up to date when nobody asks, so that the next one to ask need not
 /// wait for a whole night to pass.
 const TICK: Duration = Duration::from_secs(1);
+
+mod control;
 
 pub use control::is_scale;
 
@@ -166,7 +168,7 @@ async fn answer(
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let fault = too_large();
             let empty = Request::from_parts(parts, Bytes::new());
-            return Ok(reply(wire::refusal(&mut world.cloud(), &empty, &fault), true));
+            return Ok(reply(refusal(&mut world.cloud(), &empty, &fault), true));
         }
         _ => return Err(Broken),
     };

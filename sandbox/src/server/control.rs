@@ -8,7 +8,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{duration, faults::Order, image::Image, server::World};
+use super::World;
+use crate::{duration, faults::Order, image::Image};
 
 const PATHS: &str =
     "GET world, GET journal, GET or PUT images, PUT alarms, GET or POST clock, GET or POST faults";

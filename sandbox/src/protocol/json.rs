@@ -12,8 +12,8 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use crate::{
-    fault::Fault,
+use super::{
+    Fault,
     shapes::{Problem, Shapes, Wire},
 };
 

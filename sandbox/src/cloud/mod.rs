@@ -1,5 +1,5 @@
-//! The world: regions, the queue of what is due, the journal; and the two ways into it, a request and
-//! the passing of time. What the services do is in their modules.
+//! The world, and the two ways into it: a request, which `answer` hands to its service, and the passing of
+//! time, which lets happen what is `due`. What the services do is in their rooms.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,25 +7,26 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    autoscaling::Scaling,
+    call::is_read,
     clock::Time,
-    ecr::Ecr,
-    ecs::{self, Ecs},
-    elb::{self, Elb},
+    ecs,
     faults::{self, Faults},
     iam::Policy,
     ids::Ids,
     image::Image,
     invariants::{self, Violation},
-    journal::{Call, Change, Entry},
-    logs::{self, Logs},
-    past::{Past, is_read},
+    journal::{Call, Entry},
+    past::Past,
     serving::{self, Serving},
+    state::{Here, Region, Shared, timers::Timers},
     throttle::Buckets,
-    timers::{Due, Timer, Timers},
     timing::Timing,
-    wire,
 };
+
+mod answer;
+mod due;
+
+pub(crate) use answer::{call, refusal};
 
 /// An AWS account that lives in the process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,46 +46,6 @@ pub struct Cloud {
     pub(crate) policy: Option<Policy>,
     #[serde(skip)]
     past: Past,
-}
-
-/// What all regions share.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Shared {
-    pub(crate) account: String,
-    pub(crate) now: Time,
-    pub(crate) ids: Ids,
-    /// Names of what no client asked for by name (revisions, service deployments, container instances):
-    /// a stream of its own, so that all other names stay as they are.
-    pub(crate) record_ids: Ids,
-    pub(crate) timing: Timing,
-    pub(crate) images: Vec<Image>,
-    /// The Availability Zones of subnets, where a scenario says them.
-    pub(crate) subnets: BTreeMap<String, String>,
-    pub(crate) timers: Timers,
-    pub(crate) journal: Vec<Entry>,
-    pub(crate) calls: u64,
-    /// The call that is being answered.
-    pub(crate) call: Option<Call>,
-}
-
-/// The resources of one region.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Region {
-    pub(crate) name: String,
-    pub(crate) ecs: Ecs,
-    pub(crate) elb: Elb,
-    pub(crate) ecr: Ecr,
-    pub(crate) scaling: Scaling,
-    #[serde(default)]
-    pub(crate) logs: Logs,
-    /// Which task has which private address.
-    pub(crate) network: BTreeMap<String, String>,
-}
-
-/// Where something happens: one region, and what all share.
-pub(crate) struct Here<'a> {
-    pub(crate) region: &'a mut Region,
-    pub(crate) shared: &'a mut Shared,
 }
 
 impl Cloud {
@@ -132,7 +93,7 @@ impl Cloud {
             if now - self.shared.now < self.past.window() {
                 self.past.keep(self.shared.now, &self.regions);
             }
-            self.here(&timer.region).happen(timer.due);
+            due::happen(&mut self.here(&timer.region), timer.due);
         }
         self.shared.now = self.shared.now.max(now);
         self.past.trim(self.shared.now);
@@ -140,7 +101,7 @@ impl Cloud {
 
     /// Lets time pass until `now` and answers a request.
     pub fn handle(&mut self, now: Time, request: &http::Request<Bytes>) -> http::Response<Bytes> {
-        let call = wire::call(self, request);
+        let call = answer::call(self, request);
         self.handle_as(now, request, call)
     }
 
@@ -155,7 +116,7 @@ impl Cloud {
         if !is_read(&call.operation) {
             self.past.keep(self.shared.now, &self.regions);
         }
-        wire::answer(self, request, call)
+        answer::answer(self, request, call)
     }
 
     /// The same, for a read that sees the world as it was `age` ago. Permissions and limits are today's.
@@ -172,7 +133,7 @@ impl Cloud {
         let then = self.past.at(moment).filter(|_| is_read(&call.operation)).cloned();
         let Some(then) = then else { return self.handle_as(now, request, call) };
         let present = std::mem::replace(&mut self.regions, then);
-        let response = wire::answer(self, request, call);
+        let response = answer::answer(self, request, call);
         self.regions = present;
         response
     }
@@ -204,11 +165,6 @@ impl Cloud {
     /// What everybody is allowed to do; `None`: everything.
     pub fn set_policy(&mut self, policy: Option<Policy>) {
         self.policy = policy;
-    }
-
-    /// Who calls: everybody is the same user.
-    pub(crate) fn user(&self) -> String {
-        format!("arn:aws:iam::{}:user/sandbox", self.shared.account)
     }
 
     /// Every change so far.
@@ -283,60 +239,5 @@ impl Cloud {
         self.shared.journal.clear();
         self.shared.calls = 0;
         self.violations.clear();
-    }
-}
-
-impl Here<'_> {
-    pub(crate) fn now(&self) -> Time {
-        self.shared.now
-    }
-
-    pub(crate) fn note(&mut self, change: Change) {
-        self.shared.journal.push(Entry {
-            at: self.shared.now,
-            call: self.shared.call.clone(),
-            change,
-        });
-    }
-
-    /// Sets a timer.
-    pub(crate) fn later(&mut self, wait: Duration, due: Due) {
-        let timer = Timer { region: self.region.name.clone(), due };
-        self.shared.timers.set(self.shared.now + wait, timer);
-    }
-
-    /// Sets a timer, unless the same is due at that moment already.
-    pub(crate) fn later_once(&mut self, wait: Duration, due: Due) {
-        let timer = Timer { region: self.region.name.clone(), due };
-        let at = self.shared.now + wait;
-        if !self.shared.timers.has(at, &timer) {
-            self.shared.timers.set(at, timer);
-        }
-    }
-
-    /// `arn:aws:<service>:<region>:<account>:<rest>`
-    pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region.name, self.shared.account)
-    }
-
-    fn happen(&mut self, due: Due) {
-        match due {
-            Due::Task { task, turn } => ecs::task::turn(self, &task, turn),
-            Due::Exit { task, container } => ecs::task::exit(self, &task, container),
-            Due::ContainerCheck { task, container } => ecs::task::check(self, &task, container),
-            Due::Line { task, container, line } => ecs::logging::line(self, &task, container, line),
-            Due::Logged(written) => logs::arrive(self, written),
-            Due::Forget { task } => ecs::task::forget(self, &task),
-            Due::Schedule { service } => ecs::scheduler::run(self, &service),
-            Due::Check { group, target, registration } => {
-                elb::health::check(self, &group, &target, registration)
-            }
-            Due::Drained { group, target, registration } => {
-                elb::health::drained(self, &group, &target, registration)
-            }
-            Due::Propagated { rule, node, version } => {
-                elb::rule::propagated(self, &rule, node, version)
-            }
-        }
     }
 }

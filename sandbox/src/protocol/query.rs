@@ -1,14 +1,13 @@
-//! The query protocol: parameters to a tree and back to XML. All scalars are text on this wire and stay
-//! text in the model; lists are what `member.N` numbers; a map is an object with nothing but a list
-//! `entry` of `key` and `value`, as both directions write it. It knows nothing of any service's operations.
+//! Requests of the query protocol: form parameters as a tree. All scalars are text in this protocol and
+//! stay text in the state. `member.N` parameters are a list; a map is an object whose only member is a
+//! list `entry` of `key` and `value`. Answers are in `xml`. It knows no operation of any service.
 
 use std::borrow::Cow;
 
-use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
-use crate::{
-    fault::Fault,
+use super::{
+    Fault,
     shapes::{Problem, Shapes, Wire},
 };
 
@@ -124,61 +123,6 @@ fn lower(path: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// The document that answers an operation.
-pub(crate) fn response(
-    operation: &str,
-    namespace: &str,
-    result: &Map<String, Value>,
-    request_id: &str,
-) -> String {
-    let mut xml = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
-    members(&mut xml, result);
-    xml.push_str(&format!("</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"));
-    xml
-}
-
-/// The document that refuses one.
-pub(crate) fn error(namespace: &str, fault: &Fault, request_id: &str) -> String {
-    let side = if fault.status < 500 { "Sender" } else { "Receiver" };
-    format!(
-        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
-        fault.code,
-        text_of(&fault.message)
-    )
-}
-
-/// Text in XML, which has no way to write most control characters.
-fn text_of(text: &str) -> String {
-    let legal = |c: char| {
-        !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
-    };
-    let text: String = text.chars().map(|c| if legal(c) { c } else { '\u{fffd}' }).collect();
-    escape(&text).into_owned()
-}
-
-fn members(xml: &mut String, map: &Map<String, Value>) {
-    for (name, value) in map {
-        match value {
-            Value::Null => {}
-            Value::Array(entries) if name == "entry" => {
-                entries.iter().for_each(|entry| element(xml, name, entry));
-            }
-            value => element(xml, name, value),
-        }
-    }
-}
-
-fn element(xml: &mut String, name: &str, value: &Value) {
-    xml.push_str(&format!("<{name}>"));
-    match value {
-        Value::Object(map) => members(xml, map),
-        Value::Array(list) => list.iter().for_each(|item| element(xml, "member", item)),
-        Value::String(text) => xml.push_str(&text_of(text)),
-        other => xml.push_str(&other.to_string()),
-    }
-    xml.push_str(&format!("</{name}>"));
-}
-
 /// Numbers and booleans as the text that they are on this wire; for requests that were not parsed from it.
 pub(crate) fn as_text(value: Value) -> Value {
     match value {
@@ -222,7 +166,7 @@ mod tests {
         let expected = json!({"Action": "X", "A": [{"B": "a a", "C": {"D": "1"}}, {"B": "b &"}], "Empty": "",
                 "M": {"entry": [{"key": "k", "value": "v"}, {"key": "l", "value": "w"}]}});
         assert_eq!(Value::Object(tree.clone()), expected);
-        let xml = response("X", "ns", &tree, "id");
+        let xml = crate::protocol::xml::response("X", "ns", &tree, "id");
         assert!(
             xml.contains(
                 "<A><member><B>a a</B><C><D>1</D></C></member><member><B>b &amp;</B></member></A>"

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, logs::Written};
+use super::logs::Written;
+use crate::clock::Time;
 
 /// Something that happens by itself in one region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
