@@ -40,7 +40,7 @@ pub(crate) fn logs(operation: &str) -> Vec<Bucket> {
     }
 }
 
-/// Those of a service that is not throttled here.
+/// No buckets: the service takes any number of calls.
 pub(crate) fn none(_: &str) -> Vec<Bucket> {
     Vec::new()
 }

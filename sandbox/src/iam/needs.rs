@@ -41,7 +41,7 @@ impl Asked<'_> {
     }
 }
 
-/// Where a call is made.
+/// A call, its caller and the region that it is made in.
 pub(crate) struct Place<'a> {
     /// The caller's ARN.
     pub(crate) user: String,
