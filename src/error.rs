@@ -91,7 +91,8 @@ impl Failure {
     /// Whether what is not allowed is this call. AWS may ask for more than the call that was made: a
     /// revision with tags needs two permissions.
     pub fn denies(&self, call: Call) -> bool {
-        self.kind == FailureKind::Denied && self.action() == call.action()
+        let operation = self.action().rsplit(':').next();
+        self.kind == FailureKind::Denied && operation == Some(call.operation())
     }
 
     /// Whether the call certainly had no effect.
@@ -105,6 +106,12 @@ impl Failure {
             self.kind,
             FailureKind::Throttled | FailureKind::Unreachable | FailureKind::Unknown
         )
+    }
+
+    /// Whether it may pass while a deployment is driven: credentials that worked before may be renewed a
+    /// moment later.
+    pub fn passes_while_driving(&self) -> bool {
+        self.passes() || self.kind == FailureKind::Credentials
     }
 
     /// The line that can be pasted.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use ecs_bg_sandbox::Cloud;
@@ -34,12 +35,14 @@ pub struct Sandbox {
     pub cloud: Arc<Mutex<Cloud>>,
     /// What may happen to calls on their way.
     pub interfere: Option<Arc<dyn Interfere>>,
+    /// For how many seconds the machine of the command was suspended.
+    pub suspended: Option<&'static AtomicU64>,
 }
 
 impl Sandbox {
     /// A sandbox of this world, undisturbed.
     pub fn new(cloud: Cloud) -> Self {
-        Self { cloud: Arc::new(Mutex::new(cloud)), interfere: None }
+        Self { cloud: Arc::new(Mutex::new(cloud)), interfere: None, suspended: None }
     }
 }
 

@@ -13,13 +13,15 @@ const NEVER_CONNECTED: [&str; 4] =
     ["client error (Connect)", "tcp connect error", "dns error", "failed to apply endpoint"];
 
 /// Codes after which the call did not happen because there were too many of them.
-const THROTTLES: [&str; 6] = [
+const THROTTLES: [&str; 7] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
     "RequestLimitExceeded",
     "TooManyRequestsException",
     "PriorRequestNotComplete",
+    // The clocks differ: the SDK corrects its own by the answer.
+    "RequestExpired",
 ];
 
 /// Codes for credentials that AWS does not take.
@@ -79,7 +81,7 @@ fn denied(message: &str) -> Option<String> {
 
 fn kind_of(code: &str, status: u16) -> FailureKind {
     match code {
-        code if THROTTLES.contains(&code) => FailureKind::Throttled,
+        code if THROTTLES.contains(&code) || status == 429 => FailureKind::Throttled,
         code if CREDENTIALS.contains(&code) => FailureKind::Credentials,
         code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" => {
             FailureKind::Denied

@@ -1,15 +1,18 @@
 //! Looking: a handful of calls made side by side.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use aws_sdk_ecs::types::{DesiredStatus, ServiceField};
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 
 use super::error::of;
 use super::raw::Capture;
 use super::{Aws, once, rules, wire};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
+use crate::model::reads::Part;
 use crate::model::world::{Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
 
@@ -42,15 +45,6 @@ pub(super) enum Take {
     Everything,
 }
 
-impl Take {
-    fn of(look: Look) -> Self {
-        match look {
-            Look::Glance => Self::State,
-            Look::Whole | Look::Listing => Self::Settings,
-        }
-    }
-}
-
 /// What a look takes in beside its kind.
 #[derive(Clone, Debug, Default)]
 pub struct Focus {
@@ -66,8 +60,78 @@ pub struct Focus {
     pub prepare: Option<Record>,
 }
 
+/// Which parts a look takes in.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How much of the world it is, all in all.
+    look: Look,
+    parts: Vec<Part>,
+    /// Stopped tasks are wanted too.
+    stopped: bool,
+    /// The revision whose record's owner is wanted, by ARN.
+    record: Option<String>,
+    /// The record whose task that runs before is wanted.
+    prepare: Option<Record>,
+}
+
+impl Wanted {
+    /// What a look of this kind takes in.
+    pub fn of(look: Look, focus: &Focus, before: &World) -> Self {
+        let named =
+            |name: &str| look > Look::Glance || focus.health.iter().any(|wanted| wanted == name);
+        let mut parts = match look {
+            Look::Glance => vec![Part::Services],
+            Look::Whole => vec![Part::Settings, Part::Rules],
+            Look::Listing => vec![Part::Settings, Part::Listing],
+        };
+        let groups: BTreeSet<&String> = before
+            .services
+            .values()
+            .filter(|service| named(&service.name))
+            .flat_map(|service| service.attachments.iter().map(|attachment| &attachment.group))
+            // One that could not be surveyed may not be read.
+            .filter(|group| before.groups.contains_key(*group))
+            .collect();
+        parts.extend(groups.into_iter().cloned().map(Part::Health));
+        parts.extend(focus.tasks.iter().cloned().map(Part::Tasks));
+        parts.extend(focus.record.as_ref().map(|_| Part::Owner));
+        parts.extend(focus.prepare.as_ref().map(|_| Part::Prepare));
+        let Focus { stopped, record, prepare, .. } = focus.clone();
+        Self { look, parts, stopped, record, prepare }
+    }
+
+    /// Only those parts of it that are named.
+    pub fn only(mut self, parts: &[Part]) -> Self {
+        self.parts.retain(|part| parts.contains(part));
+        self
+    }
+
+    /// The parts.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+}
+
+/// What a part changes in the world.
+type Update = Box<dyn FnOnce(&mut World)>;
+
+/// A part is given up after this long, all attempts included.
+pub const PART_MAX: Duration = Duration::from_secs(30);
+
+/// The call that answers a part.
+fn about(part: &Part) -> About {
+    match part {
+        Part::Services | Part::Settings => Call::DescribeServices.on("of the deployment"),
+        Part::Rules | Part::Listing => Call::DescribeRules.on("of the load balancers"),
+        Part::Health(group) => Call::DescribeTargetHealth.on(group.as_str()),
+        Part::Tasks(service) => Call::DescribeTasks.on(format!("of {service}")),
+        Part::Owner => Call::DescribeTaskDefinition.on("with the record"),
+        Part::Prepare => Call::DescribeTasks.on("of --before"),
+    }
+}
+
 impl Aws {
-    /// One look. What it does not take in is what `before` saw.
+    /// One look, or why a part of it was not answered. What it does not take in is what `before` saw.
     pub async fn look(
         &self,
         pair: &Pair,
@@ -75,67 +139,131 @@ impl Aws {
         focus: &Focus,
         before: &World,
     ) -> Result<World, Failure> {
-        let named =
-            |name: &str| look > Look::Glance || focus.health.iter().any(|wanted| wanted == name);
-        let groups: BTreeSet<&str> = before
-            .services
-            .values()
-            .filter(|service| named(&service.name))
-            .flat_map(|service| {
-                service.attachments.iter().map(|attachment| attachment.group.as_str())
-            })
-            // One that could not be surveyed may not be read.
-            .filter(|group| before.groups.contains_key(*group))
-            .collect();
-        let services = self.services(&pair.cluster, &pair.services, Take::of(look));
-        let health = try_join_all(groups.into_iter().map(|group| self.health(group)));
-        let tasks = try_join_all(focus.tasks.iter().map(|name| async move {
-            let tasks = self.tasks(&pair.cluster, name, focus.stopped).await?;
-            Ok((name, tasks))
-        }));
-        let rules = async {
-            match look {
-                Look::Glance => Ok(None),
-                Look::Whole => match self.rules_again(&before.rules).await {
-                    // One of them was deleted: the others are found by listing.
-                    Err(error) if error.kind == FailureKind::Missing => {
-                        self.rules_of(before).await.map(Some)
-                    }
-                    rules => rules.map(Some),
-                },
-                Look::Listing => self.rules_of(before).await.map(Some),
-            }
-        };
-        let owner = async {
-            match &focus.record {
-                Some(revision) => Ok(self.record(revision).await?.map(|record| record.owner)),
-                None => Ok(None),
-            }
-        };
-        let prepare = async {
-            match &focus.prepare {
-                Some(record) => self.preparing(pair, record, before).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let ((services, health), ((tasks, rules), (owner, prepare))) = try_join(
-            try_join(services, health),
-            try_join(try_join(tasks, rules), try_join(owner, prepare)),
-        )
-        .await?;
-        let mut world = World { at: self.date(), look, owner, prepare, ..before.clone() };
-        world.services =
-            services.into_iter().map(|service| (service.arn.clone(), service)).collect();
-        world.health.extend(health);
-        world.tasks = tasks
-            .into_iter()
-            .filter_map(|(name, tasks)| Some((world.service(name)?.arn.clone(), tasks)))
-            .collect();
-        if let Some(rules) = rules {
-            world.rules = rules;
-            world.unread.clear();
+        let (world, failed) = self.look_at(pair, &Wanted::of(look, focus, before), before).await;
+        match failed.into_iter().next() {
+            Some((_, failure)) => Err(failure),
+            None => Ok(world),
         }
-        Ok(world)
+    }
+
+    /// Reads parts side by side. A part that fails, or takes too long, is what `before` saw, and as old
+    /// as it was; it delays no other one.
+    pub async fn look_at(
+        &self,
+        pair: &Pair,
+        wanted: &Wanted,
+        before: &World,
+    ) -> (World, Vec<(Part, Failure)>) {
+        let answers = RefCell::new((before.clone(), Vec::new()));
+        let take = |part: Part, answer: Result<Update, Failure>| {
+            let mut answers = answers.borrow_mut();
+            match answer {
+                Ok(update) => {
+                    let moment = self.clock.moment(self.date());
+                    let world = &mut answers.0;
+                    world.answered.insert(part.clone(), moment);
+                    // What includes another part answers it as well.
+                    match part {
+                        Part::Settings => drop(world.answered.insert(Part::Services, moment)),
+                        Part::Listing => drop(world.answered.insert(Part::Rules, moment)),
+                        _ => {}
+                    }
+                    update(world);
+                }
+                Err(failure) => answers.1.push((part, failure)),
+            }
+        };
+        answers.borrow_mut().0.owner = None;
+        answers.borrow_mut().0.prepare = None;
+        answers.borrow_mut().0.tasks.clear();
+        let parts = wanted.parts.iter().map(|part| async move {
+            let answer = self.part(pair, part, wanted, before);
+            let answer = tokio::time::timeout(PART_MAX, answer).await;
+            answer.unwrap_or_else(|_| {
+                let message = format!("no answer within {}s", PART_MAX.as_secs());
+                Err(Failure::of(about(part), FailureKind::Unknown, "Timeout", message))
+            })
+        });
+        let told = parts.zip(&wanted.parts).map(|(answer, part)| async {
+            let answer = answer.await;
+            take(part.clone(), answer);
+        });
+        join_all(told).await;
+        let (mut world, failed): (World, Vec<(Part, Failure)>) = answers.into_inner();
+        world.at = self.date();
+        let answered = |part: &Part| {
+            wanted.parts.contains(part) && !failed.iter().any(|(failed, _)| failed == part)
+        };
+        world.look = match (answered(&Part::Listing), answered(&Part::Rules)) {
+            (true, _) => Look::Listing,
+            (false, true) => Look::Whole,
+            // Where no rule is anybody's to look after, the settings make the difference.
+            _ if before.rules.is_empty() && answered(&Part::Settings) => wanted.look,
+            _ => Look::Glance,
+        };
+        (world, failed)
+    }
+
+    /// Reads one part: what it changes in the world.
+    async fn part(
+        &self,
+        pair: &Pair,
+        part: &Part,
+        wanted: &Wanted,
+        before: &World,
+    ) -> Result<Update, Failure> {
+        Ok(match part {
+            Part::Services | Part::Settings => {
+                let take = if *part == Part::Services { Take::State } else { Take::Settings };
+                let services = self.services(&pair.cluster, &pair.services, take).await?;
+                Box::new(move |world| {
+                    let named = services.into_iter().map(|service| (service.arn.clone(), service));
+                    world.services = named.collect();
+                })
+            }
+            Part::Rules | Part::Listing => {
+                let rules = match part {
+                    Part::Rules => self.rules_again(&before.rules).await,
+                    _ => self.rules_of(before).await,
+                };
+                let rules = match rules {
+                    // One of them was deleted: the others are found by listing.
+                    Err(error) if error.kind == FailureKind::Missing && *part == Part::Rules => {
+                        self.rules_of(before).await?
+                    }
+                    rules => rules?,
+                };
+                Box::new(move |world| {
+                    world.rules = rules;
+                    world.unread.clear();
+                })
+            }
+            Part::Health(group) => {
+                let (group, targets) = self.health(group).await?;
+                Box::new(move |world| drop(world.health.insert(group, targets)))
+            }
+            Part::Tasks(name) => {
+                let name = name.clone();
+                let tasks = self.tasks(&pair.cluster, &name, wanted.stopped).await?;
+                Box::new(move |world| {
+                    if let Some(arn) = world.service(&name).map(|service| service.arn.clone()) {
+                        world.tasks.insert(arn, tasks);
+                    }
+                })
+            }
+            Part::Owner => {
+                let revision = wanted.record.as_deref().unwrap_or_default();
+                let owner = self.record(revision).await?.map(|record| record.owner);
+                Box::new(move |world| world.owner = owner)
+            }
+            Part::Prepare => {
+                let tasks = match &wanted.prepare {
+                    Some(record) => Some(self.preparing(pair, record, before).await?),
+                    None => None,
+                };
+                Box::new(move |world| world.prepare = tasks)
+            }
+        })
     }
 
     /// Services by name. One that does not exist is not there.
@@ -378,7 +506,7 @@ impl Aws {
     }
 }
 
-/// AWS's answer makes no sense to us.
+/// AWS's answer makes no sense to us. What was asked for may have happened; the next answer may be good.
 pub(super) fn unreadable(call: &About, error: impl std::fmt::Display) -> Failure {
-    Failure::of(call, FailureKind::Refused, "UnreadableAnswer", error.to_string())
+    Failure::of(call, FailureKind::Unknown, "UnreadableAnswer", error.to_string())
 }

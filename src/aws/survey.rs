@@ -51,6 +51,7 @@ impl Aws {
         let world = World {
             at: self.date(),
             look: Look::Listing,
+            answered: BTreeMap::new(),
             services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(),
             rules: BTreeMap::new(),
             unread: BTreeSet::new(),

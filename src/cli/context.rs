@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::InProcess;
@@ -31,8 +30,7 @@ impl Context {
             None => sandbox(globals)?,
         };
         let Some(sandbox) = sandbox else {
-            #[expect(clippy::disallowed_methods, reason = "the real clock begins here")]
-            let clock = Clock::starting_at(SystemTime::now());
+            let clock = Clock::real();
             let (region, profile) = (globals.region.clone(), globals.profile.clone());
             let (role, keys) = (globals.role_arn.clone(), globals.keys.clone());
             let real = Connection::Real { region, profile, role, keys };
@@ -43,9 +41,9 @@ impl Context {
             let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
             (cloud.now(), cloud.region().to_owned())
         };
-        let clock = Clock::starting_at(now.into());
+        let clock = Clock::starting_at(now.into()).suspended(sandbox.suspended);
         let mut http =
-            InProcess::new(Arc::clone(&sandbox.cloud), Arc::new(move || Time::from(clock.now())));
+            InProcess::new(Arc::clone(&sandbox.cloud), Arc::new(move || Time::from(clock.wall())));
         if let Some(interfere) = &sandbox.interfere {
             http = http.interfered(Arc::clone(interfere));
         }
@@ -90,7 +88,7 @@ impl Context {
     pub(super) fn save(&self) -> Result<(), Error> {
         let Some((path, cloud)) = &self.state else { return Ok(()) };
         let mut cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
-        cloud.advance(Time::from(self.clock.now()));
+        cloud.advance(Time::from(self.clock.wall()));
         let write = serde_json::to_vec(&*cloud)
             .map_err(std::io::Error::from)
             .and_then(|json| fs::write(path, json));

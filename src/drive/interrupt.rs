@@ -81,10 +81,12 @@ impl Run<'_> {
     /// Lets time pass, until it is over or the user asks us to stop.
     pub(super) async fn sleep(&mut self, duration: Duration) {
         let mut interrupts = self.interrupts.clone();
+        let begin = self.setting.clock.moment(self.world.at);
         tokio::select! {
             () = self.setting.clock.sleep(duration) => {}
             // A closed channel means that nobody can ask any more.
             Ok(()) = interrupts.changed() => {}
         }
+        self.notice_freeze(begin, duration);
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::{LOOK_TWICE, SILENCE};
-use super::{FAILURES_MAX, FRESH, Run, Stop};
-use crate::aws::Focus;
+use super::{FAILURES_MAX, FROZEN, Run, Stop};
+use crate::aws::{Focus, PART_MAX, Wanted};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
+use crate::model::reads::{Moment, Part};
 use crate::model::world::{Look, World};
 use crate::record::Record;
 use crate::request::EngineName;
@@ -94,62 +95,79 @@ impl Run<'_> {
     }
 
     pub(super) async fn look(&mut self, look: Look) -> Option<Stop> {
+        self.look_at(look, None).await
+    }
+
+    /// Reads only some parts of a look.
+    pub(super) async fn look_only(&mut self, look: Look, parts: &[Part]) -> Option<Stop> {
+        self.look_at(look, Some(parts)).await
+    }
+
+    async fn look_at(&mut self, look: Look, only: Option<&[Part]>) -> Option<Stop> {
         // Where no rule is ours to look after, none is listed.
         let look = match self.record.engine() {
             EngineName::Listener => look,
             EngineName::Rolling => look.min(Look::Whole),
         };
-        let focus = self.focus(look);
-        let began = self.setting.clock.now();
+        let mut focus = self.focus(look);
+        if self.recorded && only.is_some_and(|only| only.contains(&Part::Owner)) {
+            focus.record = Some(self.record.revision.clone());
+        }
+        let wanted = Wanted::of(look, &focus, &self.world);
+        let wanted = match only {
+            Some(only) => wanted.only(only),
+            None => wanted,
+        };
+        let begin = self.setting.clock.moment(self.world.at);
         let mut interrupts = self.interrupts.clone();
-        let looked = tokio::select! {
-            looked = self.setting.aws.look(&self.pair, look, &focus, &self.world) => looked,
+        let (world, failed) = tokio::select! {
+            looked = self.setting.aws.look_at(&self.pair, &wanted, &self.world) => looked,
             // Whoever asks us to stop is not kept waiting by an answer that does not come.
             Ok(()) = interrupts.changed() => return None,
         };
-        match looked {
-            Ok(world) => {
-                self.world = world;
-                self.explained = focus.stopped && !focus.tasks.is_empty();
-                if focus.record.is_some() {
-                    // A record that somebody made unreadable is still ours: our copy outranks it.
-                    self.world.owner.get_or_insert_with(|| self.record.owner.clone());
-                }
-                self.looked = began;
-                if look > Look::Glance || !focus.health.is_empty() {
-                    self.checked = began;
-                }
-                self.changed = false;
-                self.failed = 0;
-                None
-            }
-            // Nothing serves before it is known how its task ended.
-            Err(error)
-                if error.kind == FailureKind::Denied
-                    && focus.prepare.is_some()
-                    && is_about_tasks(&error) =>
-            {
-                self.tasks_denied = true;
-                Some(Stop::Refused(error))
-            }
-            Err(error)
-                if error.kind == FailureKind::Denied
-                    && !focus.tasks.is_empty()
-                    && is_about_tasks(&error) =>
-            {
-                self.tasks_denied = true;
-                let what = format!("{error}; going by targets alone, without the reasons of tasks");
-                self.tell(Kind::Warning { what });
-                None
-            }
-            Err(error) => self.blind(error).await,
+        self.world = world;
+        self.notice_freeze(begin, PART_MAX);
+        let answered = |part: &Part| {
+            wanted.parts().contains(part) && !failed.iter().any(|(failed, _)| failed == part)
+        };
+        let tasks =
+            wanted.parts().iter().any(|part| matches!(part, Part::Tasks(_)) && answered(part));
+        self.explained = focus.stopped && tasks;
+        if answered(&Part::Owner) {
+            // A record that somebody made unreadable is still ours: our copy outranks it.
+            self.world.owner.get_or_insert_with(|| self.record.owner.clone());
         }
+        if wanted.parts().iter().any(|part| matches!(part, Part::Health(_)) && answered(part)) {
+            self.checked = self.setting.clock.now();
+        }
+        if answered(&Part::Services) || answered(&Part::Settings) {
+            self.changed = false;
+        }
+        if failed.is_empty() {
+            self.failed = 0;
+        }
+        for (_, error) in failed {
+            let denied = error.kind == FailureKind::Denied && is_about_tasks(&error);
+            let denied = denied && !self.tasks_denied;
+            // Nothing serves before it is known how its task ended.
+            if denied && focus.prepare.is_some() {
+                self.tasks_denied = true;
+                return Some(Stop::Refused(error));
+            }
+            if !denied {
+                return self.blind(error).await;
+            }
+            self.tasks_denied = true;
+            let what = format!("{error}; going by targets alone, without the reasons of tasks");
+            self.tell(Kind::Warning { what });
+        }
+        None
     }
 
-    /// A look failed. As long as that may pass, it is tried again.
-    pub(super) async fn blind(&mut self, error: Failure) -> Option<Stop> {
+    /// A part of a look failed. As long as that may pass, it is tried again.
+    async fn blind(&mut self, error: Failure) -> Option<Stop> {
         self.failed += 1;
-        if !error.passes() || self.failed > FAILURES_MAX {
+        if !error.passes_while_driving() || self.failed > FAILURES_MAX {
             return Some(Stop::Blind(error));
         }
         self.tell(Kind::Warning { what: format!("{error}; trying again") });
@@ -157,9 +175,21 @@ impl Run<'_> {
         None
     }
 
-    /// How old what was seen is. On older ground than `FRESH` nothing is changed, nor written down: the
-    /// machine may have stood still, and another process be at work.
-    pub(super) fn age(&self) -> Duration {
-        self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH)
+    /// How old the last answer about a part is. On older ground than `FRESH` nothing is changed, nor
+    /// written down: another process may be at work.
+    pub(super) fn age(&self, part: &Part) -> Duration {
+        let now = self.setting.clock.moment(self.world.at);
+        self.world.answered.get(part).map_or(Duration::MAX, |at| at.age(&now))
+    }
+
+    /// A process that stood still asks again whose the deployment is before it changes anything.
+    pub(super) fn notice_freeze(&mut self, begin: Moment, asked: Duration) {
+        let now = self.setting.clock.moment(self.world.at);
+        let stood_still = begin.age(&now) > asked.saturating_add(FROZEN);
+        let mono = now.mono.saturating_sub(begin.mono);
+        let suspended = begin.age(&now) > mono.saturating_add(FROZEN);
+        if stood_still || suspended {
+            self.world.answered.remove(&Part::Owner);
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::error::Failure;
 use crate::event::{Event, Kind};
 use crate::model::arn::short;
+use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record};
 use crate::request::EngineName;
@@ -34,6 +35,10 @@ use crate::route::{Action, Next, Outcome, Trouble, View, decide};
 /// A change is sent only on a world that is younger than this.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// Weights on the way back go out for this long after the record was last read to be ours.
+const OWNER_UNANSWERED: Duration = Duration::from_secs(60);
+/// A wait or a call that takes so much longer than was asked for: the process may have stood still.
+const FROZEN: Duration = Duration::from_secs(10);
 /// Looks or changes that may fail one after the other.
 const FAILURES_MAX: u32 = 20;
 
@@ -102,7 +107,8 @@ pub async fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
     let pair = Pair::of(&setting.cluster, &record);
-    let world = without_rules(&record, world);
+    let mut world = without_rules(&record, world);
+    world.answered = surveyed(&world, setting.clock.moment_of(looked, world.at));
     let mut watch = Watch::new(world.at);
     let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
@@ -116,7 +122,6 @@ pub async fn run(
     let mut run = Run {
         setting,
         pair,
-        looked,
         said: (String::new(), setting.clock.now()),
         record,
         world,
@@ -153,6 +158,13 @@ pub(crate) fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), what: &st
     emit(Event { at: setting.clock.now(), kind: Kind::Warning { what: what.to_owned() } });
 }
 
+/// A survey is a look at everything but the owner and the tasks.
+fn surveyed(world: &World, at: Moment) -> Answered {
+    let parts = [Part::Services, Part::Settings, Part::Rules, Part::Listing];
+    let health = world.health.keys().cloned().map(Part::Health);
+    parts.into_iter().chain(health).map(|part| (part, at)).collect()
+}
+
 fn going_on_from(share: Option<u8>) -> String {
     let from = share.map_or("the first share".to_owned(), |share| format!("{share} %"));
     format!("the rules show what this deployment did not write: going on from {from}")
@@ -163,8 +175,6 @@ struct Run<'a> {
     pair: Pair,
     record: Record,
     world: World,
-    /// When `world` was looked at, by our clock.
-    looked: SystemTime,
     watch: Watch,
     /// The record is kept in tags.
     recorded: bool,
@@ -235,6 +245,12 @@ impl Run<'_> {
                 // AWS refuses what the way forward needs.
                 Some(Stop::Refused(error)) if self.record.forward() => {
                     let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                }
+                // Nobody leaves users on what nobody can look at, as long as rules can be written.
+                Some(Stop::Blind(error)) if self.record.forward() && !self.leaves_it() => {
+                    let trouble = Trouble { reason: Reason::Blind, what: error.to_string() };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
                 }

@@ -8,6 +8,7 @@ use super::backoff::backoff;
 use super::{FRESH, Run};
 use crate::error::Failure;
 use crate::event::Kind;
+use crate::model::reads::Part;
 use crate::model::world::Look;
 use crate::record::{DEAD_AFTER, Record};
 use crate::route::{Action, Outcome};
@@ -25,15 +26,16 @@ impl Run<'_> {
     /// Whether no other process drives it, looked up where the last look does not tell. Who has lost the
     /// deployment must not write over the record of who has it.
     pub(super) async fn still_drives(&mut self) -> bool {
-        if self.world.owner.is_none() || self.age() >= FRESH {
-            let _ = self.look(Look::Whole).await;
+        if self.world.owner.is_none() || self.age(&Part::Owner) >= FRESH {
+            // Weights on their way back rest on these as well.
+            let _ = self.look_only(Look::Whole, &[Part::Owner, Part::Rules]).await;
         }
         self.taken_over().is_none()
     }
 
     /// Says that we are alive, after looking whether the record is still ours.
     pub(super) async fn heartbeat(&mut self) {
-        if self.heartbeat_is_due() && self.world.owner.is_some() && self.age() < FRESH {
+        if self.heartbeat_is_due() && self.world.owner.is_some() && self.age(&Part::Owner) < FRESH {
             self.write(Record { seen: self.world.at, ..self.record.clone() }).await;
         }
     }
@@ -46,7 +48,7 @@ impl Run<'_> {
     /// Whoever comes next need not wait until we count as dead.
     pub(super) async fn release(&mut self) {
         let open = self.recorded && self.record.closed.is_none();
-        if open && self.age() < FRESH && self.still_drives().await {
+        if open && self.still_drives().await && self.age(&Part::Owner) < FRESH {
             let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
             self.write(Record { seen, ..self.record.clone() }).await;
         }

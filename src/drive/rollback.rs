@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{FRESH, Run};
 use crate::event::Kind;
+use crate::model::reads::Part;
 use crate::route::{Action, Trouble, View};
 
 /// Weights on the way back wait for the record's write no longer than this.
@@ -27,7 +28,7 @@ impl Run<'_> {
             what: trouble.what.clone(),
         });
         self.unwritten = self.recorded;
-        if !self.recorded || self.age() >= FRESH {
+        if !self.recorded || self.age(&Part::Owner) >= FRESH {
             return;
         }
         let action = Action::Write(Box::new(self.record.clone()));

@@ -5,29 +5,68 @@ use std::time::Duration;
 use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
-use super::{FAILURES_MAX, FRESH, Run, Stop};
+use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
 use crate::model::arn::short;
 use crate::model::health::placement;
+use crate::model::reads::Part;
 use crate::model::world::{Look, World};
 use crate::plan::run_task;
 use crate::request::EngineName;
 use crate::route::Action;
 
 impl Run<'_> {
-    /// Whether the world tells enough for this change, and is young enough.
+    /// Whether the world tells enough for this change, and each part that it rests on is young enough.
     pub(super) fn ready(&self, action: &Action) -> bool {
-        let age = self.age();
         let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
         // What the last change came to, and what others did meanwhile, is seen before it is over.
         let seen = !action.closes() || !self.changed;
-        self.world.look >= self.needed(action)
-            && age < FRESH
-            && read
-            && seen
-            && !self.is_blind_for(action)
+        self.stale(action).is_empty() && read && seen && !self.is_blind_for(action)
+    }
+
+    /// The parts that a change rests on and that are too old for it.
+    fn stale(&self, action: &Action) -> Vec<Part> {
+        let rests = self.rests_on(action).into_iter();
+        rests.filter(|(part, most)| self.age(part) >= *most).map(|(part, _)| part).collect()
+    }
+
+    /// The parts of the world that a change rests on, and how old each may be.
+    fn rests_on(&self, action: &Action) -> Vec<(Part, Duration)> {
+        let owner = self.recorded.then_some(Part::Owner);
+        let returns = matches!(action, Action::Weigh { .. }) && !self.record.forward();
+        if returns && self.record.engine() == EngineName::Listener {
+            // Nothing but these holds up weights on their way back: that blue was healthy when that was
+            // last known is enough.
+            let owner = owner.map(|owner| (owner, OWNER_UNANSWERED));
+            return [(Part::Rules, FRESH)].into_iter().chain(owner).collect();
+        }
+        let attachments = self.world.services.values().flat_map(|service| &service.attachments);
+        let known = attachments.filter(|own| self.world.groups.contains_key(&own.group));
+        let health = known.map(|own| Part::Health(own.group.clone()));
+        let mut parts: Vec<Part> = match self.needed(action) {
+            Look::Glance => vec![Part::Services],
+            Look::Whole => [Part::Settings, Part::Rules].into_iter().chain(health).collect(),
+            Look::Listing => [Part::Settings, Part::Listing].into_iter().chain(health).collect(),
+        };
+        if self.needed(action) > Look::Glance {
+            parts.extend(owner);
+        }
+        if self.record.engine() == EngineName::Rolling {
+            parts.retain(|part| !matches!(part, Part::Rules | Part::Listing));
+        }
+        parts.into_iter().map(|part| (part, FRESH)).collect()
+    }
+
+    /// Reads what a change lacks: only that, where the rest is young enough.
+    async fn look_for(&mut self, action: &Action) -> Option<Stop> {
+        let (look, stale) = (self.needed(action), self.stale(action));
+        match stale.is_empty() || self.changed || self.is_blind_for(action) {
+            true if self.record.forward() => self.look(look).await,
+            _ if stale.is_empty() => self.look(look).await,
+            _ => self.look_only(look, &stale).await,
+        }
     }
 
     /// Whether green lost tasks, in the time before this process too, nobody has asked why, and this
@@ -54,7 +93,7 @@ impl Run<'_> {
 
     pub(super) async fn act(&mut self, step: &str, action: Action) -> Option<Stop> {
         if !self.ready(&action) {
-            return self.look(self.needed(&action)).await;
+            return self.look_for(&action).await;
         }
         // A look that did not show the change: AWS may answer with the past. Give it time.
         if self.sent.contains(&action) {
@@ -85,6 +124,8 @@ impl Run<'_> {
         }
         self.watch.changes += 1;
         self.changed = true;
+        // What was listed before a change is no ground for emptying a side after it.
+        self.world.answered.remove(&Part::Listing);
         match self.send(&action).await {
             Ok(()) => {
                 self.failed = 0;

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod health;
 pub mod log;
 pub mod raw_json;
+pub mod reads;
 pub mod revision;
 pub mod rule;
 pub mod served;

@@ -16,6 +16,12 @@ pub struct GroupPair {
     pub green: String,
 }
 
+/// Whether a forward action names one of these groups.
+pub fn holds<'a>(actions: &Actions, mut groups: impl Iterator<Item = &'a str>) -> bool {
+    let named = weights(actions);
+    groups.any(|group| named.iter().any(|(named, _)| named == group))
+}
+
 /// Weights of the target groups that the list's forward actions name, in their order.
 pub fn weights(actions: &Actions) -> Vec<(String, u32)> {
     forwards(actions)
@@ -63,11 +69,18 @@ pub fn with_share(actions: &Actions, pairs: &[GroupPair], percent: u8) -> Vec<(S
         percent => (1000 - 10 * u32::from(percent), 10 * u32::from(percent)),
     };
     edited(actions, pairs, |entries| {
-        for entry in entries {
-            if pairs.iter().any(|pair| pair.blue == entry.group) {
-                entry.weight = blue;
-            } else if pairs.iter().any(|pair| pair.green == entry.group) {
-                entry.weight = green;
+        for pair in pairs {
+            let holds = |group: &String| entries.iter().any(|entry| entry.group == *group);
+            // Green's group alone is not ours to weigh: at weight 0 nobody would answer.
+            if !holds(&pair.blue) || !holds(&pair.green) {
+                continue;
+            }
+            for entry in entries.iter_mut() {
+                if entry.group == pair.blue {
+                    entry.weight = blue;
+                } else if entry.group == pair.green {
+                    entry.weight = green;
+                }
             }
         }
     })
@@ -247,6 +260,16 @@ mod tests {
         assert_eq!(green_per_mille(&other, &pairs()), None);
         assert!(green_stands(&other, &pairs()));
         assert_eq!(with_share(&other, &pairs(), 50), other);
+    }
+
+    #[test]
+    fn weights_never_add_up_to_nothing() {
+        let preview = list("member.1.Type=forward member.1.TargetGroupArn=b");
+        for percent in [0, 1, 50, 100] {
+            let after = with_share(&preview, &pairs(), percent);
+            assert_eq!(weights(&after), [("b".into(), 1)], "{percent}");
+        }
+        assert!(holds(&preview, ["b"].into_iter()) && !holds(&preview, ["a"].into_iter()));
     }
 
     #[test]

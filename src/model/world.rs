@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::reads::Answered;
+
 /// How much a look takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Look {
@@ -25,6 +27,8 @@ pub struct World {
     pub at: SystemTime,
     /// What was looked at.
     pub look: Look,
+    /// When each of its parts was answered last.
+    pub answered: Answered,
     /// The services, by ARN.
     pub services: BTreeMap<String, Service>,
     /// Rules (and listeners' default rules) that forward to a group of the pair, by ARN.
@@ -293,6 +297,11 @@ impl Task {
 }
 
 impl Rule {
+    /// The last part of its ARN.
+    pub fn id(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or(&self.arn)
+    }
+
     /// Weights of the target groups that the forward action names, in their order; empty when the
     /// rule does not forward.
     pub fn weights(&self) -> Vec<(String, u32)> {

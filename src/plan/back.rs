@@ -8,6 +8,7 @@ use crate::model::rule::green_per_mille;
 use crate::model::world::Service;
 use crate::record::{Heading, Reason, Record};
 use crate::request::Request;
+use crate::route::shifted;
 
 /// As many lines of its history as ECS keeps of a service (API reference of Service).
 const HISTORY: usize = 100;
@@ -47,7 +48,7 @@ pub fn back_to(
 fn serves_alone(survey: &Survey, sides: &Sides<'_>) -> bool {
     let world = &survey.world;
     let has_all =
-        world.rules.values().all(|r| green_per_mille(&r.actions, &sides.pairs) == Some(0));
+        shifted(world, &sides.pairs).all(|r| green_per_mille(&r.actions, &sides.pairs) == Some(0));
     let whole = sides.blue.desired > 0
         && sides.blue.running >= sides.blue.desired
         && world.healthy(sides.blue).is_some_and(|one| one >= sides.blue.desired as usize);

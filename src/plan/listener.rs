@@ -15,6 +15,7 @@ use crate::model::rule::green_stands;
 use crate::model::world::{Rule, World};
 use crate::record::{Asked, Heading, Record};
 use crate::request::{FOLLOW_MIN, Request, WaitFor};
+use crate::route::shifted;
 
 /// Every choice, or a refusal.
 #[expect(clippy::too_many_arguments, reason = "as `plan`, and what was found out before")]
@@ -47,6 +48,7 @@ pub(super) fn plan(
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
     warnings.extend(refusals::differences(survey, &sides)?);
+    warnings.extend(refusals::foreign_rules(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);
     warnings.extend(refusals::credentials(survey, &record));
     if record.follow < FOLLOW_MIN {
@@ -93,6 +95,7 @@ pub(super) fn draft(
         bake: request.bake.unwrap_or(BAKE),
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
+        test_rules: refusals::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,
@@ -113,10 +116,11 @@ fn steps(
 ) -> Vec<(&'static str, String)> {
     let (blue, green) = (&sides.blue.name, &sides.green.name);
     let time = |duration: Duration| humantime::format_duration(duration).to_string();
-    let rules: Vec<&str> = world.rules.values().map(|rule| rule.name.as_str()).collect();
-    let lacking = |rule: &&Rule| !green_stands(&rule.actions, &sides.pairs);
+    let shifted: Vec<&Rule> = shifted(world, &sides.pairs).collect();
+    let rules: Vec<&str> = shifted.iter().map(|rule| rule.name.as_str()).collect();
+    let lacking = |rule: &&&Rule| !green_stands(&rule.actions, &sides.pairs);
     let lacking: Vec<&str> =
-        world.rules.values().filter(lacking).map(|rule| rule.name.as_str()).collect();
+        shifted.iter().filter(lacking).map(|rule| rule.name.as_str()).collect();
     let mut steps = vec![(
         "register",
         format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),

@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::{Digest, Sides, Survey, Wanted};
 use crate::error::Refusal;
 use crate::model::arn::short;
-use crate::model::rule::{GroupPair, green_per_mille, weights};
+use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Check, Group, Rule, Service};
 use crate::record::Record;
 use crate::request::EngineName;
 use crate::request::Request;
 use crate::request::image::ImageRef;
-use crate::route::group_pairs;
+use crate::route::{group_pairs, shifted};
 
 fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(what, hint))
@@ -36,7 +36,10 @@ pub(super) fn sides_back<'a>(survey: &'a Survey, blue: &str) -> Result<Sides<'a>
     let pairs = group_pairs(&survey.world, blue, green);
     match survey.world.rules.values().next() {
         None => return no_rule(blue, green),
-        Some(_) => no_third_group(survey, &pairs)?,
+        Some(_) => {
+            let rules: Vec<&Rule> = shifted(&survey.world, &pairs).collect();
+            no_third_group(&rules, &pairs)?;
+        }
     }
     movable(survey, blue, green)
 }
@@ -372,6 +375,61 @@ fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal
     Ok(())
 }
 
+/// The rules that tell which side serves: those that hold both; where none does yet, those of the one side
+/// that is alive. Others show an idle side to somebody who tests it.
+fn deciding<'a>(
+    survey: &'a Survey,
+    pairs: &[GroupPair],
+    [one, other]: [&Service; 2],
+) -> Vec<&'a Rule> {
+    let ones = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.blue.as_str()));
+    let others = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.green.as_str()));
+    let all: Vec<&Rule> = survey.world.rules.values().collect();
+    let shared: Vec<&Rule> =
+        all.iter().copied().filter(|rule| ones(rule) && others(rule)).collect();
+    let idle = |service: &Service| service.desired == 0 && service.running == 0;
+    match (shared.is_empty(), idle(one), idle(other)) {
+        (false, ..) => shared,
+        (true, false, true) => all.into_iter().filter(|rule| ones(rule)).collect(),
+        (true, true, false) => all.into_iter().filter(|rule| others(rule)).collect(),
+        _ => all,
+    }
+}
+
+/// Rules that hold green's group and not blue's.
+pub(super) fn foreign<'a>(survey: &'a Survey, sides: &Sides<'_>) -> impl Iterator<Item = &'a Rule> {
+    let blue: Vec<String> = sides.pairs.iter().map(|pair| pair.blue.clone()).collect();
+    let green: Vec<String> = sides.pairs.iter().map(|pair| pair.green.clone()).collect();
+    survey.world.rules.values().filter(move |rule| {
+        holds(&rule.actions, green.iter().map(String::as_str))
+            && !holds(&rule.actions, blue.iter().map(String::as_str))
+    })
+}
+
+/// Such rules are left alone, and said; but a side that users reach through one of them is not given
+/// another revision.
+pub(super) fn foreign_rules(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<String>, Refusal> {
+    let green = sides.green;
+    let healthy = survey.world.healthy(green).unwrap_or(0);
+    let mut warnings = Vec::new();
+    for rule in foreign(survey, sides) {
+        if healthy > 0 && rule.weights().iter().any(|(_, weight)| *weight > 0) {
+            return refuse(
+                format!(
+                    "rule {} sends requests to {}, which has {healthy} healthy targets and would get the new revision",
+                    rule.name, green.name
+                ),
+                describe(rule),
+            );
+        }
+        warnings.push(format!(
+            "rule {} forwards to {} and not to {}: it stays as it is",
+            rule.name, green.name, sides.blue.name
+        ));
+    }
+    Ok(warnings)
+}
+
 /// The side with all the weight is blue.
 fn by_weight<'a>(
     survey: &'a Survey,
@@ -379,8 +437,8 @@ fn by_weight<'a>(
     other: &'a Service,
 ) -> Result<(&'a Service, &'a Service), Refusal> {
     let pairs = group_pairs(&survey.world, one, other);
-    let rules = survey.world.rules.values();
-    no_third_group(survey, &pairs)?;
+    let rules = deciding(survey, &pairs, [one, other]);
+    no_third_group(&rules, &pairs)?;
     let mut live: Option<(bool, &str)> = None;
     for rule in rules {
         let second = match green_per_mille(&rule.actions, &pairs) {
@@ -429,9 +487,9 @@ fn no_rule<T>(one: &Service, other: &Service) -> Result<T, Refusal> {
     )
 }
 
-fn no_third_group(survey: &Survey, pairs: &[GroupPair]) -> Result<(), Refusal> {
+fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(), Refusal> {
     let known = |group: &str| pairs.iter().any(|pair| pair.blue == group || pair.green == group);
-    for rule in survey.world.rules.values() {
+    for rule in rules {
         let weights = weights(&rule.actions);
         if let Some((group, _)) =
             weights.iter().find(|(group, weight)| *weight > 0 && !known(group))

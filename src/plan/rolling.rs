@@ -85,6 +85,7 @@ pub(super) fn plan(
         bake: request.bake.unwrap_or_default(),
         follow: Duration::ZERO,
         timeout: request.timeout,
+        test_rules: vec![],
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,

@@ -49,6 +49,9 @@ pub struct Record {
     pub follow: Duration,
     /// How long there may be no progress.
     pub timeout: Duration,
+    /// Ids of the rules that gave green weight when it began, while green had no healthy target: they
+    /// show green to somebody who tests it, and stay as they are.
+    pub test_rules: Vec<String>,
     /// When it began.
     pub start: SystemTime,
     /// Which way it goes.
@@ -121,6 +124,8 @@ pub enum Reason {
     EcsRollback,
     /// No progress for too long.
     Deadline,
+    /// Green has traffic, and nobody can tell whether it is healthy.
+    Blind,
     /// Somebody deployed to blue.
     BlueChanged,
     /// AWS refused a change that the way forward needs.
@@ -266,6 +271,7 @@ pub(crate) mod tests {
             bake: Duration::from_secs(60),
             follow: Duration::from_secs(120),
             timeout: Duration::from_secs(900),
+            test_rules: vec![],
             start: at(0),
             heading: Heading::Forward,
             to: None,

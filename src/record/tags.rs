@@ -13,13 +13,14 @@ const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
 
 /// Codes as they are written in tags.
-pub(super) const REASONS: [(Reason, &str); 12] = [
+pub(super) const REASONS: [(Reason, &str); 13] = [
     (Reason::Before, "before"),
     (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
     (Reason::Tasks, "tasks"),
     (Reason::EcsRollback, "ecs-rollback"),
     (Reason::Deadline, "deadline"),
+    (Reason::Blind, "blind"),
     (Reason::BlueChanged, "blue-changed"),
     (Reason::Refused, "refused"),
     (Reason::Bound, "bound"),
@@ -115,6 +116,13 @@ impl Record {
         if self.asked != Asked::default() {
             tags.insert("ecs-bg:asked".to_owned(), self.asked.to_tag());
         }
+        if let Some(plan) = tags.get_mut("ecs-bg:plan").filter(|_| !self.test_rules.is_empty()) {
+            let tests = format!(" tests={}", self.test_rules.join("+"));
+            // More of them than fit are not told from other rules by a next process.
+            if plan.len() + tests.len() <= TAG_VALUE_MAX {
+                plan.push_str(&tests);
+            }
+        }
         let fits = tags.len() + others.len() <= TAGS_MAX
             && tags.values().all(|v| v.len() <= TAG_VALUE_MAX);
         fits.then_some(tags)
@@ -196,6 +204,9 @@ impl Record {
             bake: planned("bake")?,
             follow: planned("follow")?,
             timeout: planned("timeout")?,
+            test_rules: field(plan, "tests")
+                .map(|ids| ids.split('+').map(str::to_owned).collect())
+                .unwrap_or_default(),
             heading,
             to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
             held,
@@ -278,6 +289,8 @@ mod tests {
             min_healthy: None,
             max_percent: Some(Change { to: 200, from: 100 }),
         };
+        let test_rules = vec!["9683b2d02a6cabee".to_owned(), "0123456789abcdef".to_owned()];
+        stages.push(Record { test_rules, ..record() });
         stages.push(Record { green: "web".into(), asked, until: WaitFor::Drained, ..record() });
         for (reason, _) in REASONS {
             stages.push(stages[2].turned_back(reason));

@@ -1,6 +1,6 @@
 //! Going on from what the rules show where that is not what the record says: at a person's word.
 
-use super::View;
+use super::{View, shifted};
 use crate::model::rule::green_per_mille;
 use crate::model::world::World;
 use crate::record::{Reason, Record};
@@ -28,7 +28,7 @@ impl View<'_> {
     /// it nothing.
     fn least_per_mille(&self) -> Option<u32> {
         let pairs = self.pairs();
-        let rules = self.world.rules.values();
+        let rules = shifted(self.world, &pairs);
         rules.map(|rule| green_per_mille(&rule.actions, &pairs).unwrap_or(0)).min()
     }
 

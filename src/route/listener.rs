@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use super::view::Drift;
+use super::watch::Seen;
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::model::arn::short;
 use crate::model::rule::{green_stands, weights, with_green, with_share};
-use crate::model::world::{Look, Service};
-use crate::record::{Held, Reason};
+use crate::model::world::{Look, Rule, Service};
+use crate::record::{Heading, Held, Reason, Record};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -43,24 +45,11 @@ const DENSE_FOR: Duration = Duration::from_secs(30);
 /// What can end or turn a deployment whatever step it is in.
 pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     let record = view.record;
-    let gone = |name: &String| match view.world.service(name) {
-        None => Some(format!("the service {name} is gone")),
-        Some(service) if service.status != "ACTIVE" => {
-            Some(format!("the service {name} is {}", service.status))
-        }
-        Some(_) => None,
-    };
-    if let Some(what) = gone(&record.blue) {
-        return stuck(what);
+    if let Some(seen) = view.watch.gone {
+        return a_service_is_gone(view, seen);
     }
-    if let Some(what) = gone(&record.green) {
-        // Users are not left on a side that is no more while the other one is there.
-        let blue_serves = view.blue().is_some_and(|blue| blue.desired > 0);
-        return match (blue_serves, record.forward()) {
-            (false, _) => stuck(what),
-            (true, true) => Some(Next::TurnBack(Trouble { reason: Reason::Gone, what })),
-            (true, false) => overdue(view),
-        };
+    if let Some(next) = only_green_serves(view) {
+        return Some(next);
     }
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
@@ -71,6 +60,67 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
         false if view.green_is_whole() => overdue(view).or_else(|| drifted(view)),
         false => overdue(view),
     }
+}
+
+/// One service of the pair is not there. Users are not left on it while the other one can answer.
+fn a_service_is_gone(view: &View<'_>, seen: Seen) -> Option<Next> {
+    let record = view.record;
+    let [blue, green] = [&record.blue, &record.green].map(|name| view.is_gone(name));
+    let name = if blue { &record.blue } else { &record.green };
+    let what = match view.world.service(name) {
+        Some(service) if blue || green => format!("the service {name} is {}", service.status),
+        _ => format!("the service {name} is gone"),
+    };
+    if !seen.lasts(view.now()) {
+        let why = format!("{what}: looking again");
+        return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
+    }
+    match (blue, record.forward()) {
+        (true, _) if green => stuck(what),
+        (true, _) => without_blue(view, what),
+        (false, true) if view.blue().is_some_and(|blue| blue.desired > 0) => {
+            Some(Next::TurnBack(Trouble { reason: Reason::Gone, what }))
+        }
+        (false, false) if view.blue().is_some_and(|blue| blue.desired > 0) => overdue(view),
+        (false, _) => stuck(what),
+    }
+}
+
+/// Blue is gone: there is nowhere to go back to. Where green can answer, it gets all the traffic at once,
+/// and the deployment ends there.
+fn without_blue(view: &View<'_>, what: String) -> Option<Next> {
+    let (record, green) = (view.record, view.green()?);
+    if let Some(other) = superseded(view) {
+        return Some(Next::Done(Outcome::Superseded(other)));
+    }
+    let serves = view.world.healthy(green).is_some_and(|healthy| healthy > 0);
+    if !serves && (!record.forward() || trouble::out_of_time(view, Duration::ZERO).is_some()) {
+        return stuck(what);
+    }
+    if !serves || (record.forward() && record.to == Some(100)) {
+        return None;
+    }
+    let heading = Heading::Forward;
+    write(Record { heading, held: None, ..view.writing(100) })
+}
+
+/// Blue has no healthy target and green has some: all the traffic goes to green at once, whatever the
+/// heading and the hold. On the way back it returns as soon as blue can take it.
+fn only_green_serves(view: &View<'_>) -> Option<Next> {
+    let record = view.record;
+    let blue_has_traffic = !view.all_read(100);
+    if !view.only_green_serves() || !blue_has_traffic || view.ours().is_none() {
+        return None;
+    }
+    // Nothing was meant for green yet, and it is not proved to be good.
+    if record.forward() && record.to.is_none() && !view.settled() {
+        return None;
+    }
+    if record.to != Some(100) {
+        return write(Record { held: None, ..view.writing(100) });
+    }
+    let rule = view.not_reading(100).into_iter().next()?;
+    weigh(view, rule, 100)
 }
 
 /// Somebody other than ECS put green on a revision that is neither ours nor the one it had.
@@ -86,8 +136,19 @@ pub(super) fn superseded(view: &View<'_>) -> Option<String> {
 /// the past. After two, weights on a side that can serve are left alone for a person to judge;
 /// weights on a side that cannot are put right.
 fn drifted(view: &View<'_>) -> Option<Next> {
-    let (rule, shown) = view.drift()?;
+    let drift = view.drift()?;
     let (since, looks) = view.watch.drift?;
+    let (rule, shown) = match drift {
+        Drift::Rule(rule, shown) => (rule, shown),
+        Drift::NoRule => {
+            let what = format!("no rule forwards to the target groups of {}", view.record.blue);
+            if looks < 2 || view.since(since) < SPARSE {
+                let why = format!("{what}: looking again");
+                return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Listing }));
+            }
+            return Some(Next::Done(Outcome::Drifted(what)));
+        }
+    };
     let shows = match shown {
         Some(per_mille) => {
             format!("{}.{} % for {}", per_mille / 10, per_mille % 10, view.record.green)
@@ -141,11 +202,11 @@ fn act(action: Action) -> Option<Next> {
     Some(Next::Act(action))
 }
 
-fn write(record: crate::record::Record) -> Option<Next> {
+fn write(record: Record) -> Option<Next> {
     act(Action::Write(Box::new(record)))
 }
 
-fn weigh(view: &View<'_>, rule: &crate::model::world::Rule, percent: u8) -> Option<Next> {
+fn weigh(view: &View<'_>, rule: &Rule, percent: u8) -> Option<Next> {
     let actions = with_share(&rule.actions, &view.pairs(), percent);
     act(Action::Weigh { rule: rule.arn.clone(), actions })
 }
@@ -153,7 +214,8 @@ fn weigh(view: &View<'_>, rule: &crate::model::world::Rule, percent: u8) -> Opti
 /// Rules are found by listing, so an added rule of blue's is attached too.
 fn attach(view: &View<'_>) -> Option<Next> {
     let pairs = view.pairs();
-    let rule = view.world.rules.values().find(|rule| !green_stands(&rule.actions, &pairs))?;
+    let mut rules = view.rules().into_iter();
+    let rule = rules.find(|rule| !green_stands(&rule.actions, &pairs))?;
     act(Action::Weigh { rule: rule.arn.clone(), actions: with_green(&rule.actions, &pairs) })
 }
 
@@ -195,6 +257,9 @@ fn shift(view: &View<'_>) -> Option<Next> {
     let Some(held) = record.held.filter(|held| held.share == to) else {
         return write(view.holding(to));
     };
+    if view.watch.gone.is_some() && to == 100 {
+        return None;
+    }
     let index = record.shares.iter().position(|share| share.percent == to)?;
     let next = record.shares.get(index + 1)?;
     match left(view, held, record.shares[index].hold) {
@@ -207,6 +272,10 @@ fn shift(view: &View<'_>) -> Option<Next> {
 }
 
 fn bake(view: &View<'_>) -> Option<Next> {
+    if view.watch.gone.is_some() {
+        // There is no way back that a fault could be answered with.
+        return None;
+    }
     let left = left(view, view.record.held?, view.record.bake)?;
     wait(
         format!("100 % on {}, watched for another {}", view.record.green, seconds(left)),
@@ -251,6 +320,10 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             .green_has_traffic()
             .then(|| Next::Act(Action::Write(Box::new(view.writing(0)))));
     };
+    if to != 0 && !view.only_green_serves() {
+        // It was given to green while blue could not take it.
+        return write(view.writing(0));
+    }
     if let Some(rule) = view.not_reading(to).first() {
         return weigh(view, rule, to);
     }
@@ -280,16 +353,22 @@ fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
     if service.desired == 0 {
         return None;
     }
-    let weighty = view.world.rules.values().find(|rule| {
+    let tests = &view.record.test_rules;
+    let counts = |rule: &&Rule| !tests.iter().any(|id| id == rule.id());
+    let weighty = view.world.rules.values().filter(counts).find(|rule| {
         weights(&rule.actions).iter().any(|(group, weight)| {
             *weight > 0 && service.attachments.iter().any(|own| own.group == *group)
         })
     });
     match weighty {
-        Some(rule) if view.world.look == Look::Listing => {
+        Some(rule) if view.is_listed() => {
             stuck(format!("rule {} still gives {} traffic", rule.name, service.name))
         }
-        _ => act(Action::Count { service: service.name.clone(), count: 0 }),
+        Some(_) => {
+            let why = format!("a rule gave {} traffic: listing the rules anew", service.name);
+            Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }))
+        }
+        None => act(Action::Count { service: service.name.clone(), count: 0 }),
     }
 }
 

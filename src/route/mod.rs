@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use action::Action;
 pub use trouble::Trouble;
-pub use view::{View, group_pairs};
+pub use view::{View, group_pairs, shifted};
 
 use crate::model::world::Look;
 use crate::record::End;

@@ -151,6 +151,7 @@ impl Model {
             world: World {
                 at: at(0),
                 look: Look::Listing,
+                answered: BTreeMap::new(),
                 services: services
                     .into_iter()
                     .map(|service| (service.arn.clone(), service))

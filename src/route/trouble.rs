@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::View;
 use crate::model::arn::short;
 use crate::model::health::{Outlook, TaskFailure, explain};
+use crate::model::reads::Part;
 use crate::model::world::{Service, Target};
 use crate::record::Reason;
 
@@ -30,6 +31,9 @@ pub(super) const CHANGES_MAX: u32 = 1000;
 /// A task that is replaced leaves a gap; one that lasts is trouble.
 const SHORT_FOR: Duration = Duration::from_secs(30);
 
+/// A side that carries traffic is not left unwatched for longer.
+const BLIND_AFTER: Duration = Duration::from_secs(90);
+
 /// For longer than this AWS does not answer with the past.
 pub(super) const PAST_MAX: Duration = Duration::from_secs(15);
 
@@ -46,6 +50,9 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let sick = sick_target(view, green, |_| true).or_else(|| was_sick(view));
     if let Some(what) = sick.or_else(|| thin(view, green)) {
         return found(Reason::Sick, what);
+    }
+    if let Some(what) = blind(view, green) {
+        return found(Reason::Blind, what);
     }
     if let Some(what) = blue_changed(view, blue) {
         return found(Reason::BlueChanged, what);
@@ -146,6 +153,19 @@ fn thin(view: &View<'_>, green: &Service) -> Option<String> {
     let lasts = healthy == 0 || view.since(since) >= SHORT_FOR;
     lasts.then(|| {
         format!("{} has traffic and {healthy} of {} healthy targets", green.name, view.need())
+    })
+}
+
+/// Green has traffic, and for too long nobody could tell whether it is healthy.
+fn blind(view: &View<'_>, green: &Service) -> Option<String> {
+    let groups =
+        green.attachments.iter().map(|own| &own.group).filter(|_| view.green_has_traffic());
+    let answered = |group: &String| view.world.answered.get(&Part::Health(group.clone()));
+    let oldest = groups.filter_map(answered).map(|at| at.aws).min()?;
+    let silent = view.since(oldest);
+    (silent >= BLIND_AFTER).then(|| {
+        let silent = humantime::format_duration(Duration::from_secs(silent.as_secs()));
+        format!("{} has traffic, and its target health was not answered for {silent}", green.name)
     })
 }
 

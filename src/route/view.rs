@@ -3,11 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use super::rolling;
-use crate::model::rule::{GroupPair, green_per_mille};
+use crate::model::reads::Part;
+use crate::model::rule::{GroupPair, green_per_mille, holds};
 use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
 use crate::record::{Closed, End, Held, Record};
 use crate::request::EngineName;
-use crate::route::watch::Watch;
+use crate::route::watch::{Side, Watch};
+
+/// What was listed longer ago is listed anew before a side is emptied.
+const LISTED_FOR: Duration = Duration::from_secs(10);
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy)]
@@ -42,7 +46,52 @@ pub fn group_pairs(world: &World, blue: &Service, green: &Service) -> Vec<GroupP
         .collect()
 }
 
+/// The rules that are shifted: those that hold a group of blue's. A rule that holds green's group and not
+/// blue's is somebody else's.
+pub fn shifted<'a>(world: &'a World, pairs: &[GroupPair]) -> impl Iterator<Item = &'a Rule> {
+    // Without a pair nothing tells them apart.
+    let ours = move |rule: &&Rule| {
+        pairs.is_empty() || holds(&rule.actions, pairs.iter().map(|pair| pair.blue.as_str()))
+    };
+    world.rules.values().filter(ours)
+}
+
+/// The pairs of a service whose other half is not there any more: the group beside each of its own, where
+/// that is certain.
+fn partners(world: &World, service: &Service) -> Vec<(String, String)> {
+    let beside = |own: &Attachment| {
+        let lists = world.rules.values().map(Rule::weights);
+        let mut others: Vec<String> = lists
+            .filter(|list| list.len() == 2 && list.iter().any(|(group, _)| *group == own.group))
+            .flatten()
+            .map(|(group, _)| group)
+            .filter(|group| *group != own.group)
+            .collect();
+        others.sort();
+        others.dedup();
+        match &others[..] {
+            [other] => Some((own.group.clone(), other.clone())),
+            _ => None,
+        }
+    };
+    service.attachments.iter().filter_map(beside).collect()
+}
+
+/// A rule that shows neither what was held nor what is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift<'a> {
+    /// This one gives green so much, in per mille; `None`: neither side has any weight.
+    Rule(&'a Rule, Option<u32>),
+    /// No rule forwards to blue's groups any more.
+    NoRule,
+}
+
 impl<'a> View<'a> {
+    /// The rules that are shifted.
+    pub fn rules(&self) -> Vec<&'a Rule> {
+        shifted(self.world, &self.pairs()).collect()
+    }
+
     /// The service that served when it began.
     pub fn blue(&self) -> Option<&'a Service> {
         self.world.service(&self.record.blue)
@@ -96,7 +145,17 @@ impl<'a> View<'a> {
                 group_pairs(self.world, blue, green)
             }
             // One of two that was deleted meanwhile.
-            (Some(_), None) => self.watch.pairs.clone(),
+            (Some(_), None) | (None, Some(_)) if !self.watch.pairs.is_empty() => {
+                self.watch.pairs.clone()
+            }
+            (Some(blue), None) => {
+                let pairs = partners(self.world, blue).into_iter();
+                pairs.map(|(blue, green)| GroupPair { blue, green }).collect()
+            }
+            (None, Some(green)) => {
+                let pairs = partners(self.world, green).into_iter();
+                pairs.map(|(green, blue)| GroupPair { blue, green }).collect()
+            }
             _ => vec![],
         }
     }
@@ -133,25 +192,30 @@ impl<'a> View<'a> {
         self.record.count.max(blue)
     }
 
+    /// Whether every rule was listed a moment ago.
+    pub fn is_listed(&self) -> bool {
+        let listed = self.world.answered.get(&Part::Listing);
+        listed.is_some_and(|at| self.since(at.aws) < LISTED_FOR)
+    }
+
     /// Rules that do not read `percent` for green.
     pub fn not_reading(&self, percent: u8) -> Vec<&'a Rule> {
         let pairs = self.pairs();
         let wanted = Some(u32::from(percent) * 10);
-        self.world
-            .rules
-            .values()
+        shifted(self.world, &pairs)
             .filter(|rule| green_per_mille(&rule.actions, &pairs) != wanted)
             .collect()
     }
 
     /// Whether every rule was read to give green `percent`.
     pub fn all_read(&self, percent: u8) -> bool {
-        self.world.unread.is_empty() && self.not_reading(percent).is_empty()
+        self.world.unread.is_empty()
+            && self.not_reading(percent).is_empty()
+            && !self.rules().is_empty()
     }
 
-    /// A rule that shows neither what was held nor what is being written, and what it shows. Only a
-    /// rule that was read can tell.
-    pub fn drift(&self) -> Option<(&'a Rule, Option<u32>)> {
+    /// What the rules show that was neither held nor is being written. Only a rule that was read can tell.
+    pub fn drift(&self) -> Option<Drift<'a>> {
         let pairs = self.pairs();
         let record = self.record;
         let mut expected = vec![record.held.map_or(0, |held| held.share), record.to.unwrap_or(0)];
@@ -161,12 +225,15 @@ impl<'a> View<'a> {
         }
         let expected: Vec<_> =
             expected.into_iter().map(|percent| Some(u32::from(percent) * 10)).collect();
-        self.world
-            .rules
-            .values()
+        let mut rules = shifted(self.world, &pairs).peekable();
+        if rules.peek().is_none() && !pairs.is_empty() {
+            return Some(Drift::NoRule);
+        }
+        rules
             .filter(|rule| !self.world.unread.contains(&rule.arn))
             .map(|rule| (rule, green_per_mille(&rule.actions, &pairs)))
             .find(|(rule, shown)| !expected.contains(shown) && !self.is_accepted(rule, *shown))
+            .map(|(rule, shown)| Drift::Rule(rule, shown))
     }
 
     /// Whether a rule shows what a person went on from, and no share was held since.
@@ -178,7 +245,31 @@ impl<'a> View<'a> {
     pub fn green_has_traffic(&self) -> bool {
         let pairs = self.pairs();
         let has = |rule: &Rule| green_per_mille(&rule.actions, &pairs).is_some_and(|part| part > 0);
-        self.world.rules.values().any(has)
+        shifted(self.world, &pairs).any(has)
+    }
+
+    /// Whether a service is not there any more, as far as one look can tell.
+    pub fn is_gone(&self, name: &str) -> bool {
+        self.world.service(name).is_none_or(|service| service.status != "ACTIVE")
+    }
+
+    /// Whether a side has no healthy target (or is not there) while the other one has some.
+    pub fn dead_side(&self) -> Option<Side> {
+        let healthy = |service: Option<&Service>| match service {
+            Some(service) if service.status == "ACTIVE" => self.world.healthy(service),
+            _ => Some(0),
+        };
+        match (healthy(self.blue())?, healthy(self.green())?) {
+            (0, 1..) => Some(Side::Blue),
+            (1.., 0) => Some(Side::Green),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody but green can answer, and that was seen twice.
+    pub fn only_green_serves(&self) -> bool {
+        let dead = self.watch.dead.filter(|(side, _)| *side == Side::Blue);
+        dead.is_some_and(|(_, seen)| seen.lasts(self.now()))
     }
 
     /// Whether green runs only our revision, whole and healthy, as far as this look can tell.
@@ -277,7 +368,12 @@ impl<'a> View<'a> {
             .reviving_since
             .is_some_and(|since| self.since(since) >= Duration::from_secs(30));
         let sick = green_healthy < green.desired as usize;
-        let wanted = if waited && sick { 1 } else { enough.max(green_healthy) };
+        // One that answers is better than none.
+        let wanted = match green_healthy {
+            0 => 1,
+            _ if waited && sick => 1,
+            _ => enough.max(green_healthy),
+        };
         (healthy < wanted)
             .then(|| format!("{healthy} of {wanted} targets of {} healthy", blue.name))
     }

@@ -5,10 +5,51 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::model::health::{TaskFailure, failure};
+use crate::model::reads::{Moment, Part};
 use crate::model::rule::GroupPair;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
+use crate::request::EngineName;
 use crate::route::View;
+
+/// One of the two services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that served when it began.
+    Blue,
+    /// The one that the new revision starts in.
+    Green,
+}
+
+/// Something that answers show one after the other. One answer is no knowledge: AWS may answer with the
+/// past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    since: SystemTime,
+    looks: u32,
+    /// The answer that showed it last.
+    answer: Option<Moment>,
+}
+
+impl Seen {
+    /// After one more look at a part.
+    fn again(before: Option<Self>, answer: Option<Moment>, now: SystemTime) -> Self {
+        match before {
+            // The same answer again is no second one.
+            Some(seen) if answer.is_some() && seen.answer == answer => seen,
+            Some(seen) => Self { looks: seen.looks + 1, answer, ..seen },
+            None => Self { since: now, looks: 1, answer },
+        }
+    }
+
+    /// Whether it was seen twice, and long enough apart.
+    pub fn lasts(&self, now: SystemTime) -> bool {
+        self.looks >= 2 && now.duration_since(self.since).unwrap_or_default() >= APART
+    }
+}
+
+/// Between two looks that must agree.
+const APART: Duration = Duration::from_secs(5);
 
 /// What was seen so far.
 #[derive(Clone, Debug)]
@@ -47,6 +88,10 @@ pub struct Watch {
     pub short_since: Option<SystemTime>,
     /// Since when a rule shows what we neither held nor were writing, and in how many looks.
     pub drift: Option<(SystemTime, u32)>,
+    /// Since when a service of the pair is not there.
+    pub gone: Option<Seen>,
+    /// A side without a healthy target while the other one has some.
+    pub dead: Option<(Side, Seen)>,
     /// What rules showed, in per mille for green by ARN, when a person went on from that.
     pub accepted: BTreeMap<String, Option<u32>>,
     /// Tasks of our revision that failed, in the order in which they were seen.
@@ -78,6 +123,8 @@ impl Watch {
             back_since: None,
             short_since: None,
             drift: None,
+            gone: None,
+            dead: None,
             accepted: BTreeMap::new(),
             failures: Vec::new(),
             changes: 0,
@@ -101,6 +148,18 @@ impl Watch {
                 None => (world.at, 1),
             });
         }
+        let answer = |part: Part| world.answered.get(&part).copied();
+        let services = answer(Part::Services);
+        let view = View { record, watch: self, world };
+        let gone = view.is_gone(&record.blue) || view.is_gone(&record.green);
+        let dead = view.dead_side().filter(|_| record.engine() == EngineName::Listener);
+        self.gone = gone.then(|| Seen::again(self.gone, services, world.at));
+        self.dead = dead.map(|side| {
+            let before = self.dead.filter(|(known, _)| *known == side).map(|(_, seen)| seen);
+            let health = world.answered.iter().filter(|(part, _)| matches!(part, Part::Health(_)));
+            let newest = health.map(|(_, at)| *at).chain(services).max_by_key(|at| at.mono);
+            (side, Seen::again(before, newest, world.at))
+        });
         self.settled_since = settled.then(|| self.settled_since.unwrap_or(world.at));
         if record.is_preparing() {
             // The task that runs before has a limit of its own.

@@ -166,7 +166,8 @@ impl World {
         let interrupts = fate.interrupts.clone();
         let course = Arc::new(Course::begin(fate, Arc::clone(&self.cloud)));
         let interfere: Arc<dyn Interfere> = Arc::clone(&course) as _;
-        let sandbox = Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere) };
+        let sandbox =
+            Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere), suspended: None };
         let (mut host, captured) = Host::captured(sandbox);
         host.interrupts = interrupts.or(host.interrupts);
         Process { arguments, course, host, captured }

@@ -1,6 +1,7 @@
 //! The steps of the two tables, each at both sides of its border.
 
 use super::*;
+use crate::model::reads::{Moment, Part};
 use crate::record::Held;
 use crate::route::listener::{BACK, FORWARD, before_every_step};
 use crate::route::{Step, Wait};
@@ -45,19 +46,45 @@ fn count(service: &str, count: u32) -> Option<Next> {
 }
 
 #[test]
-fn without_blue_nobody_decides_and_without_green_blue_takes_over_if_it_can() {
-    let mut model = Model::with_share(0);
-    model.side(BLUE).status = "DRAINING".into();
-    assert_eq!(before_every_step(&model.view()), stuck("the service web is DRAINING"));
+fn a_service_that_is_gone_is_looked_for_twice_and_the_other_side_takes_over() {
+    let once = |model: &mut Model| model.watch.see(&model.record, &model.world);
+    let twice = |model: &mut Model| {
+        once(model);
+        assert!(
+            matches!(before_every_step(&model.view()), Some(Next::Wait(_))),
+            "one look is no knowledge"
+        );
+        model.world.at += 5 * SECOND;
+        once(model);
+        before_every_step(&model.view())
+    };
+    let written = |next: Option<Next>| match next {
+        Some(Next::Act(Action::Write(record))) => (record.forward(), record.to),
+        next => panic!("{next:?}"),
+    };
+    // Green is healthy: it gets all the traffic, whichever way it went.
+    for remove in [true, false] {
+        let gone = |mut model: Model| {
+            match remove {
+                true => drop(model.world.services.remove("arn:web")),
+                false => model.side(BLUE).status = "DRAINING".into(),
+            }
+            twice(&mut model)
+        };
+        assert_eq!(written(gone(Model::with_share(30))), (true, Some(100)));
+        assert_eq!(written(gone(Model::back())), (true, Some(100)));
+    }
+    let mut model = Model::back();
     model.world.services.remove("arn:web");
-    assert_eq!(before_every_step(&model.view()), stuck("the service web is gone"));
+    model.healthy_are(GREEN, 0);
+    assert_eq!(twice(&mut model), stuck("the service web is gone"), "nobody can answer");
 
     let gone = |desired: u32, back: bool| {
         let mut model = if back { Model::back() } else { Model::with_share(50) };
         model.watch.back_since = Some(model.world.at);
         model.side(BLUE).desired = desired;
         model.side(GREEN).status = "INACTIVE".into();
-        before_every_step(&model.view())
+        twice(&mut model)
     };
     let what = "the service web-green is INACTIVE";
     assert_eq!(gone(0, false), stuck(what));
@@ -65,6 +92,59 @@ fn without_blue_nobody_decides_and_without_green_blue_takes_over_if_it_can() {
     assert_eq!(gone(2, true), None);
     let Some(Next::TurnBack(trouble)) = gone(1, false) else { panic!("it goes on") };
     assert_eq!((trouble.reason, trouble.what.as_str()), (Reason::Gone, what));
+}
+
+#[test]
+fn all_traffic_goes_to_the_only_side_that_answers() {
+    let dead = |mut model: Model| {
+        model.healthy_are(BLUE, 0);
+        model.watch.see(&model.record, &model.world);
+        assert!(!model.view().only_green_serves(), "one look is no knowledge");
+        model.world.at += 5 * SECOND;
+        model.watch.see(&model.record, &model.world);
+        model
+    };
+    for model in [Model::with_share(30), Model::back()] {
+        let model = dead(model);
+        let Some(Next::Act(Action::Write(record))) = before_every_step(&model.view()) else {
+            panic!("the weights stay where nobody answers");
+        };
+        assert_eq!((record.forward(), record.to), (model.record.forward(), Some(100)));
+    }
+    // Back on blue as soon as it answers again.
+    let mut model = dead(Model::back());
+    model.record.to = Some(100);
+    model.healthy_are(BLUE, 2);
+    model.watch.see(&model.record, &model.world);
+    let Some(Next::Act(Action::Write(record))) = model.step(BACK, "return") else {
+        panic!("blue does not get its traffic back");
+    };
+    assert_eq!(record.to, Some(0));
+}
+
+#[test]
+fn a_rule_that_holds_only_greens_group_is_left_alone() {
+    let mut model = Model::with_share(0);
+    let preview = rule("preview", 0, 100);
+    let only = crate::model::world::Rule {
+        actions: vec![
+            ("member.1.Type".into(), "forward".into()),
+            (
+                "member.1.TargetGroupArn".into(),
+                crate::model::rule::weights(&preview.actions)[1].0.clone(),
+            ),
+        ],
+        ..preview.clone()
+    };
+    model.world.rules.insert(only.arn.clone(), only.clone());
+    assert!(model.view().rules().iter().all(|rule| rule.arn != only.arn));
+    assert!(model.view().drift().is_none(), "it is nobody's drift");
+    assert!(model.view().all_read(0));
+    assert_eq!(model.step(FORWARD, "attach"), None);
+    // It keeps green from being emptied, unless it was there before green ran anything.
+    assert!(matches!(model.step(BACK, "clear"), Some(Next::Wait(_))));
+    model.record.test_rules = vec![only.id().to_owned()];
+    assert_eq!(model.step(BACK, "clear"), count(GREEN, 0));
 }
 
 #[test]
@@ -262,15 +342,21 @@ fn blue_is_whole_again_when_all_of_its_tasks_run_and_are_healthy() {
 
 #[test]
 fn a_side_with_traffic_is_not_emptied() {
-    let emptied = |share: u32, look: Look| {
+    let emptied = |share: u32, listed: bool| {
         let mut model = Model::with_share(share);
-        model.world.look = look;
+        let aws = model.world.at;
+        let now = Moment { mono: Duration::ZERO, wall: aws, aws };
+        model.world.answered.extend(listed.then_some((Part::Listing, now)));
         [model.step(FORWARD, "retire"), model.step(BACK, "clear")]
     };
     let serves = |name: &str| stuck(&format!("rule one still gives {name} traffic"));
-    assert_eq!(emptied(50, Look::Listing), [serves(BLUE), serves(GREEN)]);
-    // The look that the change needs comes first.
-    assert_eq!(emptied(50, Look::Whole), [count(BLUE, 0), count(GREEN, 0)]);
-    assert_eq!(emptied(100, Look::Listing), [count(BLUE, 0), serves(GREEN)]);
-    assert_eq!(emptied(0, Look::Listing), [serves(BLUE), count(GREEN, 0)]);
+    assert_eq!(emptied(50, true), [serves(BLUE), serves(GREEN)]);
+    // Before it is believed, every rule is listed.
+    let lists = |name: &str| {
+        let why = format!("a rule gave {name} traffic: listing the rules anew");
+        Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }))
+    };
+    assert_eq!(emptied(50, false), [lists(BLUE), lists(GREEN)]);
+    assert_eq!(emptied(100, true), [count(BLUE, 0), serves(GREEN)]);
+    assert_eq!(emptied(0, true), [serves(BLUE), count(GREEN, 0)]);
 }

@@ -210,8 +210,9 @@ fn traffic_goes_back_to_as_many_as_carry_it_or_to_one_once_green_is_sick_for_lon
     };
     let told = |text: &str| Some(format!("{text} targets of web healthy"));
     assert_eq!(lacks(4, 0, 100, 0), None);
-    assert_eq!(lacks(3, 0, 100, 29), told("3 of 4"));
-    assert_eq!(lacks(3, 0, 100, 30), None);
+    assert_eq!(lacks(1, 0, 100, 0), None, "one that answers is better than none");
+    assert_eq!(lacks(3, 1, 100, 29), told("3 of 4"));
+    assert_eq!(lacks(3, 1, 100, 30), None);
     assert_eq!(lacks(0, 3, 100, 30), told("0 of 1"));
     assert_eq!(lacks(3, 4, 100, 30), told("3 of 4"));
     assert_eq!(lacks(2, 2, 50, 0), None);
