@@ -29,6 +29,8 @@ pub(crate) struct Life {
     pub(crate) code: Option<u8>,
     /// Calls that it made, by operation.
     pub(crate) calls: BTreeMap<String, u32>,
+    /// The operation of each of its calls, in their order.
+    pub(crate) operations: Vec<String>,
     /// What it printed.
     pub(crate) text: String,
     /// The world at each of its calls, where that was asked for.
@@ -208,7 +210,8 @@ impl Process<'_> {
 
     fn life(&self, code: Option<u8>) -> Life {
         let (calls, moments) = (self.course.calls(), self.course.moments());
-        Life { code, calls, text: self.captured.text(), moments }
+        let operations = self.course.operations();
+        Life { code, calls, operations, text: self.captured.text(), moments }
     }
 }
 

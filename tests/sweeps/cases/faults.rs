@@ -91,13 +91,12 @@ impl Case {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for scene in GALLERY {
-        let whole = World::of(scene.cloud()).run_kept(&scene.deploy());
+        let whole = World::of(scene.cloud()).run(&scene.deploy());
         let small = [SMALL.name, "one rule, 500"].contains(&scene.name);
         let mut changes = 0;
-        for moment in whole.moments.iter().filter(|moment| !moment.done) {
-            let nth = moment.nth;
-            let case = |kind, nth| Case { scene, kind, nth, operation: moment.operation.clone() };
-            if is_read(&moment.operation) {
+        for (nth, operation) in (1..).zip(&whole.operations) {
+            let case = |kind, nth| Case { scene, kind, nth, operation: operation.clone() };
+            if is_read(operation) {
                 if small {
                     cases.extend(faults().map(|(kind, _)| case(kind, nth)));
                 }

@@ -22,13 +22,12 @@ struct Case {
 }
 
 fn cases(wanted: impl Fn(&str, u32) -> bool) -> Vec<Case> {
-    let life = World::of(SMALL.cloud()).run_kept(&SMALL.deploy());
-    let calls = life.moments.into_iter().filter(|m| !m.done && wanted(&m.operation, m.nth));
+    let life = World::of(SMALL.cloud()).run(&SMALL.deploy());
+    let calls = (1..).zip(life.operations).filter(|(nth, operation)| wanted(operation, *nth));
     let seconds =
         [SMALL.deploy(), format!("rollback {PAIR}"), deploy("5", "--follow 60s --bake 30s")];
     calls
-        .flat_map(|moment| {
-            let (nth, operation) = (moment.nth, moment.operation);
+        .flat_map(|(nth, operation)| {
             let seconds = seconds.clone().into_iter();
             seconds.flat_map(move |second| {
                 let operation = operation.clone();

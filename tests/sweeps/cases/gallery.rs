@@ -88,11 +88,11 @@ fn good() -> impl Iterator<Item = Scene> {
 
 /// Before which calls something happens: every change, some reads; all of them in the small scene.
 fn steps(scene: &Scene) -> Vec<u32> {
-    let life = World::of(scene.cloud()).run_kept(&scene.deploy());
+    let life = World::of(scene.cloud()).run(&scene.deploy());
     let every = if scene.name == SMALL.name { 4 } else { 12 };
     let wanted = |operation: &str, nth: u32| !is_read(operation) || nth.is_multiple_of(every);
-    let moments = life.moments.iter().filter(|moment| !moment.done);
-    moments.filter(|m| wanted(&m.operation, m.nth)).map(|moment| moment.nth).collect()
+    let calls = (1..).zip(&life.operations);
+    calls.filter(|(nth, operation)| wanted(operation, *nth)).map(|(nth, _)| nth).collect()
 }
 
 /// The steps of all good scenes.
