@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::aws::AwsError;
+use crate::call::{About, Call};
 
 /// Why a deployment is not started. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,150 @@ impl Refusal {
     }
 }
 
+/// A call to AWS that failed, or could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was called; `None`: it did not come to a call.
+    pub call: Option<Call>,
+    /// What it was about: `web in cluster shop`.
+    pub on: String,
+    /// What kind of failure it is.
+    pub kind: FailureKind,
+    /// AWS's error code, or ours.
+    pub code: String,
+    /// In AWS's words, or the transport's.
+    pub message: String,
+    /// The IAM action that AWS names as not allowed.
+    pub action: Option<String>,
+}
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No region is known.
+    Region,
+    /// There are no credentials, or AWS does not take them.
+    Credentials,
+    /// The certificates to trust cannot be read.
+    Certificates,
+    /// A variable of the environment cannot be meant as it is.
+    Environment,
+    /// The credentials do not allow it.
+    Denied,
+    /// The thing does not exist.
+    Missing,
+    /// AWS refuses the call for another reason.
+    Refused,
+    /// Too many calls; this one did not happen.
+    Throttled,
+    /// No connection was made; the call did not happen.
+    Unreachable,
+    /// The call may have taken effect.
+    Unknown,
+}
+
+impl Failure {
+    /// A call failed.
+    pub fn of(
+        about: impl Into<About>,
+        kind: FailureKind,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        let About { call, on } = about.into();
+        Self {
+            call: Some(call),
+            on,
+            kind,
+            code: code.to_owned(),
+            message: message.into(),
+            action: None,
+        }
+    }
+
+    /// It did not come to a call.
+    pub fn before_any_call(kind: FailureKind, code: &str, message: impl Into<String>) -> Self {
+        let (code, message) = (code.to_owned(), message.into());
+        Self { call: None, on: String::new(), kind, code, message, action: None }
+    }
+
+    /// Whether what is not allowed is this call. AWS may ask for more than the call that was made: a
+    /// revision with tags needs two permissions.
+    pub fn denies(&self, call: Call) -> bool {
+        self.kind == FailureKind::Denied && self.action() == call.action()
+    }
+
+    /// Whether the call certainly had no effect.
+    pub fn did_not_happen(&self) -> bool {
+        self.kind != FailureKind::Unknown
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Throttled | FailureKind::Unreachable | FailureKind::Unknown
+        )
+    }
+
+    /// The line that can be pasted.
+    pub fn hint(&self) -> String {
+        match self.kind {
+            FailureKind::Region => "export AWS_REGION=eu-central-1".into(),
+            FailureKind::Credentials if self.code.contains("Expired") => {
+                "renew the credentials, for example: aws sso login".into()
+            }
+            FailureKind::Credentials => {
+                "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
+            }
+            FailureKind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
+            FailureKind::Environment => {
+                "in a file for docker's --env-file, write NAME=value: no quotes, no blanks, no comment behind it"
+                    .into()
+            }
+            FailureKind::Denied => format!("allow {} to these credentials", self.action()),
+            FailureKind::Missing => {
+                "look at cluster, service and region: aws ecs list-services --cluster NAME".into()
+            }
+            FailureKind::Refused => "see the message from AWS above".into(),
+            FailureKind::Unreachable => {
+                "look at the region, at AWS_ENDPOINT_URL, HTTPS_PROXY and the way to the network"
+                    .into()
+            }
+            FailureKind::Throttled | FailureKind::Unknown => {
+                "run the same command again: it goes on where this one stopped".into()
+            }
+        }
+    }
+
+    /// The IAM action that is not allowed: the one that AWS names, which need not be that of the call.
+    pub fn action(&self) -> &str {
+        self.action.as_deref().or(self.call.map(Call::action)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FailureKind::Region
+            | FailureKind::Credentials
+            | FailureKind::Certificates
+            | FailureKind::Environment
+                if self.call.is_none() =>
+            {
+                f.write_str(&self.message)
+            }
+            _ => {
+                let operation = self.call.map_or("a call", Call::operation);
+                let space = if self.on.is_empty() { "" } else { " " };
+                write!(f, "{operation}{space}{} failed: {}: {}", self.on, self.code, self.message)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
 /// Why a command could not do its work.
 #[derive(Clone, Debug)]
 pub enum Error {
@@ -29,7 +173,7 @@ pub enum Error {
     /// We would not start.
     Refused(Refusal),
     /// AWS, or the way to it, failed.
-    Aws(AwsError),
+    Aws(Failure),
 }
 
 impl Error {
@@ -68,8 +212,8 @@ impl From<Refusal> for Error {
     }
 }
 
-impl From<AwsError> for Error {
-    fn from(error: AwsError) -> Self {
+impl From<Failure> for Error {
+    fn from(error: Failure) -> Self {
         Self::Aws(error)
     }
 }

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 
-use crate::plan::Served;
-use crate::record::Engine;
+use crate::model::served::Served;
+use crate::request::EngineName;
 
 /// Something that happened, and when (by our clock).
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub enum Kind {
         /// `web:43`
         deployment: String,
         /// Who moves things.
-        engine: Engine,
+        engine: EngineName,
         /// The service that serves.
         blue: String,
         /// The service that the new revision comes up in.

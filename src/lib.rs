@@ -14,27 +14,30 @@
 //!                       each turn -> Event -> render (lines | json)
 //! ```
 //!
-//! * [`cli`] turns what was typed into a [`request::Request`]; one file per command.
-//! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
-//! * [`plan`] makes every choice once, or refuses. Pure.
-//! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
-//! * [`route`] decides what comes next: tables of steps, one file per engine (`listener`: we move
-//!   weights; `rolling`: ECS replaces the tasks). Pure. A deployment is
-//!   at the first step of its route that does not hold yet; going on after a crash is running again.
-//! * [`watch`] is what this process has seen: memory that may be lost.
-//! * [`claim`] settles who drives a deployment that somebody began.
-//! * [`engine`] is the loop, and the only policy for calls that fail.
-//! * [`registration`] registers a revision that no deployment is about. [`template`] reads one from a
-//!   file.
-//! * [`oneoff`] runs a task that no service keeps; [`logs`] is what its containers log.
-//! * [`preparation`] is the task of `--before`, which runs ahead of everything that serves.
-//! * [`prune`] deregisters old revisions after a success.
-//! * [`event`] is what the user should hear; [`render`] is the only place that prints.
-//! * [`world`] is what AWS said; [`actions`] reads and writes the weights in a rule's actions;
-//!   [`revision`] clones a task definition; [`health`] says what a failure means; [`image`] which
-//!   container an image is for, [`edits`] which one another change is for.
+//! The rooms, from the ground up. A room uses only those above it in this list (a test says so):
 //!
-//! Nothing below `cli` and `engine` waits, and nothing below `aws` knows a client. Roles (blue is
+//! * [`call`] is every AWS operation that is called; [`error`] is what can go wrong; [`clock`] is time.
+//! * [`model`] is what AWS said: [`model::world`] one look, [`model::rule`] the weights in a rule's
+//!   actions, [`model::revision`] a task definition, [`model::health`] what a failure means. It knows
+//!   nothing but itself.
+//! * [`request`] is what the user asked for, validated: [`request::image`] which container an image is
+//!   for, [`request::edits`] which one another change is for, [`request::before`] the task of `--before`.
+//! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
+//! * [`event`] is what the user should hear.
+//! * [`route`] decides what comes next: tables of steps, one file per engine (`listener`: we move
+//!   weights; `rolling`: ECS replaces the tasks). A deployment is at the first step of its route that
+//!   does not hold yet; going on after a crash is running again. [`route::watch`] is what this process
+//!   has seen: memory that may be lost.
+//! * [`plan`] makes every choice once, or refuses; [`plan::clone`] clones a task definition.
+//! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
+//! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
+//!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.
+//! * [`ops`] carries out what a command asks for, one file per command. It never prints.
+//! * [`render`] is the only place that prints.
+//! * [`cli`] turns what was typed into a request; one file per command.
+//!
+//! `model`, `request`, `record`, `route` and `plan` are pure: they wait for nothing, print nothing and
+//! know no client. Roles (blue is
 //! what served when the deployment began, green what is being introduced) are functions of record
 //! and world, never names of services.
 //!
@@ -42,32 +45,21 @@
 //! it through its own HTTP client setting, in virtual time. Demo, transcripts and simulations are
 //! this crate on that AWS, through [`run`] and [`execute`].
 
-pub mod actions;
 pub mod aws;
-pub mod claim;
+pub mod call;
 pub mod cli;
 pub mod clock;
-pub mod edits;
-pub mod engine;
+pub mod drive;
 pub mod error;
 pub mod event;
-pub mod health;
 mod host;
-pub mod image;
-pub mod logs;
-pub mod oneoff;
+pub mod model;
+pub mod ops;
 pub mod plan;
-pub mod preparation;
-pub mod prune;
 pub mod record;
-pub mod registration;
 pub mod render;
 pub mod request;
-pub mod revision;
 pub mod route;
-pub mod template;
-pub mod watch;
-pub mod world;
 
 use std::ffi::OsString;
 

@@ -1,35 +1,24 @@
 //! Application Auto Scaling: the scalable targets of ECS services. No policies: nothing scales by
 //! itself, but registering a target brings the desired count between its bounds at once.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    clock::Time,
-    cloud::Here,
     ecs,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, int, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, int, raw},
+        paging,
+        shapes::Shapes,
+    },
+    state::{Here, autoscaling::Target},
 };
 
-/// The scalable targets of one region, by resource id.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Scaling(BTreeMap<String, Target>);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Target {
-    arn: String,
-    created_at: Time,
-    members: Map<String, Value>,
-}
-
 static SHAPES: LazyLock<Shapes> =
-    LazyLock::new(|| Shapes::parse(include_str!("shapes/autoscaling.txt")));
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/autoscaling.txt")));
 
 /// Whether there is such an operation.
 pub(crate) fn knows(operation: &str) -> bool {

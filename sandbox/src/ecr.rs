@@ -2,44 +2,28 @@
 //! manifest; the manifest of a scenario's image follows from the name and the tag, so that the same world
 //! has the same digests.
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    clock::Time,
-    cloud::{Here, Region},
-    fault::Fault,
     image::Reference,
     journal::Change,
-    json::{Answer, Request, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+        paging,
+        shapes::Shapes,
+    },
+    state::{
+        Here, Region,
+        ecr::{Repository, Stored},
+    },
 };
 
-/// The repositories of one region, by name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Ecr(pub(crate) BTreeMap<String, Repository>);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Repository {
-    name: String,
-    created_at: Time,
-    images: Vec<Stored>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stored {
-    digest: String,
-    tags: Vec<String>,
-    pushed_at: Time,
-    archived: bool,
-    manifest: String,
-}
-
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/ecr.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/ecr.txt")));
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Whether there is such an operation.

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{duration, fault::Fault, ids::Ids, journal::Call};
+use crate::{call::Call, duration, ids::Ids, protocol::Fault};
 
 /// Decides the fate of calls.
 pub trait Interfere: fmt::Debug + Send + Sync {

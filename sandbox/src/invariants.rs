@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use crate::{
     clock::Time,
-    cloud::Region,
-    ecs::Service,
     elb,
     journal::{Call, Change, Entry},
+    state::{Region, ecs::Service},
 };
 
 /// A broken invariant.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::call::Call;
 use crate::{clock::Time, faults};
 
 /// One change.
@@ -17,21 +18,6 @@ pub struct Entry {
     pub call: Option<Call>,
     /// What.
     pub change: Change,
-}
-
-/// One API call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Call {
-    /// The how-manieth call of this world, from 1.
-    pub index: u64,
-    /// `ecs`, `elasticloadbalancing`, `ecr`, `sts`, `logs`, `application-autoscaling`.
-    pub service: String,
-    /// The operation, such as `UpdateService`.
-    pub operation: String,
-    /// The region that it was signed for.
-    pub region: String,
-    /// The client's `User-Agent`.
-    pub user_agent: String,
 }
 
 /// What changed.

@@ -1,50 +1,59 @@
 //! An AWS for rehearsals: Amazon ECS, Elastic Load Balancing, Amazon ECR, AWS STS, Application Auto
-//! Scaling and what is read of Amazon CloudWatch Logs, as far as services behind load balancers need them, living in the process and in virtual
-//! time. It answers any client as AWS would; it knows of none.
+//! Scaling and the reads of Amazon CloudWatch Logs, as far as services behind load balancers need them.
+//! It lives in the process and in virtual time. It answers any client as AWS would, and knows none.
 //!
 //! ```text
-//! HTTP request -> wire -> json | query -> ecs | elb | ecr | sts | logs | autoscaling -> journal
-//! time         -> timers -> ecs::scheduler, ecs::task, elb::health, elb::rule  -> journal
-//!                                                        journal -> invariants -> violations
+//! request -> cloud::answer -> services -> ecs | elb | ecr | sts | logs | autoscaling -> state, journal
+//! time    -> cloud::due    -------------> ecs | elb | logs                           -> state, journal
+//!                                                             journal -> invariants -> violations
 //! ```
 //!
-//! - [`Cloud`] is the world: [`Cloud::handle`] answers a request, [`Cloud::advance`] lets time pass.
-//! - `wire`, `json`, `query`, `shapes`, `fault`: the protocols. Members that the tables in `shapes/` do
-//!   not know are kept and echoed.
-//! - `ecs/`: what ECS keeps, its operations, and how services (`scheduler`) and tasks (`task`) change.
-//! - `elb/`: the same for load balancers; `health` for targets, `rule` for how weights reach the nodes.
-//! - [`journal`]: every change; [`invariants`]: what no client may do.
-//! - [`scenario`]: worlds in TOML. `image`: what the containers of an image do.
-//! - `transport` and [`faults`]: a call on its way, and what can happen to it there, over two transports:
-//!   `sdk` (feature `sdk`), the HTTP client of the AWS SDK for Rust, in process; `server` and `control`
-//!   (feature `http`), for clients in other processes and in real time.
-//! - `throttle` and [`iam`]: how many calls AWS takes, and which ones a policy allows; `past`: the world
-//!   as stale reads see it; `paging`: pages of lists.
+//! # The rooms, from the ground up
+//!
+//! A room uses only rooms above it in this list; a test of the workspace finds import cycles.
+//!
+//! - `duration`, `clock`, `ids`, `timing`, `image`: times, names that AWS makes up, how long things take,
+//!   what the containers of an image do.
+//! - `protocol/`: how AWS is spoken to: HTTP, awsJson, the query protocol, pages, refusals, and the tables
+//!   of members in `shapes/`. Members that a table does not know are kept and echoed.
+//! - `call`: one API call. [`faults`]: what can happen to it on its way. [`journal`]: every change.
+//! - `state/`: what there is, as plain data: `Shared`, `Region`, `Here`, the resources of each service, and
+//!   the timers. This is what is saved. `past`: the state as stale reads see it.
+//! - `network`: which task has an address, and what it replies.
+//! - `elb/`: load balancers; `health` for targets, `rule` for how weights reach the nodes. `ecr`, `logs`,
+//!   `sts`: the other services that ECS or a client needs.
+//! - `ecs/`: how services (`scheduler`) and tasks (`task`) change, and the operations of Amazon ECS.
+//!   `autoscaling`: scalable targets, which set the desired count of a service.
+//! - [`iam`]: what a policy allows. `throttle`: how many calls AWS takes.
+//! - `services`: the table of services: name, protocol, operations, needs of a policy, token buckets.
+//! - `serving`: where requests go now. [`invariants`]: what no client may do.
+//! - `cloud/`: [`Cloud`] is the world. [`Cloud::handle`] answers a request, [`Cloud::advance`] lets time
+//!   pass; both dispatch to the rooms above.
+//! - [`scenario`]: worlds in TOML, built with the operations that a client would use.
+//! - `transport`, `reply`: a call on its way to the world and back, over `sdk` (feature `sdk`: the HTTP
+//!   client of the AWS SDK for Rust, in process) or `server/` (feature `http`: other processes, real time).
 //!
 //! Sources: the public API models and developer guides of the services. Times are assumed (see
 //! `timing`) and can be set by each scenario.
 
 mod autoscaling;
+mod call;
 mod clock;
 mod cloud;
-#[cfg(feature = "http")]
-mod control;
 mod duration;
 mod ecr;
 mod ecs;
 mod elb;
-mod fault;
 pub mod faults;
 pub mod iam;
 mod ids;
 mod image;
 pub mod invariants;
 pub mod journal;
-mod json;
 mod logs;
-mod paging;
+mod network;
 mod past;
-mod query;
+mod protocol;
 #[cfg(any(feature = "http", feature = "sdk"))]
 mod reply;
 pub mod scenario;
@@ -52,14 +61,13 @@ pub mod scenario;
 pub mod sdk;
 #[cfg(feature = "http")]
 pub mod server;
+mod services;
 mod serving;
-mod shapes;
+mod state;
 mod sts;
 mod throttle;
-mod timers;
 mod timing;
 mod transport;
-mod wire;
 
 pub use clock::Time;
 pub use cloud::Cloud;

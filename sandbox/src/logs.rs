@@ -3,47 +3,23 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    clock::Time,
-    cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
-    paging,
-    shapes::Shapes,
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+        paging,
+        shapes::Shapes,
+    },
+    state::{
+        Here,
+        logs::{Event, Stream, Written},
+    },
 };
 
-/// The log groups of one region by name, with their streams by name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Logs(BTreeMap<String, BTreeMap<String, Stream>>);
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Stream {
-    created_at: Time,
-    /// Oldest first.
-    events: Vec<Event>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Event {
-    at: Time,
-    ingested_at: Time,
-    message: String,
-}
-
-/// What a container writes, on its way to a stream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Written {
-    pub(crate) group: String,
-    pub(crate) stream: String,
-    pub(crate) at: Time,
-    /// `None`: the stream is made, and nothing is in it yet.
-    pub(crate) message: Option<String>,
-}
-
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::parse(include_str!("shapes/logs.txt")));
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/logs.txt")));
 
 /// An answer holds so many events, and so many bytes of them (API reference of GetLogEvents).
 const PAGE: usize = 10_000;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{clock::Time, cloud::Region};
+use crate::{clock::Time, state::Region};
 
 type Regions = BTreeMap<String, Region>;
 
@@ -47,9 +47,4 @@ impl Past {
     pub(crate) fn at(&self, moment: Time) -> Option<&Regions> {
         self.states.iter().find(|(until, _)| *until > moment).map(|(_, regions)| regions)
     }
-}
-
-/// Whether an operation changes nothing.
-pub(crate) fn is_read(operation: &str) -> bool {
-    ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| operation.starts_with(verb))
 }

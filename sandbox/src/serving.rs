@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, cloud::Region, image::Reply};
+use crate::{clock::Time, image::Reply, network, state::Region};
 
 /// Where one node of a load balancer sends a part of what one rule matches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +71,9 @@ pub(crate) fn serving(region: &Region, now: Time) -> Vec<Serving> {
 fn behind(region: &Region, group: &str, now: Time) -> Vec<Behind> {
     let targets = region.elb.groups.get(group).into_iter().flat_map(|group| &group.targets);
     let behind = targets.map(|(key, target)| {
-        let task = crate::ecs::task::behind(region, &target.id, target.port);
-        let container =
-            task.and_then(|task| crate::ecs::task::listener(task, &target.id, target.port));
-        let reply = crate::ecs::task::reply(region, &target.id, target.port, now);
+        let task = network::behind(region, &target.id, target.port);
+        let container = task.and_then(|task| network::listener(task, &target.id, target.port));
+        let reply = network::reply(region, &target.id, target.port, now);
         Behind {
             target: key.clone(),
             state: target.health.state.clone(),

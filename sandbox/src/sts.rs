@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cloud::Here,
-    fault::Fault,
-    query::{self, Answer},
+    protocol::{
+        Fault,
+        query::{self, Answer},
+    },
+    state::Here,
 };
 
 /// How long the credentials of a role last (API reference of AssumeRole).

@@ -7,29 +7,45 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Time, fault::Fault, journal::Call, past::is_read};
+use crate::{
+    call::{Call, is_read},
+    clock::Time,
+    protocol::Fault,
+};
 
 /// The buckets that were drawn from, by region and name: tokens left, and when that was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Buckets(BTreeMap<String, (f64, Time)>);
 
 /// Name, burst, refill per second.
-type Bucket = (&'static str, f64, f64);
+pub(crate) type Bucket = (&'static str, f64, f64);
 
 const ELB_SHARED: Bucket = ("elb-shared", 40.0, 10.0);
 
-fn buckets(service: &str, operation: &str) -> Vec<Bucket> {
-    match service {
-        "ecs" => vec![ecs(operation)],
-        "elasticloadbalancing" => vec![elb(operation), ELB_SHARED],
-        // So many a second (CloudWatch Logs User Guide, quotas).
-        "logs" if operation == "GetLogEvents" => vec![("log-events", 25.0, 25.0)],
-        "logs" => vec![("log-streams", 25.0, 25.0)],
-        _ => Vec::new(),
+/// The buckets of an operation of Amazon ECS.
+pub(crate) fn ecs(operation: &str) -> Vec<Bucket> {
+    vec![ecs_group(operation)]
+}
+
+/// The buckets of an operation of Elastic Load Balancing.
+pub(crate) fn elb(operation: &str) -> Vec<Bucket> {
+    vec![elb_group(operation), ELB_SHARED]
+}
+
+/// The buckets of an operation of CloudWatch Logs, in calls a second (CloudWatch Logs User Guide, quotas).
+pub(crate) fn logs(operation: &str) -> Vec<Bucket> {
+    match operation {
+        "GetLogEvents" => vec![("log-events", 25.0, 25.0)],
+        _ => vec![("log-streams", 25.0, 25.0)],
     }
 }
 
-fn ecs(operation: &str) -> Bucket {
+/// No buckets: the service takes any number of calls.
+pub(crate) fn none(_: &str) -> Vec<Bucket> {
+    Vec::new()
+}
+
+fn ecs_group(operation: &str) -> Bucket {
     match operation {
         "CreateService" | "UpdateService" | "DeleteService" => ("service-modify", 50.0, 5.0),
         "DescribeServices" | "ListServices" | "ListServicesByNamespace" => {
@@ -54,7 +70,7 @@ fn ecs(operation: &str) -> Bucket {
     }
 }
 
-fn elb(operation: &str) -> Bucket {
+fn elb_group(operation: &str) -> Bucket {
     match operation {
         "RegisterTargets" | "DeregisterTargets" => ("elb-targets", 20.0, 4.0),
         "CreateLoadBalancer" | "SetSubnets" => ("elb-load-balancers", 10.0, 0.2),
@@ -65,8 +81,12 @@ fn elb(operation: &str) -> Bucket {
 
 impl Buckets {
     /// Takes a token from each bucket of a call, or refuses it and takes none.
-    pub(crate) fn take(&mut self, now: Time, call: &Call) -> Result<(), Fault> {
-        let buckets = buckets(&call.service, &call.operation);
+    pub(crate) fn take(
+        &mut self,
+        now: Time,
+        call: &Call,
+        buckets: Vec<Bucket>,
+    ) -> Result<(), Fault> {
         let key = |name: &str| format!("{} {name}", call.region);
         let mut left = Vec::new();
         for (name, burst, refill) in buckets {

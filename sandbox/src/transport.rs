@@ -7,11 +7,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::{
-    Cloud, Time,
-    fault::Fault,
+    Cloud, Time, cloud,
     faults::Interference,
     journal::{Call, Change, Entry},
-    wire,
+    protocol::Fault,
 };
 
 /// What the client gets.
@@ -35,12 +34,12 @@ pub enum Delivery {
 impl Cloud {
     /// Which call a request is. Each has a number of its own, so ask once.
     pub fn call(&mut self, request: &Request<Bytes>) -> Call {
-        wire::call(self, request)
+        cloud::call(self, request)
     }
 
     /// The fate of a call by the faults of this world, noted in the journal if it has one.
     pub fn fate(&mut self, call: &Call) -> Interference {
-        let user = self.user();
+        let user = self.shared.user();
         let Some((does, fate)) = self.faults.fate(call, &user) else { return Interference::None };
         let change = Change::Fault { does };
         self.shared.journal.push(Entry { at: self.shared.now, call: Some(call.clone()), change });
@@ -59,7 +58,7 @@ impl Cloud {
             Interference::Error { status, code, message } => {
                 self.advance(now);
                 let fault = Fault { status: *status, code: code.clone(), message: message.clone() };
-                Some(wire::refusal(self, request, &fault))
+                Some(cloud::refusal(self, request, &fault))
             }
             Interference::Stale(age) => Some(self.handle_stale(now, request, call.clone(), *age)),
             fate if fate.arrives() => Some(self.handle_as(now, request, call.clone())),

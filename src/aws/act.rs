@@ -3,14 +3,16 @@
 use aws_sdk_ecs::types::Tag;
 use serde_json::{Value, json};
 
-use super::error::{AwsError, of};
+use super::error::of;
 use super::observe::{Pair, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, rules, wire};
+use crate::call::Call;
+use crate::error::Failure;
+use crate::model::arn::short;
+use crate::model::world::{Rule, World};
 use crate::record::Record;
-use crate::revision::short;
 use crate::route::Action;
-use crate::world::{Rule, World};
 
 impl Aws {
     /// Makes one change and puts AWS's answer into `world`.
@@ -19,7 +21,7 @@ impl Aws {
         pair: &Pair,
         action: &Action,
         world: &mut World,
-    ) -> Result<(), AwsError> {
+    ) -> Result<(), Failure> {
         match action {
             Action::Launch { service, revision, count } => {
                 self.update_service(pair, service, Some(revision), *count, world).await
@@ -52,9 +54,9 @@ impl Aws {
         revision: Option<&str>,
         count: u32,
         world: &mut World,
-    ) -> Result<(), AwsError> {
+    ) -> Result<(), Failure> {
         let to = revision.map_or(String::new(), |revision| format!(" to {}", short(revision)));
-        let call = format!("UpdateService {service}{to} with {count} tasks");
+        let call = Call::UpdateService.on(format!("{service}{to} with {count} tasks"));
         let answer = Capture::default();
         let request = self
             .ecs
@@ -70,9 +72,9 @@ impl Aws {
     }
 
     /// ECS replaces the tasks. The body is our own: the deployment configuration goes back as it came.
-    async fn roll(&self, service: &str, body: Value, world: &mut World) -> Result<(), AwsError> {
+    async fn roll(&self, service: &str, body: Value, world: &mut World) -> Result<(), Failure> {
         let to = short(body["taskDefinition"].as_str().unwrap_or_default()).to_owned();
-        let call = format!("UpdateService {service} to {to}");
+        let call = Call::UpdateService.on(format!("{service} to {to}"));
         let (answer, sent) = (Capture::default(), SendBody(body.to_string()));
         let request = self.ecs.update_service().service(service).customize();
         let request = request.interceptor(answer.clone()).interceptor(sent);
@@ -86,17 +88,18 @@ impl Aws {
         rule: &Rule,
         actions: &[(String, String)],
         world: &mut World,
-    ) -> Result<(), AwsError> {
-        let (operation, key, list) = match rule.is_default {
+    ) -> Result<(), Failure> {
+        let (call, key, list) = match rule.is_default {
             // A default rule changes only through its listener.
-            true => ("ModifyListener", ("ListenerArn", &rule.listener), "DefaultActions"),
-            false => ("ModifyRule", ("RuleArn", &rule.arn), "Actions"),
+            true => (Call::ModifyListener, ("ListenerArn", &rule.listener), "DefaultActions"),
+            false => (Call::ModifyRule, ("RuleArn", &rule.arn), "Actions"),
         };
         let mut parameters = vec![(key.0.to_owned(), key.1.clone())];
         parameters
             .extend(actions.iter().map(|(path, value)| (format!("{list}.{path}"), value.clone())));
-        let call = format!("{operation} {}", rule.name);
-        let (answer, body) = (Capture::default(), SendBody(rules::form(operation, &parameters)));
+        let (answer, body) =
+            (Capture::default(), SendBody(rules::form(call.operation(), &parameters)));
+        let call = call.on(rule.name.as_str());
         let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
         let shown = if rule.is_default {
             let request = self.elb.modify_listener().listener_arn(&rule.listener).customize();
@@ -123,29 +126,29 @@ impl Aws {
     }
 
     /// Writes the record: one TagResource call that overwrites.
-    pub async fn write(&self, record: &Record) -> Result<(), AwsError> {
+    pub async fn write(&self, record: &Record) -> Result<(), Failure> {
         self.tag(record, |_| true).await
     }
 
     /// Writes whose the record is, and nothing else of it: what was read of it may be older than it is.
-    pub async fn own(&self, record: &Record) -> Result<(), AwsError> {
+    pub async fn own(&self, record: &Record) -> Result<(), Failure> {
         self.tag(record, |key| key == "ecs-bg:owner").await
     }
 
     /// Writes a tag of the record that never changes, to find out whether tags may be written. However
     /// late it arrives, it says nothing new.
-    pub async fn try_tags(&self, record: &Record) -> Result<(), AwsError> {
+    pub async fn try_tags(&self, record: &Record) -> Result<(), Failure> {
         self.tag(record, |key| key == "ecs-bg:cluster").await
     }
 
-    async fn tag(&self, record: &Record, wanted: impl Fn(&str) -> bool) -> Result<(), AwsError> {
+    async fn tag(&self, record: &Record, wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
         let Some(tags) = record.to_tags(&std::collections::BTreeMap::new()) else { return Ok(()) };
         let tags = tags.into_iter().filter(|(key, _)| wanted(key));
         let tags = tags.map(|(key, value)| Tag::builder().key(key).value(value).build());
         let request =
             self.ecs.tag_resource().resource_arn(&record.revision).set_tags(Some(tags.collect()));
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
-        let call = format!("TagResource {}", record.name());
+        let call = Call::TagResource.on(record.name());
         request.customize().config_override(config).send().await.map_err(of(call))?;
         Ok(())
     }

@@ -22,8 +22,10 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use ecs_bg_sandbox::sdk::InProcess;
 
-use super::{Aws, AwsError, EcrClients, Kind, Meter, environment, trust};
+use super::{Aws, EcrClients, Meter, environment, trust};
+use crate::call::Call;
 use crate::clock::Clock;
+use crate::error::{Failure, FailureKind};
 
 /// What to connect to.
 #[derive(Clone)]
@@ -57,7 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Aws {
     /// Connects. Says at once when there is no region or no credentials.
-    pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, AwsError> {
+    pub async fn connect(connection: &Connection, clock: Clock) -> Result<Self, Failure> {
         environment::check(connection, variables())?;
         let (config, partition) = match connection {
             Connection::Real { region, profile, role, keys } => {
@@ -107,7 +109,7 @@ impl Aws {
 }
 
 /// The credentials that the calls will be made with.
-async fn credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, AwsError> {
+async fn credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, Failure> {
     // Left alone, the SDK asks the agent of a silent container for a quarter of a minute. Who asks a
     // person (`credential_process`) may take as long as that person does.
     let patience = if in_container() { PATIENCE } else { Duration::MAX };
@@ -117,7 +119,7 @@ async fn credentials(provider: &SharedCredentialsProvider) -> Result<Credentials
 }
 
 /// Why there are no credentials, in the words of whoever refused them.
-fn not_given(error: &CredentialsError) -> AwsError {
+fn not_given(error: &CredentialsError) -> Failure {
     let why = super::error::causes(error);
     // The chain tells on six lines what it did not find.
     if why.contains("no credentials found in chain") {
@@ -128,7 +130,7 @@ fn not_given(error: &CredentialsError) -> AwsError {
     let why = why.trim_start_matches("an error occurred while loading credentials: ");
     match said.and_then(|said| Some((said.code()?, said.message()?))) {
         Some((code, message)) if code.starts_with("AccessDenied") => {
-            AwsError::new("AssumeRole", Kind::Denied, code, message)
+            Failure::of(Call::AssumeRole.on(""), FailureKind::Denied, code, message)
         }
         Some((code, message)) => refused(code, &format!("{code}: {message}")),
         None if why.contains("SSO token") => refused("ExpiredToken", why),
@@ -136,8 +138,8 @@ fn not_given(error: &CredentialsError) -> AwsError {
     }
 }
 
-fn refused(code: &str, why: &str) -> AwsError {
-    AwsError::new("", Kind::Credentials, code, format!("no AWS credentials: {why}"))
+fn refused(code: &str, why: &str) -> Failure {
+    Failure::before_any_call(FailureKind::Credentials, code, format!("no AWS credentials: {why}"))
 }
 
 fn in_container() -> bool {
@@ -146,9 +148,9 @@ fn in_container() -> bool {
         .any(|name| std::env::var_os(name).is_some())
 }
 
-fn no_credentials() -> AwsError {
+fn no_credentials() -> Failure {
     let what = "no AWS credentials: none in the environment, a profile, a web identity, the container or the instance";
-    AwsError::new("", Kind::Credentials, "NoCredentials", what)
+    Failure::before_any_call(FailureKind::Credentials, "NoCredentials", what)
 }
 
 fn retries() -> RetryConfig {
@@ -169,7 +171,7 @@ fn hurried() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(PATIENCE).build()
 }
 
-async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, AwsError> {
+async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConfig, Failure> {
     let http = https(trust::store()?);
     // Always given: left to the environment, AWS_RETRY_MODE=legacy would make the loader panic.
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -218,9 +220,9 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn no_region() -> AwsError {
+fn no_region() -> Failure {
     let what = "no region is set: neither --region, nor AWS_REGION, nor a profile names one";
-    AwsError::new("", Kind::Region, "NoRegion", what)
+    Failure::before_any_call(FailureKind::Region, "NoRegion", what)
 }
 
 /// The same settings with an access key and its secret. A session token of the environment belongs to

@@ -2,13 +2,14 @@
 //! blanks and line ends of a file that a shell would have read otherwise than `docker --env-file` does.
 //! AWS would say of them that a signature is wrong, or that a name cannot be resolved.
 
-use super::{AwsError, Connection, Kind};
+use super::Connection;
+use crate::error::{Failure, FailureKind};
 
 /// Refuses values that cannot be meant, of variables that nothing outranks. Never says a value.
 pub(super) fn check(
     connection: &Connection,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<(), AwsError> {
+) -> Result<(), Failure> {
     let Connection::Real { region, profile, keys, .. } = connection else { return Ok(()) };
     let counts = |name: &str| match name {
         "AWS_REGION" | "AWS_DEFAULT_REGION" => region.is_none(),
@@ -26,7 +27,7 @@ pub(super) fn check(
         return Ok(());
     }
     wrong.sort();
-    Err(AwsError::new("", Kind::Environment, "BadEnvironment", wrong.join("; ")))
+    Err(Failure::before_any_call(FailureKind::Environment, "BadEnvironment", wrong.join("; ")))
 }
 
 /// Of all services, or of the one that its name ends in.

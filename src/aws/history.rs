@@ -4,9 +4,11 @@
 use aws_sdk_ecs::types::ServiceDeploymentStatus as Status;
 use futures_util::future::join_all;
 
-use super::error::{AwsError, of};
+use super::error::of;
 use super::{Aws, once};
-use crate::world::{Service, World};
+use crate::call::Call;
+use crate::error::Failure;
+use crate::model::world::{Service, World};
 
 impl Aws {
     /// The revisions that the newest deployment of each service was to bring, where that was given up.
@@ -27,11 +29,12 @@ impl Aws {
         &self,
         cluster: &str,
         service: &str,
-    ) -> Result<Option<String>, AwsError> {
+    ) -> Result<Option<String>, Failure> {
         let request = self.ecs.list_service_deployments().cluster(cluster).service(service);
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
         let answer = request.customize().config_override(config).send().await;
-        let answer = answer.map_err(of(format!("ListServiceDeployments of {service}")))?;
+        let answer =
+            answer.map_err(of(Call::ListServiceDeployments.on(format!("of {service}"))))?;
         let newest = answer.service_deployments().iter().max_by_key(|one| one.created_at());
         let given_up = newest.filter(|one| {
             !matches!(one.status(), Some(Status::Pending | Status::InProgress | Status::Successful))
@@ -40,12 +43,12 @@ impl Aws {
     }
 
     /// The task definition revisions of service revisions.
-    async fn definitions(&self, revisions: Vec<String>) -> Result<Vec<String>, AwsError> {
+    async fn definitions(&self, revisions: Vec<String>) -> Result<Vec<String>, Failure> {
         let request =
             self.ecs.describe_service_revisions().set_service_revision_arns(Some(revisions));
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
         let answer = request.customize().config_override(config).send().await;
-        let answer = answer.map_err(of("DescribeServiceRevisions of the services"))?;
+        let answer = answer.map_err(of(Call::DescribeServiceRevisions.on("of the services")))?;
         let definitions = answer.service_revisions().iter().filter_map(|one| one.task_definition());
         Ok(definitions.map(str::to_owned).collect())
     }

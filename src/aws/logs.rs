@@ -1,8 +1,9 @@
 //! Amazon CloudWatch Logs: the events of a stream. Without the feature `logs` there are none.
 
 use super::Aws;
-use super::error::AwsError;
-use crate::logs::{From, Page, Stream};
+use crate::call::Call;
+use crate::error::Failure;
+use crate::model::log::{From, Page, Stream};
 
 #[cfg(feature = "logs")]
 pub(super) use with_sdk::LogClients;
@@ -40,10 +41,10 @@ mod with_sdk {
             &self,
             stream: &Stream,
             from: From<'_>,
-        ) -> Result<Page, AwsError> {
+        ) -> Result<Page, Failure> {
             let Stream { region, group, name } = stream;
             let region = region.as_deref().unwrap_or(&self.region);
-            let call = format!("GetLogEvents {name} of {group} in {region}");
+            let call = Call::GetLogEvents.on(format!("{name} of {group} in {region}"));
             let request = self.logs.of(region).get_log_events();
             let request = request.log_group_name(group).log_stream_name(name);
             let request = match from {
@@ -71,7 +72,7 @@ mod with_sdk {
 #[cfg(not(feature = "logs"))]
 impl Aws {
     /// Nothing: this program was built without them.
-    pub(crate) async fn log_events(&self, _: &Stream, _: From<'_>) -> Result<Page, AwsError> {
+    pub(crate) async fn log_events(&self, _: &Stream, _: From<'_>) -> Result<Page, Failure> {
         Ok(Page::default())
     }
 }

@@ -25,7 +25,6 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use config::Connection;
 pub(crate) use environment::flaw;
-pub use error::{AwsError, Kind};
 pub use observe::{Focus, Pair};
 
 use crate::clock::Clock;

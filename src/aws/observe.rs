@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecs::types::{DesiredStatus, ServiceField};
 use futures_util::future::{try_join, try_join_all};
 
-use super::error::{AwsError, Kind, of};
+use super::error::of;
 use super::raw::Capture;
 use super::{Aws, once, rules, wire};
+use crate::call::{About, Call};
+use crate::error::{Failure, FailureKind};
+use crate::model::world::{Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
-use crate::world::{Look, Rule, Service, Target, Task, World};
 
 /// Whom to look at.
 #[derive(Clone, Debug)]
@@ -72,7 +74,7 @@ impl Aws {
         look: Look,
         focus: &Focus,
         before: &World,
-    ) -> Result<World, AwsError> {
+    ) -> Result<World, Failure> {
         let named =
             |name: &str| look > Look::Glance || focus.health.iter().any(|wanted| wanted == name);
         let groups: BTreeSet<&str> = before
@@ -96,7 +98,7 @@ impl Aws {
                 Look::Glance => Ok(None),
                 Look::Whole => match self.rules_again(&before.rules).await {
                     // One of them was deleted: the others are found by listing.
-                    Err(error) if error.kind == Kind::NotFound => {
+                    Err(error) if error.kind == FailureKind::Missing => {
                         self.rules_of(before).await.map(Some)
                     }
                     rules => rules.map(Some),
@@ -142,7 +144,7 @@ impl Aws {
         cluster: &str,
         names: &[String],
         take: Take,
-    ) -> Result<Vec<Service>, AwsError> {
+    ) -> Result<Vec<Service>, Failure> {
         self.services_with(cluster, names, take, aws_sdk_ecs::Config::builder()).await
     }
 
@@ -151,7 +153,7 @@ impl Aws {
         &self,
         cluster: &str,
         names: &[String],
-    ) -> Result<Vec<Service>, AwsError> {
+    ) -> Result<Vec<Service>, Failure> {
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
         self.services_with(cluster, names, Take::Everything, config).await
     }
@@ -162,8 +164,8 @@ impl Aws {
         names: &[String],
         take: Take,
         config: aws_sdk_ecs::config::Builder,
-    ) -> Result<Vec<Service>, AwsError> {
-        let call = format!("DescribeServices {} in cluster {cluster}", names.join(", "));
+    ) -> Result<Vec<Service>, Failure> {
+        let call = Call::DescribeServices.on(format!("{} in cluster {cluster}", names.join(", ")));
         let answer = Capture::default();
         let mut request =
             self.ecs.describe_services().cluster(cluster).set_services(Some(names.to_vec()));
@@ -184,9 +186,9 @@ impl Aws {
     }
 
     /// The targets of a group.
-    pub(super) async fn health(&self, group: &str) -> Result<(String, Vec<Target>), AwsError> {
+    pub(super) async fn health(&self, group: &str) -> Result<(String, Vec<Target>), Failure> {
         let request = self.elb.describe_target_health().target_group_arn(group);
-        let answer = request.send().await.map_err(of(format!("DescribeTargetHealth {group}")))?;
+        let answer = request.send().await.map_err(of(Call::DescribeTargetHealth.on(group)))?;
         let targets = answer.target_health_descriptions().iter().filter_map(|description| {
             let (target, health) = (description.target()?, description.target_health()?);
             Some(Target {
@@ -206,7 +208,7 @@ impl Aws {
         cluster: &str,
         service: &str,
         stopped: bool,
-    ) -> Result<Vec<Task>, AwsError> {
+    ) -> Result<Vec<Task>, Failure> {
         let running = self.task_arns(cluster, service, DesiredStatus::Running);
         let stopped = async {
             match stopped {
@@ -218,13 +220,13 @@ impl Aws {
         let arns: Vec<String> = running.into_iter().chain(stopped).collect();
         // DescribeTasks takes 100 at a time (API reference).
         let chunks = try_join_all(arns.chunks(100).map(|arns| async move {
-            let call = format!("DescribeTasks of {service} in cluster {cluster}");
+            let call = Call::DescribeTasks.on(format!("of {service} in cluster {cluster}"));
             let answer = Capture::default();
             let request = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
             request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
             let tasks: wire::Tasks =
                 serde_json::from_str(answer.body()).map_err(|error| unreadable(&call, error))?;
-            Ok::<_, AwsError>(tasks.tasks.into_iter().map(Task::from).collect::<Vec<_>>())
+            Ok::<_, Failure>(tasks.tasks.into_iter().map(Task::from).collect::<Vec<_>>())
         }));
         let mut tasks: Vec<Task> = chunks.await?.into_iter().flatten().collect();
         self.name_instances(cluster, &mut tasks).await?;
@@ -236,8 +238,8 @@ impl Aws {
         cluster: &str,
         service: &str,
         status: DesiredStatus,
-    ) -> Result<Vec<String>, AwsError> {
-        let call = format!("ListTasks of {service} in cluster {cluster}");
+    ) -> Result<Vec<String>, Failure> {
+        let call = Call::ListTasks.on(format!("of {service} in cluster {cluster}"));
         let request =
             self.ecs.list_tasks().cluster(cluster).service_name(service).desired_status(status);
         request
@@ -251,7 +253,7 @@ impl Aws {
 
     /// With bridge or host networking a target is `(EC2 instance, host port)`, while a task tells
     /// its container instance.
-    async fn name_instances(&self, cluster: &str, tasks: &mut [Task]) -> Result<(), AwsError> {
+    async fn name_instances(&self, cluster: &str, tasks: &mut [Task]) -> Result<(), Failure> {
         let instances: BTreeSet<String> = tasks
             .iter()
             .flat_map(|task| &task.endpoints)
@@ -266,8 +268,9 @@ impl Aws {
         for arns in instances.chunks(100) {
             let request = self.ecs.describe_container_instances().cluster(cluster);
             let answer = request.set_container_instances(Some(arns.to_vec())).send().await;
-            let answer =
-                answer.map_err(of(format!("DescribeContainerInstances in cluster {cluster}")))?;
+            let answer = answer.map_err(of(
+                Call::DescribeContainerInstances.on(format!("in cluster {cluster}"))
+            ))?;
             names.extend(answer.container_instances().iter().filter_map(|instance| {
                 Some((
                     instance.container_instance_arn()?.to_owned(),
@@ -287,14 +290,15 @@ impl Aws {
     async fn rules_again(
         &self,
         known: &BTreeMap<String, Rule>,
-    ) -> Result<BTreeMap<String, Rule>, AwsError> {
+    ) -> Result<BTreeMap<String, Rule>, Failure> {
         if known.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let call = format!(
-            "DescribeRules {}",
-            known.values().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", ")
-        );
+        let call = Call::DescribeRules.on(known
+            .values()
+            .map(|rule| rule.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "));
         let answer = Capture::default();
         let request =
             self.elb.describe_rules().set_rule_arns(Some(known.keys().cloned().collect()));
@@ -309,7 +313,7 @@ impl Aws {
 
     /// Every rule of every listener of the groups' load balancers that forwards to one of the
     /// services' groups.
-    pub(super) async fn rules_of(&self, world: &World) -> Result<BTreeMap<String, Rule>, AwsError> {
+    pub(super) async fn rules_of(&self, world: &World) -> Result<BTreeMap<String, Rule>, Failure> {
         let ours: BTreeSet<&str> = world
             .services
             .values()
@@ -338,12 +342,12 @@ impl Aws {
     }
 
     /// Listeners of a load balancer: ARN, and `balancer:port` for people.
-    async fn listeners(&self, balancer: &str) -> Result<Vec<(String, String)>, AwsError> {
+    async fn listeners(&self, balancer: &str) -> Result<Vec<(String, String)>, Failure> {
         let name = balancer.rsplit('/').nth(1).unwrap_or(balancer);
         let request = self.elb.describe_listeners().load_balancer_arn(balancer);
         let listeners =
             request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let listeners = listeners.map_err(of(format!("DescribeListeners of {name}")))?;
+        let listeners = listeners.map_err(of(Call::DescribeListeners.on(format!("of {name}"))))?;
         Ok(listeners
             .iter()
             .filter_map(|l| {
@@ -352,8 +356,8 @@ impl Aws {
             .collect())
     }
 
-    async fn rules_of_listener(&self, listener: &str, name: &str) -> Result<Vec<Rule>, AwsError> {
-        let call = format!("DescribeRules of listener {name}");
+    async fn rules_of_listener(&self, listener: &str, name: &str) -> Result<Vec<Rule>, Failure> {
+        let call = Call::DescribeRules.on(format!("of listener {name}"));
         let mut rules = Vec::new();
         let mut marker = None;
         loop {
@@ -375,6 +379,6 @@ impl Aws {
 }
 
 /// AWS's answer makes no sense to us.
-pub(super) fn unreadable(call: &str, error: impl std::fmt::Display) -> AwsError {
-    AwsError::new(call, Kind::Refused, "UnreadableAnswer", error.to_string())
+pub(super) fn unreadable(call: &About, error: impl std::fmt::Display) -> Failure {
+    Failure::of(call, FailureKind::Refused, "UnreadableAnswer", error.to_string())
 }

@@ -2,18 +2,21 @@
 
 use aws_sdk_ecs::types::{SortOrder, TaskDefinitionField};
 
-use super::error::{AwsError, of};
+use super::error::of;
 use super::observe::unreadable;
 use super::raw::{Capture, SendBody};
 use super::{Aws, once};
+use crate::call::Call;
+use crate::error::Failure;
 use crate::error::{Error, Refusal};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
 use crate::record::Record;
-use crate::revision::{Revision, short};
 
 impl Aws {
     /// A revision, by ARN or name, with its tags.
-    pub async fn revision(&self, name: &str) -> Result<Revision, AwsError> {
-        let call = format!("DescribeTaskDefinition {}", short(name));
+    pub async fn revision(&self, name: &str) -> Result<Revision, Failure> {
+        let call = Call::DescribeTaskDefinition.on(short(name));
         let answer = Capture::default();
         let request = self
             .ecs
@@ -38,26 +41,28 @@ impl Aws {
     }
 
     /// The record on a revision; `None` where there is none that can be read.
-    pub async fn record(&self, arn: &str) -> Result<Option<Record>, AwsError> {
+    pub async fn record(&self, arn: &str) -> Result<Option<Record>, Failure> {
         let revision = self.revision(arn).await?;
         Ok(Record::from_tags(arn, &revision.tags).and_then(Result::ok))
     }
 
     /// ARNs of the newest revisions of a family, newest first.
-    pub async fn newest(&self, family: &str, count: u8) -> Result<Vec<String>, AwsError> {
+    pub async fn newest(&self, family: &str, count: u8) -> Result<Vec<String>, Failure> {
         let request = self.ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
         let answer = request.max_results(count.into()).send().await;
-        let answer = answer.map_err(of(format!("ListTaskDefinitions of family {family}")))?;
+        let answer =
+            answer.map_err(of(Call::ListTaskDefinitions.on(format!("of family {family}"))))?;
         Ok(answer.task_definition_arns().to_vec())
     }
 
     /// ARNs of the ACTIVE revisions of a family, newest first.
-    pub async fn active(&self, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
+    pub async fn active(&self, family: &str, most: usize) -> Result<Vec<String>, Failure> {
         let request = self.ecs.list_task_definitions().family_prefix(family).sort(SortOrder::Desc);
         let mut pages = request.into_paginator().items().send();
         let mut arns = Vec::new();
         while let Some(arn) = pages.next().await {
-            let arn = arn.map_err(of(format!("ListTaskDefinitions of family {family}")))?;
+            let arn =
+                arn.map_err(of(Call::ListTaskDefinitions.on(format!("of family {family}"))))?;
             // The prefix of a family is also that of others.
             if short(&arn).rsplit_once(':').is_some_and(|(own, _)| own == family) {
                 arns.push(arn);
@@ -70,8 +75,8 @@ impl Aws {
     }
 
     /// Registers a revision from the body of a RegisterTaskDefinition; its ARN.
-    pub async fn register(&self, family: &str, body: String) -> Result<String, AwsError> {
-        let call = format!("RegisterTaskDefinition of family {family}");
+    pub async fn register(&self, family: &str, body: String) -> Result<String, Failure> {
+        let call = Call::RegisterTaskDefinition.on(format!("of family {family}"));
         let request = self.ecs.register_task_definition().customize().interceptor(SendBody(body));
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
         let answer = request.config_override(config).send().await.map_err(of(&call))?;
@@ -80,9 +85,9 @@ impl Aws {
     }
 
     /// Takes a revision out of use. Services on it keep running.
-    pub async fn deregister(&self, arn: &str) -> Result<(), AwsError> {
+    pub async fn deregister(&self, arn: &str) -> Result<(), Failure> {
         let request = self.ecs.deregister_task_definition().task_definition(arn);
-        request.send().await.map_err(of(format!("DeregisterTaskDefinition {}", short(arn))))?;
+        request.send().await.map_err(of(Call::DeregisterTaskDefinition.on(short(arn))))?;
         Ok(())
     }
 }

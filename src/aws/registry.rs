@@ -3,9 +3,11 @@
 use std::time::SystemTime;
 
 use super::Aws;
-use super::error::{AwsError, of};
+use super::error::of;
 use super::observe::unreadable;
-use crate::image::EcrRepository;
+use crate::call::Call;
+use crate::error::Failure;
+use crate::request::image::EcrRepository;
 
 /// What a container engine logs in with.
 pub struct Login {
@@ -21,8 +23,8 @@ pub struct Login {
 
 impl Aws {
     /// A password for the registries of a region; it opens those that these credentials may use.
-    pub async fn login(&self, region: &str) -> Result<Login, AwsError> {
-        let call = format!("GetAuthorizationToken in {region}");
+    pub async fn login(&self, region: &str) -> Result<Login, Failure> {
+        let call = Call::GetAuthorizationToken.on(format!("in {region}"));
         let answer =
             self.ecr.of(region).get_authorization_token().send().await.map_err(of(&call))?;
         let data = answer.authorization_data().first();
@@ -44,8 +46,8 @@ impl Aws {
     }
 
     /// Says so when a repository does not exist.
-    pub async fn find_repository(&self, repository: &EcrRepository) -> Result<(), AwsError> {
-        let call = format!("DescribeRepositories {}", repository.name);
+    pub async fn find_repository(&self, repository: &EcrRepository) -> Result<(), Failure> {
+        let call = Call::DescribeRepositories.on(repository.name.as_str());
         let request = self.ecr.of(&repository.region).describe_repositories();
         let request = request.registry_id(&repository.account).repository_names(&repository.name);
         request.send().await.map_err(of(call)).map(drop)

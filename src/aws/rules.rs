@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::world::Rule;
+use crate::model::world::Rule;
 
 /// A list of `(path, text)` of all leaves below one element, paths in the query protocol's way:
 /// `Rules.member.1.Actions.member.2.Type`.

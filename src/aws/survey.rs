@@ -7,12 +7,14 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use futures_util::future::{join, join_all, try_join, try_join_all};
 
 use super::Aws;
-use super::error::{AwsError, Kind, of};
+use super::error::of;
 use super::observe::Take;
-use crate::image::ImageRef;
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
+use crate::model::revision::Revision;
+use crate::model::world::{Check, Group, Look, Service, World};
 use crate::plan::{Digest, Survey};
-use crate::revision::Revision;
-use crate::world::{Check, Group, Look, Service, World};
+use crate::request::image::ImageRef;
 
 /// The newest revisions of a family among which an unfinished deployment is looked for.
 const NEWEST: u8 = 5;
@@ -26,11 +28,11 @@ impl Aws {
         cluster: &str,
         service: &str,
         twin: Option<&str>,
-    ) -> Result<Survey, AwsError> {
+    ) -> Result<Survey, Failure> {
         let mut names = vec![service.to_owned()];
         names.extend(twin.map(str::to_owned));
         let mut services = match self.services_once(cluster, &names).await {
-            Err(error) if error.passes() && error.kind != Kind::Unreachable => {
+            Err(error) if error.passes() && error.kind != FailureKind::Unreachable => {
                 self.services(cluster, &names, Take::Everything).await?
             }
             services => services?,
@@ -63,7 +65,7 @@ impl Aws {
             match self.balancing(&world, twin.is_some()).await {
                 Ok(balancing) => Ok((balancing, None)),
                 // What cannot do without it refuses; ECS itself can.
-                Err(error) if error.kind == Kind::Denied => {
+                Err(error) if error.kind == FailureKind::Denied => {
                     Ok((world.clone(), Some(error.message)))
                 }
                 Err(error) => Err(error),
@@ -108,7 +110,7 @@ impl Aws {
     }
 
     /// The load balancers' side: groups, their attributes, targets, and every rule.
-    async fn balancing(&self, world: &World, pair: bool) -> Result<World, AwsError> {
+    async fn balancing(&self, world: &World, pair: bool) -> Result<World, Failure> {
         let arns: BTreeSet<&str> = world
             .services
             .values()
@@ -138,10 +140,11 @@ impl Aws {
         Ok(world)
     }
 
-    async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, AwsError> {
+    async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {
         let arns: Vec<String> = arns.iter().map(|arn| (*arn).to_owned()).collect();
         let request = self.elb.describe_target_groups().set_target_group_arns(Some(arns));
-        let answer = request.send().await.map_err(of("DescribeTargetGroups of the services"))?;
+        let answer =
+            request.send().await.map_err(of(Call::DescribeTargetGroups.on("of the services")))?;
         let seconds = |seconds: Option<i32>| {
             std::time::Duration::from_secs(seconds.and_then(|s| s.try_into().ok()).unwrap_or(0))
         };
@@ -171,10 +174,10 @@ impl Aws {
     }
 
     /// `None` where they may not be read.
-    async fn attributes(&self, group: &str) -> Result<Option<BTreeMap<String, String>>, AwsError> {
+    async fn attributes(&self, group: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
         let request = self.elb.describe_target_group_attributes().target_group_arn(group);
         let answer =
-            request.send().await.map_err(of(format!("DescribeTargetGroupAttributes {group}")));
+            request.send().await.map_err(of(Call::DescribeTargetGroupAttributes.on(group)));
         Ok(unless_denied(answer)?.map(|answer| {
             let attributes = answer.attributes().iter();
             attributes.filter_map(|a| Some((a.key()?.to_owned(), a.value()?.to_owned()))).collect()
@@ -186,7 +189,7 @@ impl Aws {
         &self,
         cluster: &str,
         world: &World,
-    ) -> Result<(BTreeMap<String, Revision>, Vec<String>, Vec<String>), AwsError> {
+    ) -> Result<(BTreeMap<String, Revision>, Vec<String>, Vec<String>), Failure> {
         let mut arns: BTreeSet<String> = world
             .services
             .values()
@@ -198,7 +201,7 @@ impl Aws {
             .collect();
         let families: BTreeSet<String> = arns
             .iter()
-            .filter_map(|arn| crate::revision::short(arn).rsplit_once(':'))
+            .filter_map(|arn| crate::model::arn::short(arn).rsplit_once(':'))
             .map(|(family, _)| family.to_owned())
             .collect();
         let newest = try_join_all(families.iter().map(|family| self.newest(family, NEWEST)));
@@ -216,7 +219,7 @@ impl Aws {
 
     /// Names of the services whose desired count Application Auto Scaling may change; `None` where
     /// that may not be read.
-    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<String>>, AwsError> {
+    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<String>>, Failure> {
         let resources: Vec<String> = world
             .services
             .values()
@@ -230,7 +233,8 @@ impl Aws {
         let request =
             self.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
         let answer = request.set_resource_ids(Some(resources)).send().await;
-        let answer = unless_denied(answer.map_err(of("DescribeScalableTargets of the services")))?;
+        let answer =
+            unless_denied(answer.map_err(of(Call::DescribeScalableTargets.on("of the services"))))?;
         Ok(answer.map(|answer| {
             let targets = answer.scalable_targets().iter();
             targets
@@ -240,7 +244,7 @@ impl Aws {
     }
 
     /// The digest of an image in ECR.
-    pub async fn digest(&self, image: &ImageRef) -> Result<Digest, AwsError> {
+    pub async fn digest(&self, image: &ImageRef) -> Result<Digest, Failure> {
         if let Some(digest) = &image.digest {
             return Ok(Digest::Known(digest.clone()));
         }
@@ -255,7 +259,7 @@ impl Aws {
             .registry_id(&repository.account)
             .repository_name(&repository.name)
             .image_ids(ImageIdentifier::builder().image_tag(tag).build());
-        match request.send().await.map_err(of(format!("DescribeImages {image}"))) {
+        match request.send().await.map_err(of(Call::DescribeImages.on(image.to_string()))) {
             Ok(answer) => {
                 let detail = answer.image_details().first();
                 let archived = detail
@@ -267,8 +271,8 @@ impl Aws {
                     (None, None) => Ok(Digest::Missing("ECR does not know it".into())),
                 }
             }
-            Err(error) if error.kind == Kind::NotFound => Ok(Digest::Missing(error.message)),
-            Err(error) if error.kind == Kind::Denied => Ok(Digest::Unknown(error.message)),
+            Err(error) if error.kind == FailureKind::Missing => Ok(Digest::Missing(error.message)),
+            Err(error) if error.kind == FailureKind::Denied => Ok(Digest::Unknown(error.message)),
             Err(error) => Err(error),
         }
     }
@@ -281,7 +285,7 @@ impl Aws {
         services: impl Iterator<Item = &Service>,
         revision: &str,
         stopped: bool,
-    ) -> Result<BTreeMap<String, String>, AwsError> {
+    ) -> Result<BTreeMap<String, String>, Failure> {
         let tasks = services.map(|service| self.tasks(cluster, &service.name, stopped));
         let tasks = try_join_all(tasks).await?;
         let tasks = tasks.into_iter().flatten().filter(|task| task.revision == revision);
@@ -296,10 +300,11 @@ impl Aws {
         cluster: &str,
         service: &str,
         world: &World,
-    ) -> Result<Option<String>, AwsError> {
+    ) -> Result<Option<String>, Failure> {
         let Some(own) = world.service(service) else { return Ok(None) };
         let is_own = |group: &str| own.attachments.iter().any(|own| own.group == group);
-        let shared = |rule: &crate::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
+        let shared =
+            |rule: &crate::model::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
         if !world.rules.values().any(shared) {
             return Ok(None);
         }
@@ -312,7 +317,7 @@ impl Aws {
             .items()
             .send();
         let mut arns: Vec<String> =
-            stream.collect::<Result<Vec<_>, _>>().await.map_err(of("ListServices"))?;
+            stream.collect::<Result<Vec<_>, _>>().await.map_err(of(Call::ListServices.on("")))?;
         arns.truncate(SCANNED);
         arns.retain(|arn| *arn != own.arn);
         // DescribeServices takes 10 at a time (API reference).
@@ -322,7 +327,7 @@ impl Aws {
         .await?;
         let shares_all = |other: &Service| {
             let rules_of = |service: &Service| -> Vec<&str> {
-                let stands = |rule: &&crate::world::Rule| {
+                let stands = |rule: &&crate::model::world::Rule| {
                     rule.weights()
                         .iter()
                         .any(|(group, _)| service.attachments.iter().any(|a| a.group == *group))
@@ -339,10 +344,10 @@ impl Aws {
     }
 }
 
-fn unless_denied<T>(answer: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.kind == Kind::Denied => Ok(None),
+        Err(error) if error.kind == FailureKind::Denied => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,27 +3,29 @@
 use aws_sdk_ecs::types::DesiredStatus;
 use serde_json::Value;
 
-use super::error::{AwsError, of};
+use super::error::of;
 use super::observe::{Pair, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
-use crate::oneoff::started_by;
+use crate::call::Call;
+use crate::error::Failure;
+use crate::model::arn::short;
+use crate::model::world::{Service, Task, World};
+use crate::plan::run_task::started_by;
 use crate::record::Record;
-use crate::revision::short;
-use crate::world::{Service, Task, World};
 
 impl Aws {
     /// One service with its settings; `None` where there is none.
-    pub async fn service(&self, cluster: &str, name: &str) -> Result<Option<Service>, AwsError> {
+    pub async fn service(&self, cluster: &str, name: &str) -> Result<Option<Service>, Failure> {
         let services = self.services_once(cluster, &[name.to_owned()]).await?;
         Ok(services.into_iter().find(|service| service.status != "INACTIVE"))
     }
 
     /// Starts tasks: those that were, and why others were not. The body is our own: a service's
     /// settings go into it as they came.
-    pub async fn run_task(&self, body: &Value) -> Result<(Vec<Task>, Vec<String>), AwsError> {
+    pub async fn run_task(&self, body: &Value) -> Result<(Vec<Task>, Vec<String>), Failure> {
         let revision = body["taskDefinition"].as_str().unwrap_or_default();
-        let call = format!("RunTask {}", short(revision));
+        let call = Call::RunTask.on(short(revision));
         let (answer, sent) = (Capture::default(), SendBody(body.to_string()));
         let request = self.ecs.run_task().task_definition(revision).customize();
         let request = request.interceptor(answer.clone()).interceptor(sent);
@@ -39,8 +41,8 @@ impl Aws {
     }
 
     /// Tasks by ARN; those that ECS does not know are left out.
-    pub async fn described(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
-        let call = format!("DescribeTasks in cluster {cluster}");
+    pub async fn described(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>, Failure> {
+        let call = Call::DescribeTasks.on(format!("in cluster {cluster}"));
         let answer = Capture::default();
         let request = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
         request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
@@ -56,7 +58,7 @@ impl Aws {
         pair: &Pair,
         record: &Record,
         before: &World,
-    ) -> Result<Vec<Task>, AwsError> {
+    ) -> Result<Vec<Task>, Failure> {
         let known: Vec<Task> = before.prepare.clone().unwrap_or_default();
         let by = started_by(&record.id);
         let arns = match known.is_empty() {
@@ -79,8 +81,8 @@ impl Aws {
         cluster: &str,
         record: &Record,
         by: &str,
-    ) -> Result<Vec<String>, AwsError> {
-        let call = format!("ListTasks started by {by} in cluster {cluster}");
+    ) -> Result<Vec<String>, Failure> {
+        let call = Call::ListTasks.on(format!("started by {by} in cluster {cluster}"));
         let running = self.ecs.list_tasks().cluster(cluster).started_by(by);
         let running = running.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let running = running.map_err(of(&call))?;
@@ -94,9 +96,9 @@ impl Aws {
     }
 
     /// Stops a task.
-    pub async fn stop_task(&self, cluster: &str, task: &str, why: &str) -> Result<(), AwsError> {
+    pub async fn stop_task(&self, cluster: &str, task: &str, why: &str) -> Result<(), Failure> {
         let request = self.ecs.stop_task().cluster(cluster).task(task);
         let request = request.reason(format!("ecs-bg: {why}"));
-        request.send().await.map_err(of(format!("StopTask {}", short(task)))).map(drop)
+        request.send().await.map_err(of(Call::StopTask.on(short(task)))).map(drop)
     }
 }

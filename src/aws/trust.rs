@@ -5,11 +5,11 @@ use aws_smithy_http_client::tls::TrustStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::{AwsError, Kind};
+use crate::error::{Failure, FailureKind};
 
 /// The roots, and what AWS_CA_BUNDLE adds to them. Each is checked: the TLS stack panics on what is no
 /// certificate, and says of a store without any only that the issuer is unknown.
-pub(super) fn store() -> Result<TrustStore, AwsError> {
+pub(super) fn store() -> Result<TrustStore, Failure> {
     let bundle = ca_bundle()?;
     let system = rustls_native_certs::load_native_certs();
     let mut store = match system.certs.is_empty() {
@@ -50,7 +50,7 @@ fn built_in() -> Option<String> {
 }
 
 /// The certificates of AWS_CA_BUNDLE.
-fn ca_bundle() -> Result<Option<Vec<u8>>, AwsError> {
+fn ca_bundle() -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
         return Ok(None);
     };
@@ -64,8 +64,8 @@ fn ca_bundle() -> Result<Option<Vec<u8>>, AwsError> {
     }
 }
 
-fn wrong(what: String) -> AwsError {
-    AwsError::new("", Kind::Certificates, "BadCertificates", what)
+fn wrong(what: String) -> Failure {
+    Failure::before_any_call(FailureKind::Certificates, "BadCertificates", what)
 }
 
 #[cfg(all(test, feature = "embedded-roots"))]

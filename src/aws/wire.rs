@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::world::{Attachment, Container, Deployment, Service, ServiceEvent, Task};
+use crate::model::world::{Attachment, Container, Deployment, Service, ServiceEvent, Task};
 
 /// Answer to DescribeServices, and to UpdateService (`service`).
 #[derive(Deserialize)]

@@ -5,9 +5,9 @@ use std::fs;
 
 use clap::Args;
 
-use crate::edits::{self, Base, Hidden};
 use crate::error::Refusal;
-use crate::template::fill_in;
+use crate::request::edits::{self, Base, Hidden};
+use crate::request::template::fill_in;
 
 /// What the new revision has that its original has not.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use ecs_bg_sandbox::{Cloud, Time};
 use super::{Globals, overhear};
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
-use crate::engine::{OnCancel, OnTrouble, Setting};
+use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::{Error, Refusal};
 use crate::host::{Host, Sandbox};
 

@@ -6,10 +6,10 @@ use std::sync::PoisonError;
 
 use clap::Args;
 
-use super::{Globals, Output, context, parse};
+use super::{Globals, context, parse};
 use crate::error::Error;
 use crate::host::{Host, Sandbox};
-use crate::render::Render;
+use crate::render::{Output, Render};
 
 /// Watch three deployments on an AWS that lives in the process: no account, no network.
 ///

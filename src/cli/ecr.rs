@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::Globals;
 use super::context::Context;
-use crate::aws::Kind;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::image::{EcrRepository, ImageRef};
+use crate::ops::ecr::log_in;
 use crate::render::Render;
+use crate::request::image::{EcrRepository, ImageRef};
 
 /// Log a container engine in to Amazon ECR.
 #[derive(Debug, Args)]
@@ -49,9 +49,22 @@ pub(super) async fn run(
     // The registry's name says its region; there need be no other.
     let globals = Globals { region: globals.region.clone().or(region), ..globals.clone() };
     let context = Context::connect(&globals, host).await?;
-    let result = log_in(&context, wanted, render).await;
+    let result = log_in(&context.aws, wanted).await;
     context.save()?;
-    result
+    let login = result?;
+    login.warning.iter().for_each(|what| render.warn(what));
+    let expires = login.expires.map(|at| humantime::format_rfc3339_seconds(at).to_string());
+    let document = json!({
+        "registry": login.registry,
+        "user": login.user,
+        "expires": expires,
+        "password": login.password,
+    });
+    render.done(&login.password, &document);
+    let docker =
+        format!("docker login --username {} --password-stdin {}", login.user, login.registry);
+    render.hint(&format!("ecs-bg ecr login | {docker}"));
+    Ok(0)
 }
 
 /// The registry that was typed, and whether a repository was named.
@@ -67,49 +80,4 @@ fn registry(text: &str) -> Result<(EcrRepository, bool), Refusal> {
         )
     })?;
     Ok((found, named))
-}
-
-async fn log_in(
-    context: &Context,
-    wanted: Option<(EcrRepository, bool)>,
-    render: &Render<'_>,
-) -> Result<u8, Error> {
-    let aws = &context.aws;
-    let region = wanted.as_ref().map_or(&aws.region, |(registry, _)| &registry.region);
-    if let Some((repository, true)) = &wanted {
-        match aws.find_repository(repository).await {
-            Err(error) if error.kind == Kind::NotFound => {
-                let EcrRepository { account, region, name } = repository;
-                let what = format!("there is no repository {name} of {account} in {region}");
-                let hint = format!(
-                    "aws ecr create-repository --registry-id {account} --region {region} --repository-name {name}"
-                );
-                return Err(Refusal::new(what, hint).into());
-            }
-            Err(error) if error.kind == Kind::Denied => {
-                render.warn(&format!("{} was not looked for: {error}", repository.name));
-            }
-            answer => answer?,
-        }
-    }
-    let login = aws.login(region).await?;
-    let registry = match &wanted {
-        // The endpoint's name is that of the caller's own account.
-        Some((wanted, _)) => match login.registry.split_once('.') {
-            Some((_, rest)) => format!("{}.{rest}", wanted.account),
-            None => login.registry.clone(),
-        },
-        None => login.registry.clone(),
-    };
-    let expires = login.expires.map(|at| humantime::format_rfc3339_seconds(at).to_string());
-    let document = json!({
-        "registry": registry,
-        "user": login.user,
-        "expires": expires,
-        "password": login.password,
-    });
-    render.done(&login.password, &document);
-    let docker = format!("docker login --username {} --password-stdin {registry}", login.user);
-    render.hint(&format!("ecs-bg ecr login | {docker}"));
-    Ok(0)
 }

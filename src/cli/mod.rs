@@ -16,11 +16,10 @@ mod verbs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use self::verbs::Verb;
 use crate::host::Host;
-use crate::render::Render;
+use crate::render::{Output, Render};
 
 /// Blue/green deployments for Amazon ECS.
 #[derive(Debug, Parser)]
@@ -85,15 +84,6 @@ struct Target {
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
-}
-
-/// How to tell what happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Lines for people
-    Lines,
-    /// JSON: one object per event and line, or one document
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -174,14 +164,10 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
-        Command::Resume(verb) => verbs::run(Verb::Resume(verb), &cli.globals, host, &render).await,
-        Command::Rollback(verb) => {
-            verbs::run(Verb::Rollback(verb), &cli.globals, host, &render).await
-        }
-        Command::Abort(verb) => verbs::run(Verb::Abort(verb), &cli.globals, host, &render).await,
-        Command::Promote(verb) => {
-            verbs::run(Verb::Promote(verb), &cli.globals, host, &render).await
-        }
+        Command::Resume(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
+        Command::Rollback(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
+        Command::Abort(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
+        Command::Promote(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
         Command::EcsDeploy(words) => return ecs_deploy::run(words, cli.globals, host).await,
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,

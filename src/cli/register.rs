@@ -6,14 +6,11 @@ use serde_json::json;
 use super::Globals;
 use super::changes::Changes;
 use super::context::Context;
-use super::deploy::digests;
-use crate::edits::{Base, Edits, show};
 use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::image::ImageChange;
-use crate::plan::{Digest, Wanted};
-use crate::registration::register;
+use crate::ops::register::new_revision;
 use crate::render::Render;
+use crate::request::edits::{Base, Edits, show};
 use crate::request::image_changes;
 
 /// Register a revision of a task definition; deploy nothing.
@@ -55,43 +52,18 @@ pub(super) async fn run(
         return Err(Error::Usage(Refusal::new(what, "--image REPOSITORY:TAG")));
     }
     let context = Context::connect(globals, host).await?;
-    let result = new_revision(&context, family.as_deref(), &images, &edits, render).await;
+    let result =
+        new_revision(&context.aws, context.clock, family.as_deref(), &images, &edits).await;
     context.save()?;
-    result
-}
-
-async fn new_revision(
-    context: &Context,
-    family: Option<&str>,
-    images: &[ImageChange],
-    edits: &Edits,
-    render: &Render<'_>,
-) -> Result<u8, Error> {
-    let base = match (&edits.file, family) {
-        (Some(file), _) => file.clone(),
-        (None, family) => context.aws.known_revision(family.unwrap_or_default()).await?,
-    };
-    let wanted = Wanted::of(base, images, edits)?;
-    let digests = digests(&context.aws, &wanted.images).await?;
-    wanted.check(&digests)?;
-    for (container, image) in wanted.images.iter().filter(|(_, image)| image.ecr().is_some()) {
-        if let Some(Digest::Unknown(why)) = digests.get(container) {
-            render
-                .warn(&format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
-        }
-    }
-    let changes = wanted.changes();
-    let (new, untagged) = register(&context.aws, context.clock, &wanted.base, &changes).await?;
-    if untagged {
-        render.warn("the tags were not copied; allow ecs:TagResource");
-    }
-    let line = format!("{} like {}{}", new.name, wanted.base.name, changes.show());
+    let new = result?;
+    new.warnings.iter().for_each(|what| render.warn(what));
+    let line = format!("{} like {}{}", new.revision.name, new.base, new.changes.show());
     let document = json!({
-        "revision": new.name,
-        "arn": new.arn,
-        "base": wanted.base.name,
-        "images": changes.images,
-        "edits": changes.edits.iter().map(show).collect::<Vec<_>>(),
+        "revision": new.revision.name,
+        "arn": new.revision.arn,
+        "base": new.base,
+        "images": new.changes.images,
+        "edits": new.changes.edits.iter().map(show).collect::<Vec<_>>(),
     });
     render.done(&line, &document);
     Ok(0)

@@ -1,12 +1,13 @@
 //! Back to one service of a pair, on what the rules show alone: where no record says what served.
 
-use super::{Identity, Sides, Survey, draft, refusals};
-use crate::actions::green_per_mille;
+use super::listener::draft;
+use super::{Identity, Sides, Survey, refusals};
 use crate::error::Refusal;
+use crate::model::arn::short;
+use crate::model::rule::green_per_mille;
+use crate::model::world::Service;
 use crate::record::{Heading, Reason, Record};
 use crate::request::Request;
-use crate::revision::short;
-use crate::world::Service;
 
 /// As many lines of its history as ECS keeps of a service (API reference of Service).
 const HISTORY: usize = 100;

@@ -7,14 +7,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Digest, Sides, Survey, Wanted};
-use crate::actions::{GroupPair, green_per_mille, weights};
 use crate::error::Refusal;
-use crate::image::ImageRef;
-use crate::record::{Engine, Record};
+use crate::model::arn::short;
+use crate::model::rule::{GroupPair, green_per_mille, weights};
+use crate::model::world::{Check, Group, Rule, Service};
+use crate::record::Record;
+use crate::request::EngineName;
 use crate::request::Request;
-use crate::revision::short;
+use crate::request::image::ImageRef;
 use crate::route::group_pairs;
-use crate::world::{Check, Group, Rule, Service};
 
 fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(what, hint))
@@ -71,24 +72,24 @@ fn movable<'a>(
 
 /// Who moves things, and why: the strongest engine that the service is set up for. Where something
 /// marks a pair, it is never taken for a service alone.
-pub(super) fn engine(request: &Request, survey: &Survey) -> Result<(Engine, String), Refusal> {
+pub(super) fn engine(request: &Request, survey: &Survey) -> Result<(EngineName, String), Refusal> {
     let name = &survey.service;
     match (request.engine, &survey.twin) {
         (Some(engine), _) => Ok((engine, "asked for".to_owned())),
-        (None, Some(twin)) => Ok((Engine::Listener, format!("{name} and {twin} are a pair"))),
+        (None, Some(twin)) => Ok((EngineName::Listener, format!("{name} and {twin} are a pair"))),
         (None, None) => {
             let service = existing(survey, name)?;
             deployable(survey, service)?;
             match shared_rule(survey, service) {
                 Some(_) => Err(no_twin(survey)),
-                None => Ok((Engine::Rolling, format!("{name} has no twin"))),
+                None => Ok((EngineName::Rolling, format!("{name} has no twin"))),
             }
         }
     }
 }
 
 /// A rule that forwards to a group of the service and to another one.
-fn shared_rule<'a>(survey: &'a Survey, service: &Service) -> Option<&'a crate::world::Rule> {
+fn shared_rule<'a>(survey: &'a Survey, service: &Service) -> Option<&'a crate::model::world::Rule> {
     let own = |group: &str| service.attachments.iter().any(|own| own.group == group);
     survey.world.rules.values().find(|rule| rule.weights().iter().any(|(group, _)| !own(group)))
 }
@@ -763,8 +764,8 @@ pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
         "a step that its other service tells"
     };
     let twin = match record.engine() {
-        Engine::Listener => format!(" --twin {}", record.green),
-        Engine::Rolling => String::new(),
+        EngineName::Listener => format!(" --twin {}", record.green),
+        EngineName::Rolling => String::new(),
     };
     let heading = if record.forward() { "going forward" } else { "going back" };
     Refusal::new(

@@ -8,10 +8,13 @@ use super::{
     serves_already,
 };
 use crate::error::Refusal;
-use crate::record::{Asked, Change, Heading, Record, WaitFor};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::model::world::{Deployment, Service};
+use crate::plan::clone::{Changes, clone_request, own_tags};
+use crate::record::{Asked, Change, Heading, Record};
+use crate::request::WaitFor;
 use crate::request::{Request, Share};
-use crate::revision::{Changes, Revision, clone_request, own_tags, short};
-use crate::world::{Deployment, Service};
 
 /// The service, when ECS can replace its tasks.
 pub(super) fn service<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
@@ -143,7 +146,7 @@ fn runs_already(
             .then(|| format!("{} runs these settings already, in {}", service.name, base.name));
     }
     let images = &wanted.images;
-    let same = |(container, image): (&String, &crate::image::ImageRef)| {
+    let same = |(container, image): (&String, &crate::request::image::ImageRef)| {
         let Some(Digest::Known(digest)) = digests.get(container) else { return None };
         (survey.ran.get(container) == Some(digest)).then_some(())?;
         let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;

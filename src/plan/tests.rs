@@ -1,10 +1,11 @@
 //! Which record counts, and for whom.
 
 use super::*;
+use crate::model::world::ServiceEvent;
+use crate::record::End;
 use crate::record::tests::{at, record};
 use crate::record::{Closed, Reason};
 use crate::route::tests::world;
-use crate::world::ServiceEvent;
 
 const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
 
@@ -201,7 +202,7 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     let plans = |text: &str, digest: &Digest, record: &Record| {
         let request = request(|typed| {
             typed.images = vec![text.into()];
-            typed.engine = (record.blue == record.green).then_some(Engine::Rolling);
+            typed.engine = (record.blue == record.green).then_some(EngineName::Rolling);
         });
         let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();

@@ -39,7 +39,7 @@ pub(super) fn plan(decision: &Decision) -> String {
             "green": plan.record.green,
             "base": plan.base.name,
             "images": plan.changes.images,
-            "edits": plan.changes.edits.iter().map(crate::edits::show).collect::<Vec<_>>(),
+            "edits": plan.changes.edits.iter().map(crate::request::edits::show).collect::<Vec<_>>(),
             "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
             "diff": plan.diff.1,
             "warnings": plan.warnings,

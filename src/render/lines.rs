@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::Listening;
 use super::report::Status;
 use crate::event::{Ended, Kind};
-use crate::plan::{Decision, Served, Survey};
-use crate::record::Engine;
-use crate::revision::short;
+use crate::model::arn::short;
+use crate::model::served::Served;
+use crate::plan::{Decision, Survey};
+use crate::request::EngineName;
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
@@ -16,8 +17,8 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
         Kind::Begun { deployment, engine, blue, green, adopted, .. } => {
             let verb = if *adopted { "goes on with" } else { "begins" };
             let what = match engine {
-                Engine::Listener => format!("{blue} serves, {green} comes up"),
-                Engine::Rolling => format!("ECS replaces the tasks of {green}"),
+                EngineName::Listener => format!("{blue} serves, {green} comes up"),
+                EngineName::Rolling => format!("ECS replaces the tasks of {green}"),
             };
             ("deploy", format!("{deployment} {verb}: {what}"))
         }
@@ -120,8 +121,10 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
         Decision::Deploy(plan) => {
             let (blue, green) = (&plan.record.blue, &plan.record.green);
             let mut text = match plan.record.engine() {
-                Engine::Listener => format!("{blue} serves, {green} comes up\n"),
-                Engine::Rolling => format!("ECS replaces the tasks of {green} ({})\n", plan.why),
+                EngineName::Listener => format!("{blue} serves, {green} comes up\n"),
+                EngineName::Rolling => {
+                    format!("ECS replaces the tasks of {green} ({})\n", plan.why)
+                }
             };
             for (step, what) in &plan.steps {
                 let _ = write!(text, "\n  {step:<8}  {what}");

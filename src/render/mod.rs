@@ -9,10 +9,10 @@ use std::cell::Cell;
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-pub use ecs_deploy::Words;
-pub use report::ended;
+use clap::ValueEnum;
 
-use crate::cli::Output;
+pub use ecs_deploy::Words;
+
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Ended, Event, Kind};
@@ -21,6 +21,15 @@ use crate::plan::{Decision, Survey};
 
 /// Version of the JSON that is printed.
 pub const SCHEMA: u32 = 1;
+
+/// How to tell what happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Lines for people
+    Lines,
+    /// JSON: one object per event and line, or one document
+    Json,
+}
 
 /// Prints, in one format, where the host says.
 pub struct Render<'a> {

@@ -1,10 +1,10 @@
 //! Going on from what the rules show where that is not what the record says: at a person's word.
 
 use super::View;
-use crate::actions::green_per_mille;
+use crate::model::rule::green_per_mille;
+use crate::model::world::World;
 use crate::record::{Reason, Record};
-use crate::watch::Watch;
-use crate::world::World;
+use crate::route::watch::Watch;
 
 impl View<'_> {
     /// The record that goes on from the weights that the rules show; `None` where they show what they
@@ -47,7 +47,7 @@ impl Watch {
         let view = View { record, watch: self, world };
         let accepted = view.accepting()?;
         let pairs = view.pairs();
-        let shown = |(arn, rule): (&String, &crate::world::Rule)| {
+        let shown = |(arn, rule): (&String, &crate::model::world::Rule)| {
             (arn.clone(), green_per_mille(&rule.actions, &pairs))
         };
         self.accepted = world.rules.iter().map(shown).collect();

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
-use crate::actions::{green_stands, weights, with_green, with_share};
+use crate::model::arn::short;
+use crate::model::rule::{green_stands, weights, with_green, with_share};
+use crate::model::world::{Look, Service};
 use crate::record::{Held, Reason};
-use crate::revision::short;
-use crate::world::{Look, Service};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -145,7 +145,7 @@ fn write(record: crate::record::Record) -> Option<Next> {
     act(Action::Write(Box::new(record)))
 }
 
-fn weigh(view: &View<'_>, rule: &crate::world::Rule, percent: u8) -> Option<Next> {
+fn weigh(view: &View<'_>, rule: &crate::model::world::Rule, percent: u8) -> Option<Next> {
     let actions = with_share(&rule.actions, &view.pairs(), percent);
     act(Action::Weigh { rule: rule.arn.clone(), actions })
 }

@@ -3,21 +3,26 @@
 //! hold yet, so going on after a crash is running it again.
 
 mod accept;
+mod action;
 pub mod listener;
+pub mod pace;
 mod prepare;
 pub mod rolling;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;
 mod view;
+pub mod watch;
 
 use std::time::Duration;
 
+pub use action::Action;
 pub use trouble::Trouble;
 pub use view::{View, group_pairs};
 
-use crate::record::{End, Engine, Record};
-use crate::world::Look;
+use crate::model::world::Look;
+use crate::record::End;
+use crate::request::EngineName;
 
 /// Something that must hold. A route is a list of steps.
 pub struct Step {
@@ -50,76 +55,6 @@ pub struct Wait {
     pub look_in: Duration,
     /// How much it takes in.
     pub look: Look,
-}
-
-/// One absolute change; one action is one AWS call.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// `service` is on `revision` with `count` tasks.
-    Launch {
-        /// The service's name.
-        service: String,
-        /// The revision's ARN.
-        revision: String,
-        /// Tasks wanted.
-        count: u32,
-    },
-    /// `service` wants `count` tasks.
-    Count {
-        /// The service's name.
-        service: String,
-        /// Tasks wanted.
-        count: u32,
-    },
-    /// ECS replaces the tasks of `service` with tasks of `revision`; the rest where it is asked for.
-    Roll {
-        /// The service's name.
-        service: String,
-        /// The revision's ARN.
-        revision: String,
-        /// Tasks wanted.
-        count: Option<u32>,
-        /// `minimumHealthyPercent`.
-        min_healthy: Option<u32>,
-        /// `maximumPercent`.
-        max_percent: Option<u32>,
-        /// Also when it is on that revision already.
-        force: bool,
-    },
-    /// The rule has these actions.
-    Weigh {
-        /// The rule's ARN.
-        rule: String,
-        /// The whole action list.
-        actions: Vec<(String, String)>,
-    },
-    /// The task that must succeed before anything serves is started.
-    Prepare,
-    /// It is stopped.
-    Stop {
-        /// Its ARN.
-        task: String,
-    },
-    /// The record says this.
-    Write(Box<Record>),
-}
-
-impl Action {
-    /// How much of the world must have been looked at for this change.
-    pub fn needs(&self) -> Look {
-        match self {
-            // The sides that are shrunk are looked at directly before, with every rule.
-            Self::Count { count: 0, .. } => Look::Listing,
-            Self::Write(_) if self.closes() => Look::Listing,
-            Self::Stop { .. } => Look::Glance,
-            _ => Look::Whole,
-        }
-    }
-
-    /// Whether it says that the deployment is over.
-    pub fn closes(&self) -> bool {
-        matches!(self, Self::Write(record) if record.closed.is_some())
-    }
 }
 
 /// How it ended.
@@ -170,8 +105,8 @@ impl Outcome {
 /// Who else put the side that the new revision comes up in on another one, where somebody did.
 pub fn superseded(view: &View<'_>) -> Option<String> {
     match view.record.engine() {
-        Engine::Listener => listener::superseded(view),
-        Engine::Rolling => rolling::superseded(view),
+        EngineName::Listener => listener::superseded(view),
+        EngineName::Rolling => rolling::superseded(view),
     }
 }
 
@@ -187,17 +122,17 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
     }
     let engine = view.record.engine();
     let first = match engine {
-        Engine::Listener => listener::before_every_step(view),
-        Engine::Rolling => rolling::before_every_step(view),
+        EngineName::Listener => listener::before_every_step(view),
+        EngineName::Rolling => rolling::before_every_step(view),
     };
     if let Some(next) = first {
         return ("check", next);
     }
     let (table, end) = match (engine, view.record.forward()) {
-        (Engine::Listener, true) => (listener::FORWARD, End::Live),
-        (Engine::Listener, false) => (listener::BACK, End::WentBack),
-        (Engine::Rolling, true) => (rolling::FORWARD, End::Live),
-        (Engine::Rolling, false) => (rolling::BACK, End::WentBack),
+        (EngineName::Listener, true) => (listener::FORWARD, End::Live),
+        (EngineName::Listener, false) => (listener::BACK, End::WentBack),
+        (EngineName::Rolling, true) => (rolling::FORWARD, End::Live),
+        (EngineName::Rolling, false) => (rolling::BACK, End::WentBack),
     };
     table
         .iter()

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use super::pace::pause;
 use super::{Action, Next, Outcome, Trouble, View, Wait};
-use crate::health::failure;
+use crate::model::arn::short;
+use crate::model::health::failure;
+use crate::model::world::{Look, Task};
 use crate::record::{Prepare, Reason, Record};
-use crate::revision::short;
-use crate::world::{Look, Task};
 
 /// A stopped task is shown for an hour at least (API reference of ListTasks), and RunTask's token holds
 /// as long. Later, that no task is shown does not mean that none ran.
@@ -105,9 +106,4 @@ pub(super) fn stop(view: &View<'_>) -> Option<Next> {
 fn named(task: &Task) -> String {
     let id = short(&task.arn);
     format!("task {}", id.get(..8).unwrap_or(id))
-}
-
-/// Looks often while something is about to happen, and seldom at what runs for long.
-fn pause(age: Duration) -> Duration {
-    crate::oneoff::pause(age)
 }

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
-use crate::health::{Outlook, is_obstacle, plain};
-use crate::record::{Change, Reason, WaitFor};
-use crate::revision::short;
-use crate::world::{Deployment, Look, Service, Target};
+use crate::model::arn::short;
+use crate::model::health::{Outlook, is_obstacle, plain};
+use crate::model::world::{Deployment, Look, Service, Target};
+use crate::record::{Change, Reason};
+use crate::request::WaitFor;
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -146,7 +147,7 @@ fn sick_target(view: &View<'_>, service: &Service) -> Option<String> {
     // Tasks of both revisions stand in the same groups: whose a target is, its task tells.
     let tasks = view.world.tasks.get(&service.arn)?;
     let ours = |target: &Target| {
-        let own = |task: &&crate::world::Task| task.is(target) && !task.is_stopped();
+        let own = |task: &&crate::model::world::Task| task.is(target) && !task.is_stopped();
         tasks.iter().filter(own).any(|task| task.revision == view.record.revision)
     };
     trouble::sick_target(view, service, ours)
@@ -302,7 +303,7 @@ fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Opti
 
 /// What ECS said last of what is in its way.
 fn trouble_told(view: &View<'_>, service: &Service) -> Option<String> {
-    let since = |event: &&crate::world::ServiceEvent| event.at >= view.record.start;
+    let since = |event: &&crate::model::world::ServiceEvent| event.at >= view.record.start;
     let event =
         service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;
     let said = event.message.split_once(") ").map_or(event.message.as_str(), |(_, said)| said);
@@ -389,7 +390,7 @@ pub fn has_unread_targets(view: &View<'_>) -> bool {
     let Some(service) = view.green() else { return false };
     let world = view.world;
     let runs = service.primary().is_some_and(|primary| primary.running > 0);
-    let unread = |own: &crate::world::Attachment| {
+    let unread = |own: &crate::model::world::Attachment| {
         world.groups.contains_key(&own.group) && !world.health.contains_key(&own.group)
     };
     runs && service.attachments.iter().any(unread)
@@ -432,7 +433,7 @@ fn look_in(view: &View<'_>, service: &Service) -> Duration {
 
 /// When old tasks began to leave: ECS says so in the service's history.
 fn leaving_since(view: &View<'_>, service: &Service) -> SystemTime {
-    let drains = |event: &&crate::world::ServiceEvent| {
+    let drains = |event: &&crate::model::world::ServiceEvent| {
         event.message.contains("has begun draining") || event.message.contains("has stopped")
     };
     let told = service.events.iter().find(drains).map(|event| event.at);
@@ -441,7 +442,7 @@ fn leaving_since(view: &View<'_>, service: &Service) -> SystemTime {
 
 /// How long tasks may take to leave.
 fn leaving(view: &View<'_>, service: &Service) -> Duration {
-    let known = |own: &crate::world::Attachment| {
+    let known = |own: &crate::model::world::Attachment| {
         view.world.groups.get(&own.group).is_some_and(|group| group.attributes.is_some())
     };
     match service.attachments.iter().all(known) {
@@ -452,7 +453,7 @@ fn leaving(view: &View<'_>, service: &Service) -> Duration {
 
 /// How long the load balancer keeps the targets of tasks that leave.
 fn drain(view: &View<'_>, service: &Service) -> Duration {
-    let delay = |own: &crate::world::Attachment| {
+    let delay = |own: &crate::model::world::Attachment| {
         let attributes = view.world.groups.get(&own.group)?.attributes.as_ref()?;
         attributes.get("deregistration_delay.timeout_seconds")?.parse().ok()
     };

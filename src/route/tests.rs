@@ -12,14 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use super::{Action, Next, Outcome, View, decide};
-use crate::actions::weights;
+use crate::model::rule::weights;
+use crate::model::world::{
+    Attachment, Check, Deployment, Group, Look, Rule, Service, Target, Task, World,
+};
 use crate::record::tests::{at, record};
 use crate::record::{Heading, Reason, Record};
 use crate::request::Share;
-use crate::watch::Watch;
-use crate::world::{
-    Attachment, Check, Deployment, Group, Look, Rule, Service, Target, Task, World,
-};
+use crate::route::watch::Watch;
 
 const BLUE: &str = "web";
 const GREEN: &str = "web-green";

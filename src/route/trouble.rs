@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::View;
-use crate::health::{Failure, Outlook, explain};
+use crate::model::arn::short;
+use crate::model::health::{Outlook, TaskFailure, explain};
+use crate::model::world::{Service, Target};
 use crate::record::Reason;
-use crate::revision::short;
-use crate::world::{Service, Target};
 
 /// Why we turn back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub(super) fn sick_target(
 /// seen to be, though no look came at the time and another task has taken its place.
 fn was_sick(view: &View<'_>) -> Option<String> {
     let held = view.record.held.filter(|held| held.share > 0)?;
-    let since = |one: &&Failure| one.unhealthy_at.is_some_and(|at| at >= held.since);
+    let since = |one: &&TaskFailure| one.unhealthy_at.is_some_and(|at| at >= held.since);
     let failure = view.watch.failures.iter().find(since)?;
     Some(format!("task {}: {}", failure.task, failure.what))
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::rolling;
-use crate::actions::{GroupPair, green_per_mille};
-use crate::record::{Closed, End, Engine, Held, Record};
-use crate::watch::Watch;
-use crate::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
+use crate::model::rule::{GroupPair, green_per_mille};
+use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
+use crate::record::{Closed, End, Held, Record};
+use crate::request::EngineName;
+use crate::route::watch::Watch;
 
 /// Everything that a decision may depend on.
 #[derive(Clone, Copy)]
@@ -103,8 +104,8 @@ impl<'a> View<'a> {
     /// How far green has come: rises as long as things get better.
     pub fn progress(&self) -> usize {
         match self.record.engine() {
-            Engine::Rolling => rolling::progress(self),
-            Engine::Listener => {
+            EngineName::Rolling => rolling::progress(self),
+            EngineName::Listener => {
                 self.green().and_then(|green| self.world.healthy(green)).unwrap_or(0)
             }
         }
@@ -188,7 +189,7 @@ impl<'a> View<'a> {
     /// What green still lacks.
     pub fn unsettled(&self) -> Option<String> {
         let green = self.green()?;
-        if self.record.engine() == Engine::Rolling {
+        if self.record.engine() == EngineName::Rolling {
             return rolling::lacks_ahead(self, green);
         }
         let need = self.need().max(green.desired);

@@ -21,8 +21,10 @@ mod kept; // a world that was kept is what a killed process leaves
 mod listening; // `ecs-bg sandbox` as a process
 mod oneoff; // tasks that no service keeps
 mod overtaken; // somebody else deploys to the side that comes up
+mod permissions; // the table of permissions in the README
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
+mod rooms; // which rooms use which, and which do no I/O
 #[path = "../support/mod.rs"]
 mod support; // shared with the sweeps
 mod tidy; // what the architecture says, read off the sources

@@ -242,8 +242,8 @@ fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
     let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(2));
     let id = id.expect("the task's id").to_owned();
     let lines = with_aws(&world, async |aws| {
-        let last = ecs_bg::logs::last(aws, &described, &id, "api", 10).await;
-        let other = ecs_bg::logs::last(aws, &described, &id, "side", 10).await;
+        let last = ecs_bg::drive::log::last(aws, &described, &id, "api", 10).await;
+        let other = ecs_bg::drive::log::last(aws, &described, &id, "side", 10).await;
         (last.expect("lines"), other.expect("no log configuration"))
     });
     let messages: Vec<String> = lines.0.iter().map(|line| line.message.clone()).collect();

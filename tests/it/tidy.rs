@@ -38,39 +38,6 @@ fn only_the_edge_names_the_sdk() {
 }
 
 #[test]
-fn decisions_are_pure() {
-    for file in [
-        "src/route",
-        "src/plan.rs",
-        "src/plan",
-        "src/record.rs",
-        "src/watch.rs",
-        "src/world.rs",
-        "src/health.rs",
-    ] {
-        let folder = Path::new(file).is_dir();
-        let list = if folder {
-            sources(file)
-        } else {
-            vec![(PathBuf::from(file), fs::read_to_string(file).expect(file))]
-        };
-        for (path, source) in list {
-            for text in [
-                "async ",
-                "tokio",
-                "std::fs",
-                "std::env",
-                "crate::aws",
-                "crate::clock",
-                "crate::render",
-            ] {
-                assert!(!source.contains(text), "{} has {text}", path.display());
-            }
-        }
-    }
-}
-
-#[test]
 fn the_sandbox_knows_nothing_of_us() {
     let ours = ["ecs_bg::", "ecs-bg:"];
     assert_eq!(strangers("sandbox/src", &ours, &[]), [""; 0].map(PathBuf::from));

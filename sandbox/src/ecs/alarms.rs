@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Service,
-    failures::{self, Why},
-    scheduler,
-};
+use super::failures::{self, Why};
 use crate::{
-    cloud::Here,
-    json::{int, texts},
+    protocol::json::{int, texts},
+    state::{
+        Here,
+        ecs::{Rollout, Service},
+    },
 };
 
 /// How long alarms are watched once all tasks are new, unless `bakeTimeInMinutes` says so. AWS says
@@ -27,7 +26,7 @@ pub(crate) fn set_alarm(here: &mut Here<'_>, name: &str, state: &str) {
     let arns: Vec<String> =
         here.region.ecs.services.values().filter(watching).map(|one| one.arn.clone()).collect();
     for arn in arns {
-        scheduler::poke(here, &arn);
+        here.look_soon(&arn);
     }
 }
 
@@ -63,7 +62,7 @@ pub(super) fn watched(here: &Here<'_>, service: &Service) -> bool {
 pub(super) fn judge(here: &mut Here<'_>, arn: &str) {
     let Some(service) = here.region.ecs.services.get(arn) else { return };
     let going = service.deployments.first().is_some_and(|one| one.rollout_state == "IN_PROGRESS");
-    let watched = |one: &super::rollout::Rollout| {
+    let watched = |one: &Rollout| {
         one.watches_alarms && ["PENDING", "IN_PROGRESS"].contains(&one.status.as_str())
     };
     if !going || !service.rollouts.first().is_some_and(watched) {

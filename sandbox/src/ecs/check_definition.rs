@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{fault::Fault, json::int};
+use crate::protocol::{Fault, json::int};
 
 /// (member, what it may be)
 const LISTED: &[(&str, &[&str])] = &[

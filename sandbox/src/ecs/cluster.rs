@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{Cluster, last, listing, tags};
+use super::{listing, tags};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Cluster, Service, last},
+    },
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
@@ -68,7 +73,7 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 
 pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let name = find(here, request)?;
-    let busy = |service: &&super::Service| service.cluster == name && service.status == "ACTIVE";
+    let busy = |service: &&Service| service.cluster == name && service.status == "ACTIVE";
     if here.region.ecs.services.values().find(busy).is_some() {
         return Err(Fault::new(
             "ClusterContainsServicesException",

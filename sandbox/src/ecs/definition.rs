@@ -3,16 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    ContainerDefinition, ContainerHealthCheck, Definition, check_definition, instance, listing,
-    logging, tags,
-};
+use super::{check_definition, instance, listing, tags};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     image::Reference,
     journal::Change,
-    json::{Answer, RawObject, Request, int, raw},
+    protocol::{
+        Fault,
+        json::{Answer, RawObject, Request, int, raw},
+    },
+    state::{
+        Here,
+        ecs::{Configured, ContainerDefinition, ContainerHealthCheck, Definition},
+    },
 };
 
 pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
@@ -150,8 +152,8 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
         host_ports: mappings.iter().map(|(_, host)| *host).collect(),
         pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
-        command: crate::json::texts(value.get("command")),
-        log: logging::Configured::of(value),
+        command: crate::protocol::json::texts(value.get("command")),
+        log: Configured::of(value),
     })
 }
 
@@ -211,7 +213,7 @@ fn fill_in(container: &mut RawObject, known: &ContainerDefinition, network_mode:
 }
 
 /// `{"taskDefinition": …}`, with `tags` beside it.
-fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::json::Raw {
+fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::protocol::json::Raw {
     let mut shown = RawObject(vec![("taskDefinitionArn".into(), raw(&definition.arn))]);
     shown.0.extend(definition.members.0.clone());
     shown.set("revision", raw(&definition.revision));

@@ -9,7 +9,10 @@ use super::{
     launch::{self, Order},
     task,
 };
-use crate::cloud::Here;
+use crate::state::{
+    Here,
+    ecs::{Tags, last},
+};
 
 pub(super) fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
@@ -26,7 +29,7 @@ pub(super) fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     let tags = match text(&service.members, "propagateTags").as_deref() {
         Some("SERVICE") => service.tags.clone(),
         Some("TASK_DEFINITION") => found.tags.clone(),
-        _ => super::Tags::new(),
+        _ => Tags::new(),
     };
     let launch_type = launch::launch_type(&primary.settings, "EC2");
     let order = || Order {
@@ -47,7 +50,7 @@ pub(super) fn start(here: &mut Here<'_>, arn: &str, count: usize) {
     let mut unplaced = None;
     for order in orders {
         match launch::start(here, order) {
-            Ok(arn) => ids.push(super::last(&arn).to_owned()),
+            Ok(arn) => ids.push(last(&arn).to_owned()),
             Err(why) => {
                 unplaced = Some(why);
                 break;
@@ -88,7 +91,7 @@ pub(super) fn stop(here: &mut Here<'_>, arn: &str, tasks: &[String]) {
             "ServiceSchedulerInitiated",
             &format!("Scaling activity initiated by (deployment {deployment})"),
         );
-        ids.push(super::last(one).to_owned());
+        ids.push(last(one).to_owned());
     }
     if !ids.is_empty() {
         events::say(

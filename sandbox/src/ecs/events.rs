@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::Event;
-use crate::{cloud::Here, journal::Change};
+use crate::{
+    journal::Change,
+    state::{Here, ecs::Event},
+};
 
 const SILENCE: Duration = Duration::from_secs(6 * 3600);
 

@@ -7,13 +7,21 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Deployment, Task, events,
+    events,
     instance::Unplaced,
     rollout,
-    scheduler::{configuration, note_deployment, poke_in, settle, view},
+    scheduler::{configuration, note_deployment, settle, view},
     task,
 };
-use crate::{cloud::Here, elb, journal::Change, json::int};
+use crate::{
+    elb,
+    journal::Change,
+    protocol::json::int,
+    state::{
+        Here,
+        ecs::{Deployment, Task},
+    },
+};
 
 /// Stops tasks that fail their health checks.
 pub(super) fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {
@@ -34,7 +42,7 @@ pub(super) fn replace_unhealthy(here: &mut Here<'_>, arn: &str) {
         }
     }
     for wait in again {
-        poke_in(here, arn, wait);
+        here.look_in(arn, wait);
     }
     for (task, event, reason) in unhealthy {
         events::say(here, arn, &event);
@@ -107,7 +115,7 @@ pub(super) fn failed_to_start(here: &mut Here<'_>, task: &str) {
     let wait = first.saturating_mul(1 << doublings.min(10)).min(Duration::from_secs(900));
     service.back_off = Some(now + wait);
     events::complain(here, &arn, "is unable to consistently start tasks successfully.");
-    poke_in(here, &arn, wait);
+    here.look_in(&arn, wait);
 }
 
 /// A task came to run: the next one need not wait.
@@ -116,7 +124,7 @@ pub(super) fn started(here: &mut Here<'_>, arn: &str) {
         service.failed_starts = 0;
         service.back_off = None;
     }
-    poke_in(here, arn, here.shared.timing.settle);
+    here.look_in(arn, here.shared.timing.settle);
 }
 
 /// Some tasks were placed, or one was not: the scheduler tries again, later and later.
@@ -137,7 +145,7 @@ pub(super) fn placed(here: &mut Here<'_>, arn: &str, some: bool, unplaced: Optio
     service.unplaced += 1;
     service.back_off = Some(now + wait);
     events::complain(here, arn, &why.event);
-    poke_in(here, arn, wait);
+    here.look_in(arn, wait);
 }
 
 /// Counts a failed task of a deployment that is in progress.

@@ -3,31 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Definition, Task, last};
-use crate::{clock::Time, cloud::Here, json::int};
+use crate::{
+    protocol::json::int,
+    state::{
+        Here,
+        ecs::{Definition, Instance, Task, last},
+    },
+};
 
 /// The first of the ports that an instance gives out by itself (Amazon ECS API, `PortMapping.hostPort`).
 const FIRST_PORT: i64 = 32_768;
-
-/// A container instance.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Instance {
-    pub(crate) arn: String,
-    pub(crate) cluster: String,
-    /// `i-…`: how target groups name it.
-    pub(crate) ec2: String,
-    pub(crate) zone: String,
-    pub(crate) cpu: i64,
-    pub(crate) memory: i64,
-    /// How many tasks with a network interface of their own it can take.
-    pub(crate) enis: usize,
-    /// `ACTIVE` or `DRAINING`.
-    pub(crate) status: String,
-    pub(crate) registered_at: Time,
-}
 
 /// What the tasks of an instance take of it.
 #[derive(Debug, Default)]

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    cluster,
-    instance::{self, Instance},
-    last, listing,
-};
+use super::{cluster, instance, listing};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Instance, last},
+    },
 };
 
 /// What a scenario says of an instance.

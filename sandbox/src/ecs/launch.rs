@@ -1,19 +1,19 @@
 //! Starting tasks: what a new one is made of, and in which subnet it runs. Its life is in `task`.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Attachment, Container, Definition, Tags, Task,
     instance::{self, Rules, Unplaced},
     task,
 };
 use crate::{
-    clock::Time,
-    cloud::Here,
     elb,
     image::{self, Behaviour},
-    json::texts,
+    protocol::json::texts,
+    state::{
+        Here,
+        ecs::{Attachment, Container, ContainerDefinition, Definition, Shortage, Tags, Task},
+    },
 };
 
 /// What is to be started.
@@ -30,16 +30,6 @@ pub(super) struct Order {
     pub(super) rules: Rules,
     /// Members of RunTask that are shown as they were sent.
     pub(super) members: Map<String, Value>,
-}
-
-/// A time in which Fargate starts no tasks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Shortage {
-    pub(crate) from: Time,
-    pub(crate) until: Option<Time>,
-    /// Only there.
-    pub(crate) zone: Option<String>,
-    pub(crate) reason: String,
 }
 
 /// Where a task goes.
@@ -131,17 +121,18 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplace
 }
 
 /// The words of a container's command: those of RunTask's override, or its own.
-fn command(definition: &super::ContainerDefinition, members: &Map<String, Value>) -> String {
+fn command(definition: &ContainerDefinition, members: &Map<String, Value>) -> String {
     let overrides = members.get("overrides").and_then(|one| one["containerOverrides"].as_array());
     let mut own = overrides.into_iter().flatten().filter(|one| one["name"] == definition.name);
-    let words = own.find_map(|one| one.get("command")).map(|list| crate::json::texts(Some(list)));
+    let words =
+        own.find_map(|one| one.get("command")).map(|list| crate::protocol::json::texts(Some(list)));
     words.filter(|words| !words.is_empty()).unwrap_or_else(|| definition.command.clone()).join(" ")
 }
 
 fn container(
     here: &Here<'_>,
     task: &str,
-    definition: &super::ContainerDefinition,
+    definition: &ContainerDefinition,
     command: &str,
 ) -> Container {
     let images = &here.shared.images;

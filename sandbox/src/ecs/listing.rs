@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{
-    fault::Fault,
+use crate::protocol::{
+    Fault,
     json::{Answer, Request, raw},
 };
 

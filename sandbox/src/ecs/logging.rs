@@ -3,30 +3,14 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    cloud::Here,
+use crate::state::{
+    Here,
+    ecs::{Configured, Destination},
     logs::Written,
     timers::{Due, Timer},
 };
-
-/// A `logConfiguration` with the driver `awslogs`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Configured {
-    group: String,
-    region: Option<String>,
-    prefix: Option<String>,
-}
-
-/// Where a container writes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Destination {
-    region: String,
-    group: String,
-    stream: String,
-}
 
 impl Configured {
     /// That of a container definition.

@@ -1,8 +1,13 @@
 //! Image tags become digests once for a deployment: its first task finds out, the others run the same
 //! (`versionConsistency`).
 
-use super::{Container, Task, rollout::Revision};
-use crate::{cloud::Here, image::Reference};
+use crate::{
+    image::Reference,
+    state::{
+        Here,
+        ecs::{Container, Revision, Task},
+    },
+};
 
 /// The revision whose images the tasks of a deployment run, and whether it is still being deployed.
 fn revision_at<'h>(here: &'h Here<'_>, task: &Task) -> Option<(&'h Revision, bool)> {

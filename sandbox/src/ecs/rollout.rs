@@ -5,71 +5,24 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    Deployment, Service, definition,
+    definition,
     failures::{self, Why},
     scheduler,
     service::REVISION_MEMBERS,
 };
-use crate::{clock::Time, cloud::Here, journal::Change};
+use crate::{
+    journal::Change,
+    state::{
+        Here,
+        ecs::{Deployment, Revision, Rollback, Rollout, Service},
+    },
+};
 
 /// Service deployments are shown for 90 days.
 const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
-
-/// A service deployment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Rollout {
-    pub(crate) arn: String,
-    pub(crate) status: String,
-    pub(crate) reason: Option<String>,
-    /// The id of the deployment whose tasks are of the target revision.
-    pub(crate) deployment: String,
-    pub(crate) target: String,
-    /// The deployments that ran before, with their revisions.
-    pub(crate) sources: Vec<(String, String)>,
-    pub(crate) created_at: Time,
-    pub(crate) started_at: Option<Time>,
-    pub(crate) finished_at: Option<Time>,
-    pub(crate) stopped_at: Option<Time>,
-    pub(crate) updated_at: Time,
-    pub(crate) configuration: Value,
-    pub(crate) rollback: Option<Rollback>,
-    /// The status of the circuit breaker, when it is no longer monitoring.
-    pub(crate) breaker: Option<String>,
-    /// What the circuit breaker had counted when the deployment ended.
-    pub(crate) failures: u32,
-    /// Alarms are watched: there are some, and none was in ALARM at the start.
-    pub(crate) watches_alarms: bool,
-    pub(crate) triggered_alarms: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Rollback {
-    pub(crate) reason: String,
-    pub(crate) started_at: Time,
-    pub(crate) revision: String,
-}
-
-/// A service revision: what a deployment brings, as it was when it began.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Revision {
-    pub(crate) arn: String,
-    pub(crate) definition: String,
-    pub(crate) created_at: Time,
-    pub(crate) members: Map<String, Value>,
-    /// Container, image, and the digest that its first task pulled.
-    pub(crate) images: Vec<(String, String, Option<String>)>,
-}
-
-impl Rollout {
-    pub(crate) fn ended(&self) -> bool {
-        let ends = ["STOPPED", "SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"];
-        ends.contains(&self.status.as_str())
-    }
-}
 
 /// Writes down the newest deployment of a service; one that was going on is stopped by it.
 pub(super) fn begin(here: &mut Here<'_>, arn: &str) {
@@ -213,7 +166,7 @@ pub(super) fn failed(here: &mut Here<'_>, arn: &str, why: Why, back: Option<&Dep
         newest.rollback = Some(Rollback { reason, started_at: now, revision });
     }
     become_(here, arn, 0, status, Some(&reason));
-    scheduler::poke(here, arn);
+    here.look_soon(arn);
 }
 
 /// `statusReason`. That of the circuit breaker's rollback was seen, the others are assumed.

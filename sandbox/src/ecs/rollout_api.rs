@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Service, cluster, failures, last, listing,
-    rollout::{self, Revision, Rollout},
-    scheduler, service,
-};
+use super::{cluster, failures, listing, rollout, service};
 use crate::{
-    cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Revision, Rollout, Service, attachments, last},
+    },
 };
 
 const STATUSES: &[&str] = &[
@@ -206,7 +207,7 @@ fn show_revision(here: &Here<'_>, service: &Service, one: &Revision) -> Value {
         }
         shown["platformFamily"] = json!("Linux");
     }
-    let groups = service::attachments(&one.members);
+    let groups = attachments(&one.members);
     if !groups.is_empty() {
         let groups: Vec<Value> =
             groups.iter().map(|own| json!({"targetGroupArn": own.group})).collect();
@@ -235,7 +236,7 @@ pub(super) fn stop(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     match one.status.as_str() {
         "PENDING" | "IN_PROGRESS" => {
             rollout::become_(here, &service, at, "ROLLBACK_REQUESTED", None);
-            scheduler::poke(here, &service);
+            here.look_soon(&service);
         }
         "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => {}
         status => {

@@ -3,14 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Definition, cluster, definition,
+    cluster, definition,
     instance::{self, Rules},
     launch, service, tags, task_api,
 };
 use crate::{
-    cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{Here, ecs::Definition},
 };
 
 /// What a task shows of its RunTask as it was sent.
@@ -67,7 +69,7 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(answer(here, &started, failures))
 }
 
-fn answer(here: &Here<'_>, started: &[String], failures: Vec<Value>) -> crate::json::Raw {
+fn answer(here: &Here<'_>, started: &[String], failures: Vec<Value>) -> crate::protocol::json::Raw {
     let shown: Vec<Value> = started
         .iter()
         .filter_map(|arn| here.region.ecs.tasks.get(arn))
@@ -105,7 +107,10 @@ fn check(request: &Request<'_>, definition: &Definition) -> Result<(), Fault> {
 
 /// The answer to an earlier RunTask with the same token: the same tasks for the same request (Amazon
 /// ECS API Reference, "Idempotency in the Amazon ECS API").
-fn said_before(here: &Here<'_>, request: &Request<'_>) -> Result<Option<crate::json::Raw>, Fault> {
+fn said_before(
+    here: &Here<'_>,
+    request: &Request<'_>,
+) -> Result<Option<crate::protocol::json::Raw>, Fault> {
     let Some(token) = request.text_of("clientToken") else { return Ok(None) };
     match here.region.ecs.tokens.get(token) {
         None => Ok(None),

@@ -2,34 +2,19 @@
 //! and their targets are. It looks when something has changed, and does one round each time.
 //! It knows nothing of clients.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
-use super::{Deployment, Service, Task, alarms, dispatch, events, failures, instance, rollout};
-use crate::{clock::Time, cloud::Here, elb, journal::Change, json::int, timers::Due};
-
-/// Looks soon.
-pub(super) fn poke(here: &mut Here<'_>, arn: &str) {
-    poke_in(here, arn, here.shared.timing.scheduler);
-}
-
-/// Looks then, unless it looks before.
-pub(super) fn poke_in(here: &mut Here<'_>, arn: &str, wait: Duration) {
-    let at = here.now() + wait;
-    let soon = here.shared.timing.scheduler;
-    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
-    if wait <= soon {
-        if service.look_at.is_some_and(|look| look <= at) {
-            return;
-        }
-        service.look_at = Some(at);
-        here.later(wait, Due::Schedule { service: arn.to_owned() });
-        return;
-    }
-    // Each look asks for the next one: more than one at a moment would be ever more.
-    here.later_once(wait, Due::Schedule { service: arn.to_owned() });
-}
+use super::{alarms, dispatch, events, failures, instance, rollout};
+use crate::{
+    clock::Time,
+    elb,
+    journal::Change,
+    protocol::json::int,
+    state::{
+        Here,
+        ecs::{Deployment, Service, Task},
+    },
+};
 
 /// Looks at all services of a cluster soon: there may be room now.
 pub(super) fn poke_cluster(here: &mut Here<'_>, cluster: &str) {
@@ -43,7 +28,7 @@ pub(super) fn poke_cluster(here: &mut Here<'_>, cluster: &str) {
         })
         .collect();
     for arn in arns {
-        poke(here, &arn);
+        here.look_soon(&arn);
     }
 }
 
@@ -280,7 +265,7 @@ fn conclude(here: &mut Here<'_>, arn: &str) {
         let since = *service.complete_since.get_or_insert(now);
         let left = alarms::bake(service).saturating_sub(now - since);
         if !left.is_zero() {
-            poke_in(here, arn, left);
+            here.look_in(arn, left);
             return;
         }
     }

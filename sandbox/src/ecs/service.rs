@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Attachment, Definition, Deployment, Service, check_service, cluster, definition, last, listing,
-    rollout, scheduler, show, tags, task,
-};
+use super::{check_service, cluster, definition, listing, rollout, scheduler, show, tags, task};
 use crate::{
-    cloud::Here,
     elb,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, int, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Attachment, Definition, Deployment, Service, attachments, last},
+    },
 };
 
 /// The members that belong to a deployment: changing one of them starts a new one
@@ -146,19 +148,6 @@ pub(super) fn controller(members: &Map<String, Value>) -> &str {
         .unwrap_or("ECS")
 }
 
-/// The entries of `loadBalancers` that name a target group.
-pub(super) fn attachments(members: &Map<String, Value>) -> Vec<Attachment> {
-    let list = members.get("loadBalancers").and_then(Value::as_array);
-    let attachment = |entry: &Value| {
-        Some(Attachment {
-            group: entry.get("targetGroupArn")?.as_str()?.to_owned(),
-            container: entry.get("containerName")?.as_str()?.to_owned(),
-            port: int(entry.get("containerPort"))?,
-        })
-    };
-    list.into_iter().flatten().filter_map(attachment).collect()
-}
-
 /// What CreateService and UpdateService refuse.
 pub(super) fn check(
     here: &Here<'_>,
@@ -261,7 +250,7 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
     service.back_off = None;
     scheduler::note_deployment(here, arn, 0);
     rollout::begin(here, arn);
-    scheduler::poke(here, arn);
+    here.look_soon(arn);
 }
 
 /// Changes the desired count, as a client or Application Auto Scaling does.
@@ -271,7 +260,7 @@ pub(crate) fn set_desired(here: &mut Here<'_>, arn: &str, desired: u32) {
     if before != desired {
         service.steady = false;
         here.note(Change::Desired { service: arn.to_owned(), before, after: desired });
-        scheduler::poke(here, arn);
+        here.look_soon(arn);
     }
 }
 
@@ -315,7 +304,7 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             &format!("Scaling activity initiated by (deployment {by})"),
         );
     }
-    scheduler::poke(here, &arn);
+    here.look_soon(&arn);
     answer(here, &arn)
 }
 

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Deployment, Service, Task, rollout, service::controller, tags};
-use crate::cloud::Here;
+use super::{rollout, service::controller, tags};
+use crate::state::{
+    Here,
+    ecs::{Deployment, Event, Service, Task},
+};
 
 /// Members of CreateService that a `Service` does not show (they are in its deployments or revisions).
 const NOT_SHOWN: &[&str] = &[
@@ -78,7 +81,7 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
         put("taskSets", json!([]));
         put("deployments", json!([]));
     }
-    let event = |event: &super::Event| json!({"id": event.id, "createdAt": event.at.seconds(), "message": event.message});
+    let event = |event: &Event| json!({"id": event.id, "createdAt": event.at.seconds(), "message": event.message});
     put("events", service.events.iter().map(event).collect());
     if with_tags {
         put("tags", tags::show(&service.tags));

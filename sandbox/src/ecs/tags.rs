@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::Tags;
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{Here, ecs::Tags},
 };
 
 pub(super) fn tag(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use super::{Container, Task, failures, logging, pin, scheduler};
+use super::{failures, logging, pin};
 use crate::{
     clock::Time,
-    cloud::{Here, Region},
     ecr, elb,
     image::{Does, Reply},
     journal::Change,
-    timers::Due,
+    state::{Here, ecs::Task, timers::Due},
 };
 
 /// Goes to a state, and on from there after a while.
@@ -48,7 +47,7 @@ pub(crate) fn turn(here: &mut Here<'_>, arn: &str, turn: u32) {
         "DEPROVISIONING" => stopped(here, arn),
         _ => {}
     }
-    owner(here, arn);
+    here.look_at_owner(arn);
 }
 
 /// The pull has ended: all images are there and the containers start, or one cannot be pulled.
@@ -173,7 +172,7 @@ pub(super) fn end(here: &mut Here<'_>, arn: &str, code: &str, reason: &str) {
     if code == "TaskFailedToStart" {
         failures::failed_to_start(here, arn);
     }
-    owner(here, arn);
+    here.look_at_owner(arn);
 }
 
 /// A container exits by itself.
@@ -207,7 +206,7 @@ pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
     if !ran {
         failures::failed_to_start(here, arn);
     }
-    owner(here, arn);
+    here.look_at_owner(arn);
 }
 
 fn stop_containers(task: &mut Task, now: Time) {
@@ -270,54 +269,7 @@ pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
         Due::ContainerCheck { task: arn.to_owned(), container: at },
     );
     if changed {
-        owner(here, arn);
-    }
-}
-
-/// The task that stands behind a target: by its own address, or by the host port of its instance.
-pub(crate) fn behind<'r>(region: &'r Region, id: &str, port: i64) -> Option<&'r Task> {
-    if let Some(arn) = region.network.get(id) {
-        return region.ecs.tasks.get(arn);
-    }
-    id.starts_with("i-").then_some(())?;
-    let has = |task: &&Task| {
-        let ports = || task.containers.iter().flat_map(|one| &one.host_ports);
-        task.ec2.as_deref() == Some(id)
-            && task.last_status != "STOPPED"
-            && ports().any(|own| *own == port)
-    };
-    region.ecs.tasks.values().find(has)
-}
-
-/// The container of a task that a port leads to.
-pub(crate) fn listener<'t>(task: &'t Task, id: &str, port: i64) -> Option<&'t Container> {
-    let ports = |one: &'t Container| if task.address == id { &one.ports } else { &one.host_ports };
-    task.containers.iter().find(|one| ports(one).contains(&port))
-}
-
-/// What a request to an address gets.
-pub(crate) fn reply(region: &Region, id: &str, port: i64, now: Time) -> Reply {
-    let task = behind(region, id, port);
-    let container = task.and_then(|task| listener(task, id, port));
-    match container.filter(|one| one.last_status == "RUNNING") {
-        Some(container) => container.behaviour.reply(now - container.started_at.unwrap_or(now)),
-        // An instance is there, whatever runs on it.
-        None if task.is_some() || id.starts_with("i-") => Reply::Refused,
-        None => Reply::Timeout,
-    }
-}
-
-/// Lets the scheduler look at the service that a task belongs to.
-fn owner(here: &mut Here<'_>, arn: &str) {
-    if let Some(service) = here.region.ecs.tasks.get(arn).and_then(|task| task.service.clone()) {
-        scheduler::poke(here, &service);
-    }
-}
-
-/// Lets the scheduler look at the service of the task that has an address: its target's health changed.
-pub(crate) fn target_changed(here: &mut Here<'_>, id: &str, port: i64) {
-    if let Some(arn) = behind(here.region, id, port).map(|task| task.arn.clone()) {
-        owner(here, &arn);
+        here.look_at_owner(arn);
     }
 }
 

@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, Task, cluster, last, listing, service, tags, task};
+use super::{cluster, listing, service, tags, task};
 use crate::{
-    cloud::Here,
-    fault::Fault,
-    json::{Answer, Request, raw},
+    protocol::{
+        Fault,
+        json::{Answer, Request, raw},
+    },
+    state::{
+        Here,
+        ecs::{Container, Task, last},
+    },
 };
 
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -4,14 +4,19 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Definition, check_service, cluster, definition,
+    check_service, cluster, definition,
     service::{self, REVISION_MEMBERS},
 };
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{Answer, Request},
+    protocol::{
+        Fault,
+        json::{Answer, Request},
+    },
+    state::{
+        Here,
+        ecs::{Definition, Deployment},
+    },
 };
 
 /// What the other controllers do by themselves.
@@ -44,7 +49,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         false => controller,
     };
     if wanted != controller {
-        let going = |one: &super::Deployment| one.rollout_state == "IN_PROGRESS";
+        let going = |one: &Deployment| one.rollout_state == "IN_PROGRESS";
         check_service::migration(
             controller,
             wanted,
@@ -92,7 +97,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     if deploys {
         service::begin_deployment(here, &arn);
     } else if changed {
-        super::scheduler::poke(here, &arn);
+        here.look_soon(&arn);
     }
     service::answer(here, &arn)
 }

@@ -4,7 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{group_not_found, load_balancer::name_of};
-use crate::{cloud::Here, fault::Fault, json::int, query};
+use crate::{
+    protocol::{Fault, json::int, query},
+    state::{Here, elb::Group},
+};
 
 /// Checks a list of actions for a load balancer, which replaces the list `before`, and brings it into
 /// the form in which it is kept.
@@ -55,7 +58,7 @@ pub(super) fn accept(
 
 /// A load balancer names at most 100 target groups (Application Load Balancers User Guide, quotas).
 fn unique(here: &Here<'_>, load_balancer: &str, actions: &[Value]) -> Result<(), Fault> {
-    let own = |group: &&super::Group| group.load_balancers.iter().any(|one| one == load_balancer);
+    let own = |group: &&Group| group.load_balancers.iter().any(|one| one == load_balancer);
     let mut all: Vec<String> =
         here.region.elb.groups.values().filter(own).map(|group| group.arn.clone()).collect();
     all.extend(weights(actions).into_iter().map(|(group, _)| group));

@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Texts, group_not_found, load_balancer_not_found, result};
+use super::{group_not_found, load_balancer_not_found, result};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    query::{self, Answer, required},
+    protocol::{
+        Fault,
+        query::{self, Answer, required},
+    },
+    state::{Here, elb::Texts},
 };
 
 const LOAD_BALANCER: &[(&str, &str)] = &[

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{cloud::Here, fault::Fault, query};
+use crate::{
+    protocol::{Fault, query},
+    state::Here,
+};
 
 const CONDITIONS: &[&str] = &[
     "host-header",

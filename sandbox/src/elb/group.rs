@@ -3,15 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Group, Target, attributes, group_not_found, health, load_balancer, load_balancer_not_found,
-    paging, result, tags,
+    attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging, result,
+    tags,
 };
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{int, texts},
-    query::{self, Answer, required, text},
+    protocol::{
+        Fault,
+        json::{int, texts},
+        query::{self, Answer, required, text},
+    },
+    state::{
+        Here,
+        elb::{Group, Target},
+    },
 };
 
 const CHECK_MEMBERS: &[&str] = &[

@@ -1,21 +1,22 @@
 //! The health of targets (Application Load Balancers User Guide, "Health checks for target groups"):
 //! a target of a group that no action names is `unused`; else it is `initial` until one check passes or
 //! enough of them fail. Network load balancers (their guide, "Health checks") take longer to begin, and
-//! can let an unhealthy target drain first. Whoever answers a check is found by address; nothing is known of why it answers so.
+//! can let an unhealthy target drain first. What a target replies is in `network`.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Group, Health, Target};
 use crate::{
-    cloud::{Here, Region},
-    ecs,
     image::Reply,
     journal::Change,
-    json::int,
-    query,
-    timers::Due,
+    network,
+    protocol::{json::int, query},
+    state::{
+        Here, Region,
+        elb::{Group, Health, Target},
+        timers::Due,
+    },
 };
 
 impl Health {
@@ -249,7 +250,7 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
     );
     let port = int(found.members.get("HealthCheckPort")).unwrap_or(target.port);
     let network = of_network(here.region, group);
-    let problem = problem(found, ecs::task::reply(here.region, &target.id, port, now), network);
+    let problem = problem(found, network::reply(here.region, &target.id, port, now), network);
     let draining = if network { unhealthy_draining(found) } else { Duration::ZERO };
     let Some(target) = current(here, group, key, registration) else { return };
     match problem {
@@ -343,6 +344,6 @@ fn become_(here: &mut Here<'_>, group: &str, key: &str, health: Health) {
         reason,
     });
     if changed {
-        ecs::task::target_changed(here, &id, port);
+        network::target_changed(here, &id, port);
     }
 }

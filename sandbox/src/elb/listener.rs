@@ -3,16 +3,21 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Listener, Rule, action, check_arn, listener_not_found, load_balancer_not_found, paging, result,
+    action, check_arn, listener_not_found, load_balancer_not_found, paging, result,
     rule::{self, write_actions},
     tags,
 };
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{int, texts},
-    query::{self, Answer, required, text},
+    protocol::{
+        Fault,
+        json::{int, texts},
+        query::{self, Answer, required, text},
+    },
+    state::{
+        Here,
+        elb::{Listener, Rule},
+    },
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {

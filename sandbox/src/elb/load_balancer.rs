@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{LoadBalancer, attributes, load_balancer_not_found, paging, result, tags};
+use super::{attributes, load_balancer_not_found, paging, result, tags};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::texts,
-    query::{self, Answer, required, text},
+    protocol::{
+        Fault,
+        json::texts,
+        query::{self, Answer, required, text},
+    },
+    state::{Here, elb::LoadBalancer},
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {

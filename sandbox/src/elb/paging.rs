@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{
-    fault::Fault,
-    paging,
+use crate::protocol::{
+    Fault, paging,
     query::{Answer, text},
 };
 

@@ -4,16 +4,17 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Rule, action, check_arn, condition, health, listener_not_found, paging, result, rule_not_found,
-    tags, weights,
+    action, check_arn, condition, health, listener_not_found, paging, result, rule_not_found, tags,
+    weights,
 };
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::{int, texts},
-    query::{self, Answer, required, text},
-    timers::Due,
+    protocol::{
+        Fault,
+        json::{int, texts},
+        query::{self, Answer, required, text},
+    },
+    state::{Here, elb::Rule, timers::Due},
 };
 
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Texts, group_not_found, listener_not_found, load_balancer_not_found, result, rule_not_found,
-};
+use super::{group_not_found, listener_not_found, load_balancer_not_found, result, rule_not_found};
 use crate::{
-    cloud::Here,
-    fault::Fault,
     journal::Change,
-    json::texts,
-    query::{self, Answer},
+    protocol::{
+        Fault,
+        json::texts,
+        query::{self, Answer},
+    },
+    state::{Here, elb::Texts},
 };
 
 /// The member `Tags` of a request.

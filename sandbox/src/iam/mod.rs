@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Cloud, fault::Fault, journal::Call};
+use crate::protocol::Fault;
 
 mod condition;
-mod needs;
+pub(crate) mod needs;
 mod needs_ecs;
 mod policy;
 
-pub(crate) use needs::Asked;
+pub(crate) use needs::{Asked, Place};
 pub use policy::{Error, Policy};
 
 use policy::{Effect, Statement};
@@ -98,27 +98,25 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|one| *one == '*')
 }
 
-impl Cloud {
-    /// Refuses a call that the policy does not allow.
-    pub(crate) fn authorise(&self, call: &Call, asked: &Asked<'_>) -> Result<(), Fault> {
-        let Some(policy) = &self.policy else { return Ok(()) };
-        for need in needs::of(self, call, asked) {
-            let verdict = policy.judge(&need);
-            if verdict != Verdict::Allowed {
-                // Elastic Load Balancing does not name a resource where there is none.
-                let bare = need.resource == "*" && call.service == "elasticloadbalancing";
-                let resource = (!bare).then_some(need.resource.as_str());
-                return Err(Fault::denied(
-                    &call.service,
-                    &self.user(),
-                    &need.action,
-                    resource,
-                    verdict == Verdict::DeniedExplicitly,
-                ));
-            }
+/// Refuses a call that a policy does not allow.
+pub(crate) fn authorise(
+    policy: &Policy,
+    place: &Place<'_>,
+    mut needs: Vec<Need>,
+) -> Result<(), Fault> {
+    place.complete(&mut needs);
+    for need in needs {
+        let verdict = policy.judge(&need);
+        if verdict != Verdict::Allowed {
+            let service = &place.call.service;
+            // Elastic Load Balancing does not name a resource where there is none.
+            let bare = need.resource == "*" && service == "elasticloadbalancing";
+            let resource = (!bare).then_some(need.resource.as_str());
+            let explicitly = verdict == Verdict::DeniedExplicitly;
+            return Err(Fault::denied(service, &place.user, &need.action, resource, explicitly));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Keys, Need, needs_ecs};
-use crate::{Cloud, cloud::Region, journal::Call, json::texts, past::is_read};
+use super::{Keys, Need};
+use crate::{
+    call::{Call, is_read},
+    protocol::json::texts,
+    state::Region,
+};
+
+pub(crate) use super::needs_ecs::of as ecs;
 
 /// The members of a request.
 pub(crate) struct Asked<'a>(pub(crate) &'a Map<String, Value>);
@@ -35,16 +41,27 @@ impl Asked<'_> {
     }
 }
 
-/// Where a call is made.
-pub(super) struct Place<'a> {
-    pub(super) account: &'a str,
-    pub(super) region: &'a str,
+/// A call, its caller and the region that it is made in.
+pub(crate) struct Place<'a> {
+    /// The caller's ARN.
+    pub(crate) user: String,
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
     /// `None`: nothing was ever made there.
-    pub(super) state: Option<&'a Region>,
-    pub(super) call: &'a Call,
+    pub(crate) state: Option<&'a Region>,
+    pub(crate) call: &'a Call,
 }
 
 impl Place<'_> {
+    /// Adds the keys that each call has.
+    pub(super) fn complete(&self, needs: &mut [Need]) {
+        for need in needs {
+            need.keys.insert("aws:requestedregion".into(), vec![self.region.to_owned()]);
+            need.keys.insert("aws:principalaccount".into(), vec![self.account.to_owned()]);
+            need.keys.insert("aws:principalarn".into(), vec![self.user.clone()]);
+        }
+    }
+
     pub(super) fn arn(&self, service: &str, rest: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account)
     }
@@ -89,31 +106,13 @@ impl Need {
     }
 }
 
-pub(super) fn of(cloud: &Cloud, call: &Call, asked: &Asked<'_>) -> Vec<Need> {
-    let place = Place {
-        account: &cloud.shared.account,
-        region: &call.region,
-        state: cloud.regions.get(&call.region),
-        call,
-    };
-    let mut needs = match call.service.as_str() {
-        // Everybody may ask who they are, whatever a policy says.
-        "sts" => Vec::new(),
-        "ecs" => needs_ecs::of(&place, asked),
-        "elasticloadbalancing" => elb(&place, asked),
-        "ecr" => ecr(&place, asked),
-        "logs" => vec![logs(&place, asked)],
-        _ => scaling(&place, asked),
-    };
-    for need in &mut needs {
-        need.keys.insert("aws:requestedregion".into(), vec![call.region.clone()]);
-        need.keys.insert("aws:principalaccount".into(), vec![place.account.to_owned()]);
-        need.keys.insert("aws:principalarn".into(), vec![cloud.user()]);
-    }
-    needs
+/// AWS STS: everybody may ask who they are, whatever a policy says.
+pub(crate) fn sts(_: &Place<'_>, _: &Asked<'_>) -> Vec<Need> {
+    Vec::new()
 }
 
-fn elb(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+/// Elastic Load Balancing.
+pub(crate) fn elb(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let operation = place.call.operation.as_str();
     let service = "elasticloadbalancing";
     let own = |arn: &str| place.need(arn).tagged(service, elb_tags(place, arn));
@@ -175,7 +174,8 @@ fn elb_tags<'a>(
     tags.into_iter().flatten()
 }
 
-fn ecr(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+/// Amazon ECR.
+pub(crate) fn ecr(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     if place.call.operation == "GetAuthorizationToken" {
         return vec![place.need("*")];
     }
@@ -188,15 +188,16 @@ fn ecr(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     names.iter().map(need).collect()
 }
 
-/// What is read of a stream needs that stream, what is read of a group all of them.
-fn logs(place: &Place<'_>, asked: &Asked<'_>) -> Need {
+/// CloudWatch Logs: to read a stream needs that stream, to read a group needs all of its streams.
+pub(crate) fn logs(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let group = asked.text("logGroupName").or(asked.text("logGroupIdentifier")).unwrap_or("*");
     let stream = asked.text("logStreamName").unwrap_or_default();
     let group = crate::logs::named(group);
-    place.need(place.arn("logs", &format!("log-group:{group}:log-stream:{stream}")))
+    vec![place.need(place.arn("logs", &format!("log-group:{group}:log-stream:{stream}")))]
 }
 
-fn scaling(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+/// Application Auto Scaling.
+pub(crate) fn scaling(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     if is_read(&place.call.operation) {
         return vec![place.need("*")];
     }

@@ -5,10 +5,14 @@
 
 use serde_json::Value;
 
-use super::{Need, needs::Asked, needs::Place};
-use crate::ecs::last;
+use super::{
+    Need,
+    needs::{Asked, Place},
+};
+use crate::state::ecs::last;
 
-pub(super) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+/// Amazon ECS.
+pub(crate) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let operation = place.call.operation.as_str();
     let cluster = last(asked.text("cluster").unwrap_or("default"));
     let cluster_arn = place.arn("ecs", &format!("cluster/{cluster}"));
@@ -217,7 +221,7 @@ fn definition(place: &Place<'_>, wanted: &str) -> String {
     }
 }
 
-fn members<'a>(place: &Place<'a>, arn: &str) -> Option<&'a crate::json::RawObject> {
+fn members<'a>(place: &Place<'a>, arn: &str) -> Option<&'a crate::protocol::json::RawObject> {
     let (family, revision) = last(arn).rsplit_once(':')?;
     place.state?.ecs.families.get(family)?.get(&revision.parse().ok()?).map(|one| &one.members)
 }

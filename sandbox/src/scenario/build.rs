@@ -8,7 +8,10 @@ use toml::Table;
 
 use super::{Error, Item, Scenario, balancing, capacity, read::quoted, words};
 use crate::{
-    Cloud, Time, autoscaling, ecr, ecs, elb, fault::Fault, image::Image, json::Request, query,
+    Cloud, Time, autoscaling, ecr, ecs, elb,
+    image::Image,
+    protocol::{Fault, json::Request, query},
+    state::Region,
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
@@ -91,7 +94,7 @@ impl Build<'_> {
             .map_err(fault)
     }
 
-    pub(super) fn region(&mut self) -> &crate::cloud::Region {
+    pub(super) fn region(&mut self) -> &Region {
         self.cloud.here(self.region).region
     }
 }

@@ -8,7 +8,10 @@ use super::{
     Item,
     build::{Build, EPOCH, typed},
 };
-use crate::ecs::{self, Shortage, instance_api};
+use crate::{
+    ecs::{self, instance_api},
+    state::ecs::Shortage,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::cloud::Region;
+use crate::state::Region;
 
 /// The ARN of a target group by its name.
 pub(super) fn group(region: &Region, name: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! Image names as silintl's `ecs-deploy` reads them.
 
-use crate::image::{ImageRef, is_tag};
+use crate::request::image::{ImageRef, is_tag};
 
 /// The image that `-i` and `-e` name: its own tag, else that of the variable, else `latest`. A variable
 /// that is set takes the place of a digest. `None`: it cannot be parsed.

@@ -14,18 +14,19 @@ use clap::Args;
 use self::flags::{Flags, Wrong};
 use super::Globals;
 use super::context::Context;
-use super::deploy::{deploy, digests, random_id};
-use crate::aws::{Kind as Failure, flaw};
-use crate::claim::{Claimant, OnConflict};
-use crate::edits::{self, Base, Edits, Hidden};
-use crate::engine::{OnCancel, OnTrouble, Setting};
+use crate::aws::flaw;
+use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::{OnCancel, OnTrouble, Setting};
+use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::image::{ImageChange, is_tag};
+use crate::ops::deploy::{deploy, digests, random_id};
+use crate::ops::register::register;
 use crate::plan::Wanted;
-use crate::record::{Engine, WaitFor};
-use crate::registration::register;
 use crate::render::{Render, Words};
+use crate::request::edits::{self, Base, Edits, Hidden};
+use crate::request::image::{ImageChange, is_tag};
+use crate::request::{EngineName, WaitFor};
 use crate::request::{Keep, Request, Scale};
 
 /// Take the flags of silintl's `ecs-deploy`, and say what it says.
@@ -145,7 +146,7 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
                 Error::Aws(error)
                     if matches!(
                         error.kind,
-                        Failure::Credentials | Failure::Region | Failure::Environment
+                        FailureKind::Credentials | FailureKind::Region | FailureKind::Environment
                     ) =>
                 {
                     NO_CREDENTIALS
@@ -272,7 +273,7 @@ async fn service(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let request = Request {
-        engine: Some(Engine::Rolling),
+        engine: Some(EngineName::Rolling),
         restart: flags.force,
         changes,
         edits,
@@ -290,9 +291,10 @@ async fn service(
     // Whoever runs it again after it was killed means to go on, or to deploy something else.
     let claimant =
         Claimant { owner: random_id(), on_conflict: OnConflict::Supersede, by_name: true };
-    let code = deploy(&request, false, setting, &claimant, render).await?;
-    Ok(match code {
-        0 | 130 => code,
+    let mut emit = |event| render.event(&event);
+    let ended = deploy(&request, setting, &claimant, &mut emit).await?;
+    Ok(match ended.exit_code {
+        code @ (0 | 130) => code,
         5 => SUPERSEDED,
         _ => FAILED,
     })

@@ -5,14 +5,16 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::flags::Flags;
-use crate::cli::deploy::random_id;
-use crate::engine::Setting;
+use crate::drive::Setting;
+use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
 use crate::event::Kind;
-use crate::oneoff::{Finished, NO_CODE, Order, counting, follow, order, start};
+use crate::model::revision::Revision;
+use crate::ops::deploy::random_id;
+use crate::plan::run_task::{Order, order};
 use crate::render::Render;
 use crate::request::LONGEST;
-use crate::revision::Revision;
+use crate::request::before::counting;
 
 /// Runs the revision, and waits for its end where that is asked for. A task that takes too long is left
 /// alone: it may be in the middle of something.

@@ -1,10 +1,10 @@
 //! The task that runs before: when it is started, waited for, believed, and stopped.
 
 use super::*;
+use crate::model::world::Container;
 use crate::record::Prepare;
 use crate::route::Trouble;
 use crate::route::listener::{BACK, FORWARD};
-use crate::world::Container;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,12 +1,13 @@
 //! One service whose tasks ECS replaces: each rule at both sides of its border.
 
 use super::*;
-use crate::health::{Failure, Outlook};
-use crate::record::{Prepare, WaitFor};
+use crate::model::health::{Outlook, TaskFailure};
+use crate::model::world::ServiceEvent;
+use crate::record::Prepare;
+use crate::request::WaitFor;
 use crate::route::rolling::{
     BACK, FORWARD, before_every_step, has_sick_targets, lacks_ahead, progress, wants_health,
 };
-use crate::world::ServiceEvent;
 
 const SECOND: Duration = Duration::from_secs(1);
 const OTHER: &str = "arn:x/web:99";
@@ -59,7 +60,13 @@ impl Model {
     fn fails(&mut self, outlook: Outlook) {
         let text = String::new;
         let (task, what, signature) = (text(), text(), text());
-        self.watch.failures.push(Failure { task, what, signature, outlook, unhealthy_at: None });
+        self.watch.failures.push(TaskFailure {
+            task,
+            what,
+            signature,
+            outlook,
+            unhealthy_at: None,
+        });
     }
 
     fn says(&mut self, seconds: u64, message: &str) {

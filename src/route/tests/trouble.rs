@@ -1,7 +1,7 @@
 //! What is trouble, and from when on: each rule at both sides of its border.
 
 use super::*;
-use crate::health::{Failure, Outlook};
+use crate::model::health::{Outlook, TaskFailure};
 use crate::record::Held;
 use crate::route::trouble::{PAST_MAX, failing_tasks, trouble};
 
@@ -40,7 +40,13 @@ impl Model {
         let what = format!("{signature} ended");
         let signature = signature.to_owned();
         let task = task.to_owned();
-        self.watch.failures.push(Failure { task, what, signature, outlook, unhealthy_at: None });
+        self.watch.failures.push(TaskFailure {
+            task,
+            what,
+            signature,
+            outlook,
+            unhealthy_at: None,
+        });
     }
 }
 
@@ -83,7 +89,7 @@ fn what_ecs_stopped_for_its_health_was_sick_if_it_had_traffic() {
         model.watch.failures[0].unhealthy_at = unhealthy_at;
         // One that nobody blames for it comes first.
         let other =
-            Failure { unhealthy_at: None, task: "b".into(), ..model.watch.failures[0].clone() };
+            TaskFailure { unhealthy_at: None, task: "b".into(), ..model.watch.failures[0].clone() };
         model.watch.failures.insert(0, other);
         assert_eq!(model.later(SECOND), reason, "{held:?} {unhealthy_at:?}");
     }

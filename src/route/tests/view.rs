@@ -55,8 +55,8 @@ fn the_groups_of_a_deleted_side_are_those_that_were_seen_last() {
     assert_eq!(one.view().pairs(), [], "one service is no pair");
 }
 
-fn event(seconds: u64, message: &str) -> crate::world::ServiceEvent {
-    crate::world::ServiceEvent { at: at(seconds), message: message.into() }
+fn event(seconds: u64, message: &str) -> crate::model::world::ServiceEvent {
+    crate::model::world::ServiceEvent { at: at(seconds), message: message.into() }
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! From an HTTP request to the function that answers it, and back. It knows no service by name.
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::Cloud;
+use crate::{
+    call::Call,
+    iam::{self, Asked, Place},
+    protocol::{Fault, json, query, wire, xml},
+    services::{self, Protocol, Service},
+};
+
+/// Which operation of which service a request asks for.
+struct Target {
+    service: &'static Service,
+    operation: String,
+}
+
+/// Answers a request.
+pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>, call: Call) -> Response<Bytes> {
+    let request_id = cloud.shared.ids.uuid();
+    let target = target(request);
+    let response = match &target {
+        Some(target) => operate(cloud, request, target, call, &request_id),
+        None => nobody(request, &request_id),
+    };
+    finish(cloud, response, &request_id)
+}
+
+/// A request that no service understands, answered in the protocol that it seems to be in.
+fn nobody(request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
+    let headers = request.headers();
+    let form = wire::header(headers, "content-type")
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if headers.contains_key("x-amz-target") || !(form || request.uri().query().is_some()) {
+        let fault = Fault { status: 404, ..Fault::new("UnknownOperationException", "") };
+        return wire::json_error(request, &fault);
+    }
+    let namespace = services::namespace(wire::scope(headers).nth(3));
+    let fault =
+        match wire::form(request).map(|form| query::text(&form, "Action").map(str::to_owned)) {
+            Ok(None) => Fault::new("MissingAction", "Missing Action"),
+            Ok(Some(action)) => Fault::new(
+                "InvalidAction",
+                format!("The action {action} is not valid for this web service."),
+            ),
+            Err(fault) => fault,
+        };
+    wire::xml_error(namespace, &fault, request_id)
+}
+
+/// Which call a request is; each has a number of its own.
+pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
+    cloud.shared.calls += 1;
+    let (service, operation) = match target(request) {
+        Some(Target { service, operation }) => (service.name, operation),
+        None => ("", String::new()),
+    };
+    Call {
+        index: cloud.shared.calls,
+        service: service.to_owned(),
+        operation,
+        region: wire::region(request.headers()).unwrap_or(&cloud.home).to_owned(),
+        user_agent: wire::header(request.headers(), "user-agent").unwrap_or_default().to_owned(),
+    }
+}
+
+/// Which operation is asked for, if a service has the protocol of the request.
+fn target(request: &Request<Bytes>) -> Option<Target> {
+    if let Some(target) = wire::header(request.headers(), "x-amz-target") {
+        let (prefix, operation) = target.split_once('.')?;
+        let service = services::by_target(prefix)?;
+        return Some(Target { service, operation: operation.to_owned() });
+    }
+    let form = wire::form(request).ok()?;
+    let operation = query::text(&form, "Action")?.to_owned();
+    let service = services::by_version(query::text(&form, "Version")?)?;
+    Some(Target { service, operation })
+}
+
+fn operate(
+    cloud: &mut Cloud,
+    request: &Request<Bytes>,
+    target: &Target,
+    call: Call,
+    request_id: &str,
+) -> Response<Bytes> {
+    let Target { service, operation } = target;
+    let region = call.region.clone();
+    match &service.protocol {
+        Protocol::Json { answer, .. } => {
+            let answered = json::Request::parse(request.body()).and_then(|body| {
+                admit(cloud, service, &call, &Asked(&body.value))?;
+                cloud.act(&region, call, |here| answer(here, operation, &body))
+            });
+            match answered {
+                Ok(body) => wire::json(request, body.get()),
+                Err(fault) => wire::json_error(request, &fault),
+            }
+        }
+        Protocol::Query { namespace, answer, .. } => {
+            let answered = wire::form(request).and_then(|mut body| {
+                body.shift_remove("Action");
+                body.shift_remove("Version");
+                admit(cloud, service, &call, &Asked(&body))?;
+                cloud.act(&region, call, |here| answer(here, operation, &body))
+            });
+            match answered {
+                Ok(result) => wire::xml(xml::response(operation, namespace, &result, request_id)),
+                Err(fault) => wire::xml_error(namespace, &fault, request_id),
+            }
+        }
+    }
+}
+
+/// AWS takes only so many calls, and only allowed ones.
+fn admit(
+    cloud: &mut Cloud,
+    service: &Service,
+    call: &Call,
+    asked: &Asked<'_>,
+) -> Result<(), Fault> {
+    if !(service.knows)(&call.operation) {
+        return Ok(());
+    }
+    let now = cloud.shared.now;
+    if let Some(buckets) = &mut cloud.throttling {
+        buckets.take(now, call, (service.buckets)(&call.operation))?;
+    }
+    let Some(policy) = &cloud.policy else { return Ok(()) };
+    let place = Place {
+        user: cloud.shared.user(),
+        account: &cloud.shared.account,
+        region: &call.region,
+        state: cloud.regions.get(&call.region),
+        call,
+    };
+    iam::authorise(policy, &place, (service.needs)(&place, asked))
+}
+
+fn finish(cloud: &Cloud, mut response: Response<Bytes>, request_id: &str) -> Response<Bytes> {
+    let texts = [
+        ("x-amzn-requestid", request_id.to_owned()),
+        ("date", cloud.shared.now.http_date()),
+        ("content-length", response.body().len().to_string()),
+    ];
+    for (name, text) in texts {
+        if let Ok(value) = http::HeaderValue::from_str(&text) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// An answer that an interference puts in the place of the real one.
+pub(crate) fn refusal(
+    cloud: &mut Cloud,
+    request: &Request<Bytes>,
+    fault: &Fault,
+) -> Response<Bytes> {
+    let request_id = cloud.shared.ids.uuid();
+    let protocol = target(request).map(|target| &target.service.protocol);
+    let response = match protocol {
+        Some(Protocol::Query { namespace, .. }) => wire::xml_error(namespace, fault, &request_id),
+        _ => wire::json_error(request, fault),
+    };
+    finish(cloud, response, &request_id)
+}

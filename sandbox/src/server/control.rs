@@ -1,0 +1,154 @@
+//! The control plane, `/_sandbox/…`: what the world looks like, how its images behave, how fast its time
+//! passes, what goes wrong. AWS has none of it. Errors are `{"error": …}` and name the member.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::World;
+use crate::{duration, faults::Order, image::Image};
+
+const PATHS: &str =
+    "GET world, GET journal, GET or PUT images, PUT alarms, GET or POST clock, GET or POST faults";
+
+/// Time may be hurried, not stopped: clients wait in real time.
+const SCALES: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
+
+/// Whether time may pass so many times as fast as it does.
+pub fn is_scale(scale: f64) -> bool {
+    SCALES.contains(&scale)
+}
+
+pub(crate) fn answer(world: &World, path: &str, request: &Request<Bytes>) -> Response<Bytes> {
+    let now = world.now();
+    world.cloud().advance(now);
+    let body = request.body();
+    let answer = match (request.method(), path) {
+        (&Method::GET, "world") => text(&*world.cloud()),
+        (&Method::GET, "journal") => text(&world.cloud().journal()),
+        (&Method::GET, "images") => text(&world.cloud().images()),
+        (&Method::PUT, "images") => images(world, body),
+        (&Method::GET, "clock") => Ok(clock_of(world)),
+        (&Method::POST, "clock") => clock(world, body),
+        (&Method::GET, "faults") => text(&world.cloud().faults()),
+        (&Method::POST, "faults") => faults(world, body),
+        (&Method::PUT, "alarms") => alarms(world, body),
+        (_, "alarms" | "world" | "journal" | "images" | "clock" | "faults") => {
+            let what = format!("{} does not go with {path}: {PATHS}", request.method());
+            return respond(StatusCode::METHOD_NOT_ALLOWED, error(&what));
+        }
+        _ => {
+            let what = format!("/_sandbox/{path} is not here: {PATHS}");
+            return respond(StatusCode::NOT_FOUND, error(&what));
+        }
+    };
+    match answer {
+        Ok(body) => respond(StatusCode::OK, body),
+        Err(what) => respond(StatusCode::BAD_REQUEST, error(&what)),
+    }
+}
+
+fn error(what: &str) -> String {
+    json!({"error": what}).to_string()
+}
+
+fn text(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
+}
+
+fn respond(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A list of something, or one of it; an error says which one.
+fn list<T: DeserializeOwned>(body: &[u8], name: &str) -> Result<Vec<T>, String> {
+    let value = serde_json::from_slice(body).map_err(|error| format!("{name}: {error}"))?;
+    let list = match value {
+        Value::Array(list) => list,
+        one @ Value::Object(_) => vec![one],
+        _ => return Err(format!("{name}: must be a list of objects")),
+    };
+    let item = |(at, value)| {
+        serde_json::from_value(value).map_err(|error| format!("{name}[{at}]: {error}"))
+    };
+    list.into_iter().enumerate().map(item).collect()
+}
+
+fn images(world: &World, body: &[u8]) -> Result<String, String> {
+    let images: Vec<Image> = list(body, "images")?;
+    let mut cloud = world.cloud();
+    images.into_iter().for_each(|image| cloud.set_image(image));
+    text(&cloud.images())
+}
+
+fn faults(world: &World, body: &[u8]) -> Result<String, String> {
+    let orders: Vec<Order> = list(body, "faults")?;
+    let mut cloud = world.cloud();
+    cloud.set_faults(orders)?;
+    text(&cloud.faults())
+}
+
+/// An alarm of CloudWatch, in the scenario's region.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alarm {
+    name: String,
+    state: AlarmState,
+}
+
+#[derive(Deserialize)]
+enum AlarmState {
+    #[serde(rename = "OK")]
+    Ok,
+    #[serde(rename = "ALARM")]
+    Alarm,
+    #[serde(rename = "INSUFFICIENT_DATA")]
+    InsufficientData,
+}
+
+fn alarms(world: &World, body: &[u8]) -> Result<String, String> {
+    let alarms: Vec<Alarm> = list(body, "alarms")?;
+    let mut cloud = world.cloud();
+    for alarm in &alarms {
+        let state = match alarm.state {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        };
+        cloud.set_alarm(&alarm.name, state);
+    }
+    Ok(json!({"set": alarms.len()}).to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turn {
+    #[serde(default, with = "duration::option")]
+    advance: Option<Duration>,
+    #[serde(default)]
+    scale: Option<f64>,
+}
+
+fn clock(world: &World, body: &[u8]) -> Result<String, String> {
+    let turn: Turn = serde_json::from_slice(body).map_err(|error| format!("clock: {error}"))?;
+    if turn.scale.is_some_and(|scale| !is_scale(scale)) {
+        return Err("clock: `scale` must be between 0.001 and 100000".into());
+    }
+    let advance = turn.advance.unwrap_or_default();
+    if advance > Duration::from_secs(366 * 86_400) {
+        return Err("clock: `advance` must be a year at most".into());
+    }
+    let now = world.set_clock(advance, turn.scale);
+    world.cloud().advance(now);
+    Ok(clock_of(world))
+}
+
+fn clock_of(world: &World) -> String {
+    json!({"now": world.cloud().now().to_string(), "scale": world.scale()}).to_string()
+}

@@ -1,0 +1,60 @@
+//! Task definition revisions and their containers.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::{clock::Time, protocol::json::RawObject};
+
+/// A task definition revision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Definition {
+    pub(crate) arn: String,
+    pub(crate) family: String,
+    pub(crate) revision: u32,
+    pub(crate) active: bool,
+    pub(crate) registered_at: Time,
+    pub(crate) deregistered_at: Option<Time>,
+    /// What RegisterTaskDefinition was sent, byte for byte, with the defaults that AWS fills in.
+    pub(crate) members: RawObject,
+    /// What the scheduler needs to know of the containers.
+    pub(crate) containers: Vec<ContainerDefinition>,
+    pub(crate) network_mode: String,
+    /// What a task takes of an instance.
+    pub(crate) cpu: i64,
+    pub(crate) memory: i64,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ContainerDefinition {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) essential: bool,
+    pub(crate) ports: Vec<i64>,
+    /// The host port of each of `ports`; 0: the instance chooses one.
+    pub(crate) host_ports: Vec<i64>,
+    /// Its tag is resolved once for a deployment (`versionConsistency`).
+    pub(crate) pinned: bool,
+    pub(crate) health_check: Option<ContainerHealthCheck>,
+    /// The words of its command.
+    #[serde(default)]
+    pub(crate) command: Vec<String>,
+    /// How it logs, where that is with `awslogs`.
+    #[serde(default)]
+    pub(crate) log: Option<Configured>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ContainerHealthCheck {
+    pub(crate) interval: u64,
+    pub(crate) retries: u32,
+    pub(crate) start_period: u64,
+}
+
+/// A `logConfiguration` with the driver `awslogs`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Configured {
+    pub(crate) group: String,
+    pub(crate) region: Option<String>,
+    pub(crate) prefix: Option<String>,
+}

@@ -1,0 +1,280 @@
+//! Every AWS operation that ecs-bg calls: the permission that it needs, whether it changes anything, and
+//! what is lost without it.
+
+/// An AWS operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// Which services there are, and how they are.
+    DescribeServices,
+    /// The names of a cluster's services.
+    ListServices,
+    /// Gives a service another revision, count or setting.
+    UpdateService,
+    /// A revision, with its tags.
+    DescribeTaskDefinition,
+    /// The revisions of a family.
+    ListTaskDefinitions,
+    /// Registers a revision.
+    RegisterTaskDefinition,
+    /// Makes a revision INACTIVE.
+    DeregisterTaskDefinition,
+    /// Writes the record.
+    TagResource,
+    /// Which tasks there are.
+    ListTasks,
+    /// Why a task failed, and whose a target is.
+    DescribeTasks,
+    /// Which EC2 instance a task runs on.
+    DescribeContainerInstances,
+    /// Starts a task that no service keeps.
+    RunTask,
+    /// Stops such a task.
+    StopTask,
+    /// A service's deployments, those that ECS gave up included.
+    ListServiceDeployments,
+    /// The task definitions of those deployments.
+    DescribeServiceRevisions,
+    /// Target groups and their health checks.
+    DescribeTargetGroups,
+    /// Stickiness and other attributes of target groups.
+    DescribeTargetGroupAttributes,
+    /// Which targets are healthy, and why others are not.
+    DescribeTargetHealth,
+    /// A load balancer's listeners.
+    DescribeListeners,
+    /// A listener's rules and their weights.
+    DescribeRules,
+    /// Writes a rule's weights.
+    ModifyRule,
+    /// Writes the weights of a listener's default rule.
+    ModifyListener,
+    /// Whether an image is there, and its digest.
+    DescribeImages,
+    /// Whether a repository is there.
+    DescribeRepositories,
+    /// A password for a container engine.
+    GetAuthorizationToken,
+    /// Whether auto scaling changes a service's count.
+    DescribeScalableTargets,
+    /// What a container logged.
+    GetLogEvents,
+    /// Credentials of another role.
+    AssumeRole,
+}
+
+/// What ecs-bg does without, where a call is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// A missing image is found by the first task that starts.
+    ImageCheck,
+    /// A scalable target could revive a retired service.
+    ScalingCheck,
+    /// Attributes of target groups are not compared; stickiness is not seen.
+    AttributeCheck,
+    /// Failed tasks are known by their targets alone, without reasons.
+    TaskReasons,
+    /// A killed deployment that ECS has put back is not found.
+    PutBackRecord,
+    /// A killed deployment cannot be resumed.
+    Record,
+    /// What a task logged is not shown.
+    Logs,
+    /// No twin is proposed.
+    TwinProposal,
+    /// Only `ecs-bg run` and `deploy --before` need it.
+    OneOffTasks,
+    /// Only `ecs-bg ecr login` needs it.
+    Login,
+    /// Only `--role-arn` and profiles with a role need it.
+    OtherRole,
+    /// Only revisions that are registered and not used stay.
+    OldRevisions,
+}
+
+/// What there is to know about an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallInfo {
+    /// Its name in the service's API reference.
+    pub operation: &'static str,
+    /// The IAM actions that it needs (Service Authorization Reference).
+    pub actions: &'static [&'static str],
+    /// Whether it changes anything.
+    pub changes: bool,
+    /// What is lost without it; `None`: nothing can be deployed without it.
+    pub lost: Option<Loss>,
+}
+
+/// One row a call.
+const TABLE: [(Call, CallInfo); 28] = {
+    use Call::*;
+    [
+        read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
+        read(ListServices, "ListServices", &["ecs:ListServices"], Some(Loss::TwinProposal)),
+        write(UpdateService, "UpdateService", &["ecs:UpdateService"], None),
+        read(
+            DescribeTaskDefinition,
+            "DescribeTaskDefinition",
+            &["ecs:DescribeTaskDefinition"],
+            None,
+        ),
+        read(ListTaskDefinitions, "ListTaskDefinitions", &["ecs:ListTaskDefinitions"], None),
+        write(
+            RegisterTaskDefinition,
+            "RegisterTaskDefinition",
+            &["ecs:RegisterTaskDefinition", "iam:PassRole"],
+            None,
+        ),
+        write(
+            DeregisterTaskDefinition,
+            "DeregisterTaskDefinition",
+            &["ecs:DeregisterTaskDefinition"],
+            Some(Loss::OldRevisions),
+        ),
+        write(TagResource, "TagResource", &["ecs:TagResource"], Some(Loss::Record)),
+        read(ListTasks, "ListTasks", &["ecs:ListTasks"], Some(Loss::TaskReasons)),
+        read(DescribeTasks, "DescribeTasks", &["ecs:DescribeTasks"], Some(Loss::TaskReasons)),
+        read(
+            DescribeContainerInstances,
+            "DescribeContainerInstances",
+            &["ecs:DescribeContainerInstances"],
+            Some(Loss::TaskReasons),
+        ),
+        write(RunTask, "RunTask", &["ecs:RunTask", "iam:PassRole"], Some(Loss::OneOffTasks)),
+        write(StopTask, "StopTask", &["ecs:StopTask"], Some(Loss::OneOffTasks)),
+        read(
+            ListServiceDeployments,
+            "ListServiceDeployments",
+            &["ecs:ListServiceDeployments"],
+            Some(Loss::PutBackRecord),
+        ),
+        read(
+            DescribeServiceRevisions,
+            "DescribeServiceRevisions",
+            &["ecs:DescribeServiceRevisions"],
+            Some(Loss::PutBackRecord),
+        ),
+        read(
+            DescribeTargetGroups,
+            "DescribeTargetGroups",
+            &["elasticloadbalancing:DescribeTargetGroups"],
+            None,
+        ),
+        read(
+            DescribeTargetGroupAttributes,
+            "DescribeTargetGroupAttributes",
+            &["elasticloadbalancing:DescribeTargetGroupAttributes"],
+            Some(Loss::AttributeCheck),
+        ),
+        read(
+            DescribeTargetHealth,
+            "DescribeTargetHealth",
+            &["elasticloadbalancing:DescribeTargetHealth"],
+            None,
+        ),
+        read(
+            DescribeListeners,
+            "DescribeListeners",
+            &["elasticloadbalancing:DescribeListeners"],
+            None,
+        ),
+        read(DescribeRules, "DescribeRules", &["elasticloadbalancing:DescribeRules"], None),
+        write(ModifyRule, "ModifyRule", &["elasticloadbalancing:ModifyRule"], None),
+        write(ModifyListener, "ModifyListener", &["elasticloadbalancing:ModifyListener"], None),
+        read(DescribeImages, "DescribeImages", &["ecr:DescribeImages"], Some(Loss::ImageCheck)),
+        read(
+            DescribeRepositories,
+            "DescribeRepositories",
+            &["ecr:DescribeRepositories"],
+            Some(Loss::Login),
+        ),
+        read(
+            GetAuthorizationToken,
+            "GetAuthorizationToken",
+            &["ecr:GetAuthorizationToken"],
+            Some(Loss::Login),
+        ),
+        read(
+            DescribeScalableTargets,
+            "DescribeScalableTargets",
+            &["application-autoscaling:DescribeScalableTargets"],
+            Some(Loss::ScalingCheck),
+        ),
+        read(GetLogEvents, "GetLogEvents", &["logs:GetLogEvents"], Some(Loss::Logs)),
+        read(AssumeRole, "AssumeRole", &["sts:AssumeRole"], Some(Loss::OtherRole)),
+    ]
+};
+
+const fn read(
+    call: Call,
+    operation: &'static str,
+    actions: &'static [&'static str],
+    lost: Option<Loss>,
+) -> (Call, CallInfo) {
+    (call, CallInfo { operation, actions, changes: false, lost })
+}
+
+const fn write(
+    call: Call,
+    operation: &'static str,
+    actions: &'static [&'static str],
+    lost: Option<Loss>,
+) -> (Call, CallInfo) {
+    (call, CallInfo { operation, actions, changes: true, lost })
+}
+
+/// A call, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The operation.
+    pub call: Call,
+    /// What it was asked of: `web in cluster shop`.
+    pub on: String,
+}
+
+impl From<&Self> for About {
+    fn from(about: &Self) -> Self {
+        about.clone()
+    }
+}
+
+impl Call {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(call, _)| *call)
+    }
+
+    /// What there is to know about it.
+    pub fn info(self) -> &'static CallInfo {
+        // The table is in the order of the enum (a test says so).
+        &TABLE[self as usize].1
+    }
+
+    /// Its name in the service's API reference.
+    pub fn operation(self) -> &'static str {
+        self.info().operation
+    }
+
+    /// The IAM action of that name.
+    pub fn action(self) -> &'static str {
+        self.info().actions[0]
+    }
+
+    /// This call, and what it is about.
+    pub fn on(self, on: impl Into<String>) -> About {
+        About { call: self, on: on.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_has_its_own_row() {
+        for call in Call::all() {
+            assert_eq!(format!("{call:?}"), call.operation());
+            assert!(call.action().ends_with(&format!(":{}", call.operation())), "{call:?}");
+        }
+        assert_eq!(Call::AssumeRole as usize + 1, TABLE.len());
+    }
+}

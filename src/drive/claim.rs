@@ -1,0 +1,200 @@
+//! Who drives a deployment. A newcomer looks twice before it believes what it sees, asks whether the
+//! owner is alive, writes its own name, and reads that back twice before it acts.
+
+use std::time::{Duration, SystemTime};
+
+use crate::aws::{Focus, Pair};
+use crate::drive::{Setting, without_rules};
+use crate::error::{Error, Refusal};
+use crate::event::{Event, Kind};
+use crate::model::world::{Look, World};
+use crate::record::{DEAD_AFTER, Record};
+use crate::request::EngineName;
+
+/// A record that nobody has touched for this long is history: only a person goes on with it.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Between two looks that must agree.
+const LOOK_TWICE: Duration = Duration::from_secs(5);
+/// Between two looks at an owner that is waited for.
+const WAIT_LOOK: Duration = Duration::from_secs(15);
+
+/// Beats of a living owner that may cross our writing, one after the other.
+const CROSSED_MAX: u32 = 3;
+
+/// What to do about another process that drives a deployment of the pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnConflict {
+    /// Do not start while it is alive
+    Refuse,
+    /// Wait until it has ended, or is dead
+    Wait,
+    /// Take its place
+    Supersede,
+}
+
+/// Who may take over, and from whom.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// This process.
+    pub owner: String,
+    /// What to do while the owner lives.
+    pub on_conflict: OnConflict,
+    /// A person asked for this very deployment: its age does not matter.
+    pub by_name: bool,
+}
+
+/// What became of a claim.
+#[derive(Debug)]
+pub enum Claim {
+    /// The deployment is ours to drive, on what was seen when our clock showed this.
+    Ours(Box<(Record, World)>, SystemTime),
+    /// It has ended meanwhile.
+    Ended,
+    /// Another process was quicker.
+    Lost(String),
+}
+
+/// Claims an open record. `world` is the survey's.
+pub async fn claim(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    claimant: &Claimant,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Claim, Error> {
+    let (mut record, mut world) = (record.clone(), without_rules(&record, world));
+    let mut crossed = 0;
+    loop {
+        (record, world) = twice(setting, record, world).await?;
+        if record.closed.is_some() {
+            return Ok(Claim::Ended);
+        }
+        if !may(setting, &record, &world, claimant)? {
+            let why = format!("{} is being driven by another process", record.name());
+            let kind = Kind::Waiting { step: "claim".into(), why };
+            emit(Event { at: setting.clock.now(), kind });
+            setting.clock.sleep(WAIT_LOOK).await;
+            continue;
+        }
+        let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
+        record.seen = world.at;
+        setting.aws.own(&record).await?;
+        match read_back(setting, &record).await? {
+            None => break,
+            Some(read) if read.closed.is_some() => return Ok(Claim::Ended),
+            // What was claimed may have come further than an answer from the past said.
+            Some(read) if read.owner == record.owner => {
+                record = read;
+                break;
+            }
+            // Its last owner said that it is alive at that very moment.
+            Some(read) if read.owner == last && crossed < CROSSED_MAX => {
+                crossed += 1;
+                record = read;
+            }
+            Some(read) => return Ok(Claim::Lost(read.owner)),
+        }
+    }
+    if let Some(held) = &mut record.held {
+        // A time that cannot be: it counts from now.
+        held.since = held.since.min(world.at + LOOK_TWICE);
+    }
+    let looked = setting.clock.now();
+    // With the owner: nothing may have happened since it was read but what this look shows.
+    let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
+    let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;
+    Ok(Claim::Ours(Box::new((record, world)), looked))
+}
+
+/// Whether the claimant may take over now; if not, it may wait.
+fn may(
+    setting: &Setting<'_>,
+    record: &Record,
+    world: &World,
+    claimant: &Claimant,
+) -> Result<bool, Refusal> {
+    let silent = record.silent_for(world.at);
+    if silent > FORGOTTEN_AFTER && !claimant.by_name {
+        let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
+        return Err(Refusal::new(what, verb(setting, record, "resume")));
+    }
+    if silent >= DEAD_AFTER || claimant.on_conflict == OnConflict::Supersede {
+        return Ok(true);
+    }
+    if claimant.on_conflict == OnConflict::Refuse {
+        let what = format!(
+            "{} is being driven by another process, which was seen {} ago (dead after {})",
+            record.name(),
+            about(silent),
+            about(DEAD_AFTER)
+        );
+        return Err(Refusal::new(what, "run the same command with --on-conflict wait"));
+    }
+    Ok(false)
+}
+
+/// The record as it is after our name was written: at once if it is another's or closed, else as a
+/// second look shows it. What the last owner decided before ours was written is sent within 10 s of its
+/// looking, or is not sent. `None`: nobody can read it any more.
+async fn read_back(setting: &Setting<'_>, ours: &Record) -> Result<Option<Record>, Error> {
+    let mut last = None;
+    for _ in 0..2 {
+        setting.clock.sleep(LOOK_TWICE).await;
+        last = setting.aws.record(&ours.revision).await?;
+        let lost = |read: &Record| read.owner != ours.owner || read.closed.is_some();
+        if last.as_ref().is_some_and(lost) {
+            break;
+        }
+    }
+    Ok(last)
+}
+
+fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
+    Pair::of(&setting.cluster, record)
+}
+
+/// All there is to look at.
+fn widest(record: &Record) -> Look {
+    match record.engine() {
+        EngineName::Listener => Look::Listing,
+        EngineName::Rolling => Look::Whole,
+    }
+}
+
+/// A newcomer looks twice: AWS may answer with the past. Returns when two looks, 5 s apart, agree.
+async fn twice(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+) -> Result<(Record, World), Error> {
+    let (mut record, mut world) = (record, world);
+    loop {
+        setting.clock.sleep(LOOK_TWICE).await;
+        let next = setting
+            .aws
+            .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
+            .await?;
+        let read = setting.aws.record(&record.revision).await?.unwrap_or_else(|| record.clone());
+        let wants = |world: &World| -> Vec<_> {
+            world
+                .services
+                .values()
+                .map(|s| (s.name.clone(), s.desired, s.revision.clone()))
+                .collect()
+        };
+        let agree = read == record && next.rules == world.rules && wants(&next) == wants(&world);
+        (record, world) = (read, next);
+        if agree {
+            return Ok((record, world));
+        }
+    }
+}
+
+fn about(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}
+
+/// The command that does this to the pair.
+pub fn verb(setting: &Setting<'_>, record: &Record, verb: &str) -> String {
+    format!("ecs-bg {verb} --cluster {} --service {}", setting.cluster, record.blue)
+}

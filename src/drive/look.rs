@@ -1,0 +1,165 @@
+//! Observes: what each look takes in, and what becomes of one that failed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::backoff::{LOOK_TWICE, SILENCE};
+use super::{FAILURES_MAX, FRESH, Run, Stop};
+use crate::aws::Focus;
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
+use crate::event::Kind;
+use crate::model::world::{Look, World};
+use crate::record::Record;
+use crate::request::EngineName;
+use crate::route::{View, Wait, rolling};
+
+/// Whether what failed was to tell of tasks.
+fn is_about_tasks(error: &Failure) -> bool {
+    matches!(error.call, Some(Call::ListTasks | Call::DescribeTasks))
+}
+
+/// Where ECS replaces the tasks of one service, no rule is ours to look after.
+pub fn without_rules(record: &Record, world: World) -> World {
+    match record.engine() {
+        EngineName::Listener => world,
+        EngineName::Rolling => World { rules: BTreeMap::new(), ..world },
+    }
+}
+
+impl Run<'_> {
+    /// Waits, then looks.
+    pub(super) async fn wait(&mut self, step: &str, wait: Wait) -> Option<Stop> {
+        self.missed = 0;
+        let now = self.setting.clock.now();
+        let silent = now.duration_since(self.said.1).unwrap_or_default();
+        // What only counts down is not news each time.
+        let gist = format!("{step} {}", wait.why.split(" another ").next().unwrap_or_default());
+        let news = gist != self.said.0 || silent >= SILENCE;
+        if news && !wait.look_in.is_zero() {
+            self.said = (gist, now);
+            self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
+        }
+        self.sleep(wait.look_in).await;
+        if let Some(stop) = self.look(wait.look).await {
+            return Some(stop);
+        }
+        // What a glance says of failed tasks and sick targets is explained at once.
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let failed =
+            self.watch.wants_tasks(&self.record, &self.world) || rolling::has_sick_targets(&view);
+        let unexplained = rolling::has_unread_targets(&view)
+            || failed && self.record.forward() && self.world.tasks.is_empty() && !self.tasks_denied;
+        match unexplained && self.record.engine() == EngineName::Rolling {
+            true => self.look(wait.look).await,
+            false => None,
+        }
+    }
+
+    /// What a look takes in.
+    pub(super) fn focus(&self, look: Look) -> Focus {
+        let stopped = self.watch.wants_tasks(&self.record, &self.world);
+        let mut focus = Focus { stopped, ..Focus::default() };
+        if self.record.is_preparing() && !self.tasks_denied {
+            focus.prepare = Some(self.record.clone());
+        }
+        let whole = look > Look::Glance;
+        if self.recorded && (whole || self.heartbeat_is_due()) {
+            focus.record = Some(self.record.revision.clone());
+        }
+        // Whose the targets are, and why tasks stopped, matters while there is a way back only.
+        let wants_tasks = match self.record.engine() {
+            EngineName::Listener => {
+                focus.health.push(self.record.green.clone());
+                if !self.record.forward() {
+                    focus.health.push(self.record.blue.clone());
+                }
+                let blue = self.world.service(&self.record.blue);
+                let retired = blue.is_some_and(|blue| blue.desired == 0);
+                (whole || stopped) && !retired
+            }
+            EngineName::Rolling => {
+                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+                let since = self.setting.clock.now().duration_since(self.checked);
+                if rolling::wants_health(&view, since.unwrap_or_default()) {
+                    focus.health.push(self.record.green.clone());
+                }
+                stopped || rolling::has_sick_targets(&view)
+            }
+        };
+        if self.record.forward() && !self.tasks_denied && wants_tasks {
+            focus.tasks.push(self.record.green.clone());
+        }
+        focus
+    }
+
+    pub(super) async fn look(&mut self, look: Look) -> Option<Stop> {
+        // Where no rule is ours to look after, none is listed.
+        let look = match self.record.engine() {
+            EngineName::Listener => look,
+            EngineName::Rolling => look.min(Look::Whole),
+        };
+        let focus = self.focus(look);
+        let began = self.setting.clock.now();
+        let mut interrupts = self.interrupts.clone();
+        let looked = tokio::select! {
+            looked = self.setting.aws.look(&self.pair, look, &focus, &self.world) => looked,
+            // Whoever asks us to stop is not kept waiting by an answer that does not come.
+            Ok(()) = interrupts.changed() => return None,
+        };
+        match looked {
+            Ok(world) => {
+                self.world = world;
+                self.explained = focus.stopped && !focus.tasks.is_empty();
+                if focus.record.is_some() {
+                    // A record that somebody made unreadable is still ours: our copy outranks it.
+                    self.world.owner.get_or_insert_with(|| self.record.owner.clone());
+                }
+                self.looked = began;
+                if look > Look::Glance || !focus.health.is_empty() {
+                    self.checked = began;
+                }
+                self.changed = false;
+                self.failed = 0;
+                None
+            }
+            // Nothing serves before it is known how its task ended.
+            Err(error)
+                if error.kind == FailureKind::Denied
+                    && focus.prepare.is_some()
+                    && is_about_tasks(&error) =>
+            {
+                self.tasks_denied = true;
+                Some(Stop::Refused(error))
+            }
+            Err(error)
+                if error.kind == FailureKind::Denied
+                    && !focus.tasks.is_empty()
+                    && is_about_tasks(&error) =>
+            {
+                self.tasks_denied = true;
+                let what = format!("{error}; going by targets alone, without the reasons of tasks");
+                self.tell(Kind::Warning { what });
+                None
+            }
+            Err(error) => self.blind(error).await,
+        }
+    }
+
+    /// A look failed. As long as that may pass, it is tried again.
+    pub(super) async fn blind(&mut self, error: Failure) -> Option<Stop> {
+        self.failed += 1;
+        if !error.passes() || self.failed > FAILURES_MAX {
+            return Some(Stop::Blind(error));
+        }
+        self.tell(Kind::Warning { what: format!("{error}; trying again") });
+        self.setting.clock.sleep(LOOK_TWICE).await;
+        None
+    }
+
+    /// How old what was seen is. On older ground than `FRESH` nothing is changed, nor written down: the
+    /// machine may have stood still, and another process be at work.
+    pub(super) fn age(&self) -> Duration {
+        self.setting.clock.now().duration_since(self.looked).unwrap_or(FRESH)
+    }
+}

@@ -1,0 +1,304 @@
+//! The loop: observe, decide, act. The only policy for failures of calls. It never prints.
+
+pub mod backoff;
+pub mod claim;
+mod interrupt;
+pub mod log;
+mod look;
+mod persist;
+mod register;
+mod rollback;
+mod send;
+pub mod task;
+
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use self::interrupt::Interrupted;
+pub use self::interrupt::OnCancel;
+pub use self::look::without_rules;
+pub use self::register::{Kept, register};
+use crate::aws::{Aws, Pair};
+use crate::clock::Clock;
+use crate::error::Failure;
+use crate::event::{Event, Kind};
+use crate::model::arn::short;
+use crate::model::world::World;
+use crate::record::{Closed, End, Reason, Record};
+use crate::request::EngineName;
+use crate::request::before::Preparation;
+use crate::route::watch::Watch;
+use crate::route::{Action, Next, Outcome, Trouble, View, decide};
+
+/// A change is sent only on a world that is younger than this.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Looks or changes that may fail one after the other.
+const FAILURES_MAX: u32 = 20;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The record as it is now.
+    pub record: Record,
+    /// The record is kept in tags, where another process finds it.
+    pub recorded: bool,
+    /// The last look.
+    pub world: World,
+    /// What was seen.
+    pub watch: Watch,
+    /// The user asked us to stop.
+    pub interrupted: bool,
+}
+
+/// What a run needs beside its record.
+pub struct Setting<'a> {
+    /// The clients.
+    pub aws: &'a Aws,
+    /// Time.
+    pub clock: Clock,
+    /// The cluster, as the user named it.
+    pub cluster: String,
+    /// How often the user has asked us to stop.
+    pub interrupts: watch::Receiver<u32>,
+    /// What the first time means.
+    pub on_cancel: OnCancel,
+    /// What to do about a new version that is no good.
+    pub on_trouble: OnTrouble,
+    /// Where the rules do not show what the record says, to go on from what they show at first.
+    pub accept_drift: bool,
+    /// How long each of the two phases of a rolling deployment may take, where that is limited.
+    pub phase: Option<Duration>,
+    /// What runs before anything serves, where this process can start it.
+    pub prepare: Option<Preparation>,
+}
+
+impl Setting<'_> {
+    /// One event of now.
+    pub fn tell(&self, emit: &mut dyn FnMut(Event), kind: Kind) {
+        emit(Event { at: self.clock.now(), kind });
+    }
+}
+
+/// What to do about a new version that is no good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTrouble {
+    /// Put the old one back.
+    TurnBack,
+    /// Say so, and leave things as they are.
+    Leave,
+}
+
+/// Drives a deployment to its end. `world` was looked at when our clock showed `looked`.
+pub async fn run(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    kept: Kept,
+    looked: SystemTime,
+    emit: &mut dyn FnMut(Event),
+) -> Finished {
+    let pair = Pair::of(&setting.cluster, &record);
+    let world = without_rules(&record, world);
+    let mut watch = Watch::new(world.at);
+    let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
+    if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
+        warn(setting, emit, &going_on_from(accepted.to));
+    }
+    let record = accepted.unwrap_or(record);
+    let green = world.service(&record.green);
+    watch.phase = setting.phase;
+    watch.prepares = setting.prepare.is_some();
+    watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
+    let mut run = Run {
+        setting,
+        pair,
+        looked,
+        said: (String::new(), setting.clock.now()),
+        record,
+        world,
+        watch,
+        recorded: kept != Kept::Memory,
+        unwritten: kept == Kept::OlderTags,
+        failed: 0,
+        tasks_denied: false,
+        explained: false,
+        checked: looked,
+        running: false,
+        sent: Vec::new(),
+        missed: 0,
+        changed: false,
+        heard: 0,
+        interrupts: setting.interrupts.clone(),
+        emit,
+    };
+    let outcome = run.drive().await;
+    if let Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Superseded(_) = outcome {
+        run.release().await;
+    }
+    Finished {
+        outcome,
+        record: run.record,
+        recorded: run.recorded,
+        world: run.world,
+        watch: run.watch,
+        interrupted: run.heard > 0,
+    }
+}
+
+pub(crate) fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), what: &str) {
+    emit(Event { at: setting.clock.now(), kind: Kind::Warning { what: what.to_owned() } });
+}
+
+fn going_on_from(share: Option<u8>) -> String {
+    let from = share.map_or("the first share".to_owned(), |share| format!("{share} %"));
+    format!("the rules show what this deployment did not write: going on from {from}")
+}
+
+struct Run<'a> {
+    setting: &'a Setting<'a>,
+    pair: Pair,
+    record: Record,
+    world: World,
+    /// When `world` was looked at, by our clock.
+    looked: SystemTime,
+    watch: Watch,
+    /// The record is kept in tags.
+    recorded: bool,
+    /// The record in tags is older than ours.
+    unwritten: bool,
+    /// What was said last while waiting, and when.
+    said: (String, SystemTime),
+    /// Calls that failed one after the other.
+    failed: u32,
+    /// Tasks may not be read.
+    tasks_denied: bool,
+    /// The last look took in why tasks of the new revision stopped.
+    explained: bool,
+    /// It was told that a task of the new revision runs.
+    running: bool,
+    /// When targets were looked at last, by our clock.
+    checked: SystemTime,
+    /// Changes that were sent and not yet missed by a look.
+    sent: Vec<Action>,
+    /// How often one after the other a change had no effect that could be seen.
+    missed: u32,
+    /// Nothing was looked at since.
+    changed: bool,
+    /// How many requests to stop were heeded.
+    heard: u32,
+    interrupts: watch::Receiver<u32>,
+    emit: &'a mut dyn FnMut(Event),
+}
+
+impl Run<'_> {
+    async fn drive(&mut self) -> Outcome {
+        let mut went_back: Option<Trouble> = None;
+        loop {
+            self.see();
+            if let Some(outcome) = self.taken_over() {
+                return outcome;
+            }
+            self.heartbeat().await;
+            match self.handle_interrupt() {
+                Some(Interrupted::End(outcome)) => return outcome,
+                Some(Interrupted::Back(trouble)) => {
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                    continue;
+                }
+                None => {}
+            }
+            let (step, next) =
+                decide(&View { record: &self.record, watch: &self.watch, world: &self.world });
+            let ended = match next {
+                Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
+                Next::Done(outcome) => return outcome,
+                Next::TurnBack(trouble) if self.leaves_it() => {
+                    let closed = Some(Closed { end: End::Left, at: self.world.at });
+                    self.write(Record { closed, ..self.record.clone() }).await;
+                    return Outcome::Left(trouble);
+                }
+                Next::TurnBack(trouble) => {
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                    None
+                }
+                Next::Wait(wait) => self.wait(step, wait).await,
+                Next::Act(action) => self.act(step, action).await,
+            };
+            match ended {
+                None => {}
+                // AWS refuses what the way forward needs.
+                Some(Stop::Refused(error)) if self.record.forward() => {
+                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    self.turn_back(&trouble).await;
+                    went_back = Some(trouble);
+                }
+                Some(Stop::Refused(error) | Stop::Blind(error)) => {
+                    return Outcome::Stuck(error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Whether what is no good is left as it is. What ECS put back by itself is awaited.
+    fn leaves_it(&self) -> bool {
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
+    }
+
+    /// The old version serves; unless somebody has put another one in its place.
+    fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
+        let blue = self.world.service(&self.record.blue);
+        let moved = blue.filter(|blue| blue.revision != self.record.from);
+        // Whom ECS went back to was judged on the way.
+        match moved.filter(|_| self.record.engine() == EngineName::Listener) {
+            Some(blue) => Outcome::Superseded(format!(
+                "{} was deployed to {} by somebody else",
+                short(&blue.revision),
+                blue.name
+            )),
+            None => Outcome::WentBack(trouble),
+        }
+    }
+
+    fn tell(&mut self, kind: Kind) {
+        (self.emit)(Event { at: self.setting.clock.now(), kind });
+    }
+
+    fn see(&mut self) {
+        let before = self.watch.failures.len();
+        self.watch.see(&self.record, &self.world);
+        let new: Vec<_> = self.watch.failures[before..].to_vec();
+        self.tell_of_the_first();
+        for failure in new {
+            self.tell(Kind::TaskFailed { task: failure.task, what: failure.what });
+        }
+    }
+
+    /// Where ECS replaces the tasks, the first one that runs is news; or that none is to.
+    fn tell_of_the_first(&mut self) {
+        if self.running || self.record.engine() == EngineName::Listener || !self.record.forward() {
+            return;
+        }
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        let Some((ours, service)) = view.ours().zip(view.green()) else { return };
+        if ours.running > 0 || service.desired == 0 {
+            self.running = true;
+            let (revision, tasks) = (self.record.name().to_owned(), ours.running);
+            self.tell(Kind::Runs { revision, tasks });
+        }
+    }
+}
+
+/// Why the loop cannot go on.
+enum Stop {
+    /// AWS refuses a change.
+    Refused(Failure),
+    /// AWS cannot be read.
+    Blind(Failure),
+}

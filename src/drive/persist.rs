@@ -1,0 +1,96 @@
+//! Keeps the record: writes it, says that its owner is alive, and sees who else drives.
+
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+
+use super::backoff::backoff;
+use super::{FRESH, Run};
+use crate::error::Failure;
+use crate::event::Kind;
+use crate::model::world::Look;
+use crate::record::{DEAD_AFTER, Record};
+use crate::route::{Action, Outcome};
+
+/// An owner says this often that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+impl Run<'_> {
+    /// Another process writes its name into the record: it drives now.
+    pub(super) fn taken_over(&self) -> Option<Outcome> {
+        let other = self.world.owner.as_ref().filter(|owner| **owner != self.record.owner)?;
+        Some(Outcome::Superseded(format!("process {other} has taken over {}", self.record.name())))
+    }
+
+    /// Whether no other process drives it, looked up where the last look does not tell. Who has lost the
+    /// deployment must not write over the record of who has it.
+    pub(super) async fn still_drives(&mut self) -> bool {
+        if self.world.owner.is_none() || self.age() >= FRESH {
+            let _ = self.look(Look::Whole).await;
+        }
+        self.taken_over().is_none()
+    }
+
+    /// Says that we are alive, after looking whether the record is still ours.
+    pub(super) async fn heartbeat(&mut self) {
+        if self.heartbeat_is_due() && self.world.owner.is_some() && self.age() < FRESH {
+            self.write(Record { seen: self.world.at, ..self.record.clone() }).await;
+        }
+    }
+
+    /// Then the next look takes in the record.
+    pub(super) fn heartbeat_is_due(&self) -> bool {
+        self.recorded && self.record.silent_for(self.world.at) >= HEARTBEAT
+    }
+
+    /// Whoever comes next need not wait until we count as dead.
+    pub(super) async fn release(&mut self) {
+        let open = self.recorded && self.record.closed.is_none();
+        if open && self.age() < FRESH && self.still_drives().await {
+            let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
+            self.write(Record { seen, ..self.record.clone() }).await;
+        }
+    }
+
+    /// The record says this now. Writing it down is worth a warning when it fails, never an end.
+    pub(super) async fn write(&mut self, record: Record) {
+        if self.record.is_preparing() && !record.is_preparing() {
+            let what = "the task of --before has succeeded".to_owned();
+            self.tell(Kind::Changed { step: "prepare".into(), what });
+        }
+        self.record = record;
+        self.unwritten = self.recorded;
+        if !self.recorded {
+            return;
+        }
+        let action = Action::Write(Box::new(self.record.clone()));
+        match self.send_record(&action).await {
+            Ok(()) => self.unwritten = false,
+            Err(error) => self.unrecorded(&error),
+        }
+    }
+
+    pub(super) async fn send_record(&mut self, action: &Action) -> Result<(), Failure> {
+        let mut waits = backoff().with_max_times(3).build();
+        loop {
+            match self.setting.aws.act(&self.pair, action, &mut self.world).await {
+                // Overwriting is absolute: a lost answer is answered by writing again.
+                Err(error) if error.passes() => match waits.next() {
+                    Some(wait) => self.setting.clock.sleep(wait).await,
+                    None => return Err(error),
+                },
+                other => return other,
+            }
+        }
+    }
+
+    pub(super) fn unrecorded(&mut self, error: &Failure) {
+        self.tell(Kind::Warning {
+            what: format!("{error}; the deployment goes on, a record of it may be old"),
+        });
+        if !error.passes() {
+            self.recorded = false;
+            self.unwritten = false;
+        }
+    }
+}

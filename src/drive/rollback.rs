@@ -1,0 +1,41 @@
+//! Turns a deployment around.
+
+use std::time::Duration;
+
+use super::{FRESH, Run};
+use crate::event::Kind;
+use crate::route::{Action, Trouble, View};
+
+/// Weights on the way back wait for the record's write no longer than this.
+const RECORD_WAIT: Duration = Duration::from_secs(1);
+
+impl Run<'_> {
+    /// Another heading, on the same world. The record is written first, but holds up nothing.
+    pub(super) async fn turn_back(&mut self, trouble: &Trouble) {
+        // Weights need this look anyway.
+        if self.recorded && !self.still_drives().await {
+            return;
+        }
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        self.record = view.turned_back(trouble.reason);
+        self.watch.changes = 0;
+        self.sent.clear();
+        self.failed = 0;
+        self.tell(Kind::TurnedBack {
+            to: self.record.from.clone(),
+            reason: trouble.reason.code().to_owned(),
+            what: trouble.what.clone(),
+        });
+        self.unwritten = self.recorded;
+        if !self.recorded || self.age() >= FRESH {
+            return;
+        }
+        let action = Action::Write(Box::new(self.record.clone()));
+        let write = self.setting.aws.act(&self.pair, &action, &mut self.world);
+        match tokio::time::timeout(RECORD_WAIT, write).await {
+            Ok(Ok(())) => self.unwritten = false,
+            Ok(Err(error)) => self.unrecorded(&error),
+            Err(_) => {}
+        }
+    }
+}

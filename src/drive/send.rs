@@ -1,0 +1,210 @@
+//! Acts: sends one change, on a world that is young enough, and looks again when that failed.
+
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+
+use super::backoff::{LOOK_TWICE, backoff};
+use super::{FAILURES_MAX, FRESH, Run, Stop};
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
+use crate::event::Kind;
+use crate::model::arn::short;
+use crate::model::health::placement;
+use crate::model::world::{Look, World};
+use crate::plan::run_task;
+use crate::request::EngineName;
+use crate::route::Action;
+
+impl Run<'_> {
+    /// Whether the world tells enough for this change, and is young enough.
+    pub(super) fn ready(&self, action: &Action) -> bool {
+        let age = self.age();
+        let read = !matches!(action, Action::Write(_)) || self.world.unread.is_empty();
+        // What the last change came to, and what others did meanwhile, is seen before it is over.
+        let seen = !action.closes() || !self.changed;
+        self.world.look >= self.needed(action)
+            && age < FRESH
+            && read
+            && seen
+            && !self.is_blind_for(action)
+    }
+
+    /// Whether green lost tasks, in the time before this process too, nobody has asked why, and this
+    /// change would give it more of the traffic or the last of it.
+    pub(super) fn is_blind_for(&self, action: &Action) -> bool {
+        let rises = matches!(action, Action::Weigh { .. } | Action::Count { count: 0, .. });
+        let blue = self.world.service(&self.record.blue);
+        let back = blue.is_some_and(|blue| blue.desired > 0);
+        let forward = self.record.forward() && self.record.engine() == EngineName::Listener && back;
+        rises
+            && forward
+            && !self.explained
+            && !self.tasks_denied
+            && self.watch.wants_tasks(&self.record, &self.world)
+    }
+
+    /// How much of the world must have been looked at for this change.
+    pub(super) fn needed(&self, action: &Action) -> Look {
+        match self.record.engine() {
+            EngineName::Rolling if *action != Action::Prepare => Look::Glance,
+            _ => action.needs(),
+        }
+    }
+
+    pub(super) async fn act(&mut self, step: &str, action: Action) -> Option<Stop> {
+        if !self.ready(&action) {
+            return self.look(self.needed(&action)).await;
+        }
+        // A look that did not show the change: AWS may answer with the past. Give it time.
+        if self.sent.contains(&action) {
+            self.sent.clear();
+            self.missed += 1;
+            // An AWS that never shows it is not asked without end.
+            self.sleep(Duration::from_secs(1 << self.missed.min(6))).await;
+            return self.look(self.needed(&action)).await;
+        }
+        if let Action::Write(record) = action {
+            self.write(*record).await;
+            return None;
+        }
+        // Written before what it describes; but nothing holds up weights on their way back.
+        let weighs = matches!(action, Action::Weigh { .. });
+        if weighs && self.record.held.is_some_and(|held| Some(held.share) == self.record.to) {
+            // What was believed to be held is not: its time, and that of `follow`, begins anew.
+            self.record.held = None;
+            self.unwritten = self.recorded;
+        }
+        if self.unwritten && (self.record.forward() || !weighs) {
+            self.write(self.record.clone()).await;
+            if self.unwritten && weighs && self.failed < FAILURES_MAX {
+                self.failed += 1;
+                self.setting.clock.sleep(LOOK_TWICE).await;
+                return None;
+            }
+        }
+        self.watch.changes += 1;
+        self.changed = true;
+        match self.send(&action).await {
+            Ok(()) => {
+                self.failed = 0;
+                let what = describe(&action, &self.world);
+                self.tell(Kind::Changed { step: step.to_owned(), what });
+                self.sent.push(action);
+                None
+            }
+            Err(error) => self.unanswered(error).await,
+        }
+    }
+
+    /// Sends a change. One that certainly did not happen is sent again while the world is fresh.
+    pub(super) async fn send(&mut self, action: &Action) -> Result<(), Failure> {
+        let mut waits = backoff().build();
+        loop {
+            let sent = match action {
+                Action::Prepare => self.prepare().await,
+                _ => self.setting.aws.act(&self.pair, action, &mut self.world).await,
+            };
+            let Err(error) = sent else { return Ok(()) };
+            let again = matches!(error.kind, FailureKind::Throttled | FailureKind::Unreachable);
+            match waits.next().filter(|_| again) {
+                Some(wait) => self.setting.clock.sleep(wait).await,
+                None => return Err(error),
+            }
+            if !self.ready(action) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Starts the task that runs before: as the service's tasks run, with the record's id as its token,
+    /// so that asking again starts no second one.
+    pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
+        let (aws, record) = (self.setting.aws, &self.record);
+        let refused = |what: &str| {
+            let about = Call::RunTask.on(record.name());
+            Failure::of(&about, FailureKind::Refused, "NotStarted", what.to_owned())
+        };
+        let Some(preparation) = &self.setting.prepare else {
+            return Err(refused("its command is kept nowhere"));
+        };
+        let revision = aws.revision(&record.revision).await?;
+        let placed = [preparation.place(&revision).map_err(|refusal| refused(&refusal.what))?];
+        let service = self.world.service(&record.green);
+        let cluster = &self.setting.cluster;
+        let body = run_task::order(cluster, &record.revision, service, &placed, 1, &record.id)
+            .map_err(|refusal| refused(&refusal.what))?;
+        let (tasks, failures) = aws.run_task(&body).await?;
+        match failures.first().filter(|_| tasks.is_empty()) {
+            Some(reason) => Err(refused(&placement(reason))),
+            None => {
+                self.world.prepare = Some(tasks);
+                Ok(())
+            }
+        }
+    }
+
+    /// A change failed, or its answer was lost: look first, decide again.
+    pub(super) async fn unanswered(&mut self, error: Failure) -> Option<Stop> {
+        self.failed += 1;
+        let limit = if error.passes() { FAILURES_MAX } else { 1 };
+        if self.failed > limit {
+            return Some(Stop::Refused(error));
+        }
+        self.tell(Kind::Warning { what: format!("{error}; looking again") });
+        let failed = self.failed;
+        if self.failed > 1 {
+            self.setting.clock.sleep(LOOK_TWICE).await;
+        }
+        let stop = self.look(Look::Listing).await;
+        // A good look does not make a refused change good.
+        self.failed = self.failed.max(failed);
+        stop
+    }
+}
+
+fn describe(action: &Action, world: &World) -> String {
+    match action {
+        Action::Launch { service, revision, count } => {
+            format!("{service}: {count} tasks of {}", short(revision))
+        }
+        Action::Roll { service, revision, count, min_healthy, max_percent, force } => {
+            let numbers = [
+                ("tasks", count),
+                ("minimumHealthyPercent", min_healthy),
+                ("maximumPercent", max_percent),
+            ];
+            let changes: String = numbers
+                .iter()
+                .filter_map(|(what, to)| to.map(|to| format!(", {what} {to}")))
+                .collect();
+            match force {
+                true => format!("{service}: all tasks of {} anew{changes}", short(revision)),
+                false => format!("{service}: tasks of {}{changes}", short(revision)),
+            }
+        }
+        Action::Count { service, count: 0 } => format!("{service}: no tasks"),
+        Action::Count { service, count } => format!("{service}: {count} tasks"),
+        Action::Weigh { rule, .. } => {
+            let Some(rule) = world.rules.get(rule) else { return rule.clone() };
+            let group =
+                |arn: &str| world.groups.get(arn).map_or(short(arn).to_owned(), |g| g.name.clone());
+            let weights: Vec<String> = rule
+                .weights()
+                .iter()
+                .map(|(arn, weight)| format!("{} {weight}", group(arn)))
+                .collect();
+            format!("{}: {}", rule.name, weights.join(", "))
+        }
+        Action::Prepare => {
+            let task = world.prepare.iter().flatten().next();
+            let id = task.map_or("", |task| short(&task.arn));
+            format!("task {} runs the command of --before", id.get(..8).unwrap_or(id))
+        }
+        Action::Stop { task } => {
+            let id = short(task);
+            format!("task {} is stopped", id.get(..8).unwrap_or(id))
+        }
+        Action::Write(_) => "the record".into(),
+    }
+}

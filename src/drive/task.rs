@@ -1,0 +1,268 @@
+//! A one-off task, from its start to its end.
+
+use std::time::{Duration, SystemTime};
+
+use backon::BackoffBuilder;
+
+use super::Setting;
+use super::backoff::{LOOK_TWICE, SILENCE, backoff};
+use super::log::Follower;
+use crate::error::Failure;
+use crate::error::{Error, Refusal};
+use crate::event::Kind;
+use crate::model::arn::short;
+use crate::model::health::{failure, placement};
+use crate::model::world::{Container, Task};
+use crate::plan::run_task::Order;
+use crate::route::pace::pause;
+
+/// The exit code where no container has one.
+pub const NO_CODE: u8 = 126;
+/// The exit code that stands for all larger ones: 126 and above mean something else.
+const LARGEST: u8 = 125;
+/// A new task may not be known everywhere at once.
+const UNKNOWN_MAX: Duration = Duration::from_secs(60);
+/// A stopped task is given up after its containers' stop timeouts, which are 120 s at most.
+const STOPPING_MAX: Duration = Duration::from_secs(300);
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// `exited`, `failed`, `stopped`, `running`.
+    pub outcome: &'static str,
+    /// What the process exits with.
+    pub code: u8,
+    /// One sentence.
+    pub what: String,
+    /// Why, where it is not good.
+    pub why: Option<String>,
+    /// The user asked us to stop.
+    pub interrupted: bool,
+}
+
+/// Starts the tasks. The token makes it safe to ask again after a lost answer.
+pub async fn start(
+    setting: &Setting<'_>,
+    order: &Order,
+) -> Result<(Vec<Task>, Vec<String>), Error> {
+    let mut waits = backoff().build();
+    loop {
+        let error = match setting.aws.run_task(&order.body).await {
+            Ok((tasks, failures)) => {
+                let failures: Vec<String> =
+                    failures.iter().map(|reason| placement(reason)).collect();
+                if tasks.is_empty() {
+                    let why = failures.join("; ");
+                    let hint = format!(
+                        "aws ecs describe-clusters --clusters {} --include STATISTICS ATTACHMENTS",
+                        setting.cluster
+                    );
+                    return Err(Refusal::new(format!("no task was started: {why}"), hint).into());
+                }
+                return Ok((tasks, failures));
+            }
+            Err(error) => error,
+        };
+        match waits.next().filter(|_| error.passes()) {
+            Some(wait) => setting.clock.sleep(wait).await,
+            None => return Err(error.into()),
+        }
+    }
+}
+
+/// Waits until all tasks are stopped, and tells what they log; stops them when the user asks for it or
+/// time is up.
+pub async fn follow(
+    setting: &Setting<'_>,
+    order: &Order,
+    mut tasks: Vec<Task>,
+    timeout: Duration,
+    hold: bool,
+    tell: &mut dyn FnMut(Kind),
+) -> Finished {
+    let arns: Vec<String> = tasks.iter().map(|task| task.arn.clone()).collect();
+    let begin = setting.clock.now();
+    let mut interrupts = setting.interrupts.clone();
+    let logs = order.logs.as_deref();
+    let mut logs = logs.map(|logs| Follower::of(setting.aws, setting.clock, logs, &arns));
+    let mut stopping: Option<(SystemTime, &'static str)> = None;
+    let (mut said, mut seen, mut failed) = ((String::new(), begin), begin, 0);
+    loop {
+        let now = setting.clock.now();
+        let since = |then: SystemTime| now.duration_since(then).unwrap_or_default();
+        let status = statuses(&tasks);
+        if status != said.0 || since(said.1) >= SILENCE {
+            tell(Kind::Waiting { step: "run".into(), why: status.clone() });
+            said = (status, now);
+        }
+        if tasks.len() == arns.len() && tasks.iter().all(Task::is_stopped) {
+            if let Some(logs) = &mut logs {
+                logs.finish(&tasks, &mut interrupts, tell).await;
+            }
+            return ended(&tasks, &order.container, stopping.map(|(_, why)| why));
+        }
+        if let Some((_, why)) = stopping.filter(|(at, _)| since(*at) > STOPPING_MAX) {
+            return lost(&tasks, format!("{why}, and it does not stop"));
+        }
+        if since(seen) > UNKNOWN_MAX {
+            return lost(&tasks, "ECS does not know the task any more".to_owned());
+        }
+        let asked = *interrupts.borrow_and_update();
+        if asked > 0 && hold {
+            let what = format!("told to stop: {} is left as it is", names(&tasks));
+            return Finished { outcome: "running", code: 130, what, why: None, interrupted: true };
+        }
+        let over = since(begin) >= timeout;
+        if stopping.is_none() && (asked > 0 || over) {
+            let why = if asked > 0 { "told to stop" } else { "it took too long" };
+            tell(Kind::Changed { step: "stop".into(), what: format!("{}: {why}", names(&tasks)) });
+            for task in tasks.iter().filter(|task| !task.is_stopped()) {
+                if let Err(error) = stop(setting, &task.arn, why).await {
+                    tell(Kind::Warning { what: error.to_string() });
+                }
+            }
+            stopping = Some((now, why));
+        } else if asked > 1 {
+            let what = format!("told to stop at once: {} may still run", names(&tasks));
+            return Finished { outcome: "running", code: 130, what, why: None, interrupted: true };
+        }
+        let wait = pause(since(begin))
+            .min(timeout.saturating_sub(since(begin)).max(Duration::from_secs(1)));
+        tokio::select! {
+            () = setting.clock.sleep(wait) => {}
+            Ok(()) = interrupts.changed() => continue,
+        }
+        match setting.aws.described(&setting.cluster, &arns).await {
+            Ok(found) => {
+                failed = 0;
+                if found.len() == arns.len() {
+                    seen = setting.clock.now();
+                    tasks = found;
+                }
+                if let Some(logs) = &mut logs {
+                    logs.look(&tasks, tell).await;
+                }
+            }
+            Err(error) if error.passes() && failed < 20 => {
+                failed += 1;
+                tell(Kind::Warning { what: format!("{error}; trying again") });
+                setting.clock.sleep(LOOK_TWICE).await;
+            }
+            Err(error) => return lost(&tasks, error.to_string()),
+        }
+    }
+}
+
+async fn stop(setting: &Setting<'_>, task: &str, why: &str) -> Result<(), Failure> {
+    let mut waits = backoff().with_max_times(4).build();
+    loop {
+        let error = match setting.aws.stop_task(&setting.cluster, task, why).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        match waits.next().filter(|_| error.passes()) {
+            Some(wait) => setting.clock.sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
+
+fn names(tasks: &[Task]) -> String {
+    let ids: Vec<&str> = tasks.iter().map(|task| short(&task.arn)).collect();
+    match ids[..] {
+        [id] => format!("task {id}"),
+        [..] => format!("tasks {}", ids.join(", ")),
+    }
+}
+
+fn statuses(tasks: &[Task]) -> String {
+    let one = |task: &Task| {
+        let id = short(&task.arn);
+        format!("task {} is {}", id.get(..8).unwrap_or(id), task.last_status)
+    };
+    tasks.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// We do not know what became of it.
+fn lost(tasks: &[Task], why: String) -> Finished {
+    let what = format!("{}: it is not known how it ended", names(tasks));
+    Finished { outcome: "unknown", code: NO_CODE, what, why: Some(why), interrupted: false }
+}
+
+/// The exit code is the largest one of the tasks', and `NO_CODE` where one has none.
+fn ended(tasks: &[Task], container: &str, stopped: Option<&'static str>) -> Finished {
+    let of = |task: &Task| -> Option<i32> {
+        let own = |one: &&Container| one.name == container;
+        task.containers.iter().find(own)?.exit_code
+    };
+    let codes: Vec<Option<i32>> = tasks.iter().map(of).collect();
+    let worst = codes.iter().copied().max_by_key(|code| code.map_or(i32::MAX, i32::abs)).flatten();
+    let all: Vec<String> =
+        codes.iter().map(|code| code.map_or("no code".into(), |code| code.to_string())).collect();
+    let interrupted = stopped == Some("told to stop");
+    let code = match (stopped, worst) {
+        _ if interrupted => 130,
+        (None, Some(code)) => u8::try_from(code).map_or(LARGEST, |code| code.min(LARGEST)),
+        _ => NO_CODE,
+    };
+    let bad = |code: &Option<i32>| *code != Some(0) || stopped.is_some();
+    let task = tasks.iter().zip(&codes).find(|(_, code)| bad(code)).map(|(task, _)| task);
+    let why = task.map(|task| match failure(task) {
+        _ if stopped.is_some() => stopped.unwrap_or_default().to_owned(),
+        Some(failure) => failure.what,
+        None => task.stopped_reason.clone().unwrap_or_else(|| "it stopped without a reason".into()),
+    });
+    let what = match worst {
+        Some(_) => {
+            format!("{}: container {container} exited with {}", names(tasks), all.join(", "))
+        }
+        None => format!("{}: container {container} did not run to its end", names(tasks)),
+    };
+    let outcome = match code {
+        0 => "succeeded",
+        _ if stopped.is_some() => "stopped",
+        _ => "failed",
+    };
+    Finished { outcome, code, what, why, interrupted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::world::Container;
+
+    #[test]
+    fn the_exit_code_is_the_worst_one_and_never_one_of_ours() {
+        let task = |code: Option<i32>| Task {
+            arn: "arn:aws:ecs:r:1:task/c/abc".into(),
+            revision: "web:1".into(),
+            last_status: "STOPPED".into(),
+            desired_status: "STOPPED".into(),
+            commanded: None,
+            started_by: None,
+            created: None,
+            stopping: None,
+            stop_code: Some("EssentialContainerExited".into()),
+            stopped_reason: Some("Essential container in task exited".into()),
+            containers: vec![Container {
+                name: "web".into(),
+                image: "x:1".into(),
+                digest: None,
+                exit_code: code,
+                reason: None,
+            }],
+            endpoints: vec![],
+        };
+        let code = |codes: &[Option<i32>]| {
+            let tasks: Vec<Task> = codes.iter().map(|code| task(*code)).collect();
+            ended(&tasks, "web", None).code
+        };
+        assert_eq!(code(&[Some(0)]), 0);
+        assert_eq!(code(&[Some(0), Some(3), Some(2)]), 3);
+        assert_eq!(code(&[Some(137)]), LARGEST);
+        assert_eq!(code(&[Some(-1)]), LARGEST);
+        assert_eq!(code(&[Some(0), None]), NO_CODE);
+        assert_eq!(ended(&[task(Some(143))], "web", Some("told to stop")).code, 130);
+        assert_eq!(ended(&[task(Some(0))], "web", Some("it took too long")).code, NO_CODE);
+    }
+}

@@ -1,0 +1,11 @@
+//! What AWS said, as data. Knows nothing but itself: no client, no request, no decision.
+
+pub mod arn;
+pub mod diff;
+pub mod health;
+pub mod log;
+pub mod raw_json;
+pub mod revision;
+pub mod rule;
+pub mod served;
+pub mod world;

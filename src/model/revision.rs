@@ -1,0 +1,163 @@
+//! A registered task definition: AWS's whole answer, and the few members that decisions need. Knows
+//! nothing of clients or of records.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use super::arn::short;
+use super::raw_json::RawObject;
+
+/// Members of DescribeTaskDefinition's `taskDefinition` that RegisterTaskDefinition does not take.
+pub const OUTPUT_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "deregisteredAt",
+    "registeredBy",
+    "deleteRequestedAt",
+];
+
+/// A registered task definition: AWS's whole answer, and the few members that decisions need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its ARN.
+    pub arn: String,
+    /// `family:revision`, the name that people know.
+    pub name: String,
+    /// Whether it is ACTIVE (a service can be put on it).
+    pub active: bool,
+    /// Names and images of its containers.
+    pub containers: Vec<(String, String)>,
+    /// `(container, containerPort)` of every port mapping.
+    pub ports: Vec<(String, u16)>,
+    /// Whether the task as a whole has a number of CPU units.
+    pub has_cpu: bool,
+    /// Whether the task as a whole has a size of memory.
+    pub has_memory: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// AWS's answer to DescribeTaskDefinition, as it came.
+    pub raw: String,
+}
+
+impl Revision {
+    /// Reads AWS's answer to DescribeTaskDefinition with `include: [TAGS]`.
+    pub fn read(raw: &str) -> Result<Self, serde_json::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            task_definition: Definition,
+            #[serde(default)]
+            tags: Vec<Tag>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Definition {
+            task_definition_arn: String,
+            status: Option<String>,
+            cpu: Option<serde::de::IgnoredAny>,
+            memory: Option<serde::de::IgnoredAny>,
+            #[serde(default)]
+            container_definitions: Vec<Container>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Container {
+            name: String,
+            #[serde(default)]
+            image: String,
+            #[serde(default)]
+            port_mappings: Vec<Port>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Port {
+            container_port: Option<u16>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Tag {
+            key: String,
+            #[serde(default)]
+            value: String,
+        }
+        let Answer { task_definition: definition, tags } = serde_json::from_str(raw)?;
+        let containers = &definition.container_definitions;
+        Ok(Self {
+            name: short(&definition.task_definition_arn).to_owned(),
+            arn: definition.task_definition_arn.clone(),
+            active: definition.status.as_deref() != Some("INACTIVE"),
+            containers: containers.iter().map(|c| (c.name.clone(), c.image.clone())).collect(),
+            ports: containers
+                .iter()
+                .flat_map(|c| {
+                    c.port_mappings.iter().filter_map(|p| Some((c.name.clone(), p.container_port?)))
+                })
+                .collect(),
+            has_cpu: definition.cpu.is_some(),
+            has_memory: definition.memory.is_some(),
+            tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            raw: raw.to_owned(),
+        })
+    }
+
+    /// A definition that somebody wrote into a file, as RegisterTaskDefinition takes it or as
+    /// DescribeTaskDefinition prints it. Its name is the file's.
+    pub fn written(path: &str, text: &str) -> Result<Self, String> {
+        // A value that is of another kind than it should be is not repeated: it may be secret.
+        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let inner = value.get("taskDefinition").unwrap_or(&value);
+        let family = match inner.get("family").and_then(Value::as_str) {
+            Some(family) if !family.is_empty() => family,
+            _ => return Err("it is no task definition: it has no `family`".to_owned()),
+        };
+        let containers = inner.get("containerDefinitions").and_then(Value::as_array);
+        if containers
+            .is_none_or(|list| list.is_empty() || list.iter().any(|c| !c["name"].is_string()))
+        {
+            return Err(
+                "it is no task definition: `containerDefinitions` must be containers with names"
+                    .to_owned(),
+            );
+        }
+        let read = || -> Result<Self, serde_json::Error> {
+            let top: RawObject = serde_json::from_str(text)?;
+            let mut definition: RawObject = match top.get("taskDefinition") {
+                Some(_) => top.part("taskDefinition")?,
+                None => top.clone(),
+            };
+            // Registered, the tags are a member; described, they stand beside the definition.
+            let tags = definition.get("tags").or_else(|| top.get("tags")).map(ToOwned::to_owned);
+            definition.0.retain(|(key, _)| key != "tags");
+            let arn = format!("task-definition/{family}:0");
+            definition.set("taskDefinitionArn", to_raw_value(&arn)?);
+            let mut described = RawObject(vec![]);
+            described.set("taskDefinition", to_raw_value(&definition)?);
+            if let Some(tags) = tags {
+                described.set("tags", tags);
+            }
+            Self::read(&serde_json::to_string(&described)?)
+        };
+        let revision = read().map_err(|error| {
+            let place = format!("near line {}, column {}", error.line(), error.column());
+            format!("it is no task definition: a member of another kind than AWS takes, {place}")
+        })?;
+        Ok(Self { name: path.to_owned(), active: true, ..revision })
+    }
+
+    /// This one, where `other` is: with the beginning of its ARN.
+    pub fn beside(self, other: &str) -> Self {
+        let prefix = other.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        Self { arn: format!("{prefix}/{}", short(&self.arn)), ..self }
+    }
+
+    /// The family.
+    pub fn family(&self) -> &str {
+        let short = short(&self.arn);
+        short.rsplit_once(':').map_or(short, |(family, _)| family)
+    }
+}

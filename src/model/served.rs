@@ -1,0 +1,12 @@
+//! Who serves.
+
+use std::collections::BTreeMap;
+
+/// Who has the traffic of a rule.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Served {
+    /// `load balancer:port/priority`
+    pub rule: String,
+    /// Percent of the traffic by service; empty when nobody has any.
+    pub percent: BTreeMap<String, f64>,
+}

@@ -1,0 +1,301 @@
+//! What AWS said in one look: types only. Engine-neutral, keyed by ARN. What was not read is not
+//! there (`None`, or no entry), never empty; what is not there must not be taken for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+/// How much a look takes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// Services and the health of the side that is watched: enough to wait by. The rest of the
+    /// world is what an earlier look saw.
+    Glance,
+    /// All that a change may be decided on: rules by ARN, the health of both sides, green's tasks.
+    Whole,
+    /// As `Whole`, with the rules found anew by listing every rule of the load balancers.
+    Listing,
+}
+
+/// What AWS said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    /// When, by AWS's own clock (its `Date` header).
+    pub at: SystemTime,
+    /// What was looked at.
+    pub look: Look,
+    /// The services, by ARN.
+    pub services: BTreeMap<String, Service>,
+    /// Rules (and listeners' default rules) that forward to a group of the pair, by ARN.
+    pub rules: BTreeMap<String, Rule>,
+    /// Rules that were changed since they were last read: they show AWS's answer to the change.
+    pub unread: BTreeSet<String>,
+    /// The owner that the record in the tags names; `None` when that was not read.
+    pub owner: Option<String>,
+    /// Target groups, by ARN.
+    pub groups: BTreeMap<String, Group>,
+    /// Targets of each target group that was asked for, by the group's ARN.
+    pub health: BTreeMap<String, Vec<Target>>,
+    /// Tasks of each service that was asked for, by the service's ARN: running ones and stopped
+    /// ones as long as ECS remembers them (an hour at least).
+    pub tasks: BTreeMap<String, Vec<Task>>,
+    /// The task that runs before anything serves, where there is to be one; `None`: not asked for yet.
+    pub prepare: Option<Vec<Task>>,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks pending.
+    pub pending: u32,
+    /// The ARN of the revision it is on.
+    pub revision: String,
+    /// Its deployments, newest first.
+    pub deployments: Vec<Deployment>,
+    /// The target groups it registers its tasks in.
+    pub attachments: Vec<Attachment>,
+    /// Newest first.
+    pub events: Vec<ServiceEvent>,
+    /// How long ECS ignores failing health checks after a task started.
+    pub grace: Duration,
+    /// `deploymentConfiguration.minimumHealthyPercent`.
+    pub min_healthy_percent: u32,
+    /// `deploymentConfiguration.maximumPercent`.
+    pub max_percent: u32,
+    /// Whether ECS itself may put it back (circuit breaker or alarms with rollback).
+    pub ecs_rolls_back: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The members that a pair should have alike, and those that rule it out, as AWS sent them:
+    /// `networkConfiguration`, `launchType`, `deploymentController`, … Empty on a glance.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// One of a service's deployments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE`, …: AWS adds to these.
+    pub status: String,
+    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`.
+    pub rollout: Option<String>,
+    /// Why, in AWS's words.
+    pub reason: Option<String>,
+    /// The ARN of its revision.
+    pub revision: String,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks pending.
+    pub pending: u32,
+    /// Tasks that failed one after the other.
+    pub failed: u32,
+    /// When it began.
+    pub created: Option<SystemTime>,
+}
+
+/// A target group that a service registers its tasks in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The group's ARN.
+    pub group: String,
+    /// The container.
+    pub container: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// One line of a service's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: SystemTime,
+    /// What.
+    pub message: String,
+}
+
+/// A rule, or a listener's default rule. Its actions are kept as AWS wrote them, as the parameters
+/// of a query request: what is not understood is sent back unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of its listener.
+    pub listener: String,
+    /// A default rule changes only through its listener.
+    pub is_default: bool,
+    /// `load balancer:port rule priority`, for people.
+    pub name: String,
+    /// `("member.1.Type", "forward")`, …
+    pub actions: Vec<(String, String)>,
+}
+
+/// A target group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// ARNs of the load balancers that use it.
+    pub load_balancers: Vec<String>,
+    /// `HTTP`, `TCP`, …
+    pub protocol: String,
+    /// The health check.
+    pub check: Check,
+    /// Its attributes; `None` where they could not be read.
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// How a target group checks its targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `HTTP`, `TCP`, …
+    pub protocol: String,
+    /// The port, or `traffic-port`.
+    pub port: String,
+    /// The path; empty for TCP.
+    pub path: String,
+    /// The codes that count as healthy; empty for TCP.
+    pub matcher: String,
+    /// Time between two checks.
+    pub interval: Duration,
+    /// Time that an answer may take.
+    pub timeout: Duration,
+    /// Failed checks that make a target unhealthy.
+    pub unhealthy: u32,
+    /// Good checks that make an unhealthy target healthy again.
+    pub healthy: u32,
+}
+
+/// A target and its health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// An IP address or an instance's id.
+    pub id: String,
+    /// Its port.
+    pub port: u16,
+    /// `healthy`, `initial`, `unhealthy`, `unused`, `draining`, …
+    pub state: String,
+    /// `Target.ResponseCodeMismatch`, …
+    pub reason: Option<String>,
+    /// In AWS's words.
+    pub description: Option<String>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of its revision.
+    pub revision: String,
+    /// `PENDING`, `RUNNING`, `STOPPED`, …
+    pub last_status: String,
+    /// `RUNNING` or `STOPPED`.
+    pub desired_status: String,
+    /// The container whose command is another one than its definition says, at RunTask's word.
+    pub commanded: Option<String>,
+    /// The id of the deployment that started it.
+    pub started_by: Option<String>,
+    /// When it was asked for.
+    pub created: Option<SystemTime>,
+    /// When ECS began to stop it.
+    pub stopping: Option<SystemTime>,
+    /// `EssentialContainerExited`, …
+    pub stop_code: Option<String>,
+    /// In AWS's words.
+    pub stopped_reason: Option<String>,
+    /// Its containers.
+    pub containers: Vec<Container>,
+    /// Where it can be reached: `(address or instance, port)`; a task with an address of its own
+    /// answers on every port, which is port `None`.
+    pub endpoints: Vec<(String, Option<u16>)>,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The image that was asked for.
+    pub image: String,
+    /// The digest that really runs.
+    pub digest: Option<String>,
+    /// How it ended.
+    pub exit_code: Option<i32>,
+    /// Why, in AWS's words.
+    pub reason: Option<String>,
+}
+
+impl World {
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.values().find(|service| service.name == name)
+    }
+
+    /// The targets of a group; `None` when they were not read.
+    pub fn targets(&self, group: &str) -> Option<&[Target]> {
+        self.health.get(group).map(Vec::as_slice)
+    }
+
+    /// Healthy targets of the group that has fewest, of a service; `None` when one was not read or
+    /// the service is in no group.
+    pub fn healthy(&self, service: &Service) -> Option<usize> {
+        let count = |attachment: &Attachment| {
+            let targets = self.targets(&attachment.group)?;
+            Some(targets.iter().filter(|target| target.is_healthy()).count())
+        };
+        let counts: Option<Vec<usize>> = service.attachments.iter().map(count).collect();
+        counts?.into_iter().min()
+    }
+}
+
+impl Service {
+    /// The deployment that ECS works towards.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+    }
+}
+
+impl Target {
+    /// Whether the load balancer would send requests to it.
+    pub fn is_healthy(&self) -> bool {
+        self.state == "healthy"
+    }
+}
+
+impl Task {
+    /// Whether a target of a target group is this task.
+    pub fn is(&self, target: &Target) -> bool {
+        self.endpoints
+            .iter()
+            .any(|(id, port)| *id == target.id && port.is_none_or(|port| port == target.port))
+    }
+
+    /// Whether it is over.
+    pub fn is_stopped(&self) -> bool {
+        self.last_status == "STOPPED"
+    }
+}
+
+impl Rule {
+    /// Weights of the target groups that the forward action names, in their order; empty when the
+    /// rule does not forward.
+    pub fn weights(&self) -> Vec<(String, u32)> {
+        crate::model::rule::weights(&self.actions)
+    }
+}

@@ -1,0 +1,320 @@
+//! A deployment, from a request to its end.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use futures_util::future::try_join_all;
+
+use super::ended::ended;
+use super::last_words::last_words;
+use super::prune::prune;
+use crate::aws::Aws;
+use crate::drive::claim::{Claim, Claimant, OnConflict, claim};
+use crate::drive::{self, Finished, Kept, Setting};
+use crate::error::Failure;
+use crate::error::{Error, Refusal};
+use crate::event::{Ended, Event, Kind};
+use crate::model::arn::short;
+use crate::model::world::World;
+use crate::plan::{self, Decision, Digest, Identity, Survey, plan, unfinished, wanted};
+use crate::record::{Closed, End, Heading, Reason, Record};
+use crate::request::image::ImageRef;
+use crate::request::{EngineName, Keep, Request};
+use crate::route::watch::Watch;
+use crate::route::{Outcome, View};
+
+/// Surveys, plans, and does what the plan says. What another process is doing about the pair is
+/// settled first; then everything is looked at anew.
+pub async fn deploy(
+    request: &Request,
+    setting: &Setting<'_>,
+    claimant: &Claimant,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    loop {
+        let looked = setting.clock.now();
+        let (survey, decision) = decide(request, setting, &claimant.owner).await?;
+        let service = &request.service;
+        let ended = match decision {
+            Decision::Nothing { what, .. } => {
+                close_overtaken(setting, &survey, emit).await;
+                return Ok(nothing(setting, format!("nothing to do: {what}"), emit));
+            }
+            Decision::Deploy(plan) => {
+                return carry_out(*plan, request, setting, survey, looked, emit).await;
+            }
+            Decision::Adopt(record) => {
+                let heading = record.heading.clone();
+                adopt(setting, *record, survey.world, heading, claimant, service, emit).await?
+            }
+            Decision::Unfinished(record) => {
+                let alive = !record.is_abandoned(survey.world.at);
+                if claimant.on_conflict == OnConflict::Refuse && alive {
+                    return Err(unfinished(&survey, &record).into());
+                }
+                let back = Heading::Back(Reason::Superseded);
+                let ended =
+                    adopt(setting, *record, survey.world, back, claimant, service, emit).await?;
+                // It is over, one way or the other: there is room for ours.
+                ended.filter(|ended| !matches!(ended.exit_code, 0 | 1))
+            }
+        };
+        if let Some(ended) = ended {
+            return Ok(ended);
+        }
+    }
+}
+
+/// What would be done about a request, and what was seen. Changes nothing.
+pub async fn decide(
+    request: &Request,
+    setting: &Setting<'_>,
+    owner: &str,
+) -> Result<(Survey, Decision), Error> {
+    let (cluster, service) = (&request.cluster, &request.service);
+    let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
+    if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
+        survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
+    }
+    let wanted = wanted(request, &survey)?;
+    let digests = digests(setting.aws, &wanted.images).await?;
+    let alone = survey.world.service(service).filter(|_| survey.twin.is_none());
+    if let Some(alone) = alone.filter(|_| may_run_already(request, &digests)) {
+        // Where tasks may not be read, it is deployed.
+        let revision = alone.revision.clone();
+        let ran = setting.aws.digests_that_ran(cluster, [alone].into_iter(), &revision, false);
+        survey.ran = ran.await.unwrap_or_default();
+    }
+    let identity = Identity { deployment: random_id(), owner: owner.to_owned() };
+    let decision = plan(request, &survey, &wanted, &digests, &identity)?;
+    Ok((survey, decision))
+}
+
+/// The digests of images, by container.
+pub async fn digests(
+    aws: &Aws,
+    images: &BTreeMap<String, ImageRef>,
+) -> Result<BTreeMap<String, Digest>, Failure> {
+    let digests = images
+        .iter()
+        .map(|(container, image)| async move { Ok((container.clone(), aws.digest(image).await?)) });
+    Ok(try_join_all(digests).await?.into_iter().collect())
+}
+
+/// A new deployment, to its end.
+async fn carry_out(
+    plan: plan::Plan,
+    request: &Request,
+    setting: &Setting<'_>,
+    survey: Survey,
+    looked: SystemTime,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    for what in &plan.warnings {
+        setting.tell(emit, Kind::Warning { what: what.clone() });
+    }
+    close_overtaken(setting, &survey, emit).await;
+    let (record, kept) = drive::register(setting, &plan, emit).await?;
+    // Where ECS replaces the tasks, the later one wins, and the other sees that.
+    if record.engine() == EngineName::Listener
+        && let Some(rival) = rival(setting, &survey, &record).await?
+    {
+        return give_way(setting, record, kept, &rival).await;
+    }
+    let keep = request.keep;
+    begin(setting, &record, false, emit);
+    let driven = Driven { record, world: survey.world, kept, looked, keep };
+    Ok(drive(setting, driven, &request.service, emit).await)
+}
+
+/// Whether it is worth asking the tasks which images they run.
+fn may_run_already(request: &Request, digests: &BTreeMap<String, Digest>) -> bool {
+    let known = |digest: &Digest| matches!(digest, Digest::Known(_));
+    !request.force && !digests.is_empty() && digests.values().all(known)
+}
+
+/// Another deployment of the pair that registered its revision since the survey, and before ours.
+async fn rival(
+    setting: &Setting<'_>,
+    survey: &Survey,
+    ours: &Record,
+) -> Result<Option<Record>, Error> {
+    let number =
+        |arn: &str| arn.rsplit_once(':').and_then(|(_, number)| number.parse::<u64>().ok());
+    let family = short(&ours.revision).rsplit_once(':').map_or("", |(family, _)| family);
+    for arn in setting.aws.newest(family, 5).await? {
+        if survey.newest.contains(&arn) || number(&arn) >= number(&ours.revision) {
+            continue;
+        }
+        let record = setting.aws.record(&arn).await?;
+        let open = record.filter(|record| record.closed.is_none() && record.id != ours.id);
+        let pair =
+            |record: &Record| [record.cluster.clone(), record.blue.clone(), record.green.clone()];
+        if let Some(record) = open.filter(|record| pair(record) == pair(ours)) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
+async fn give_way(
+    setting: &Setting<'_>,
+    ours: Record,
+    kept: Kept,
+    rival: &Record,
+) -> Result<Ended, Error> {
+    if kept == Kept::Tags {
+        let closed = Some(Closed { end: End::WentBack, at: ours.start });
+        setting.aws.write(&Record { closed, ..ours.clone() }).await?;
+    }
+    let what = format!("{} began at the same moment and before {}", rival.name(), ours.name());
+    let hint = "run the same command with --on-conflict wait";
+    Err(Refusal::new(what, hint).into())
+}
+
+/// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.
+/// Nothing depends on that but what `status` and `resume` say later on.
+pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut dyn FnMut(Event)) {
+    for (record, _) in survey.overtaken() {
+        let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
+        if let Err(error) = setting.aws.write(&Record { closed, ..record }).await {
+            setting.tell(emit, Kind::Warning { what: error.to_string() });
+        }
+    }
+}
+
+/// Goes on with what another process began, back where `heading` says so: a deployment that goes
+/// back is never turned forward. `None`: it ended meanwhile.
+pub async fn adopt(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    heading: Heading,
+    claimant: &Claimant,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Option<Ended>, Error> {
+    let promoted = record.promoted;
+    let name = record.name().to_owned();
+    let (record, world, looked) = match claim(setting, record, world, claimant, emit).await? {
+        Claim::Ours(claimed, looked) => (claimed.0, claimed.1, looked),
+        Claim::Ended => return Ok(None),
+        Claim::Lost(owner) => {
+            let by = format!("process {owner} has taken over");
+            return Ok(Some(superseded(setting, &name, by, None, emit)));
+        }
+    };
+    let record = match (record.forward(), heading) {
+        (true, Heading::Back(reason)) => {
+            let watch = Watch::new(world.at);
+            View { record: &record, watch: &watch, world: &world }.turned_back(reason)
+        }
+        _ => Record { promoted: promoted.or(record.promoted), ..record },
+    };
+    begin(setting, &record, true, emit);
+    let driven = Driven { record, world, kept: Kept::OlderTags, looked, keep: None };
+    Ok(Some(drive(setting, driven, service, emit).await))
+}
+
+/// A deployment that is ours to drive.
+struct Driven {
+    record: Record,
+    world: World,
+    kept: Kept,
+    looked: SystemTime,
+    /// Revisions of the service to keep after a success.
+    keep: Option<Keep>,
+}
+
+fn begin(setting: &Setting<'_>, record: &Record, adopted: bool, emit: &mut dyn FnMut(Event)) {
+    let begun = Kind::Begun {
+        deployment: record.name().to_owned(),
+        engine: record.engine(),
+        blue: record.blue.clone(),
+        green: record.green.clone(),
+        adopted,
+    };
+    setting.tell(emit, begun);
+}
+
+/// The way back that is in no tags.
+pub async fn drive_back(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    looked: SystemTime,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let back = Kind::TurnedBack {
+        to: record.from.clone(),
+        reason: Reason::Asked.code().to_owned(),
+        what: format!("{} is to have all the traffic", record.blue),
+    };
+    setting.tell(emit, back);
+    let driven = Driven { record, world, kept: Kept::Memory, looked, keep: None };
+    drive(setting, driven, service, emit).await
+}
+
+async fn drive(
+    setting: &Setting<'_>,
+    driven: Driven,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let Driven { record, world, kept, looked, keep } = driven;
+    let finished = drive::run(setting, record, world, kept, looked, emit).await;
+    if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
+        let Finished { record, world, .. } = &finished;
+        let kind = match prune(setting.aws, record, world, keep).await {
+            Ok(pruned) if pruned.is_empty() => None,
+            Ok(revisions) => Some(Kind::Pruned { revisions }),
+            Err(error) => Some(Kind::Warning { what: format!("{error}; old revisions were kept") }),
+        };
+        kind.into_iter().for_each(|kind| setting.tell(emit, kind));
+    }
+    let logs = last_words(setting, &finished).await;
+    let ended = ended(&finished, &setting.cluster, service, setting.aws.calls());
+    end(setting, Ended { logs, ..ended }, emit)
+}
+
+/// Tells how it ended.
+fn end(setting: &Setting<'_>, ended: Ended, emit: &mut dyn FnMut(Event)) -> Ended {
+    setting.tell(emit, Kind::Outcome(Box::new(ended.clone())));
+    ended
+}
+
+/// Says that there is nothing to do.
+pub fn nothing(setting: &Setting<'_>, what: String, emit: &mut dyn FnMut(Event)) -> Ended {
+    let api_calls = setting.aws.calls();
+    let ended = Ended { outcome: "nothing-to-do".into(), what, api_calls, ..Ended::default() };
+    end(setting, ended, emit)
+}
+
+/// Says that a deployment is another's business now.
+pub fn superseded(
+    setting: &Setting<'_>,
+    name: &str,
+    by: String,
+    hint: Option<String>,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let outcome = Outcome::Superseded(by.clone());
+    let ended = Ended {
+        outcome: outcome.code().into(),
+        exit_code: outcome.exit_code(),
+        deployment: Some(name.to_owned()),
+        what: format!("{name} is superseded, nothing more is done"),
+        why: Some(by),
+        hint,
+        api_calls: setting.aws.calls(),
+        ..Ended::default()
+    };
+    end(setting, ended, emit)
+}
+
+/// Names a process or a deployment.
+pub fn random_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}

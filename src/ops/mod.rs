@@ -1,0 +1,13 @@
+//! Carries out what a command asks for. Emits events and returns how it ended; it never prints.
+
+pub mod deploy;
+pub mod ecr;
+mod ended;
+mod last_words;
+pub mod prune;
+pub mod register;
+pub mod run;
+pub mod status;
+pub mod verbs;
+
+pub use self::ended::running;

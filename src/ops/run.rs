@@ -1,0 +1,259 @@
+//! A one-off task, from what was asked to its end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::deploy::random_id;
+use crate::drive::Setting;
+use crate::drive::task::{Finished, NO_CODE, follow, start};
+use crate::error::{Error, Refusal};
+use crate::event::{Ended, Event, Kind};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::plan::run_task::{Order, needs_network, order};
+use crate::request::before::counting;
+use crate::request::edits::{Edits, Hidden};
+
+/// What was asked for, as it was typed.
+#[derive(Clone, Debug)]
+pub struct OneOff {
+    /// The cluster, by name or ARN.
+    pub cluster: String,
+    /// The service whose revision, network, capacity and platform the task gets.
+    pub service: Option<String>,
+    /// The task definition, where it is another one than the service's.
+    pub task_definition: Option<String>,
+    /// The container that is meant where none is named, and whose exit code counts.
+    pub container: Option<String>,
+    /// `--command`, repeated.
+    pub command: Vec<Hidden>,
+    /// `--env`, repeated.
+    pub env: Vec<Hidden>,
+    /// Subnets, where the task has a network of its own.
+    pub subnet: Vec<String>,
+    /// Security groups.
+    pub security_group: Vec<String>,
+    /// Whether it gets a public address.
+    pub assign_public_ip: bool,
+    /// Where it runs.
+    pub launch_type: Option<String>,
+    /// `--cpu`, repeated.
+    pub cpu: Vec<String>,
+    /// `--memory`, repeated.
+    pub memory: Vec<String>,
+    /// How many tasks.
+    pub count: u32,
+    /// How long it may take; then it is stopped.
+    pub timeout: Duration,
+    /// Leave it alone once it has been started.
+    pub no_wait: bool,
+    /// Do not show what its containers log.
+    pub no_logs: bool,
+    /// Leave it running when the user asks us to stop.
+    pub hold: bool,
+}
+
+/// Runs it to its end. `edits` are the overrides that were typed.
+pub async fn run(
+    task: &OneOff,
+    edits: &Edits,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let order = ordered(task, edits, setting).await?;
+    let (tasks, failures) = start(setting, &order).await?;
+    for why in failures {
+        setting.tell(emit, Kind::Warning { what: format!("one task less: {why}") });
+    }
+    let ids: Vec<&str> = tasks.iter().map(|task| short(&task.arn)).collect();
+    let what = format!("{} of {}", ids.join(", "), short(&tasks[0].revision));
+    setting.tell(emit, Kind::Changed { step: "start".into(), what: what.clone() });
+    let lacking = (tasks.len() as u32) < task.count;
+    let finished = match task.no_wait {
+        true => Finished {
+            outcome: "started",
+            code: 0,
+            what: format!("started, and not waited for: {what}"),
+            why: None,
+            interrupted: false,
+        },
+        false => {
+            let mut tell = |kind| setting.tell(emit, kind);
+            follow(setting, &order, tasks, task.timeout, task.hold, &mut tell).await
+        }
+    };
+    Ok(told(finished, lacking, setting, emit))
+}
+
+/// What is asked of RunTask; what is wrong is found out before it is.
+async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Result<Order, Error> {
+    let service = match &arguments.service {
+        None => None,
+        Some(name) => {
+            let found = setting.aws.service(&setting.cluster, name).await?;
+            Some(found.ok_or_else(|| {
+                let what = format!("cluster {} has no service {name}", short(&setting.cluster));
+                let hint = format!("aws ecs list-services --cluster {}", short(&setting.cluster));
+                Refusal::new(what, hint)
+            })?)
+        }
+    };
+    let own = service.as_ref().map(|service| service.revision.as_str()).unwrap_or_default();
+    let name = arguments.task_definition.as_deref().unwrap_or(own);
+    let base = setting.aws.known_revision(name).await?;
+    let names: Vec<&String> = base.containers.iter().map(|(name, _)| name).collect();
+    if let Some(named) = arguments.container.as_ref().filter(|named| !names.contains(named)) {
+        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let what =
+            format!("{} has no container `{named}`; it has {}", base.name, listed.join(", "));
+        let first = names.first().map_or("NAME", |name| name);
+        let hint = arguments.again(&format!("--container {first}"));
+        return Err(Refusal::new(what, hint).into());
+    }
+    let placed = edits.place(&base, &arguments.container.iter().collect())?;
+    let id = random_id();
+    let mut body =
+        order(&setting.cluster, &base.arn, service.as_ref(), &placed, arguments.count, &id)?;
+    place(arguments, &base, &mut body)?;
+    let container = counting(&base.raw, arguments.container.as_deref(), &placed);
+    let logs = (!arguments.no_logs).then(|| base.raw.clone());
+    Ok(Order { body, container: container.unwrap_or_default(), logs })
+}
+
+/// Where the task runs: what was typed wins over what the service says.
+fn place(arguments: &OneOff, base: &Revision, body: &mut Value) -> Result<(), Refusal> {
+    if let Some(launch_type) = &arguments.launch_type {
+        launch(body, launch_type);
+    }
+    let OneOff { subnet, security_group, assign_public_ip, .. } = arguments;
+    let typed = !subnet.is_empty() || !security_group.is_empty() || *assign_public_ip;
+    let is_own = needs_network(&base.raw);
+    if typed && !is_own {
+        let what = format!(
+            "{} has not the network mode awsvpc: its task has the network of its container instance, \
+             not a subnet, security groups or a public address of its own",
+            base.name
+        );
+        return Err(Refusal::new(what, arguments.again("")));
+    }
+    if typed {
+        let network = &mut body["networkConfiguration"]["awsvpcConfiguration"];
+        for (member, ids) in [("subnets", subnet), ("securityGroups", security_group)] {
+            if !ids.is_empty() {
+                network[member] = json!(ids);
+            }
+        }
+        if *assign_public_ip {
+            network["assignPublicIp"] = json!("ENABLED");
+        }
+    }
+    let subnets = body.pointer("/networkConfiguration/awsvpcConfiguration/subnets");
+    if is_own && subnets.is_none_or(|subnets| subnets == &json!([])) {
+        let what = format!("{} has the network mode awsvpc: its task needs subnets", base.name);
+        let groups = if security_group.is_empty() {
+            "GROUP"
+        } else {
+            &security_group.join(" --security-group ")
+        };
+        let mut more = format!("--subnet SUBNET --security-group {groups}");
+        let definition = serde_json::from_str::<Value>(&base.raw).unwrap_or_default();
+        let wants = &definition["taskDefinition"]["requiresCompatibilities"];
+        let chosen =
+            ["launchType", "capacityProviderStrategy"].iter().any(|one| body.get(one).is_some());
+        if !chosen && *wants == json!(["FARGATE"]) {
+            more.push_str(" --launch-type FARGATE");
+        }
+        return Err(Refusal::new(what, arguments.again(&more)));
+    }
+    Ok(())
+}
+
+/// The launch type, without what a service has that goes with another one only.
+fn launch(body: &mut Value, launch_type: &str) {
+    let others: &[&str] = match launch_type {
+        "FARGATE" => &["capacityProviderStrategy", "placementConstraints", "placementStrategy"],
+        _ => &["capacityProviderStrategy", "platformVersion"],
+    };
+    if let Some(members) = body.as_object_mut() {
+        others.iter().for_each(|other| drop(members.remove(*other)));
+        members.insert("launchType".into(), json!(launch_type));
+    }
+}
+
+impl OneOff {
+    /// The same command with something more. Values that may be secret are left for the user to fill in.
+    pub fn again(&self, more: &str) -> String {
+        let mut words = format!("ecs-bg run --cluster {}", self.cluster);
+        let given = |option: &str| more.split(' ').any(|word| word == option);
+        let mut add = |option: &str, value: &str| {
+            if !given(option) {
+                words.push_str(&format!(" {option} {value}"));
+            }
+        };
+        let once = [
+            ("--service", &self.service),
+            ("--task-definition", &self.task_definition),
+            ("--container", &self.container),
+            ("--launch-type", &self.launch_type),
+        ];
+        for (option, value) in once {
+            value.iter().for_each(|value| add(option, value));
+        }
+        self.command.iter().for_each(|_| add("--command", "'COMMAND'"));
+        self.env.iter().for_each(|_| add("--env", "NAME=VALUE"));
+        self.cpu.iter().for_each(|cpu| add("--cpu", cpu));
+        self.memory.iter().for_each(|memory| add("--memory", memory));
+        if self.count != 1 {
+            add("--count", &self.count.to_string());
+        }
+        format!("{words} {more}").trim_end().to_owned()
+    }
+}
+
+fn told(
+    finished: Finished,
+    lacking: bool,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let Finished { outcome, code, what, why, interrupted } = finished;
+    // Fewer tasks than were asked for are no success.
+    let code = if lacking && code == 0 { NO_CODE } else { code };
+    let ended = Ended {
+        outcome: outcome.to_owned(),
+        exit_code: code,
+        interrupted,
+        what,
+        why,
+        api_calls: setting.aws.calls(),
+        ..Ended::default()
+    };
+    setting.tell(emit, Kind::Outcome(Box::new(ended.clone())));
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_type_leaves_what_goes_with_it() {
+        let service = json!({
+            "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}],
+            "platformVersion": "1.4.0",
+            "placementStrategy": [{"type": "random"}],
+            "count": 1,
+        });
+        let launched = |launch_type| {
+            let mut body = service.clone();
+            launch(&mut body, launch_type);
+            body
+        };
+        let fargate = json!({"platformVersion": "1.4.0", "count": 1, "launchType": "FARGATE"});
+        assert_eq!(launched("FARGATE"), fargate);
+        let own =
+            json!({"placementStrategy": [{"type": "random"}], "count": 1, "launchType": "EC2"});
+        assert_eq!(launched("EC2"), own);
+    }
+}

@@ -1,0 +1,287 @@
+//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
+//! Each takes the deployment over; the process that drove it stops touching anything.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
+use crate::drive::Setting;
+use crate::drive::claim::{Claimant, OnConflict};
+use crate::error::FailureKind;
+use crate::error::{Error, Refusal};
+use crate::event::{Ended, Event, Kind};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::plan::{self, Identity, Survey, live, unfinished};
+use crate::record::{Heading, Reason, Record};
+use crate::request::image::ImageRef;
+use crate::request::{EngineName, Request};
+use crate::route::View;
+use crate::route::watch::Watch;
+
+/// What a person may do with a deployment.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Go on with it.
+    Resume {
+        /// What to do about another process that drives it.
+        on_conflict: OnConflict,
+    },
+    /// Put the old version back.
+    Rollback {
+        /// Either service of the pair, or a revision; unless said, the revision that served before.
+        to: Option<String>,
+    },
+    /// Turn it around.
+    Abort,
+    /// Skip the rest of the present hold.
+    Promote,
+}
+
+/// Which pair of services it is about, as they were named.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The cluster, by name or ARN.
+    pub cluster: String,
+    /// Either service of the pair.
+    pub service: String,
+    /// The other one, where it was said.
+    pub twin: Option<String>,
+}
+
+/// A person's command: it takes over, however old the record is and whether its owner lives or not.
+fn by_name(on_conflict: OnConflict) -> Claimant {
+    Claimant { owner: random_id(), on_conflict, by_name: true }
+}
+
+/// Carries one out.
+pub async fn run(
+    verb: &Verb,
+    target: &Target,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let looked = setting.clock.now();
+    let survey =
+        setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref()).await?;
+    if let Verb::Rollback { to: Some(to) } = verb
+        && survey.names(to)
+    {
+        return back_to_service(to, target, survey, looked, setting, emit).await;
+    }
+    let open = match survey.open_record() {
+        Some(Ok(record)) => Some(record),
+        Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
+        None => None,
+    };
+    if open.is_none()
+        && !matches!(verb, Verb::Rollback { to: Some(_) })
+        && let Some((record, by)) = survey.overtaken().into_iter().next()
+    {
+        let hint = match (verb, record.engine()) {
+            (Verb::Rollback { .. } | Verb::Abort, EngineName::Listener) => {
+                format!("{} --to {}", verb_for(target, "rollback"), record.blue)
+            }
+            _ => status(target),
+        };
+        return Ok(superseded(setting, record.name(), by, Some(hint), emit));
+    }
+    let take_over = by_name(OnConflict::Supersede);
+    let service = &target.service;
+    match (verb, open) {
+        (Verb::Rollback { to }, None) => {
+            back_to(to.as_deref(), target, &survey, setting, emit).await
+        }
+        (Verb::Promote, None) => {
+            let what = format!("no deployment of {service} is under way");
+            Err(Refusal::new(what, status(target)).into())
+        }
+        (Verb::Resume { .. } | Verb::Abort, None) => Ok(nothing(
+            setting,
+            format!("nothing to do: no deployment of {service} is under way"),
+            emit,
+        )),
+        (Verb::Resume { on_conflict }, Some(record)) => {
+            let heading = record.heading.clone();
+            let claimant = by_name(*on_conflict);
+            ended(
+                adopt(setting, record, survey.world, heading, &claimant, service, emit).await?,
+                setting,
+                emit,
+            )
+        }
+        (Verb::Rollback { .. } | Verb::Abort, Some(record)) => {
+            let back = Heading::Back(Reason::Asked);
+            ended(
+                adopt(setting, record, survey.world, back, &take_over, service, emit).await?,
+                setting,
+                emit,
+            )
+        }
+        (Verb::Promote, Some(record)) => {
+            let record = promoted(record, &survey, target)?;
+            let heading = record.heading.clone();
+            ended(
+                adopt(setting, record, survey.world, heading, &take_over, service, emit).await?,
+                setting,
+                emit,
+            )
+        }
+    }
+}
+
+/// A service of the pair is to have all the traffic: the way back of the deployment that began with
+/// it, or where there is none, of one that is known from the weights alone.
+async fn back_to_service(
+    to: &str,
+    target: &Target,
+    survey: Survey,
+    looked: SystemTime,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    match survey.open_record() {
+        Some(Ok(record)) if record.engine() == EngineName::Rolling => {
+            return Err(unfinished(&survey, &record).into());
+        }
+        Some(Ok(record)) if record.blue == to => {
+            let back = Heading::Back(Reason::Asked);
+            let (world, claimant) = (survey.world.clone(), by_name(OnConflict::Supersede));
+            let code = adopt(setting, record, world, back, &claimant, &target.service, emit);
+            match code.await {
+                Err(Error::Aws(error)) if error.kind == FailureKind::Denied => {
+                    let what =
+                        format!("{error}; going by the weights alone, the record stays open");
+                    setting.tell(emit, Kind::Warning { what });
+                }
+                code => return ended(code?, setting, emit),
+            }
+        }
+        Some(Ok(record)) => {
+            let what = format!("{to} is what {} introduces, which is under way", record.name());
+            return Err(Refusal::new(what, verb_for(target, "resume")).into());
+        }
+        Some(Err(what)) => setting.tell(emit, Kind::Warning { what }),
+        None => {}
+    }
+    let identity = Identity { deployment: random_id(), owner: random_id() };
+    match plan::back_to(to, &survey, &identity)? {
+        Some(record) => {
+            let (world, service) = (survey.world.clone(), &target.service);
+            let code = drive_back(setting, record, world, looked, service, emit).await;
+            if code.exit_code == 1 {
+                close_overtaken(setting, &survey, emit).await;
+            }
+            Ok(code)
+        }
+        None => Ok(nothing(setting, format!("nothing to do: {to} serves alone"), emit)),
+    }
+}
+
+fn ended(
+    ended: Option<Ended>,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    Ok(ended
+        .unwrap_or_else(|| nothing(setting, "nothing to do: it has ended meanwhile".into(), emit)))
+}
+
+/// The record without the rest of the present hold.
+fn promoted(record: Record, survey: &Survey, target: &Target) -> Result<Record, Refusal> {
+    let watch = Watch::new(survey.world.at);
+    let view = View { record: &record, watch: &watch, world: &survey.world };
+    let holds =
+        record.held.filter(|held| Some(held.share) == record.to && view.all_read(held.share));
+    match holds.filter(|_| record.forward()) {
+        Some(held) => Ok(Record { promoted: Some(held.share), ..record }),
+        None => {
+            let step = crate::plan::standing(&record, &survey.world);
+            let what =
+                format!("{} holds no share that could be promoted: it is at {step}", record.name());
+            Err(Refusal::new(what, status(target)))
+        }
+    }
+}
+
+fn status(target: &Target) -> String {
+    verb_for(target, "status")
+}
+
+fn verb_for(target: &Target, verb: &str) -> String {
+    format!("ecs-bg {verb} --cluster {} --service {}", target.cluster, target.service)
+}
+
+/// A finished deployment is not reopened: what served before it is deployed anew, at once, with the
+/// images that ran then where they are known.
+async fn back_to(
+    to: Option<&str>,
+    target: &Target,
+    survey: &Survey,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let request = Request::back(&target.cluster, &target.service, survey.twin.as_deref());
+    let blue = live(&request, survey)?;
+    let base = match to {
+        Some(name) => name.to_owned(),
+        None => match survey.closed_on(blue) {
+            Some(record) => record.from,
+            None => {
+                let what = format!(
+                    "no record says what served before {} in {}",
+                    short(&blue.revision),
+                    blue.name
+                );
+                let hint = format!(
+                    "ecs-bg rollback --cluster {} --service {} --to FAMILY:REVISION",
+                    target.cluster, target.service
+                );
+                return Err(Refusal::new(what, hint).into());
+            }
+        },
+    };
+    let base = match (setting.aws.revision(&base).await, &survey.twin) {
+        (Err(error), Some(twin)) if error.code == "ClientException" => {
+            let (service, region) = (&target.service, &setting.aws.region);
+            let what = format!(
+                "{base} is neither {service} nor {twin}, nor a task definition in {region}"
+            );
+            return Err(Refusal::new(what, status(target)).into());
+        }
+        (base, _) => base?,
+    };
+    let ran = {
+        let services = survey.world.services.values();
+        setting
+            .aws
+            .digests_that_ran(&target.cluster, services, &base.arn, true)
+            .await
+            .unwrap_or_default()
+    };
+    let images = pinned(&base, &ran);
+    for container in base.containers.iter().filter(|(name, _)| !ran.contains_key(name)) {
+        let what = format!(
+            "the digest of {} that ran in container {} is not known any more",
+            container.1, container.0
+        );
+        setting.tell(emit, Kind::Warning { what });
+    }
+    let request = request.to(&base.arn, images);
+    let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
+    deploy(&request, setting, &claimant, emit).await
+}
+
+/// The images of a revision, by the digests that ran.
+fn pinned(base: &Revision, ran: &BTreeMap<String, String>) -> Vec<(String, ImageRef)> {
+    let parsed = base
+        .containers
+        .iter()
+        .filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)));
+    parsed
+        .map(|(name, image)| {
+            let pinned = ran.get(name).map(|digest| image.pinned(digest));
+            (name.clone(), pinned.unwrap_or(image))
+        })
+        .collect()
+}

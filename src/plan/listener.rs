@@ -1,0 +1,156 @@
+//! A plan where we move the weights between two services.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::clone::Changes;
+use super::{
+    BAKE, Decision, Digest, Identity, Plan, Sides, Survey, Wanted, differences, prepare, preparing,
+    refusals, serves_already,
+};
+use crate::error::Refusal;
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::model::rule::green_stands;
+use crate::model::world::{Rule, World};
+use crate::record::{Asked, Heading, Record};
+use crate::request::{FOLLOW_MIN, Request, WaitFor};
+
+/// Every choice, or a refusal.
+#[expect(clippy::too_many_arguments, reason = "as `plan`, and what was found out before")]
+pub(super) fn plan(
+    request: &Request,
+    survey: &Survey,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    fingerprint: String,
+    identity: &Identity,
+    why: String,
+    mut warnings: Vec<String>,
+) -> Result<Decision, Refusal> {
+    refusals::for_rolling_only(request)?;
+    let sides = refusals::sides(survey)?;
+    refusals::for_a_pair(wanted, &sides)?;
+    let same = serves_already(survey, sides.blue, wanted, digests, &fingerprint);
+    if same
+        && !request.force
+        && sides.blue.running >= sides.blue.desired
+        && survey
+            .world
+            .healthy(sides.blue)
+            .is_some_and(|healthy| healthy >= sides.blue.desired as usize)
+        && sides.blue.deployments.len() == 1
+    {
+        let revision = short(&sides.blue.revision).to_owned();
+        let with = if request.edits.is_empty() { "these images" } else { "these settings" };
+        let what = format!("{revision} with {with} serves in {}", sides.blue.name);
+        return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
+    }
+    warnings.extend(refusals::differences(survey, &sides)?);
+    let record = draft(request, survey, &sides, fingerprint, identity);
+    warnings.extend(refusals::credentials(survey, &record));
+    if record.follow < FOLLOW_MIN {
+        warnings.push(format!(
+            "--follow {}: requests may be lost, a load balancer can take 30s and more to follow",
+            humantime::format_duration(record.follow)
+        ));
+    }
+    let base = wanted.base.clone();
+    let changes = wanted.changes();
+    let diff = differences(survey, sides.blue, &base, &changes)?;
+    let steps = steps(&record, &base, &changes, &sides, &survey.world);
+    let plan = Plan { record, why, way_back: None, base, changes, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+pub(super) fn draft(
+    request: &Request,
+    survey: &Survey,
+    sides: &Sides<'_>,
+    fingerprint: String,
+    identity: &Identity,
+) -> Record {
+    let network = survey.world.groups.values().any(|group| {
+        group.load_balancers.iter().any(|balancer| balancer.contains(":loadbalancer/net/"))
+    });
+    // Without evidence: what made 503s go away behind an ALB (argo-rollouts #4595), and what ECS
+    // itself waits behind an NLB (developer guide, "Network Load Balancer resources for blue/green").
+    let follow = Duration::from_secs(if network { 600 } else { 120 });
+    Record {
+        id: identity.deployment.clone(),
+        request: fingerprint,
+        revision: String::new(),
+        cluster: survey.cluster_name().to_owned(),
+        blue: sides.blue.name.clone(),
+        green: sides.green.name.clone(),
+        from: sides.blue.revision.clone(),
+        was: sides.green.revision.clone(),
+        count: sides.blue.desired,
+        asked: Asked::default(),
+        prepare: request.prepare.as_ref().map(prepare),
+        until: WaitFor::default(),
+        shares: request.shares.clone(),
+        bake: request.bake.unwrap_or(BAKE),
+        follow: request.follow.unwrap_or(follow),
+        timeout: request.timeout,
+        start: survey.world.at,
+        heading: Heading::Forward,
+        to: None,
+        held: None,
+        promoted: None,
+        closed: None,
+        owner: identity.owner.clone(),
+        seen: survey.world.at,
+    }
+}
+
+fn steps(
+    record: &Record,
+    base: &Revision,
+    changes: &Changes,
+    sides: &Sides<'_>,
+    world: &World,
+) -> Vec<(&'static str, String)> {
+    let (blue, green) = (&sides.blue.name, &sides.green.name);
+    let time = |duration: Duration| humantime::format_duration(duration).to_string();
+    let rules: Vec<&str> = world.rules.values().map(|rule| rule.name.as_str()).collect();
+    let lacking = |rule: &&Rule| !green_stands(&rule.actions, &sides.pairs);
+    let lacking: Vec<&str> =
+        world.rules.values().filter(lacking).map(|rule| rule.name.as_str()).collect();
+    let mut steps = vec![(
+        "register",
+        format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
+    )];
+    steps.extend(preparing(record));
+    steps.push(match lacking[..] {
+        [] => ("attach", format!("{green} stands in {} already", rules.join(", "))),
+        [..] => ("attach", format!("add {green} to {} at weight 0", lacking.join(", "))),
+    });
+    let count = record.count.max(sides.green.desired);
+    steps.push(("launch", format!("{green}: {count} tasks")));
+    steps.push((
+        "settle",
+        format!(
+            "until {count} targets are healthy; back if there is no progress for {}",
+            time(record.timeout)
+        ),
+    ));
+    for share in &record.shares {
+        let hold = if share.hold.is_zero() {
+            String::new()
+        } else {
+            format!(", held for {}", time(share.hold))
+        };
+        steps.push((
+            "shift",
+            format!("{} % to {green} in {}{hold}", share.percent, rules.join(", ")),
+        ));
+    }
+    steps.push(("bake", format!("watch it for {}; {blue} stays whole", time(record.bake))));
+    steps.push((
+        "follow",
+        format!("until {} after the last change of weights", time(record.follow)),
+    ));
+    steps.push(("retire", format!("{blue}: no tasks")));
+    steps
+}

@@ -1,0 +1,322 @@
+//! The plan: every choice, made once, from one survey. Pure. Refusals are in `refusals`.
+
+mod back;
+pub mod clone;
+mod listener;
+mod refusals;
+mod rolling;
+pub mod run_task;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use back::back_to;
+pub use survey::Survey;
+pub use wanted::{Digest, Wanted};
+
+use crate::error::Refusal;
+use crate::model::diff::diff;
+use crate::model::revision::Revision;
+use crate::model::rule::GroupPair;
+use crate::model::served::Served;
+use crate::model::world::{Rule, Service, World};
+use crate::plan::clone::{Changes, clone_request, own_tags};
+use crate::record::{Prepare, Record};
+use crate::request::before::Preparation;
+use crate::request::edits::Base;
+use crate::request::{EngineName, Request, fingerprint};
+use crate::route::View;
+use crate::route::watch::Watch;
+
+/// How long the new version is watched at 100 % before the old one is retired, unless said.
+const BAKE: Duration = Duration::from_secs(60);
+
+/// What only the process can add to a plan.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// A random id for a new record.
+    pub deployment: String,
+    /// A random id for this process.
+    pub owner: String,
+}
+
+/// What is to be done about a request.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// A new deployment.
+    Deploy(Box<Plan>),
+    /// The same request is under way: go on with it.
+    Adopt(Box<Record>),
+    /// Another request is under way, and not finished.
+    Unfinished(Box<Record>),
+    /// It is live already.
+    Nothing {
+        /// The service that serves.
+        service: String,
+        /// The revision that it runs.
+        revision: String,
+        /// What makes it the same.
+        what: String,
+    },
+}
+
+/// Which tags a registration carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// The user's and the record.
+    WithRecord,
+    /// The user's.
+    Own,
+    /// None at all.
+    None,
+}
+
+/// Every choice, made once.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The record as it will begin; `revision` is empty until there is one.
+    pub record: Record,
+    /// Why this engine.
+    pub why: String,
+    /// The body of the RegisterTaskDefinition that makes the way back, where the live revision is
+    /// INACTIVE: no service can be put on it again.
+    pub way_back: Option<String>,
+    /// The revision that is cloned.
+    pub base: Revision,
+    /// What the clone has that it has not.
+    pub changes: Changes,
+    /// What the user should know before.
+    pub warnings: Vec<String>,
+    /// What will be done, in order: step and what it does.
+    pub steps: Vec<(&'static str, String)>,
+    /// What the new revision is compared with, and the differences, masked.
+    pub diff: (String, Vec<String>),
+}
+
+/// Both sides, by role.
+#[derive(Clone, Debug)]
+pub struct Sides<'a> {
+    /// The one that serves.
+    pub blue: &'a Service,
+    /// The idle one.
+    pub green: &'a Service,
+    /// Their target groups.
+    pub pairs: Vec<GroupPair>,
+}
+
+/// The service that serves, where a deployment like `request` could start.
+pub fn live<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
+    Ok(match refusals::engine(request, survey)?.0 {
+        EngineName::Listener => refusals::sides(survey)?.blue,
+        EngineName::Rolling => rolling::service(request, survey)?,
+    })
+}
+
+/// What a request wants of the task definition.
+pub fn wanted(request: &Request, survey: &Survey) -> Result<Wanted, Refusal> {
+    Wanted::of(base(request, survey)?, &request.changes, &request.edits)
+}
+
+/// What is cloned: what the request names, else what the live side runs.
+fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
+    let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
+    let known = |arn: &str| survey.revisions.get(arn).cloned();
+    if let Some(base) = request.base.as_deref().and_then(known) {
+        return Ok(base);
+    }
+    let open = survey.open_record().and_then(Result::ok);
+    let live = match &open {
+        // An unfinished deployment of the same request has its images in its own revision.
+        Some(record) => known(&record.from).or_else(|| known(&record.revision)),
+        None => known(&live(request, survey)?.revision),
+    };
+    let live = live.ok_or_else(unreadable)?;
+    if let Some(file) = &request.edits.file {
+        return Ok(file.clone().beside(&live.arn));
+    }
+    if request.edits.from == Base::Service {
+        return Ok(live);
+    }
+    let id = open.map(|record| record.id);
+    let unfinished = |revision: &Revision| {
+        let record = Record::from_tags(&revision.arn, &revision.tags).and_then(Result::ok);
+        id.is_some() && record.map(|record| record.id) == id
+    };
+    let newest = survey.newest.iter().filter_map(|arn| known(arn));
+    let mut newest = newest.filter(|one| one.family() == live.family() && one.active);
+    newest.find(|one| !unfinished(one)).ok_or_else(unreadable)
+}
+
+/// Why a deployment that is under way keeps another one from starting.
+pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
+    refusals::unfinished(survey, record)
+}
+
+/// Every choice, or a refusal. `digests` are those of the wanted images, by container.
+pub fn plan(
+    request: &Request,
+    survey: &Survey,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    identity: &Identity,
+) -> Result<Decision, Refusal> {
+    let images = &wanted.images;
+    wanted.check(digests)?;
+    let mut warnings = refusals::unread(survey, images, digests);
+    let resolved: BTreeMap<String, String> = images
+        .iter()
+        .map(|(container, image)| match digests.get(container) {
+            Some(Digest::Known(digest)) => (container.clone(), digest.clone()),
+            _ => (container.clone(), image.to_string()),
+        })
+        .collect();
+    let engine = refusals::engine(request, survey);
+    let other = match engine {
+        Ok((EngineName::Rolling, _)) => &survey.service,
+        _ => survey.twin.as_ref().unwrap_or(&survey.service),
+    };
+    let pair = [survey.service.as_str(), other.as_str()];
+    let mut edits = request.edits.parts(&wanted.edits);
+    if let Some(preparation) = &request.prepare {
+        preparation.place(&wanted.base)?;
+        edits.extend(preparation.parts());
+    }
+    let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved, &edits);
+    match survey.open_record() {
+        Some(Ok(record)) if record.request == fingerprint => {
+            return Ok(Decision::Adopt(Box::new(record)));
+        }
+        Some(Ok(record)) => return Ok(Decision::Unfinished(Box::new(record))),
+        Some(Err(unreadable)) => warnings.push(unreadable),
+        None => {}
+    }
+    let overtaken = survey.overtaken().into_iter();
+    warnings.extend(overtaken.map(|(record, by)| format!("{} is over: {by}", record.name())));
+    let (engine, why) = engine?;
+    if engine == EngineName::Rolling {
+        return rolling::plan(
+            request,
+            survey,
+            wanted,
+            digests,
+            fingerprint,
+            identity,
+            why,
+            warnings,
+        );
+    }
+    listener::plan(request, survey, wanted, digests, fingerprint, identity, why, warnings)
+}
+
+/// Whether the service runs the outcome of the same request, or what it runs has all that is wanted.
+fn serves_already(
+    survey: &Survey,
+    service: &Service,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    fingerprint: &str,
+) -> bool {
+    let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
+    let closed = survey.closed_on(service).filter(|record| record.request == fingerprint);
+    // A newer one to clone was registered since, where the newest is cloned.
+    let same_base = wanted.base.arn == service.revision || wanted.is_from_file();
+    (certain && closed.is_some() && same_base)
+        || (wanted.images.is_empty() && is_unchanged(service, wanted))
+}
+
+/// Whether the edits change nothing about what the service runs.
+fn is_unchanged(service: &Service, wanted: &Wanted) -> bool {
+    let only = Changes { edits: wanted.edits.clone(), ..Changes::default() };
+    let body = clone_request(&wanted.base.raw, &only, &BTreeMap::new());
+    let same = body.and_then(|body| diff(&wanted.base.raw, &body)).is_ok_and(|d| d.is_empty());
+    same && wanted.base.arn == service.revision
+}
+
+/// What the new revision changes, masked: against what it is a clone of, or what it replaces where
+/// that is another one.
+fn differences(
+    survey: &Survey,
+    replaced: &Service,
+    base: &Revision,
+    changes: &Changes,
+) -> Result<(String, Vec<String>), Refusal> {
+    let unreadable = |error: serde_json::Error| {
+        Refusal::new(format!("{} cannot be cloned: {error}", base.name), "ecs-bg status")
+    };
+    let body = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unreadable)?;
+    let replaced = survey.revisions.get(&replaced.revision).unwrap_or(base);
+    let lines = diff(&replaced.raw, &body).map_err(unreadable)?;
+    Ok((replaced.name.clone(), lines))
+}
+
+impl Plan {
+    /// The body of the RegisterTaskDefinition: the clone, with these tags.
+    pub fn registration(&self, with: Tags) -> Result<String, serde_json::Error> {
+        let mut tags = match with {
+            Tags::None => BTreeMap::new(),
+            Tags::Own | Tags::WithRecord => own_tags(&self.base.tags),
+        };
+        if with == Tags::WithRecord {
+            // The revision's number is not known yet; the family is, and tags need no more.
+            let record =
+                Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
+            tags.extend(record.to_tags(&tags).unwrap_or_default());
+        }
+        clone_request(&self.base.raw, &self.changes, &tags)
+    }
+
+    /// Whether the record fits beside the user's own tags.
+    pub fn record_fits(&self) -> bool {
+        let record =
+            Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
+        record.to_tags(&own_tags(&self.base.tags)).is_some()
+    }
+}
+
+fn family_arn(base: &Revision) -> &str {
+    base.arn.rsplit_once(':').map_or(base.arn.as_str(), |(family, _)| family)
+}
+
+fn prepare(preparation: &Preparation) -> Prepare {
+    Prepare { timeout: preparation.timeout, done: false }
+}
+
+/// What runs before everything that serves.
+fn preparing(record: &Record) -> Option<(&'static str, String)> {
+    let time = humantime::format_duration(record.prepare?.timeout);
+    Some((
+        "prepare",
+        format!("one task runs the command of --before; back unless it exits with 0 within {time}"),
+    ))
+}
+
+/// What serves now, rule by rule. `pairs` are the groups of `one` and `other`.
+pub fn serving(world: &World, pairs: &[GroupPair], [one, other]: [&Service; 2]) -> Vec<Served> {
+    let served = |rule: &Rule| {
+        let part = crate::model::rule::green_per_mille(&rule.actions, pairs);
+        let percent = part.map(|part| {
+            [(one, 1000 - part), (other, part)]
+                .map(|(side, part)| (side.name.clone(), f64::from(part) / 10.0))
+        });
+        let percent = percent.into_iter().flatten().filter(|(_, percent)| *percent > 0.0);
+        Served { rule: rule.name.clone(), percent: percent.collect() }
+    };
+    world.rules.values().map(served).collect()
+}
+
+/// For `status`: the pair of a survey, and its groups, whichever side serves.
+pub fn pair_of(survey: &Survey) -> Option<([&Service; 2], Vec<GroupPair>)> {
+    let [one, other] = survey.pair()?;
+    Some(([one, other], crate::route::group_pairs(&survey.world, one, other)))
+}
+
+/// Where an unfinished deployment stands: the first step that does not hold.
+pub fn standing(record: &Record, world: &World) -> &'static str {
+    let mut watch = Watch::new(world.at);
+    watch.see(record, world);
+    crate::route::decide(&View { record, watch: &watch, world }).0
+}

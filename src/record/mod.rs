@@ -1,0 +1,298 @@
+//! The record of a deployment: the few facts that must outlive the process because AWS cannot be
+//! asked for them. It is kept in tags on the revision that the deployment registered. Tags are
+//! readable by many and writable by some: nothing secret goes in, and nothing in them is executed.
+
+mod tags;
+
+use std::time::{Duration, SystemTime};
+
+use self::tags::{ENDS, REASONS, code};
+
+use crate::model::arn::short;
+use crate::request::{EngineName, Share, WaitFor};
+
+/// An owner that has not been seen for this long is dead: it says so every 60 s.
+pub const DEAD_AFTER: Duration = Duration::from_secs(180);
+
+/// What a deployment is, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Random; tells one deployment from every other.
+    pub id: String,
+    /// Which request this is (`request::fingerprint`).
+    pub request: String,
+    /// The ARN of the revision that carries the record. The deployment's name is its short form.
+    pub revision: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service that served when it began.
+    pub blue: String,
+    /// The service that the new revision comes up in: blue itself, where ECS replaces its tasks.
+    pub green: String,
+    /// ARN of blue's revision: the way back.
+    pub from: String,
+    /// ARN of the revision that green was on before.
+    pub was: String,
+    /// Blue's desired count when it began, raised when blue scales out, never lowered.
+    pub count: u32,
+    /// What else the service was asked to change with its revision (`rolling` only).
+    pub asked: Asked,
+    /// What the user waits for (`rolling` only).
+    pub until: WaitFor,
+    /// The task that must succeed before anything serves, where there is to be one.
+    pub prepare: Option<Prepare>,
+    /// How the traffic moves.
+    pub shares: Vec<Share>,
+    /// How long 100 % is held.
+    pub bake: Duration,
+    /// How long the load balancer is given to follow a change.
+    pub follow: Duration,
+    /// How long there may be no progress.
+    pub timeout: Duration,
+    /// When it began.
+    pub start: SystemTime,
+    /// Which way it goes.
+    pub heading: Heading,
+    /// Green's share (in percent) that is being written to the rules, or was; `None` before the
+    /// first one: until then no traffic was ever meant for green.
+    pub to: Option<u8>,
+    /// The share that every rule was read to have, and since when.
+    pub held: Option<Held>,
+    /// The share whose hold was cut short by `promote`.
+    pub promoted: Option<u8>,
+    /// The end, once it is there. A closed record is never opened again.
+    pub closed: Option<Closed>,
+    /// Which process drives it.
+    pub owner: String,
+    /// When its owner last said so.
+    pub seen: SystemTime,
+}
+
+/// What may be asked of a service beside its revision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Its desired count.
+    pub count: Option<Change>,
+    /// `minimumHealthyPercent`.
+    pub min_healthy: Option<Change>,
+    /// `maximumPercent`.
+    pub max_percent: Option<Change>,
+}
+
+/// A number that is changed, and that the way back changes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What it is to be.
+    pub to: u32,
+    /// What it was.
+    pub from: u32,
+}
+
+/// A task that must succeed before anything serves. Its command is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepare {
+    /// How long it may take.
+    pub timeout: Duration,
+    /// It has succeeded.
+    pub done: bool,
+}
+
+/// Forward, or back and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// The new revision is being introduced.
+    Forward,
+    /// It is being withdrawn.
+    Back(Reason),
+}
+
+/// Why a deployment turned back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The task that runs before did not succeed.
+    Before,
+    /// Green's service was deleted.
+    Gone,
+    /// Targets of green are not healthy.
+    Sick,
+    /// Tasks of green stop.
+    Tasks,
+    /// ECS put green back on its old revision.
+    EcsRollback,
+    /// No progress for too long.
+    Deadline,
+    /// Somebody deployed to blue.
+    BlueChanged,
+    /// AWS refused a change that the way forward needs.
+    Refused,
+    /// More changes than a deployment can need.
+    Bound,
+    /// The process was told to stop.
+    Interrupted,
+    /// Somebody asked for it.
+    Asked,
+    /// Another deployment takes its place.
+    Superseded,
+}
+
+/// A share of the traffic that all rules have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Green's share in percent.
+    pub share: u8,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+/// How it ended, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// What serves.
+    pub end: End,
+    /// When that was written.
+    pub at: SystemTime,
+}
+
+/// What serves when a record is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The new revision, in green.
+    Live,
+    /// The old one, in blue.
+    WentBack,
+    /// Whatever did when it was left alone, at somebody's word.
+    Left,
+}
+
+impl Reason {
+    /// The code that tags and JSON show.
+    pub fn code(self) -> &'static str {
+        code(&REASONS, self)
+    }
+}
+
+impl End {
+    /// The code that tags and JSON show.
+    pub fn code(self) -> &'static str {
+        code(&ENDS, self)
+    }
+}
+
+impl Record {
+    /// The name that people know it by: `web:43`.
+    pub fn name(&self) -> &str {
+        short(&self.revision)
+    }
+
+    /// Who moves things.
+    pub fn engine(&self) -> EngineName {
+        match self.blue == self.green {
+            true => EngineName::Rolling,
+            false => EngineName::Listener,
+        }
+    }
+
+    /// Which services it is about, for people.
+    pub fn route(&self) -> String {
+        match self.engine() {
+            EngineName::Listener => format!("from {} to {}", self.blue, self.green),
+            EngineName::Rolling => format!("in {}", self.green),
+        }
+    }
+
+    /// Whether the same revision is started anew.
+    pub fn is_restart(&self) -> bool {
+        self.revision == self.was
+    }
+
+    /// Whether a task is to succeed before anything serves, and has not yet.
+    pub fn is_preparing(&self) -> bool {
+        self.prepare.is_some_and(|prepare| !prepare.done)
+    }
+
+    /// How long its owner has not said that it is alive.
+    pub fn silent_for(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.seen).unwrap_or_default()
+    }
+
+    /// Whether its owner is dead.
+    pub fn is_abandoned(&self, now: SystemTime) -> bool {
+        self.silent_for(now) >= DEAD_AFTER
+    }
+
+    /// Whether it goes forward.
+    pub fn forward(&self) -> bool {
+        self.heading == Heading::Forward
+    }
+
+    /// Turned back. If traffic was ever meant for green, it is to have none; if none ever was, there
+    /// is nothing to take back.
+    pub fn turned_back(&self, reason: Reason) -> Self {
+        let mut record = self.clone();
+        record.heading = Heading::Back(reason);
+        record.to = self.to.map(|_| 0);
+        record
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    pub(crate) fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_768_478_400 + seconds)
+    }
+
+    pub(crate) fn record() -> Record {
+        Record {
+            id: "0123456789abcdef".into(),
+            request: "fedcba9876543210".into(),
+            revision: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:43".into(),
+            cluster: "shop".into(),
+            blue: "web".into(),
+            green: "web-green".into(),
+            from: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:42".into(),
+            was: "arn:aws:ecs:eu-central-1:123456789012:task-definition/old:7".into(),
+            count: 2,
+            asked: Asked::default(),
+            until: WaitFor::Healthy,
+            prepare: None,
+            shares: vec![
+                Share { percent: 10, hold: Duration::from_secs(300) },
+                Share { percent: 100, hold: Duration::ZERO },
+            ],
+            bake: Duration::from_secs(60),
+            follow: Duration::from_secs(120),
+            timeout: Duration::from_secs(900),
+            start: at(0),
+            heading: Heading::Forward,
+            to: None,
+            held: None,
+            promoted: None,
+            closed: None,
+            owner: "a1".into(),
+            seen: at(5),
+        }
+    }
+
+    #[test]
+    fn a_record_says_what_it_is_about() {
+        let pair = record();
+        assert_eq!((pair.name(), pair.route().as_str()), ("web:43", "from web to web-green"));
+        assert!(!pair.is_restart() && !pair.is_preparing());
+        let one = Record { green: "web".into(), was: pair.revision.clone(), ..record() };
+        assert_eq!((one.route().as_str(), one.is_restart()), ("in web", true));
+        for done in [false, true] {
+            let prepare = Some(Prepare { timeout: Duration::from_secs(60), done });
+            assert_eq!(Record { prepare, ..record() }.is_preparing(), !done);
+        }
+    }
+
+    #[test]
+    fn turning_back_takes_back_only_what_was_given() {
+        assert_eq!(record().turned_back(Reason::Sick).to, None);
+        assert_eq!(Record { to: Some(100), ..record() }.turned_back(Reason::Sick).to, Some(0));
+    }
+}

@@ -1,0 +1,381 @@
+//! What the user asked for, validated. Knows nothing of what is there: that is `plan`'s business.
+
+pub mod before;
+pub mod edits;
+pub mod engine;
+pub mod image;
+mod shares;
+pub mod template;
+pub mod wait_for;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use self::before::Preparation;
+use self::edits::{Edits, Hidden};
+pub use self::engine::EngineName;
+use self::image::{ImageChange, ImageRef};
+pub use self::shares::Share;
+use self::shares::shares;
+pub use self::wait_for::WaitFor;
+use crate::error::Refusal;
+
+/// What the arguments of a deployment say, as they were typed.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    /// `--cluster`
+    pub cluster: String,
+    /// `--service`
+    pub service: String,
+    /// `--twin`
+    pub twin: Option<String>,
+    /// `--image`, repeated
+    pub images: Vec<String>,
+    /// `--tag`, repeated
+    pub tags: Vec<String>,
+    /// `--env` and the other changes of the task definition
+    pub edits: edits::Typed,
+    /// `--shares`
+    pub shares: String,
+    /// `--engine`
+    pub engine: Option<EngineName>,
+    /// `--bake`
+    pub bake: Option<String>,
+    /// `--timeout`
+    pub timeout: String,
+    /// `--follow`
+    pub follow: Option<String>,
+    /// `--force`
+    pub force: bool,
+    /// `--desired-count`
+    pub count: Option<u32>,
+    /// `--min-healthy`
+    pub min_healthy: Option<u32>,
+    /// `--max-percent`
+    pub max_percent: Option<u32>,
+    /// `--wait-for`
+    pub until: Option<WaitFor>,
+    /// `--no-wait`
+    pub no_wait: bool,
+    /// `--force-new-deployment`
+    pub restart: bool,
+    /// `--keep-revisions`
+    pub keep_revisions: Option<u32>,
+    /// `--before` and `--before-timeout`
+    pub before: Option<(Hidden, String)>,
+}
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The cluster, by name or ARN.
+    pub cluster: String,
+    /// Either service of the pair, by name.
+    pub service: String,
+    /// The other one, by name, where it was said.
+    pub twin: Option<String>,
+    /// The images wanted.
+    pub changes: Vec<ImageChange>,
+    /// What else is to be different in the task definition.
+    pub edits: Edits,
+    /// How the traffic moves: rising, the last one is 100.
+    pub shares: Vec<Share>,
+    /// Who moves things; `None`: whatever the service is set up for.
+    pub engine: Option<EngineName>,
+    /// How long 100 % is held before the old version is retired, where it was said.
+    pub bake: Option<Duration>,
+    /// How long there may be no progress.
+    pub timeout: Duration,
+    /// How long the load balancer is given to follow, where it was said.
+    pub follow: Option<Duration>,
+    /// Deploy even what serves already.
+    pub force: bool,
+    /// The ARN of the revision to clone; the live one, unless said.
+    pub base: Option<String>,
+    /// What else the service is to have.
+    pub scale: Scale,
+    /// What is waited for, where it was said.
+    pub until: Option<WaitFor>,
+    /// Leave it to ECS once it has been told.
+    pub no_wait: bool,
+    /// Start the tasks anew even if nothing is new.
+    pub restart: bool,
+    /// The user's tags of the revision that is cloned are not for the clone.
+    pub leave_tags: bool,
+    /// What must succeed before anything serves, if anything must.
+    pub prepare: Option<Preparation>,
+    /// Which old revisions go after a success; none, unless said.
+    pub keep: Option<Keep>,
+}
+
+/// Old revisions that are kept after a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The newest so many of those that were registered for this service, and everybody else's.
+    OfOurs(u32),
+    /// The newest so many of the family, whoever registered them.
+    OfFamily(u32),
+}
+
+/// What a service is to have beside its revision, where that was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Its desired count.
+    pub count: Option<u32>,
+    /// `minimumHealthyPercent`.
+    pub min_healthy: Option<u32>,
+    /// `maximumPercent`.
+    pub max_percent: Option<u32>,
+}
+
+/// The longest duration that may be asked for: 14 days.
+pub const LONGEST: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// The smallest time for which the load balancer's following may be trusted without evidence.
+pub const FOLLOW_MIN: Duration = Duration::from_secs(30);
+
+impl Request {
+    /// Validates what was typed. An error names the argument.
+    pub fn new(typed: &Typed) -> Result<Self, Refusal> {
+        let changes = image_changes(&typed.images, &typed.tags)?;
+        let edits = Edits::new(&typed.edits)?;
+        if changes.is_empty() && edits.is_empty() && !typed.restart {
+            return Err(Refusal::new(
+                "no image, and no change of the task definition: say what is to be deployed",
+                "--image REPOSITORY:TAG",
+            ));
+        }
+        Ok(Self {
+            cluster: cluster(&typed.cluster)?,
+            service: service("--service", &typed.service)?,
+            twin: typed.twin.as_deref().map(|name| service("--twin", name)).transpose()?,
+            changes,
+            edits,
+            shares: shares(&typed.shares)?,
+            engine: typed.engine,
+            bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
+            timeout: match duration("--timeout", &typed.timeout)? {
+                Duration::ZERO => {
+                    return Err(bad(
+                        "--timeout",
+                        "`0` leaves no time to start a task",
+                        "--timeout 15m",
+                    ));
+                }
+                timeout => timeout,
+            },
+            follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
+            force: typed.force,
+            base: None,
+            scale: Scale {
+                count: typed.count,
+                min_healthy: typed.min_healthy,
+                max_percent: typed.max_percent,
+            },
+            until: typed.until,
+            no_wait: typed.no_wait,
+            restart: typed.restart,
+            leave_tags: false,
+            prepare: match &typed.before {
+                Some((text, timeout)) => Some(Preparation::new(&text.0, timeout)?),
+                None => None,
+            },
+            keep: typed.keep_revisions.map(Keep::OfOurs),
+        })
+    }
+}
+
+impl Request {
+    /// What puts an old revision back: all at once, without shares.
+    pub fn back(cluster: &str, service: &str, twin: Option<&str>) -> Self {
+        Self {
+            cluster: cluster.to_owned(),
+            service: service.to_owned(),
+            twin: twin.map(str::to_owned),
+            changes: vec![],
+            edits: Edits::default(),
+            shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+            engine: None,
+            bake: None,
+            timeout: Duration::from_secs(900),
+            follow: None,
+            force: true,
+            base: None,
+            scale: Scale::default(),
+            until: None,
+            no_wait: false,
+            restart: false,
+            leave_tags: false,
+            prepare: None,
+            keep: None,
+        }
+    }
+
+    /// This one, with a clone of `base` that has these images.
+    pub fn to(self, base: &str, images: Vec<(String, ImageRef)>) -> Self {
+        let change = |(container, image)| ImageChange::Image { container: Some(container), image };
+        let changes = images.into_iter().map(change).collect();
+        Self { base: Some(base.to_owned()), changes, ..self }
+    }
+}
+
+/// Reads `--image` and `--tag`.
+pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Refusal> {
+    let images = images.iter().map(|text| {
+        ImageChange::image(text).map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
+    });
+    let tags = tags.iter().map(|text| {
+        ImageChange::tag(text)
+            .map_err(|why| bad("--tag", why, "--tag TAG, or --tag REPOSITORY=TAG"))
+    });
+    images.chain(tags).collect()
+}
+
+fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
+    Refusal::new(format!("{argument}: {why}"), hint)
+}
+
+/// Reads a duration: `60s`, `15m`, `1h30m`, `0`; a bare number is seconds.
+pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
+    let hint = format!("{argument} 60s, or 15m, or 0");
+    let parsed = match text.trim().parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(text.trim()).map_err(|error| {
+            bad(argument, format!("`{text}` is not a duration: {error}"), &hint)
+        })?,
+    };
+    match parsed {
+        long if long > LONGEST => {
+            Err(bad(argument, format!("`{text}` is more than 14 days"), &hint))
+        }
+        odd if odd.subsec_nanos() != 0 => {
+            Err(bad(argument, format!("`{text}` is not a whole number of seconds"), &hint))
+        }
+        fine => Ok(fine),
+    }
+}
+
+fn service(argument: &str, text: &str) -> Result<String, Refusal> {
+    // A service's ARN ends in its name.
+    let name = match text.starts_with("arn:") {
+        true => text.rsplit('/').next().unwrap_or_default(),
+        false => text,
+    };
+    match is_ecs_name(name) {
+        true => Ok(name.to_owned()),
+        false => Err(bad(
+            argument,
+            format!("`{text}` is not a service: 1 to 255 letters, digits, `_` and `-`"),
+            &format!("{argument} NAME"),
+        )),
+    }
+}
+
+/// Reads `--cluster`.
+pub fn cluster(text: &str) -> Result<String, Refusal> {
+    let name = match text.starts_with("arn:") {
+        true => text.rsplit('/').next().unwrap_or_default(),
+        false => text,
+    };
+    match is_ecs_name(name) {
+        true => Ok(text.to_owned()),
+        false => Err(bad(
+            "--cluster",
+            format!("`{text}` is not a cluster: 1 to 255 letters, digits, `_` and `-`"),
+            "--cluster NAME",
+        )),
+    }
+}
+
+/// ECS's rule for the names of clusters and services (API reference of CreateService).
+fn is_ecs_name(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// What makes two requests the same one: which images (by digest where that is known) and which
+/// edits reach which pair. How they get there may differ: a run that adopts a record follows the
+/// record.
+pub fn fingerprint(
+    cluster: &str,
+    pair: [&str; 2],
+    images: &BTreeMap<String, String>,
+    edits: &[String],
+) -> String {
+    let mut pair = pair;
+    pair.sort_unstable();
+    let mut hash = Sha256::new();
+    for part in [cluster, pair[0], pair[1]]
+        .into_iter()
+        .chain(images.iter().flat_map(|(name, image)| [name.as_str(), image.as_str()]))
+        .chain(edits.iter().map(String::as_str))
+    {
+        // Lengths, so that no two lists of parts read alike.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed() -> Typed {
+        Typed {
+            cluster: "shop".into(),
+            service: "web".into(),
+            images: vec!["shop/web:2".into()],
+            shares: "100".into(),
+            timeout: "15m".into(),
+            ..Typed::default()
+        }
+    }
+
+    #[test]
+    fn durations_are_whole_seconds_with_or_without_a_unit() {
+        let seconds = |text| duration("--bake", text).map(|d| d.as_secs()).map_err(|r| r.what);
+        assert_eq!(seconds("0"), Ok(0));
+        assert_eq!(seconds("90"), Ok(90));
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds("1h30m"), Ok(5400));
+        for text in ["", "-1", "soon", "1.5", "500ms", "15 days", "1d 99999999h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_argument_is_named_when_it_is_wrong() {
+        let what = |change: fn(&mut Typed)| {
+            let mut typed = typed();
+            change(&mut typed);
+            Request::new(&typed).unwrap_err().what
+        };
+        assert!(what(|t| t.service = "we b".into()).starts_with("--service: `we b`"));
+        assert!(what(|t| t.cluster = String::new()).starts_with("--cluster:"));
+        assert!(what(|t| t.images = vec!["A:b".into()]).starts_with("--image: `A:b`"));
+        assert!(what(|t| t.tags = vec!["=1".into()]).starts_with("--tag:"));
+        assert!(what(|t| t.images.clear()).starts_with("no image"));
+        assert!(what(|t| t.timeout = "0".into()).starts_with("--timeout:"));
+        assert!(what(|t| t.follow = Some("x".into())).starts_with("--follow:"));
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_pair_the_images_and_the_edits() {
+        let images = |image: &str| BTreeMap::from([("web".to_owned(), image.to_owned())]);
+        let edits = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let one = fingerprint("c", ["a", "b"], &images("x:1"), &[]);
+        assert_eq!(one, fingerprint("c", ["b", "a"], &images("x:1"), &[]));
+        assert_ne!(one, fingerprint("c", ["b", "a"], &images("x:2"), &[]));
+        assert_ne!(one, fingerprint("c2", ["a", "b"], &images("x:1"), &[]));
+        let edited = fingerprint("c", ["a", "b"], &images("x:1"), &edits("edit web env A 1"));
+        assert_ne!(one, edited);
+        assert_ne!(
+            edited,
+            fingerprint("c", ["a", "b"], &images("x:1"), &edits("edit web env A 2"))
+        );
+    }
+}

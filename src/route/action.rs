@@ -1,0 +1,74 @@
+//! What a decision can ask for: one absolute change, which is one AWS call.
+
+use crate::model::world::Look;
+use crate::record::Record;
+
+/// One absolute change; one action is one AWS call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `service` is on `revision` with `count` tasks.
+    Launch {
+        /// The service's name.
+        service: String,
+        /// The revision's ARN.
+        revision: String,
+        /// Tasks wanted.
+        count: u32,
+    },
+    /// `service` wants `count` tasks.
+    Count {
+        /// The service's name.
+        service: String,
+        /// Tasks wanted.
+        count: u32,
+    },
+    /// ECS replaces the tasks of `service` with tasks of `revision`; the rest where it is asked for.
+    Roll {
+        /// The service's name.
+        service: String,
+        /// The revision's ARN.
+        revision: String,
+        /// Tasks wanted.
+        count: Option<u32>,
+        /// `minimumHealthyPercent`.
+        min_healthy: Option<u32>,
+        /// `maximumPercent`.
+        max_percent: Option<u32>,
+        /// Also when it is on that revision already.
+        force: bool,
+    },
+    /// The rule has these actions.
+    Weigh {
+        /// The rule's ARN.
+        rule: String,
+        /// The whole action list.
+        actions: Vec<(String, String)>,
+    },
+    /// The task that must succeed before anything serves is started.
+    Prepare,
+    /// It is stopped.
+    Stop {
+        /// Its ARN.
+        task: String,
+    },
+    /// The record says this.
+    Write(Box<Record>),
+}
+
+impl Action {
+    /// How much of the world must have been looked at for this change.
+    pub fn needs(&self) -> Look {
+        match self {
+            // The sides that are shrunk are looked at directly before, with every rule.
+            Self::Count { count: 0, .. } => Look::Listing,
+            Self::Write(_) if self.closes() => Look::Listing,
+            Self::Stop { .. } => Look::Glance,
+            _ => Look::Whole,
+        }
+    }
+
+    /// Whether it says that the deployment is over.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::Write(record) if record.closed.is_some())
+    }
+}

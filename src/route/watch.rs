@@ -1,0 +1,196 @@
+//! What this process has seen since it began to look: the memory that decisions about time need and
+//! that a next process may lose, because everything in it can be counted anew. A fold over looks.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use crate::model::health::{TaskFailure, failure};
+use crate::model::rule::GroupPair;
+use crate::model::world::{Service, ServiceEvent, Target, World};
+use crate::record::Record;
+use crate::route::View;
+
+/// What was seen so far.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The first look: unwatched time counts for nothing.
+    pub start: SystemTime,
+    /// How far green came so far, and when that was last more, or enough.
+    pub best: (usize, SystemTime),
+    /// Since when green lacks nothing.
+    pub settled_since: Option<SystemTime>,
+    /// Green lacked nothing once.
+    pub proved: bool,
+    /// Ids of the deployments that green had when we began to look.
+    pub before: Vec<String>,
+    /// Green's service was seen on our revision.
+    pub launched: bool,
+    /// Since when green, once on our revision, shows the one before and no trace of ours.
+    pub put_back_since: Option<SystemTime>,
+    /// Since when green's tasks all run and only targets are awaited.
+    pub running_since: Option<SystemTime>,
+    /// Since when green runs a task of our revision.
+    pub runs_since: Option<SystemTime>,
+    /// How long each phase of a rolling deployment may take, where that is limited.
+    pub phase: Option<Duration>,
+    /// The target groups of both sides, as they were seen last.
+    pub pairs: Vec<GroupPair>,
+    /// This process can start the task that runs before.
+    pub prepares: bool,
+    /// Most tasks that green was seen to run.
+    pub running_max: u32,
+    /// Since when blue is awaited on the way back.
+    pub reviving_since: Option<SystemTime>,
+    /// When this process turned back, or took over on the way back.
+    pub back_since: Option<SystemTime>,
+    /// Since when green, with traffic, has fewer healthy targets than its service is to have at least.
+    pub short_since: Option<SystemTime>,
+    /// Since when a rule shows what we neither held nor were writing, and in how many looks.
+    pub drift: Option<(SystemTime, u32)>,
+    /// What rules showed, in per mille for green by ARN, when a person went on from that.
+    pub accepted: BTreeMap<String, Option<u32>>,
+    /// Tasks of our revision that failed, in the order in which they were seen.
+    pub failures: Vec<TaskFailure>,
+    /// Changes made on this heading.
+    pub changes: u32,
+    /// Green's targets: when each was first seen, and whether it was ever healthy.
+    targets: BTreeMap<(String, String, u16), (SystemTime, bool)>,
+}
+
+impl Watch {
+    /// Begins to watch.
+    pub fn new(start: SystemTime) -> Self {
+        Self {
+            start,
+            best: (0, start),
+            settled_since: None,
+            proved: false,
+            before: Vec::new(),
+            launched: false,
+            put_back_since: None,
+            running_since: None,
+            runs_since: None,
+            phase: None,
+            prepares: false,
+            pairs: Vec::new(),
+            running_max: 0,
+            reviving_since: None,
+            back_since: None,
+            short_since: None,
+            drift: None,
+            accepted: BTreeMap::new(),
+            failures: Vec::new(),
+            changes: 0,
+            targets: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in a look.
+    pub fn see(&mut self, record: &Record, world: &World) {
+        self.pairs = View { record, watch: self, world }.pairs();
+        self.see_green(record, world);
+        if !record.forward() {
+            self.back_since.get_or_insert(world.at);
+        }
+        let view = View { record, watch: self, world };
+        let (drifts, settled, waits_for_blue, short) =
+            (view.drift().is_some(), view.settled(), view.waits_for_blue(), view.green_is_short());
+        if world.look > crate::model::world::Look::Glance {
+            self.drift = drifts.then(|| match self.drift {
+                Some((since, looks)) => (since, looks + 1),
+                None => (world.at, 1),
+            });
+        }
+        self.settled_since = settled.then(|| self.settled_since.unwrap_or(world.at));
+        if record.is_preparing() {
+            // The task that runs before has a limit of its own.
+            self.best.1 = world.at;
+        }
+        if settled {
+            self.best.1 = world.at;
+            // A glance may be older than what it did not take in.
+            self.proved |= world.look > crate::model::world::Look::Glance;
+        }
+        self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
+        self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
+    }
+
+    fn see_green(&mut self, record: &Record, world: &World) {
+        let Some(green) = world.service(&record.green) else { return };
+        let running = View { record, watch: self, world }.ours().map(|ours| ours.running);
+        self.launched |= running.is_some();
+        let launched = self.launched || record.to.is_some();
+        let put_back = launched && View { record, watch: self, world }.green_was_put_back();
+        self.put_back_since = put_back.then(|| self.put_back_since.unwrap_or(world.at));
+        let running = running.unwrap_or(0);
+        let all_run = green.desired > 0 && running >= green.desired;
+        self.running_since = all_run.then(|| self.running_since.unwrap_or(world.at));
+        self.running_max = self.running_max.max(running);
+        if running > 0 {
+            self.runs_since.get_or_insert(world.at);
+        }
+        let progress = View { record, watch: self, world }.progress();
+        if progress > self.best.0 {
+            self.best = (progress, world.at);
+        }
+        for attachment in &green.attachments {
+            for target in world.targets(&attachment.group).unwrap_or_default() {
+                let seen =
+                    self.targets.entry(key(&attachment.group, target)).or_insert((world.at, false));
+                seen.1 |= target.is_healthy();
+            }
+        }
+        for task in world.tasks.get(&green.arn).into_iter().flatten() {
+            // A restart has tasks of its revision that are older than itself.
+            let ours = task.revision == record.revision
+                && (!record.is_restart() || task.created.is_some_and(|at| at >= record.start));
+            if ours
+                && let Some(failure) = failure(task)
+                && !self.failures.iter().any(|known| known.task == failure.task)
+            {
+                self.failures.push(failure);
+            }
+        }
+    }
+
+    /// How long a target has had to become healthy; `None` when it was healthy before.
+    pub fn unproved_for(&self, group: &str, target: &Target, now: SystemTime) -> Option<Duration> {
+        match self.targets.get(&key(group, target)) {
+            Some((_, true)) => None,
+            Some((since, false)) => Some(now.duration_since(*since).unwrap_or_default()),
+            None => Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether green lost tasks, or ECS says so, or gave our deployment up before one was seen to fail:
+    /// then they are looked at for their reasons. The services tell that at no cost.
+    pub fn wants_tasks(&self, record: &Record, world: &World) -> bool {
+        let Some(green) = world.service(&record.green).filter(|_| self.launched) else {
+            return false;
+        };
+        let known = self.failures.len();
+        let ours = green.deployments.iter().filter(|one| one.revision == record.revision);
+        let (given_up, (failed, running)) = (
+            ours.clone().next().is_none(),
+            ours.fold((0, 0), |(f, r), ours| (f + ours.failed, r + ours.running)),
+        );
+        // One that ran for less than the time between two looks shows only in its replacement.
+        let replaced = started(green, record.start).saturating_sub(green.desired);
+        failed.max(replaced) as usize > known
+            || running < self.running_max
+            || given_up && known == 0
+    }
+}
+
+/// How many tasks a service has started since `begin`, in ECS's words.
+fn started(service: &Service, begin: SystemTime) -> u32 {
+    let count = |event: &ServiceEvent| {
+        let (_, rest) = event.message.split_once(") has started ")?;
+        rest.split(' ').next()?.parse::<u32>().ok()
+    };
+    service.events.iter().take_while(|event| event.at >= begin).filter_map(count).sum()
+}
+
+fn key(group: &str, target: &Target) -> (String, String, u16) {
+    (group.to_owned(), target.id.clone(), target.port)
+}
