@@ -1,12 +1,30 @@
-# The inner loop.
+# The inner loop: all tests, and one case in twenty of each sweep.
 test:
     cargo nextest run --workspace
+
+# Every case of each sweep, with the counts.
+sweeps:
+    cargo test --test sweeps --locked -- --show-output
+
+# Format, clippy, shell scripts and CI configurations.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --test sweeps --locked -- -D warnings
+    .ci/lint
 
 # Write down what the transcripts show now; read the diff.
 transcripts:
     TRYCMD=overwrite cargo test --test it transcripts
 
-# What CI does.
+# The API documentation, without a warning.
+docs:
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace --locked
+
+# Licences, bans and sources of the dependencies.
+deny:
+    .ci/deny
+
+# Everything that CI runs.
 ci:
     .ci/run
 

@@ -9,23 +9,14 @@
 
 use std::time::Duration;
 
-#[path = "../tests/it/chaos.rs"]
-mod chaos;
-#[path = "../tests/it/fate.rs"]
-#[expect(dead_code, reason = "the tests tell more")]
-mod fate;
-#[path = "../tests/it/invariants.rs"]
-#[expect(dead_code, unused_imports, reason = "the tests judge more")]
-mod invariants;
-#[path = "../tests/it/lives.rs"]
+#[path = "../tests/support/mod.rs"]
 #[expect(dead_code, reason = "the tests do more")]
-mod lives;
-#[path = "../tests/it/scenes.rs"]
-#[expect(dead_code, reason = "the tests do more")]
-mod scenes;
-#[path = "../tests/it/sweep.rs"]
-#[expect(dead_code, reason = "the tests count more")]
-mod sweep;
+mod support;
+
+use support::{chaos, lives, sweep};
+
+/// All that is asked for is tried.
+const STRIDE: usize = 1;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

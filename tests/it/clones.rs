@@ -1,7 +1,7 @@
 //! A task definition with every member that AWS knows, and some that nobody knows yet, comes through a
 //! deployment byte for byte.
 
-use crate::lives::{REPOSITORY, World, deploy};
+use crate::support::lives::{REPOSITORY, World, deploy};
 
 /// All 19 members of RegisterTaskDefinition and all 42 of a container (API reference), with an unknown
 /// one at each level of nesting.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::journal::{Change, Entry};
 
-use crate::invariants::{Promise, broken, serves};
-use crate::lives::{REPOSITORY, World, call, deploy};
-use crate::scenes::WIDE;
+use crate::support::invariants::{Promise, broken, serves};
+use crate::support::lives::{REPOSITORY, World, call, deploy};
+use crate::support::scenes::WIDE;
 
 const PROMISE: Promise = Promise {
     bake: Duration::from_secs(60),

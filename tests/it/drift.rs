@@ -6,25 +6,12 @@ use std::time::Duration;
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Change, Entry};
 
-use crate::fate::{Death, Fate};
-use crate::invariants::{Promise, broken, serves};
-use crate::lives::{Life, REPOSITORY, World, call, deploy};
-use crate::sweep::{all_well, on_every_core};
+use crate::cases::drift::{PAIR, serves_image, unrecorded, weights};
+use crate::support::fate::{Death, Fate};
+use crate::support::invariants::serves;
+use crate::support::lives::{Life, REPOSITORY, World, call, deploy};
 
-const PAIR: &str = "--cluster shop --service web";
 const SHARES: &str = "--shares 10:2m,50:2m,100";
-pub(crate) const PROMISE: Promise = Promise {
-    bake: Duration::ZERO,
-    follow: Duration::from_secs(120),
-    changes: 60,
-    past: Duration::ZERO,
-};
-
-fn serves_image(world: &World, tag: &str) {
-    serves(&world.cloud(), &format!("{REPOSITORY}:{tag}"), 2).unwrap_or_else(|why| panic!("{why}"));
-    let broken = broken(&world.cloud(), 0, &PROMISE);
-    assert!(broken.is_empty(), "{broken:#?}");
-}
 
 /// An outsider gives both sides these weights.
 fn weigh(cloud: &mut Cloud, blue: u32, green: u32) {
@@ -51,17 +38,6 @@ fn drifted() -> (World, Life) {
 fn hint(life: &Life) -> String {
     let hint = life.text.lines().find_map(|line| line.strip_prefix("hint: ecs-bg "));
     hint.unwrap_or_else(|| panic!("no hint:\n{}", life.text)).to_owned()
-}
-
-/// What we wrote into rules since, and when.
-fn weights(world: &World, from: usize) -> Vec<(ecs_bg_sandbox::Time, Vec<u32>)> {
-    let ours = |entry: Entry| match entry.change {
-        Change::Weights { after, .. } if entry.call.is_some() => {
-            Some((entry.at, after.into_iter().map(|(_, weight)| weight).collect()))
-        }
-        _ => None,
-    };
-    world.journal(from).into_iter().filter_map(ours).collect()
 }
 
 #[test]
@@ -106,7 +82,7 @@ fn it_can_be_turned_back_instead() {
 #[test]
 fn a_way_back_that_no_record_tells_of_is_gone_on_from() {
     let world = World::new("shop");
-    let at_10 = |moment: &crate::fate::Moment| {
+    let at_10 = |moment: &crate::support::fate::Moment| {
         let record = |entry: &Entry| match &entry.change {
             Change::Tagged { tags, .. } => tags.get("ecs-bg:state").cloned(),
             _ => None,
@@ -124,50 +100,6 @@ fn a_way_back_that_no_record_tells_of_is_gone_on_from() {
     let life = world.run(&hint(&life));
     assert_eq!(life.code, Some(0), "{}", life.text);
     serves_image(&world, "2");
-}
-
-/// A deployment without a record, as it is left where so many of our changes of weights were made; or
-/// at its end.
-fn unrecorded(changes: usize) -> World {
-    let denied = &["RegisterTaskDefinition"];
-    let fate = Fate { denied, keeps: true, ..Fate::default() };
-    let world = World::new("shop");
-    let life = world.live(&deploy("2", "--shares 50:60s,100"), fate);
-    assert!(life.text.contains("no record is kept"), "{}", life.text);
-    let made = |cloud: &Cloud| weights(&World::of(cloud.clone()), 0).len();
-    let moment = life.moments.iter().find(|moment| made(&moment.cloud) == changes);
-    moment.map_or(world, |moment| World::of(moment.cloud.clone()))
-}
-
-#[test]
-fn what_no_record_tells_of_goes_back_to_a_service_whoever_dies_meanwhile() {
-    let back = format!("rollback {PAIR} --to web");
-    let mut points = 0;
-    // Both sides have traffic, the new one has it all, the old one is empty.
-    for changes in [1, 2, 3] {
-        let world = unrecorded(changes);
-        let life = world.run_kept(&back);
-        assert_eq!(life.code, Some(1), "{}", life.text);
-        serves_image(&world, "1");
-        points += life.moments.len();
-        let failures = on_every_core(&life.moments, |moment| {
-            let world = World::of(moment.cloud.clone());
-            let (again, last) = (world.run(&back), world.run(&back));
-            let at = (changes, moment.nth, moment.done, &moment.operation);
-            let told = |why: String| format!("{at:?}: {why}\n{}\n{}", again.text, last.text);
-            if again.code.is_none_or(|code| code > 1) || last.code != Some(0) {
-                return Err(told(format!("{:?}, then {:?}", again.code, last.code)));
-            }
-            serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2).map_err(told)?;
-            match broken(&world.cloud(), 0, &PROMISE) {
-                broken if broken.is_empty() => Ok(()),
-                broken => Err(told(format!("{broken:?}"))),
-            }
-        });
-        all_well(&failures, life.moments.len());
-    }
-    println!("{points} deaths on the way back to a service");
-    assert!(points > 100, "{points}");
 }
 
 /// What `deploy` says of such a pair brings it to an end.
@@ -188,8 +120,8 @@ fn traffic_on_both_sides_without_a_record_is_ended_by_what_is_hinted_at() {
 #[test]
 fn what_stops_without_a_record_hints_at_the_way_back_to_a_service() {
     let world = World::new("shop");
-    let outsider = crate::lives::outside(
-        crate::fate::When::Time(world.now() + Duration::from_secs(100)),
+    let outsider = crate::support::lives::outside(
+        crate::support::fate::When::Time(world.now() + Duration::from_secs(100)),
         |cloud| weigh(cloud, 70, 30),
     );
     let denied = &["RegisterTaskDefinition"];

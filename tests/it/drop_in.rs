@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ecs_bg_sandbox::iam::Policy;
 
-use crate::lives::World;
+use crate::support::lives::World;
 
 /// The rows of its documentation, and what is mended: each has a section in the transcripts.
 const SECTIONS: [&str; 56] = [

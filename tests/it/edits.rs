@@ -1,36 +1,11 @@
-//! Changes of the task definition beside its image: what arrives in AWS, and what becomes of them when
-//! a run is killed.
+//! Changes of the task definition beside its image: what arrives in AWS.
 
 use ecs_bg_sandbox::sdk::Interference;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::fate::{Death, Fate};
-use crate::lives::World;
-
-const DEPLOY: &str = "deploy --cluster shop --service";
-
-fn definition(world: &World, name: &str) -> Value {
-    let body = json!({"taskDefinition": name}).to_string();
-    let answer = world.call("ecs", "DescribeTaskDefinition", &body);
-    let mut answer: Value = serde_json::from_str(&answer).expect("JSON");
-    answer["taskDefinition"].take()
-}
-
-fn running(world: &World, service: &str) -> String {
-    let body = json!({"cluster": "shop", "services": [service]}).to_string();
-    let answer = world.call("ecs", "DescribeServices", &body);
-    let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    let arn = answer["services"][0]["taskDefinition"].as_str().expect("an ARN");
-    arn.rsplit('/').next().unwrap_or_default().to_owned()
-}
-
-/// How many ACTIVE revisions the family has.
-fn revisions(world: &World, family: &str) -> usize {
-    let body = json!({"familyPrefix": family}).to_string();
-    let answer = world.call("ecs", "ListTaskDefinitions", &body);
-    let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    answer["taskDefinitionArns"].as_array().expect("a list").len()
-}
+use crate::cases::edits::{DEPLOY, definition, revisions, running};
+use crate::support::fate::Fate;
+use crate::support::lives::World;
 
 #[test]
 fn every_kind_of_edit_arrives() {
@@ -50,38 +25,6 @@ fn every_kind_of_edit_arrives() {
     assert_eq!(router["secrets"], json!([{"name": "KEY", "valueFrom": "arn:x"}]));
     assert_eq!(router["memory"], json!(64));
     assert_eq!(router["memoryReservation"], json!(50));
-}
-
-#[test]
-fn the_same_command_adopts_what_was_killed_and_another_edit_does_not() {
-    for (scenario, service, container) in [("shop", "web", "web"), ("solo", "api", "api")] {
-        let same = format!("{DEPLOY} {service} --bake 0 --env {container}:MODE=new");
-        let other = format!("{DEPLOY} {service} --bake 0 --env {container}:MODE=other");
-        let calls: u32 = World::new(scenario).run(&same).calls.values().sum();
-        for nth in (1..=calls).step_by(3) {
-            for death in [Death::BeforeSend, Death::BeforeAnswer] {
-                let world = World::new(scenario);
-                world.run_until(&same, nth, death);
-                let killed = revisions(&world, service);
-                // A deployment whose owner died is unfinished until somebody takes it up.
-                let life = world.run(&other.replace("deploy", "plan"));
-                let unfinished = life.text.contains("is not finished");
-                world.wait(200);
-                let life = world.run(&same);
-                let what = format!("{scenario}, {death:?} at call {nth}: {}", life.text);
-                assert_eq!(life.code, Some(0), "{what}");
-                assert_eq!(life.text.contains("goes on with"), unfinished, "{what}");
-                if unfinished {
-                    assert_eq!(revisions(&world, service), killed, "{what}");
-                }
-                let serves =
-                    running(&world, if scenario == "shop" { "web-green" } else { service });
-                let environment =
-                    &definition(&world, &serves)["containerDefinitions"][0]["environment"];
-                assert!(environment.to_string().contains("new"), "{environment} {what}");
-            }
-        }
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ecs_bg_sandbox::journal::Change;
 
-use crate::lives::World;
+use crate::support::lives::World;
 
 const SERVICE: &str = "--cluster shop --service api";
 const BREAKER: &str = "extends = 'solo'\n[[service]]\nserviceName = 'api'\ndeploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }\n";

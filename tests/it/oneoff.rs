@@ -1,10 +1,15 @@
 //! One-off tasks: one is started and not two, whatever becomes of an answer; and they end as asked.
 
-use ecs_bg_sandbox::journal::Change;
-use ecs_bg_sandbox::sdk::Interference;
+use std::sync::Arc;
 
-use crate::fate::Fate;
-use crate::lives::{Life, World, call};
+use ecs_bg::aws::{Aws, Connection};
+use ecs_bg::clock::Clock;
+use ecs_bg_sandbox::Time;
+use ecs_bg_sandbox::journal::Change;
+use ecs_bg_sandbox::sdk::{InProcess, Interference};
+
+use crate::support::fate::Fate;
+use crate::support::lives::{Life, World, call, runtime};
 
 const RUN: &str = "run --cluster shop --service api --command";
 
@@ -214,6 +219,18 @@ fn logs_that_cannot_be_read_are_one_warning_and_change_nothing() {
     assert_eq!(told(&life), all(), "{}", life.text);
 }
 
+/// What our own client is told, outside of any command.
+fn with_aws<T>(world: &World, ask: impl AsyncFnOnce(&Aws) -> T) -> T {
+    runtime().block_on(async {
+        let clock = Clock::starting_at(world.now().into());
+        let time = Arc::new(move || Time::from(clock.now()));
+        let http = InProcess::new(Arc::clone(&world.cloud), time);
+        let region = world.cloud().region().to_owned();
+        let sandbox = Connection::Sandbox { http, region, partition: 0 };
+        ask(&Aws::connect(&sandbox, clock).await.expect("connected")).await
+    })
+}
+
 #[test]
 fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
     let world = logging("1s", "");
@@ -224,7 +241,7 @@ fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
         call(&mut world.cloud(), "ecs", "DescribeTaskDefinition", r#"{"taskDefinition":"api"}"#);
     let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(2));
     let id = id.expect("the task's id").to_owned();
-    let lines = world.with_aws(async |aws| {
+    let lines = with_aws(&world, async |aws| {
         let last = ecs_bg::drive::log::last(aws, &described, &id, "api", 10).await;
         let other = ecs_bg::drive::log::last(aws, &described, &id, "side", 10).await;
         (last.expect("lines"), other.expect("no log configuration"))

@@ -1,21 +1,14 @@
 //! Somebody else deploys to the side that a deployment brings up. That deployment is over: its record
 //! neither stands in anybody's way for ever, nor is it taken for a success.
 
-use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::Change;
 
-use crate::drift::PROMISE;
-use crate::fate::{Fate, When, is_read};
-use crate::invariants::{answers, broken, serves};
-use crate::lives::{Life, REPOSITORY, World, deploy, outside, takes};
-use crate::sweep::{all_well, on_every_core};
+use crate::cases::drift::PROMISE;
+use crate::cases::overtaken::{SHARES, hint, takes_green};
+use crate::support::invariants::{broken, serves};
+use crate::support::lives::{REPOSITORY, World, deploy, takes};
 
 const PAIR: &str = "--cluster shop --service web";
-const SHARES: &str = "--shares 50:2m,100";
-
-fn takes_green(cloud: &mut Cloud, tag: &str) {
-    takes(cloud, "web-green", "web", &format!("{REPOSITORY}:{tag}"));
-}
 
 /// A deployment that died when it had changed the weights so many times, and that somebody overtook.
 fn overtaken(weights: usize, tag: &str) -> World {
@@ -34,11 +27,6 @@ fn is_well(world: &World, tag: &str) {
     serves(&world.cloud(), &format!("{REPOSITORY}:{tag}"), 2).unwrap_or_else(|why| panic!("{why}"));
     let broken = broken(&world.cloud(), 0, &PROMISE);
     assert!(broken.is_empty(), "{broken:#?}");
-}
-
-fn hint(life: &Life) -> String {
-    let hint = life.text.lines().find_map(|line| line.strip_prefix("hint: "));
-    hint.unwrap_or_else(|| panic!("no hint:\n{}", life.text)).to_owned()
 }
 
 fn ours(world: &World, from: usize) -> usize {
@@ -131,66 +119,6 @@ fn an_owner_that_was_overtaken_is_out_of_the_way_at_once() {
     let life = world.run(&deploy("2", ""));
     assert_eq!(life.code, Some(0), "{}", life.text);
     is_well(&world, "2");
-}
-
-/// Somebody deploys to green directly before any change, and some reads: beside an owner that
-/// lives, or after its death.
-#[test]
-fn an_outsider_takes_green_at_any_step() {
-    let kept = World::new("shop").run_kept(&deploy("2", SHARES));
-    let before = kept.moments.iter().filter(|moment| !moment.done);
-    let before = before.filter(|m| !is_read(&m.operation) || m.nth.is_multiple_of(4));
-    let cases: Vec<_> = before.flat_map(|moment| [(moment, true), (moment, false)]).collect();
-    let failures = on_every_core(&cases, |(moment, lives)| {
-        let mut story = format!("before call {}, alive: {lives}", moment.nth);
-        let world = match lives {
-            true => World::new("shop"),
-            false => World::of(moment.cloud.clone()),
-        };
-        match lives {
-            true => {
-                let outsider = outside(When::Call(moment.nth), |cloud| takes_green(cloud, "5"));
-                let life = world.live(&deploy("2", SHARES), Fate { outsider, ..Fate::default() });
-                story += &format!("\n{:?}\n{}", life.code, life.text);
-                if !matches!(life.code, Some(0 | 5)) {
-                    return Err(story);
-                }
-            }
-            false => {
-                takes_green(&mut world.cloud(), "5");
-                world.wait(180);
-            }
-        }
-        comes_through(&world).map_err(|why| format!("{story}\n{why}"))
-    });
-    println!("green taken: {} times", cases.len());
-    all_well(&failures, cases.len());
-}
-
-/// Whoever deploys next comes through; where that is refused, with the command that is hinted at.
-fn comes_through(world: &World) -> Result<(), String> {
-    let mut story = String::new();
-    for _ in 0..4 {
-        let life = world.run(&deploy("2", SHARES));
-        story += &format!("\ndeploy: {:?}\n{}", life.code, life.text);
-        if life.code == Some(0) {
-            let serving = serves(&world.cloud(), &format!("{REPOSITORY}:2"), 2);
-            return serving.and_then(|()| answers(&world.cloud())).map_err(|why| story + &why);
-        }
-        if life.code != Some(3) {
-            break;
-        }
-        world.wait(300);
-        // It may also be `aws ecs wait services-stable`.
-        if let Some(line) = hint(&life).strip_prefix("ecs-bg ") {
-            let life = world.run(line);
-            story += &format!("\n{line}: {:?}\n{}", life.code, life.text);
-            if !matches!(life.code, Some(0 | 1)) {
-                break;
-            }
-        }
-    }
-    Err(story)
 }
 
 /// The same where ECS replaces the tasks of one service: the later one wins there.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ecs_bg_sandbox::journal::Change;
+use ecs_bg_sandbox::journal::{Change, Entry};
 
-use crate::fate::Death;
-use crate::invariants::{Promise, broken, serves};
-use crate::lives::{REPOSITORY, World, deploy};
+use crate::support::fate::Moment;
+use crate::support::invariants::{Promise, broken, serves};
+use crate::support::lives::{REPOSITORY, World, deploy};
 
 const PROMISE: Promise = Promise {
     bake: Duration::from_secs(60),
@@ -25,22 +25,17 @@ fn is_well(world: &World) {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// A deployment whose process dies directly after it moved the traffic.
+/// A deployment whose process dies directly after it moved the traffic: at its last call before the old
+/// side is emptied.
 fn half_done(tag: &str) -> World {
-    let world = World::new("shop");
-    let whole = World::new("shop").run(&deploy(tag, "--bake 10m"));
-    let calls: u32 = whole.calls.values().sum();
-    for nth in (1..calls).rev() {
-        let world = World::new("shop");
-        assert_eq!(world.run_until(&deploy(tag, "--bake 10m"), nth, Death::BeforeSend).code, None);
-        let emptied = |e: &ecs_bg_sandbox::journal::Entry| {
-            matches!(e.change, Change::Desired { after: 0, .. })
-        };
-        if !world.journal(0).iter().any(|entry| entry.call.is_some() && emptied(entry)) {
-            return world;
-        }
-    }
-    world
+    let life = World::new("shop").run_kept(&deploy(tag, "--bake 10m"));
+    let emptied = |entry: &Entry| {
+        entry.call.is_some() && matches!(entry.change, Change::Desired { after: 0, .. })
+    };
+    let is_half_done =
+        |moment: &Moment| !moment.done && !moment.cloud.journal().iter().any(emptied);
+    let moment = life.moments.into_iter().rfind(is_half_done);
+    World::of(moment.expect("a call before that").cloud)
 }
 
 #[test]
@@ -167,7 +162,7 @@ fn the_process_that_lost_its_deployment_stops_touching_anything() {
     // Another process writes its name into the record while ours waits.
     let life = world.run_beside(&deploy("2", "--bake 10m"), 90, |cloud| {
         let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
-        crate::lives::call(cloud, "ecs", "TagResource", body);
+        crate::support::lives::call(cloud, "ecs", "TagResource", body);
     });
     assert_eq!(life.code, Some(5), "{}", life.text);
     assert!(life.text.contains("process other has taken over web:2"), "{}", life.text);
@@ -183,11 +178,11 @@ fn the_process_that_lost_its_deployment_does_not_even_turn_it_back() {
     );
     let life = world.run_beside(&deploy("2", "--bake 10m"), 80, |cloud| {
         let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
-        crate::lives::call(cloud, "ecs", "TagResource", body);
+        crate::support::lives::call(cloud, "ecs", "TagResource", body);
     });
     assert_eq!(life.code, Some(5), "{}", life.text);
     let journal = world.journal(0);
-    let owner = |entry: &ecs_bg_sandbox::journal::Entry| match &entry.change {
+    let owner = |entry: &Entry| match &entry.change {
         Change::Tagged { tags, .. } => tags.get("ecs-bg:owner").cloned(),
         _ => None,
     };

@@ -1,45 +1,13 @@
-//! Services whose tasks ECS replaces: outcomes, counts of calls, reaction times, deaths.
+//! Services whose tasks ECS replaces: outcomes, counts of calls, reaction times.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
 
-use crate::fate::{Death, Fate, Stale};
-use crate::faults::faults;
-use crate::lives::{World, call};
-
-const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api";
-
-fn deploy(tag: &str, more: &str) -> String {
-    format!("deploy --cluster shop --service api --image {REPOSITORY}:{tag} {more}")
-}
-
-fn solo(more: &str) -> World {
-    World::parsed(&format!("extends = 'solo'\n{more}"))
-}
-
-const BREAKER: &str = "[[service]]\nserviceName = 'api'\ndeploymentConfiguration = { deploymentCircuitBreaker = { enable = true, rollback = true } }\n";
-
-/// Exactly this image runs, in so many running and healthy tasks, and ECS works towards nothing else.
-fn runs(world: &World, tag: &str, count: usize) -> Result<(), String> {
-    let serving = world.cloud().serving();
-    // By target: each node of the load balancer sends to all of them.
-    let healthy: BTreeMap<_, _> = serving
-        .iter()
-        .flat_map(|side| &side.behind)
-        .filter(|target| target.state == "healthy")
-        .map(|target| (target.target.clone(), target.image.clone().unwrap_or_default()))
-        .collect();
-    let image = format!("{REPOSITORY}:{tag}");
-    match healthy.len() == count
-        && healthy.values().all(|own| own.split('@').next() == Some(&image))
-    {
-        true => Ok(()),
-        false => Err(format!("not {count} of {tag} but {healthy:?}")),
-    }
-}
+use crate::cases::rolling::{BREAKER, deploy, runs, solo};
+use crate::support::fate::Death;
+use crate::support::lives::{World, call};
 
 fn first(world: &World, is: impl Fn(&Change) -> bool) -> Option<Time> {
     let journal = world.cloud().journal().to_vec();
@@ -335,123 +303,4 @@ fn a_service_that_is_being_deleted_is_refused() {
     let life = world.run(&deploy("2", ""));
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("api is DRAINING"), "{}", life.text);
-}
-
-/// Killed before and after every call took effect, then run again to its end.
-fn every_death_of(tag: &str, world: &World) -> usize {
-    let expected = if tag == "2" { 0 } else { 1 };
-    let serving = if expected == 0 { tag } else { "1" };
-    let life = world.run_kept(&deploy(tag, ""));
-    let points = life.moments.len();
-    for moment in life.moments {
-        let (nth, operation, done) = (moment.nth, moment.operation, moment.done);
-        let world = World::of(moment.cloud);
-        world.wait(180);
-        let second = world.run(&deploy(tag, ""));
-        let runs = runs(&world, serving, 2);
-        let well = second.code == Some(expected) && runs.is_ok();
-        assert!(
-            well,
-            "{tag} killed at call {nth}, {operation} (done: {done}): {:?} {runs:?}\n{}",
-            second.code, second.text
-        );
-    }
-    println!("image {tag}: killed at {points} points, each came to its end");
-    points
-}
-
-#[test]
-fn a_good_deployment_survives_death_at_every_call() {
-    assert!(every_death_of("2", &solo("")) > 60);
-}
-
-#[test]
-fn a_sick_deployment_survives_death_at_every_call() {
-    assert!(every_death_of("3", &solo("")) > 60);
-}
-
-#[test]
-fn a_deployment_that_exits_under_a_breaker_survives_death_at_every_call() {
-    assert!(every_death_of("4", &solo(BREAKER)) > 50);
-}
-
-/// Every call meets every fault once, and the deployment goes where it would have gone.
-fn every_fault_of(tag: &str, expected: u8) {
-    let calls: u32 = solo("").run(&deploy(tag, "")).calls.values().sum();
-    for (name, fault) in faults() {
-        for nth in 1..=calls {
-            let world = solo("");
-            let life = world.live(
-                &deploy(tag, ""),
-                Fate { once: Some((nth, fault.clone())), ..Fate::default() },
-            );
-            let runs = runs(&world, if expected == 0 { tag } else { "1" }, 2);
-            let well = life.code == Some(expected) && runs.is_ok();
-            assert!(well, "call {nth} {name}: {:?} {runs:?}\n{}", life.code, life.text);
-        }
-    }
-    println!("image {tag}: {calls} calls, 6 faults each");
-}
-
-#[test]
-fn a_good_deployment_survives_every_fault_at_every_call() {
-    every_fault_of("2", 0);
-}
-
-#[test]
-fn a_sick_deployment_survives_every_fault_at_every_call() {
-    every_fault_of("3", 1);
-}
-
-/// Told to stop at every second of its life: the old version serves, or the new one does.
-#[test]
-fn whoever_stops_it_gets_the_old_version_back() {
-    for second in 0..60 {
-        let world = solo("");
-        let life = world.run_interrupted(&deploy("2", ""), second, 1);
-        match life.code {
-            Some(1) => runs(&world, "1", 2),
-            Some(0) => runs(&world, "2", 2),
-            other => Err(format!("{other:?}")),
-        }
-        .unwrap_or_else(|why| panic!("at {second} s: {why}\n{}", life.text));
-    }
-}
-
-/// An outsider puts the service on another revision at every second.
-#[test]
-fn somebody_else_wins_at_every_moment() {
-    for second in 1..50 {
-        let world = solo("");
-        let life = world.run_beside(&deploy("2", ""), second, |cloud| {
-            let body = r#"{"family":"other","containerDefinitions":[{"name":"api","image":"public.ecr.aws/x/y:1","portMappings":[{"containerPort":8080}]}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}"#;
-            call(cloud, "ecs", "RegisterTaskDefinition", body);
-            let body = r#"{"cluster":"shop","service":"api","taskDefinition":"other:1"}"#;
-            call(cloud, "ecs", "UpdateService", body);
-        });
-        let revision =
-            world.call("ecs", "DescribeServices", r#"{"cluster":"shop","services":["api"]}"#);
-        let revision: serde_json::Value = serde_json::from_str(&revision).expect("JSON");
-        let serves = revision["services"][0]["taskDefinition"].as_str().unwrap_or_default();
-        let well = life.code == Some(5) && serves.ends_with("other:1");
-        // Before ours was sent, ours is the later one.
-        let later = life.code == Some(0) && serves.ends_with("api:2");
-        assert!(well || later, "at {second} s: {:?} {serves}\n{}", life.code, life.text);
-    }
-}
-
-/// What AWS said for a while after a change was older than the change.
-#[test]
-fn answers_from_the_past_turn_nothing_back() {
-    for (tag, code) in [("2", 0), ("4", 1)] {
-        for change in 1..=4 {
-            let world = solo("");
-            world.cloud().remember(Duration::from_secs(20));
-            let stale = Stale { change: Some(change), lasts: Duration::from_secs(10) };
-            let life = world.live(&deploy(tag, ""), Fate { stale: Some(stale), ..Fate::default() });
-            let serves = if code == 0 { tag } else { "1" };
-            assert_eq!(life.code, Some(code), "{tag}, change {change}: {}", life.text);
-            runs(&world, serves, 2).unwrap_or_else(|why| panic!("{tag}, {change}: {why}"));
-        }
-    }
 }

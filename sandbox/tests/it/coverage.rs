@@ -6,9 +6,9 @@ use std::{
 };
 
 /// Where tests are: the sandbox's, and those of the shipped binary.
-fn folders() -> [PathBuf; 2] {
+fn folders() -> [PathBuf; 3] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    [root.join("tests/it"), root.join("../tests/it")]
+    ["tests/it", "../tests/it", "../tests/sweeps/cases"].map(|folder| root.join(folder))
 }
 
 /// What is wrong with a row, if anything is.

@@ -7,7 +7,8 @@ use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::{Does, Image, Time};
 use fastrand::Rng;
 
-use crate::lives::{Life, World};
+use crate::support::lives::{Life, World};
+use crate::support::sweep::every_nth;
 
 /// Of a registry that nobody asks before the tasks do.
 const IMAGE: &str = "registry.example.com/shop/api:2";
@@ -148,7 +149,7 @@ fn quick(seed: u64, world: &World, cause: &str, nth: usize, bound: Duration) -> 
 #[test]
 fn no_hopeless_start_is_waited_out() {
     let mut late = Vec::new();
-    for seed in 0..95 {
+    for seed in every_nth("starts that cannot succeed", 0..95) {
         let mut random = Rng::with_seed(seed);
         let pull = random.u64(1..120);
         let toml = service(&mut random, true, pull);
@@ -168,7 +169,7 @@ fn no_hopeless_start_is_waited_out() {
 /// Before it can have been healthy: then one exit may be an accident, two are none.
 #[test]
 fn no_second_exit_with_the_same_code_is_waited_out() {
-    for seed in 0..50 {
+    for seed in every_nth("exits with one code", 0..50) {
         let mut random = Rng::with_seed(seed);
         let pull = random.u64(1..60);
         let toml = service(&mut random, true, pull);
@@ -192,7 +193,7 @@ fn goes_live(seed: u64, world: &World, options: &str) {
 
 #[test]
 fn a_shortage_of_any_length_is_waited_out() {
-    for seed in 0..12 {
+    for seed in every_nth("shortages", 0..12) {
         let mut random = Rng::with_seed(seed);
         let (pull, until) = (random.u64(1..60), random.u64(1..900));
         let zones = ["a", "b"].map(|az| format!("[[capacity]]\nname = '{az}'\naz = '{az}'\n"));
@@ -210,7 +211,7 @@ fn a_shortage_of_any_length_is_waited_out() {
 
 #[test]
 fn a_slow_pull_is_waited_out() {
-    for seed in 0..12 {
+    for seed in every_nth("slow pulls", 0..12) {
         let mut random = Rng::with_seed(seed);
         let pull = random.u64(60..840);
         let world = world(&service(&mut random, true, pull), image(Does::Serve, None));
@@ -221,7 +222,7 @@ fn a_slow_pull_is_waited_out() {
 
 #[test]
 fn a_throttled_pull_is_waited_out() {
-    for seed in 0..12 {
+    for seed in every_nth("throttled pulls", 0..12) {
         let mut random = Rng::with_seed(seed);
         let (pull, until) = (random.u64(1..30), random.u64(1..600));
         let reason = THROTTLED[random.usize(..THROTTLED.len())];
@@ -236,7 +237,7 @@ fn a_throttled_pull_is_waited_out() {
 
 #[test]
 fn what_never_comes_is_awaited_until_the_timeout_and_not_longer() {
-    for seed in 0..12 {
+    for seed in every_nth("capacity that never comes", 0..12) {
         let mut random = Rng::with_seed(seed);
         let timeout = random.u64(30..1200);
         let nowhere = "[[capacity]]\nname = 'a'\naz = 'a'\n[[capacity]]\nname = 'b'\naz = 'b'\n";

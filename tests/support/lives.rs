@@ -7,23 +7,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ecs_bg::aws::{Aws, Connection};
-use ecs_bg::clock::Clock;
 use ecs_bg::{Captured, Host, Sandbox};
 use ecs_bg_sandbox::journal::Entry;
 use ecs_bg_sandbox::scenario::Scenario;
-use ecs_bg_sandbox::sdk::{InProcess, Interfere};
+use ecs_bg_sandbox::sdk::Interfere;
 use ecs_bg_sandbox::{Cloud, Time};
 use serde_json::{Value, json};
 
-use crate::fate::Death;
-use crate::fate::{Act, Course, Fate, Moment, Outsider, When, living};
+use crate::support::fate::{Act, Course, Death, Fate, Moment, Outsider, When, living};
 
 pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
 
 /// A world and the processes that live in it one after the other.
 pub(crate) struct World {
-    cloud: Arc<Mutex<Cloud>>,
+    pub(crate) cloud: Arc<Mutex<Cloud>>,
 }
 
 /// How a process ended.
@@ -32,6 +29,8 @@ pub(crate) struct Life {
     pub(crate) code: Option<u8>,
     /// Calls that it made, by operation.
     pub(crate) calls: BTreeMap<String, u32>,
+    /// The operation of each of its calls, in their order.
+    pub(crate) operations: Vec<String>,
     /// What it printed.
     pub(crate) text: String,
     /// The world at each of its calls, where that was asked for.
@@ -173,18 +172,6 @@ impl World {
         Process { arguments, course, host, captured }
     }
 
-    /// What our own client is told, outside of any command.
-    pub(crate) fn with_aws<T>(&self, ask: impl AsyncFnOnce(&Aws) -> T) -> T {
-        runtime().block_on(async {
-            let clock = Clock::starting_at(self.now().into());
-            let time = Arc::new(move || Time::from(clock.now()));
-            let http = InProcess::new(Arc::clone(&self.cloud), time);
-            let region = self.cloud().region().to_owned();
-            let sandbox = Connection::Sandbox { http, region, partition: 0 };
-            ask(&Aws::connect(&sandbox, clock).await.expect("connected")).await
-        })
-    }
-
     /// One call by another client.
     pub(crate) fn call(&self, service: &str, operation: &str, body: &str) -> String {
         call(&mut self.cloud(), service, operation, body)
@@ -224,11 +211,12 @@ impl Process<'_> {
 
     fn life(&self, code: Option<u8>) -> Life {
         let (calls, moments) = (self.course.calls(), self.course.moments());
-        Life { code, calls, text: self.captured.text(), moments }
+        let operations = self.course.operations();
+        Life { code, calls, operations, text: self.captured.text(), moments }
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

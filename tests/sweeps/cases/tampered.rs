@@ -3,12 +3,12 @@
 
 use ecs_bg_sandbox::Cloud;
 
-use crate::fate::{Fate, When};
-use crate::gallery::wants_tasks;
-use crate::invariants::answers;
-use crate::lives::{World, call, outside};
-use crate::scenes::SMALL;
-use crate::sweep::{all_well, on_every_core};
+use super::gallery::wants_tasks;
+use crate::support::fate::{Fate, When};
+use crate::support::invariants::answers;
+use crate::support::lives::{World, call, outside};
+use crate::support::scenes::SMALL;
+use crate::support::sweep::sweep;
 
 const PAIR: &str = "--cluster shop --service web";
 const REVISION: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2";
@@ -67,7 +67,7 @@ fn a_record_that_was_edited_or_cut_makes_nothing_worse() {
         ];
         cases.extend(keys.map(|key| (cloud, key, None)));
     }
-    let failures = on_every_core(&cases, |(cloud, key, value)| {
+    sweep("edited records, three commands each", cases, |(cloud, key, value)| {
         for line in [format!("resume {PAIR}"), format!("rollback {PAIR}"), SMALL.deploy()] {
             let world = World::of((*cloud).clone());
             world.wait(200);
@@ -98,8 +98,6 @@ fn a_record_that_was_edited_or_cut_makes_nothing_worse() {
         }
         Ok(())
     });
-    println!("{} records read by three commands", cases.len());
-    all_well(&failures, cases.len());
 }
 
 fn rule(cloud: &Cloud) -> String {
@@ -158,20 +156,19 @@ fn registered(entry: &ecs_bg_sandbox::journal::Entry) -> bool {
 fn what_is_deleted_in_the_middle_is_named() {
     let things =
         ["the rule", "the listener", "blue", "green", "the new revision", "the old revision"];
-    let cases: Vec<(&str, u32)> =
-        things.iter().flat_map(|thing| (1..85).step_by(4).map(move |nth| (*thing, nth))).collect();
-    let failures = on_every_core(&cases, |(thing, nth)| {
+    let cases = things.iter().flat_map(|thing| (1..85).step_by(4).map(move |nth| (*thing, nth)));
+    sweep("deletions", cases, |(thing, nth)| {
         let world = World::of(SMALL.cloud());
         let taken = *thing;
         let outsider = outside(When::Call(*nth), move |cloud| take_away(cloud, taken));
         let life = world.live(&SMALL.deploy(), Fate { outsider, ..Fate::default() });
-        let told = |line: &str, life: &crate::lives::Life, why: &str| {
+        let told = |line: &str, life: &crate::support::lives::Life, why: &str| {
             format!(
                 "{thing} deleted before call {nth}: {line}: {why} ({:?})\n{}",
                 life.code, life.text
             )
         };
-        let clear = |line: &str, life: &crate::lives::Life| {
+        let clear = |line: &str, life: &crate::support::lives::Life| {
             if !matches!(life.code, Some(0 | 1 | 3 | 4 | 5)) {
                 return Err(told(line, life, "no clear outcome"));
             }
@@ -197,6 +194,4 @@ fn what_is_deleted_in_the_middle_is_named() {
         let line = format!("rollback {PAIR}");
         clear(&line, &world.run(&line))
     });
-    println!("{} deletions", cases.len());
-    all_well(&failures, cases.len());
 }

@@ -1,16 +1,17 @@
 //! What happens beside a deployment, at every step of it: sickness, lost tasks, ECS's own rollback,
 //! outsiders at the desired counts, the weights and the rules, rivals. On the whole machine.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::{Cloud, Does};
 
-use crate::fate::{Fate, When, is_read};
-use crate::invariants::{Promise, answers, broken, serves, sick_with_traffic};
-use crate::lives::{Life, REPOSITORY, World, call, deploy, outside};
-use crate::scenes::{GALLERY, SMALL, Scene};
-use crate::sweep::{all_well, on_every_core};
+use crate::support::fate::{Fate, When, is_read};
+use crate::support::invariants::{Promise, answers, broken, serves, sick_with_traffic};
+use crate::support::lives::{Life, REPOSITORY, World, call, deploy, outside};
+use crate::support::scenes::{GALLERY, SMALL, Scene};
+use crate::support::sweep::sweep;
 
 const PAIR: &str = "--cluster shop --service web";
 /// Users are not left on a sick green for longer.
@@ -87,21 +88,24 @@ fn good() -> impl Iterator<Item = Scene> {
 
 /// Before which calls something happens: every change, some reads; all of them in the small scene.
 fn steps(scene: &Scene) -> Vec<u32> {
-    let life = World::of(scene.cloud()).run_kept(&scene.deploy());
+    let life = World::of(scene.cloud()).run(&scene.deploy());
     let every = if scene.name == SMALL.name { 4 } else { 12 };
     let wanted = |operation: &str, nth: u32| !is_read(operation) || nth.is_multiple_of(every);
-    let moments = life.moments.iter().filter(|moment| !moment.done);
-    moments.filter(|m| wanted(&m.operation, m.nth)).map(|moment| moment.nth).collect()
+    let calls = (1..).zip(&life.operations);
+    calls.filter(|(nth, operation)| wanted(operation, *nth)).map(|(nth, _)| nth).collect()
 }
+
+/// The steps of all good scenes.
+static STEPS: LazyLock<Vec<(Scene, u32)>> = LazyLock::new(|| {
+    good().flat_map(|scene| steps(&scene).into_iter().map(move |nth| (scene, nth))).collect()
+});
 
 fn at_every_step(
     codes: &[u8],
     what: &str,
     act: impl Fn(&mut Cloud) + Send + Sync + Clone + 'static,
 ) {
-    let cases: Vec<(Scene, u32)> =
-        good().flat_map(|scene| steps(&scene).into_iter().map(move |nth| (scene, nth))).collect();
-    let failures = on_every_core(&cases, |(scene, nth)| {
+    sweep(what, STEPS.iter().copied(), |(scene, nth)| {
         let world = World::of(scene.cloud());
         let outsider = outside(When::Call(*nth), act.clone());
         let life = world.live(&scene.deploy(), Fate { outsider, ..Fate::default() });
@@ -114,8 +118,6 @@ fn at_every_step(
         let life = world.run(&format!("resume {PAIR} --on-conflict supersede"));
         fits(&world, &life, "2", &[0, 1, 4]).map_err(|why| told(format!("resumed: {why}")))
     });
-    println!("{what}: {} times", cases.len());
-    all_well(&failures, cases.len());
 }
 
 fn count(cloud: &mut Cloud, service: &str, count: u32) {
@@ -230,13 +232,10 @@ fn an_outsider_adds_a_rule_at_any_step() {
 
 #[test]
 fn green_falls_sick_after_any_time() {
-    let scenes: Vec<Scene> = good().collect();
-    let cases: Vec<(Scene, u64)> = scenes
-        .into_iter()
+    let cases = good()
         .filter(|scene| !scene.name.contains("slow"))
-        .flat_map(|scene| (0..200).step_by(6).map(move |after| (scene, after)))
-        .collect();
-    let failures = on_every_core(&cases, |(scene, after)| {
+        .flat_map(|scene| (0..200).step_by(6).map(move |after| (scene, after)));
+    sweep("green falls sick", cases, |(scene, after)| {
         let sick = format!("[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '{after}s'");
         let world = World::of(scene.cloud_with(&sick));
         let life = world.run(&scene.deploy());
@@ -251,14 +250,12 @@ fn green_falls_sick_after_any_time() {
             other => Err(told(format!("{other:?} {}", life.text))),
         }
     });
-    println!("green fell sick: {} times", cases.len());
-    all_well(&failures, cases.len());
 }
 
 #[test]
 fn a_rival_with_another_image_starts_at_any_moment() {
-    let moments: Vec<u64> = (0..400).step_by(20).chain((1000..160_000).step_by(9000)).collect();
-    let failures = on_every_core(&moments, |later| {
+    let moments = (0..400).step_by(20).chain((1000..160_000).step_by(9000));
+    sweep("a rival starts", moments, |later| {
         let world = World::new("shop");
         let [first, second] =
             world.run_together(&deploy("2", "--bake 0"), &deploy("5", "--bake 0"), *later);
@@ -278,13 +275,11 @@ fn a_rival_with_another_image_starts_at_any_moment() {
             false => Err(told(format!("{:?}", world.cloud().violations()))),
         }
     });
-    all_well(&failures, moments.len());
 }
 
 #[test]
 fn a_rival_that_supersedes_takes_over_at_any_moment() {
-    let moments: Vec<u64> = (1000..150_000).step_by(3500).collect();
-    let failures = on_every_core(&moments, |later| {
+    sweep("a rival supersedes", (1000..150_000).step_by(3500), |later| {
         let world = World::new("shop");
         let second = deploy("5", "--bake 0 --on-conflict supersede");
         let [first, second] = world.run_together(&deploy("2", "--bake 0"), &second, *later);
@@ -299,5 +294,4 @@ fn a_rival_that_supersedes_takes_over_at_any_moment() {
             false => Err(told(format!("{:?}", world.cloud().violations()))),
         }
     });
-    all_well(&failures, moments.len());
 }

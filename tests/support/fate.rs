@@ -88,6 +88,8 @@ pub(crate) struct Chances {
 struct State {
     made: u32,
     calls: BTreeMap<String, u32>,
+    /// The same calls in their order.
+    operations: Vec<String>,
     /// Ordinals of calls under way, by the world's number.
     under_way: BTreeMap<u64, u32>,
     /// Calls that the process dies of.
@@ -162,6 +164,10 @@ impl Course {
 
     pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
         self.state().calls.clone()
+    }
+
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.state().operations.clone()
     }
 
     pub(crate) fn moments(&self) -> Vec<Moment> {
@@ -243,6 +249,7 @@ impl Interfere for Course {
         self.outsider_acts(nth);
         let mut state = self.state();
         *state.calls.entry(call.operation.clone()).or_default() += 1;
+        state.operations.push(call.operation.clone());
         state.under_way.insert(call.index, nth);
         self.keep(&mut state, nth, call, false);
         if let Some((_, once)) = self.fate.once.as_ref().filter(|(at, _)| *at == nth) {

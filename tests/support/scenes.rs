@@ -5,8 +5,8 @@ use std::time::Duration;
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::scenario::Scenario;
 
-use crate::invariants::Promise;
-use crate::lives::{REPOSITORY, deploy};
+use crate::support::invariants::Promise;
+use crate::support::lives::{REPOSITORY, deploy};
 
 /// Green comes up, is given traffic, and falls sick; so do the tasks that replace those.
 const SICK_LATER: &str = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";

@@ -1,4 +1,5 @@
-//! Many lives, on every core: what fails is collected, and what was tried is counted.
+//! Many lives, on every core: failures are collected, and cases are counted. `STRIDE` says which part of
+//! an enumeration is tried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use crate::STRIDE;
 
 /// What was tried, by scene and kind, and which operations were hit.
 #[derive(Default)]
@@ -29,7 +32,7 @@ impl Tally {
         self.counts.values().sum()
     }
 
-    /// Tries each, and keeps what each has to complain about.
+    /// Tries each, and keeps the complaints.
     pub(crate) fn try_all<T: Sync>(
         &mut self,
         cases: &[T],
@@ -88,6 +91,33 @@ pub(crate) const OPERATIONS: [&str; 17] = [
     "UpdateService",
 ];
 
+/// One case out of each `STRIDE`, drawn by a generator that `what` seeds: the same ones in each run, and
+/// whatever period the enumeration has, they do not all fall on the same place of it.
+pub(crate) fn every_nth<T>(what: &str, cases: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut random = fastrand::Rng::with_seed(what.bytes().map(u64::from).sum());
+    let (mut all, mut chosen) = (0, Vec::new());
+    let mut cases = cases.into_iter();
+    loop {
+        let mut block: Vec<T> = cases.by_ref().take(STRIDE).collect();
+        if block.is_empty() {
+            println!("{what}: {} of {all} points", chosen.len());
+            return chosen;
+        }
+        all += block.len();
+        chosen.push(block.swap_remove(random.usize(..block.len())));
+    }
+}
+
+/// Tries one in `STRIDE` of the cases; fails if any of them does.
+pub(crate) fn sweep<T: Sync>(
+    what: &str,
+    cases: impl IntoIterator<Item = T>,
+    attempt: impl Fn(&T) -> Result<(), String> + Sync,
+) {
+    let cases = every_nth(what, cases);
+    all_well(&on_every_core(&cases, attempt), cases.len());
+}
+
 pub(crate) fn all_well(failures: &[String], of: usize) {
     assert!(
         failures.is_empty(),
@@ -117,7 +147,7 @@ fn timed_on_every_core<T: Sync>(
 ) -> (Vec<String>, Duration) {
     static MACHINE: Mutex<()> = Mutex::new(());
     let _ours = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let took = crate::lives::stopwatch();
+    let took = crate::support::lives::stopwatch();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(BTreeMap::new());
     let work = || {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::sdk::Interference;
 
-use crate::fate::{Chances, Death, Fate, Stale, When};
-use crate::invariants::{Promise, answers, broken, serves, sick_with_traffic};
-use crate::lives::{Life, World, call, outside, takes};
-use crate::scenes::{GALLERY, SMALL, Scene};
-use crate::sweep::on_every_core;
+use crate::support::fate::{Chances, Death, Fate, Stale, When};
+use crate::support::invariants::{Promise, answers, broken, serves, sick_with_traffic};
+use crate::support::lives::{Life, World, call, outside, takes};
+use crate::support::scenes::{GALLERY, SMALL, Scene};
+use crate::support::sweep::{every_nth, on_every_core};
 
 const PAIR: &str = "--cluster shop --service web";
 /// Users are not left on a sick green for longer once somebody watches and AWS answers.
@@ -205,7 +205,7 @@ fn on_drift(life: &Life) -> Option<String> {
 }
 
 /// The small scene dies at a call, what resumes it dies at a call, and a third goes on. One in `step`
-/// of the first deaths is tried with every second one. How many, and what failed.
+/// of the first deaths is tried with every second one, or one in `STRIDE`. How many, and what failed.
 pub(crate) fn every_pair(step: usize) -> (usize, Vec<String>) {
     let first = World::of(SMALL.cloud()).run_kept(&SMALL.deploy()).moments;
     let (mut pairs, mut failures) = (0, Vec::new());
@@ -213,6 +213,7 @@ pub(crate) fn every_pair(step: usize) -> (usize, Vec<String>) {
         let world = World::of(one.cloud.clone());
         world.wait(180);
         let second = world.run_kept(&SMALL.deploy()).moments;
+        let second = every_nth("pairs of deaths", second);
         pairs += second.len();
         failures.extend(on_every_core(&second, |other| {
             let world = World::of(other.cloud.clone());

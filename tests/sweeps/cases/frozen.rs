@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::sdk::Interference;
 
-use crate::fate::{Fate, Freeze, is_read};
-use crate::invariants::{broken, serves};
-use crate::lives::{REPOSITORY, World, deploy};
-use crate::scenes::SMALL;
-use crate::sweep::{all_well, on_every_core};
+use crate::support::fate::{Fate, Freeze, is_read};
+use crate::support::invariants::{broken, serves};
+use crate::support::lives::{REPOSITORY, World, deploy};
+use crate::support::scenes::SMALL;
+use crate::support::sweep::sweep;
 
 const PAIR: &str = "--cluster shop --service web";
 
@@ -22,13 +22,12 @@ struct Case {
 }
 
 fn cases(wanted: impl Fn(&str, u32) -> bool) -> Vec<Case> {
-    let life = World::of(SMALL.cloud()).run_kept(&SMALL.deploy());
-    let calls = life.moments.into_iter().filter(|m| !m.done && wanted(&m.operation, m.nth));
+    let life = World::of(SMALL.cloud()).run(&SMALL.deploy());
+    let calls = (1..).zip(life.operations).filter(|(nth, operation)| wanted(operation, *nth));
     let seconds =
         [SMALL.deploy(), format!("rollback {PAIR}"), deploy("5", "--follow 60s --bake 30s")];
     calls
-        .flat_map(|moment| {
-            let (nth, operation) = (moment.nth, moment.operation);
+        .flat_map(|(nth, operation)| {
             let seconds = seconds.clone().into_iter();
             seconds.flat_map(move |second| {
                 let operation = operation.clone();
@@ -103,9 +102,7 @@ fn attempt(case: &Case) -> Result<(), String> {
 #[test]
 fn an_owner_that_was_frozen_with_an_answer_unread_changes_nothing_any_more() {
     let cases = cases(|operation, nth| !is_read(operation) || nth.is_multiple_of(3));
-    let failures = on_every_core(&cases, attempt);
-    println!("frozen at an answer: {} times", cases.len());
-    all_well(&failures, cases.len());
+    sweep("frozen at an answer", cases, attempt);
 }
 
 /// While it stood still the new tasks fell sick under their traffic, and ECS replaced them: all that it sees
@@ -119,9 +116,8 @@ fn an_owner_that_slept_through_a_sickness_finds_out_before_it_retires_the_old_si
     let shifted = life.moments.iter().filter(|m| m.operation == "ModifyRule").nth(1);
     let from = shifted.map(|moment| moment.nth).expect("a shift");
     let calls = from..from + 25;
-    let cases: Vec<(u32, u64)> =
-        calls.flat_map(|nth| (40..80).step_by(8).map(move |lasts| (nth, lasts))).collect();
-    let failures = on_every_core(&cases, |(nth, lasts)| {
+    let cases = calls.flat_map(|nth| (40..80).step_by(8).map(move |lasts| (nth, lasts)));
+    sweep("frozen while green falls sick", cases, |(nth, lasts)| {
         let world = World::of(SMALL.cloud_with(sick));
         let freeze = Some(Freeze { nth: *nth, lasts: Duration::from_secs(*lasts) });
         let once = Some((*nth, Interference::LoseAnswer));
@@ -131,5 +127,4 @@ fn an_owner_that_slept_through_a_sickness_finds_out_before_it_retires_the_old_si
             code => Err(format!("frozen at call {nth} for {lasts} s: {code:?}\n{}", life.text)),
         }
     });
-    all_well(&failures, cases.len());
 }

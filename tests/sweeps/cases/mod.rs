@@ -1,0 +1,14 @@
+//! The enumerations. Both `tests/sweeps` and `tests/it` have them; `STRIDE` of each says how many cases
+//! of them it tries.
+
+pub(crate) mod before; // one task prepares a deployment, whichever call the process dies at
+mod deaths; // killed at every call, once or twice; random lives
+pub(crate) mod drift; // back to a service without a record, killed at every call
+pub(crate) mod edits; // the same command adopts what was killed
+mod faults; // every fault at every call
+mod frozen; // an owner that stands still and wakes
+mod gallery; // what happens beside a deployment, at every moment of it
+pub(crate) mod overtaken; // another tool deploys to green, at every moment
+pub(crate) mod rolling; // deaths, faults and rivals where ECS replaces the tasks
+mod starts; // generated starts: some can never succeed, some only take long
+mod tampered; // records that were edited, things that were deleted
