@@ -156,8 +156,8 @@ impl Aws {
 
 /// The answer of an UpdateService is a look at the service.
 fn updated(answer: &str, world: &mut World) -> Result<(), serde_json::Error> {
-    let read: wire::Services = serde_json::from_str(answer)?;
-    let service = wire::service(read.service.unwrap_or_default(), true)?;
+    let read: wire::Updated = serde_json::from_str(answer)?;
+    let service = wire::service(read.service, true)?;
     world.services.insert(service.arn.clone(), service);
     Ok(())
 }

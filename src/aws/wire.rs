@@ -9,19 +9,21 @@ use serde_json::Value;
 
 use crate::model::world::{Attachment, Container, Deployment, Service, ServiceEvent, Task};
 
-/// Answer to DescribeServices, and to UpdateService (`service`).
+/// Answer to DescribeServices. AWS sends the list even where it is empty: an answer without it is none.
 #[derive(Deserialize)]
 pub(super) struct Services {
-    #[serde(default)]
     pub(super) services: Vec<Value>,
-    #[serde(default)]
-    pub(super) service: Option<Value>,
 }
 
-/// Answer to DescribeTasks.
+/// Answer to UpdateService.
+#[derive(Deserialize)]
+pub(super) struct Updated {
+    pub(super) service: Value,
+}
+
+/// Answer to DescribeTasks, and to RunTask.
 #[derive(Deserialize)]
 pub(super) struct Tasks {
-    #[serde(default)]
     pub(super) tasks: Vec<WireTask>,
 }
 

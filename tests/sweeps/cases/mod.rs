@@ -9,6 +9,7 @@ mod faults; // every fault at every call
 mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
 pub(crate) mod overtaken; // another tool deploys to green, at every moment
+pub(crate) mod permanent; // reads that always fail or always take long
 pub(crate) mod rolling; // deaths, faults and rivals where ECS replaces the tasks
 mod starts; // generated starts: some can never succeed, some only take long
 mod tampered; // records that were edited, things that were deleted
