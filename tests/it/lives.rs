@@ -126,6 +126,16 @@ impl World {
         })
     }
 
+    /// The same, and when it ended, in its own time.
+    pub(crate) fn live_timed(&self, arguments: &str, fate: Fate) -> (Life, tokio::time::Instant) {
+        fastrand::seed(self.now().0);
+        runtime().block_on(async {
+            let process = self.process(arguments, fate);
+            let code = process.live().await;
+            (process.life(code), tokio::time::Instant::now())
+        })
+    }
+
     /// Two of them. The second one starts so much later, or so long after the first one froze.
     pub(crate) fn live_together(
         &self,

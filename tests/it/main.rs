@@ -20,12 +20,15 @@ mod invariants; // judged from the sandbox's journal; each is broken once on pur
 mod listening; // `ecs-bg sandbox` as a process
 mod lives; // how a process lives and dies in a simulation
 mod oneoff; // tasks that no service keeps
+mod output; // a reader that stalls
 mod overtaken;
 mod permissions; // somebody else deploys to the side that comes up
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O
+mod sanitise; // text from outside
 mod scenes; // what is deployed, where, and what must come of it
+mod signals; // requests to stop, in every wait
 mod simulation; // killed at every call, then run again
 mod starts; // generated starts: hopeless ones, and ones that only wait
 mod sweep; // many lives, on every core
