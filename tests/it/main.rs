@@ -11,6 +11,7 @@ mod drift; // weights that no deployment wrote, and deployments without a record
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
+mod environment; // variables that choose a sandbox, and the files that one writes
 mod fate; // what happens to the calls of one process
 mod faults; // what AWS and the network do to calls
 mod frozen; // an owner that stands still and wakes
