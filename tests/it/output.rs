@@ -12,7 +12,20 @@ fn world(folder: &std::path::Path) -> String {
     let line = "x".repeat(200);
     let logs = vec![format!("'{line}'"); 1000].join(", ");
     let toml = format!(
-        "extends = 'shop'\n[[image]]\nref = 'shop/web:1'\ncommand = 'talk'\ndoes = 'exit'\ncode = 0\nlogs = [{logs}]\n"
+        "extends = 'solo'
+        [[task_definition]]
+        family = 'api'
+        [[task_definition.containerDefinitions]]
+        name = 'api'
+        image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
+        portMappings = [{{ containerPort = 8080 }}]
+        logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = 'eu-west-1', awslogs-stream-prefix = 'p' }} }}
+        [[image]]
+        ref = 'shop/api:1'
+        command = 'talk'
+        does = 'exit'
+        code = 0
+        logs = [{logs}]"
     );
     let path = folder.join("world.toml");
     std::fs::write(&path, toml).expect("written");
@@ -61,7 +74,7 @@ fn what_is_read_late_is_whole() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let scenario = world(&folder);
     let mut child = Command::new(env!("CARGO_BIN_EXE_ecs-bg"))
-        .args(["run", "--cluster", "shop", "--service", "web", "--command", "talk"])
+        .args(["run", "--cluster", "shop", "--service", "api", "--command", "talk"])
         .args(["--sandbox", &scenario])
         .env_clear()
         .stdout(Stdio::piped())

@@ -209,7 +209,7 @@ fn who_is_interrupted_while_taking_over_gives_the_record_back() {
     let before = tags(&world).expect("an owner");
     let moments = world.run_kept(&resume).moments;
     let owned = moments.iter().find(|moment| moment.operation == "TagResource").expect("owned").nth;
-    for nth in owned..owned + 3 {
+    for nth in owned..owned + 2 {
         let world = half_done();
         let slow = Interference::Slow(Duration::from_millis(1));
         let (life, took) = interrupted(&world, &resume, nth, None, slow);
