@@ -69,7 +69,8 @@ class Sandbox:
     def control(self, method, path, value=None):
         connection = http.client.HTTPConnection(self.address, timeout=30)
         body = None if value is None else json.dumps(value)
-        connection.request(method, f"/_sandbox/{path}", body)
+        headers = {} if body is None else {"content-type": "application/json"}
+        connection.request(method, f"/_sandbox/{path}", body, headers)
         response = connection.getresponse()
         answer = json.loads(response.read())
         connection.close()

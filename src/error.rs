@@ -181,6 +181,19 @@ pub enum Error {
     Refused(Refusal),
     /// AWS, or the way to it, failed.
     Aws(Failure),
+    /// The user asked us to stop before a deployment was under way.
+    Interrupted(Interruption),
+}
+
+/// How a command ended that the user asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// 3: nothing was changed; 4: something was left behind; 130: stopped at once.
+    pub code: u8,
+    /// What was changed, if anything.
+    pub what: String,
+    /// One line that can be pasted.
+    pub hint: String,
 }
 
 impl Error {
@@ -190,6 +203,7 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::Refused(_) | Self::Aws(_) => 3,
+            Self::Interrupted(interruption) => interruption.code,
         }
     }
 
@@ -198,6 +212,7 @@ impl Error {
         match self {
             Self::Usage(refusal) | Self::Refused(refusal) => refusal.hint.clone(),
             Self::Aws(error) => error.hint(),
+            Self::Interrupted(interruption) => interruption.hint.clone(),
         }
     }
 }
@@ -207,6 +222,7 @@ impl fmt::Display for Error {
         match self {
             Self::Usage(refusal) | Self::Refused(refusal) => f.write_str(&refusal.what),
             Self::Aws(error) => error.fmt(f),
+            Self::Interrupted(interruption) => f.write_str(&interruption.what),
         }
     }
 }

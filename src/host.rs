@@ -1,23 +1,28 @@
 //! What surrounds a command: where it writes, whether a person reads, and which AWS it talks to when
 //! the caller brings one.
 
+mod output;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io::{IsTerminal, Write};
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::sdk::Interfere;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+
+use self::output::{Lane, Output};
 
 /// The surroundings of a command.
 pub struct Host {
     /// Standard output.
-    pub out: RefCell<Box<dyn Write>>,
+    pub out: Stream,
     /// Standard error.
-    pub err: RefCell<Box<dyn Write>>,
+    pub err: Stream,
     /// A person reads the output as it comes.
     pub terminal: bool,
     /// How many simulated seconds pass in one second of the reader's; `None`: no pacing.
@@ -26,6 +31,47 @@ pub struct Host {
     pub sandbox: Option<Sandbox>,
     /// How often the user asks a deployment to stop; `None`: the process's signals tell.
     pub interrupts: Option<watch::Receiver<u32>>,
+}
+
+/// Where lines go.
+#[derive(Clone)]
+pub struct Stream(Way);
+
+#[derive(Clone)]
+enum Way {
+    /// Written at once.
+    Direct(Rc<RefCell<dyn Write>>),
+    /// Written by a thread of its own: a reader that stalls delays nothing.
+    Queued(Rc<Queue>, Lane),
+}
+
+/// The process's output. Whoever drops it last waits until it is written.
+struct Queue(Arc<Output>);
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+impl Stream {
+    /// Writes to this at once, in order.
+    pub fn direct(to: impl Write + 'static) -> Self {
+        Self(Way::Direct(Rc::new(RefCell::new(to))))
+    }
+
+    /// Prints a line. One that need not be `kept` may be dropped while the reader stalls.
+    pub(crate) fn print(&self, mut text: String, kept: bool) {
+        text.push('\n');
+        match &self.0 {
+            Way::Direct(to) => {
+                let mut to = to.borrow_mut();
+                // A reader that went away is no reason to stop a deployment.
+                let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+            }
+            Way::Queued(queue, lane) => queue.0.push(*lane, text, kept),
+        }
+    }
 }
 
 /// An AWS in the process, shared with whoever made it.
@@ -55,9 +101,11 @@ impl fmt::Debug for Host {
 impl Host {
     /// The process's own.
     pub fn this() -> Self {
+        let output = Output::start(raw(std::io::stdout()), raw(std::io::stderr()));
+        let queue = Rc::new(Queue(output));
         Self {
-            out: RefCell::new(Box::new(std::io::stdout())),
-            err: RefCell::new(Box::new(std::io::stderr())),
+            out: Stream(Way::Queued(Rc::clone(&queue), Lane::Out)),
+            err: Stream(Way::Queued(queue, Lane::Err)),
             terminal: std::io::stdout().is_terminal(),
             pace: None,
             sandbox: None,
@@ -69,8 +117,8 @@ impl Host {
     pub fn captured(sandbox: Sandbox) -> (Self, Captured) {
         let captured = Captured::default();
         let host = Self {
-            out: RefCell::new(Box::new(captured.clone())),
-            err: RefCell::new(Box::new(captured.clone())),
+            out: Stream::direct(captured.clone()),
+            err: Stream::direct(captured.clone()),
             terminal: false,
             pace: None,
             sandbox: Some(sandbox),
@@ -78,27 +126,62 @@ impl Host {
         };
         (host, captured)
     }
+
+    /// Waits until what was printed is written, or its reader has stalled for 5 s, or the user asks us to
+    /// stop.
+    pub(crate) async fn finish(&self) {
+        let Way::Queued(queue, _) = &self.out.0 else { return };
+        let output = &queue.0;
+        let (tell, told) = oneshot::channel();
+        let waiting = Arc::clone(output);
+        // The runtime's time may be virtual; the reader's is not.
+        std::thread::spawn(move || {
+            waiting.finish();
+            let _ = tell.send(());
+        });
+        let mut interrupts = self.interrupts.clone().unwrap_or_else(signals);
+        let heard = *interrupts.borrow();
+        tokio::select! {
+            _ = told => {}
+            Ok(_) = interrupts.wait_for(|asked| *asked > heard) => output.give_up(),
+        }
+    }
+}
+
+/// The stream itself, without the buffer and the lock of the standard library, which the end of the
+/// process would wait for.
+#[cfg(unix)]
+fn raw(stream: impl std::os::fd::AsFd) -> Box<dyn Write + Send> {
+    match stream.as_fd().try_clone_to_owned() {
+        Ok(own) => Box::new(std::fs::File::from(own)),
+        Err(_) => Box::new(std::io::sink()),
+    }
+}
+
+#[cfg(not(unix))]
+fn raw(stream: impl Write + Send + 'static) -> Box<dyn Write + Send> {
+    Box::new(stream)
 }
 
 /// Counts SIGINT and SIGTERM from now on. (A platform without them is interrupted by its own means.)
 pub(crate) fn signals() -> watch::Receiver<u32> {
     let (count, counted) = watch::channel(0);
     #[cfg(unix)]
-    tokio::spawn(async move {
+    {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        loop {
-            tokio::select! {
-                Some(()) = interrupt.recv() => {}
-                Some(()) = terminate.recv() => {}
-            }
-            count.send_modify(|count| *count += 1);
+        let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        if let (Ok(mut interrupt), Ok(mut terminate)) = signals {
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        Some(()) = interrupt.recv() => {}
+                        Some(()) = terminate.recv() => {}
+                    }
+                    count.send_modify(|count| *count += 1);
+                }
+            });
         }
-    });
+    }
     counted
 }
 
@@ -135,5 +218,8 @@ pub(crate) fn block_on<T>(virtual_time: bool, future: impl Future<Output = T>) -
         .build()
         // Without threads and sockets nothing can be done at all.
         .expect("the operating system gives us an event loop");
-    runtime.block_on(future)
+    let result = runtime.block_on(future);
+    // A lookup of a name that does not answer is not waited for.
+    runtime.shutdown_background();
+    result
 }

@@ -63,12 +63,16 @@ pub mod route;
 
 use std::ffi::OsString;
 
-pub use host::{Captured, Host, Sandbox};
+pub use host::{Captured, Host, Sandbox, Stream};
 
 /// Runs one command line to its exit code. `argv` begins with the program's name.
 pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &Host) -> u8 {
     match cli::parse(argv) {
-        Ok(cli) => host::block_on(cli.is_virtual(host), execute(cli, host)),
+        Ok(cli) => host::block_on(cli.is_virtual(host), async {
+            let code = execute(cli, host).await;
+            host.finish().await;
+            code
+        }),
         Err(error) => cli::usage(&error, host),
     }
 }

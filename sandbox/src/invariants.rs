@@ -37,6 +37,9 @@ pub enum Invariant {
     /// A change of weights drops or alters an action that is not its forward, the forward's stickiness
     /// or other members, or a target group: action lists are replaced as a whole.
     ActionsLost,
+    /// A change leaves a rule whose weights add up to 0 while a group of it has healthy targets: the load
+    /// balancer answers every request with 503.
+    NoWeight,
 }
 
 impl Invariant {
@@ -46,6 +49,7 @@ impl Invariant {
             Invariant::WeightOnEmpty => "weight-on-empty",
             Invariant::ShrinksTraffic => "shrinks-traffic",
             Invariant::ActionsLost => "actions-lost",
+            Invariant::NoWeight => "no-weight",
         }
     }
 }
@@ -61,6 +65,9 @@ pub(crate) fn check(region: &Region, changes: &[Entry]) -> Vec<Violation> {
             Change::Weights { rule, before, after } => {
                 for what in weight_on_empty(region, rule, before, after) {
                     say(Invariant::WeightOnEmpty, what);
+                }
+                if let Some(what) = no_weight(region, rule, after) {
+                    say(Invariant::NoWeight, what);
                 }
             }
             Change::Actions { rule, before, after } => {
@@ -107,6 +114,12 @@ fn weight_on_empty(
     let risen = after.iter().filter(|(group, _)| share(after, group) > share(before, group));
     let empty = risen.filter(|(group, _)| !healthy(region, group) && other(group));
     empty.map(|(group, weight)| format!("{rule}: weight {weight} on {group}, which has no healthy target while another group has one")).collect()
+}
+
+fn no_weight(region: &Region, rule: &str, after: &[(String, u32)]) -> Option<String> {
+    let none = !after.is_empty() && after.iter().all(|(_, weight)| *weight == 0);
+    let (group, _) = after.iter().find(|(group, _)| none && healthy(region, group))?;
+    Some(format!("{rule}: weights add up to 0, and {group} has healthy targets"))
 }
 
 /// Where the groups of a service have weight.

@@ -1,6 +1,7 @@
 //! Which AWS a command talks to, and the clock that goes with it.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,9 +9,12 @@ use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::InProcess;
 use ecs_bg_sandbox::{Cloud, Time};
 
+use tokio::sync::watch;
+
 use super::{Globals, overhear};
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
+use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::{Error, Refusal};
 use crate::host::{Host, Sandbox};
@@ -19,12 +23,16 @@ use crate::host::{Host, Sandbox};
 pub(super) struct Context {
     pub(super) aws: Aws,
     pub(super) clock: Clock,
+    /// How often the user has asked us to stop.
+    pub(super) interrupts: watch::Receiver<u32>,
     state: Option<(PathBuf, Arc<Mutex<Cloud>>)>,
 }
 
 impl Context {
     /// Connects to what the options and the host say.
     pub(super) async fn connect(globals: &Globals, host: &Host) -> Result<Self, Error> {
+        // From here on a request to stop is heard: the credentials may already be slow.
+        let interrupts = host.interrupts.clone().unwrap_or_else(crate::host::signals);
         let sandbox = match &host.sandbox {
             Some(sandbox) => Some(sandbox.clone()),
             None => sandbox(globals)?,
@@ -34,8 +42,8 @@ impl Context {
             let (region, profile) = (globals.region.clone(), globals.profile.clone());
             let (role, keys) = (globals.role_arn.clone(), globals.keys.clone());
             let real = Connection::Real { region, profile, role, keys };
-            let aws = Aws::connect(&real, clock).await?;
-            return Ok(Self { aws, clock, state: None });
+            let aws = or_interrupted(&interrupts, Aws::connect(&real, clock)).await?;
+            return Ok(Self { aws, clock, interrupts, state: None });
         };
         let (now, region) = {
             let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +62,7 @@ impl Context {
         let partition = fastrand::u64(..);
         let aws = Aws::connect(&Connection::Sandbox { http, region, partition }, clock).await?;
         let state = globals.sandbox_state.clone().map(|path| (path, sandbox.cloud));
-        Ok(Self { aws, clock, state })
+        Ok(Self { aws, clock, interrupts, state })
     }
 
     /// A cluster's ARN names its region: that of another one would only not be found.
@@ -70,12 +78,12 @@ impl Context {
     }
 
     /// What a run on this AWS needs.
-    pub(super) fn setting(&self, cluster: &str, on_cancel: OnCancel, host: &Host) -> Setting<'_> {
+    pub(super) fn setting(&self, cluster: &str, on_cancel: OnCancel) -> Setting<'_> {
         Setting {
             aws: &self.aws,
             clock: self.clock,
             cluster: cluster.to_owned(),
-            interrupts: host.interrupts.clone().unwrap_or_else(crate::host::signals),
+            interrupts: self.interrupts.clone(),
             on_cancel,
             on_trouble: OnTrouble::TurnBack,
             accept_drift: false,
@@ -91,12 +99,22 @@ impl Context {
         cloud.advance(Time::from(self.clock.wall()));
         let write = serde_json::to_vec(&*cloud)
             .map_err(std::io::Error::from)
-            .and_then(|json| fs::write(path, json));
+            .and_then(|json| private().truncate(true).write(true).open(path)?.write_all(&json));
         write.map_err(|error| {
             let what = format!("--sandbox-state: {} cannot be written: {error}", path.display());
             Refusal::new(what, "--sandbox-state FILE").into()
         })
     }
+}
+
+/// Creates files that only their owner may read: a task definition holds what its user kept secret. A file
+/// that is there keeps its permissions.
+pub(super) fn private() -> fs::OpenOptions {
+    let mut options = fs::File::options();
+    options.create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {

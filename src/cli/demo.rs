@@ -1,7 +1,5 @@
 //! `demo`: the main job, three times, on an AWS that lives in the process.
 
-use std::cell::RefCell;
-use std::io::Write;
 use std::sync::PoisonError;
 
 use clap::Args;
@@ -40,15 +38,15 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     let sandbox = Sandbox::new(context::build(globals.sandbox.as_deref().unwrap_or("shop"))?);
     let pace = demo.speed.or(host.terminal.then_some(20.0));
-    let streams =
-        |stream: &RefCell<Box<dyn Write>>| RefCell::new(stream.replace(Box::new(std::io::sink())));
+    let interrupts = host.interrupts.clone().unwrap_or_else(crate::host::signals);
     let inner = Host {
-        out: streams(&host.out),
-        err: streams(&host.err),
+        out: host.out.clone(),
+        err: host.err.clone(),
         terminal: host.terminal,
         pace: pace.filter(|_| globals.output == Output::Lines),
         sandbox: Some(sandbox.clone()),
-        interrupts: host.interrupts.clone(),
+        // A request to stop ends all of them.
+        interrupts: Some(interrupts),
     };
     let mut codes = Vec::new();
     for tag in ["2", "3", "4"] {
@@ -64,8 +62,6 @@ pub(super) async fn run(
     }
     let status =
         command(&["status", "--cluster", "shop", "--service", "web"], globals, &inner).await;
-    host.out.replace(inner.out.into_inner());
-    host.err.replace(inner.err.into_inner());
     let first = format!("{REPOSITORY}:2");
     let serves = {
         let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);

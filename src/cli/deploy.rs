@@ -6,6 +6,7 @@ use super::Globals;
 use super::changes::Changes;
 use super::context::Context;
 use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::error::Error;
 use crate::host::Host;
@@ -180,13 +181,16 @@ pub(super) async fn run(
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
     let prepare = request.prepare.clone();
-    let setting = Setting { prepare, ..context.setting(&request.cluster, on_cancel, host) };
+    let setting = Setting { prepare, ..context.setting(&request.cluster, on_cancel) };
     let owner = random_id();
     let result = match dry_run {
-        true => decide(&request, &setting, &owner).await.map(|(survey, decision)| {
-            render.plan(&survey, &decision);
-            0
-        }),
+        true => {
+            let deciding = decide(&request, &setting, &owner);
+            or_interrupted(&setting.interrupts, deciding).await.map(|(survey, decision)| {
+                render.plan(&survey, &decision);
+                0
+            })
+        }
         false => {
             let claimant = Claimant { owner, on_conflict, by_name: false };
             let mut emit = |event| render.event(&event);

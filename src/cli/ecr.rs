@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Globals;
 use super::context::Context;
+use crate::drive::interrupt::or_interrupted;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::ops::ecr::log_in;
@@ -49,7 +50,7 @@ pub(super) async fn run(
     // The registry's name says its region; there need be no other.
     let globals = Globals { region: globals.region.clone().or(region), ..globals.clone() };
     let context = Context::connect(&globals, host).await?;
-    let result = log_in(&context.aws, wanted).await;
+    let result = or_interrupted(&context.interrupts, log_in(&context.aws, wanted)).await;
     context.save()?;
     let login = result?;
     login.warning.iter().for_each(|what| render.warn(what));

@@ -6,6 +6,7 @@ mod demo;
 mod deploy;
 mod ecr;
 mod ecs_deploy;
+mod environment;
 mod overhear;
 mod register;
 mod run;
@@ -16,7 +17,7 @@ mod verbs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::host::Host;
 use crate::render::{Output, Render};
@@ -70,6 +71,9 @@ struct Globals {
     /// Append what goes to and from the sandbox in the process to this file, as lines of JSON
     #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_WIRE", hide = true)]
     sandbox_wire: Option<PathBuf>,
+    /// The variable that chose the sandbox, where the command line did not.
+    #[arg(skip)]
+    chosen_by: Option<&'static str>,
 }
 
 /// Which pair of services a command is about.
@@ -122,13 +126,20 @@ pub fn parse<A: Into<OsString> + Clone>(
 ) -> Result<Cli, clap::Error> {
     let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
     match ecs_deploy::words(&argv) {
-        None => Cli::try_parse_from(argv),
+        None => read(argv),
         Some((ours, words)) => {
-            let mut cli = Cli::try_parse_from(ours)?;
+            let mut cli = read(ours)?;
             cli.command = Command::EcsDeploy(ecs_deploy::EcsDeploy::of(words));
             Ok(cli)
         }
     }
+}
+
+fn read(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(argv)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.globals.chosen_by = environment::chosen_by(&matches);
+    Ok(cli)
 }
 
 /// Tells what is wrong with a command line, or gives the help that was asked for.
@@ -155,6 +166,14 @@ impl Cli {
 /// Runs a command to its exit code. The future is boxed because `demo` runs commands.
 pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
     let render = Render::new(host, cli.globals.output);
+    // A sandbox that listens says so itself, and the demo has no other AWS.
+    if host.sandbox.is_none()
+        && !matches!(cli.command, Command::Sandbox(_) | Command::Demo(_))
+        && let Err(error) = environment::check(&cli.globals, &render)
+    {
+        render.error(&error);
+        return error.exit_code();
+    }
     let result = match cli.command {
         Command::Deploy(deploy) => {
             deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render).await

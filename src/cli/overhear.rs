@@ -1,7 +1,6 @@
 //! What goes over the wire to the sandbox in the process, written down for those who check it: one line
 //! of JSON for each exchange.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,11 +9,12 @@ use ecs_bg_sandbox::sdk::Overhear;
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
+use super::context::private;
 use crate::error::{Error, Refusal};
 
 /// Appends each exchange to a file.
 pub(super) fn into(path: &Path) -> Result<Overhear, Error> {
-    let file = File::options().append(true).create(true).open(path).map_err(|error| {
+    let file = private().append(true).open(path).map_err(|error| {
         let what = format!("--sandbox-wire: {} cannot be written: {error}", path.display());
         Error::Usage(Refusal::new(what, "--sandbox-wire FILE"))
     })?;

@@ -52,8 +52,8 @@ pub(super) async fn run(
         return Err(Error::Usage(Refusal::new(what, "--image REPOSITORY:TAG")));
     }
     let context = Context::connect(globals, host).await?;
-    let result =
-        new_revision(&context.aws, context.clock, family.as_deref(), &images, &edits).await;
+    let Context { aws, clock, interrupts, .. } = &context;
+    let result = new_revision(aws, *clock, interrupts, family.as_deref(), &images, &edits).await;
     context.save()?;
     let new = result?;
     new.warnings.iter().for_each(|what| render.warn(what));

@@ -128,7 +128,7 @@ pub(super) async fn run(
         return Err(Error::Usage(Refusal::new(what, task.again("--timeout 1h"))));
     }
     let context = Context::connect(globals, host).await?;
-    let setting = context.setting(&task.cluster, OnCancel::Hold, host);
+    let setting = context.setting(&task.cluster, OnCancel::Hold);
     let mut emit = |event| render.event(&event);
     let result = ops::run::run(&task, &edits, &setting, &mut emit).await;
     context.save()?;

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::{Globals, Target};
+use crate::drive::interrupt::or_interrupted;
 use crate::error::Error;
 use crate::host::Host;
 use crate::ops::status::survey;
@@ -27,7 +28,8 @@ pub(super) async fn run(
     let Target { cluster, service, twin } = status.target;
     let context = Context::connect(globals, host).await?;
     context.check_region(&cluster)?;
-    let survey = survey(&context.aws, &cluster, &service, twin.as_deref()).await;
+    let surveying = survey(&context.aws, &cluster, &service, twin.as_deref());
+    let survey = or_interrupted(&context.interrupts, surveying).await;
     context.save()?;
     render.status(&survey?);
     Ok(0)

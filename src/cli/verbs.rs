@@ -95,7 +95,7 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     let context = Context::connect(globals, host).await?;
     context.check_region(&target.cluster)?;
-    let setting = context.setting(&target.cluster, OnCancel::Rollback, host);
+    let setting = context.setting(&target.cluster, OnCancel::Rollback);
     let setting = Setting { accept_drift, ..setting };
     let mut emit = |event| render.event(&event);
     let result = verbs::run(&verb, &target, &setting, &mut emit).await;

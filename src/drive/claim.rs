@@ -1,11 +1,13 @@
 //! Who drives a deployment. A newcomer looks twice before it believes what it sees, asks whether the
 //! owner is alive, writes its own name, and reads that back twice before it acts.
 
+use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
 use crate::aws::{Focus, Pair};
+use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
 use crate::drive::{Setting, without_rules};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Interruption, Refusal};
 use crate::event::{Event, Kind};
 use crate::model::world::{Look, World};
 use crate::record::{DEAD_AFTER, Record};
@@ -54,12 +56,53 @@ pub enum Claim {
     Lost(String),
 }
 
-/// Claims an open record. `world` is the survey's.
+/// Claims an open record. `world` is the survey's. When the user asks us to stop, the record gets the owner
+/// back that it had.
 pub async fn claim(
     setting: &Setting<'_>,
     record: Record,
     world: World,
     claimant: &Claimant,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Claim, Error> {
+    let overwritten = RefCell::new(None);
+    let claiming = Box::pin(claiming(setting, record, world, claimant, &overwritten, emit));
+    tokio::select! {
+        biased;
+        _ = asked(&setting.interrupts, 1) => {}
+        claim = claiming => return claim,
+    }
+    let Some(before) = overwritten.take() else {
+        return Err(nothing_changed(*setting.interrupts.borrow()));
+    };
+    let given_back = tokio::select! {
+        biased;
+        _ = asked(&setting.interrupts, 2) => false,
+        written = tokio::time::timeout(PATIENCE, setting.aws.own(&before)) => {
+            matches!(written, Ok(Ok(())))
+        }
+    };
+    let asked = *setting.interrupts.borrow();
+    if given_back {
+        return Err(nothing_changed(asked));
+    }
+    let what = format!(
+        "interrupted; {} may have this process as its owner for another {}, and nothing else was changed",
+        before.name(),
+        about(DEAD_AFTER)
+    );
+    let code = if asked > 1 { 130 } else { 4 };
+    let hint = verb(setting, &before, "status");
+    Err(Error::Interrupted(Interruption { code, what, hint }))
+}
+
+/// `overwritten` is the record as it was before our name was written into it.
+async fn claiming(
+    setting: &Setting<'_>,
+    record: Record,
+    world: World,
+    claimant: &Claimant,
+    overwritten: &RefCell<Option<Record>>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
     let (mut record, mut world) = (record.clone(), without_rules(&record, world));
@@ -76,6 +119,7 @@ pub async fn claim(
             setting.clock.sleep(WAIT_LOOK).await;
             continue;
         }
+        overwritten.replace(Some(record.clone()));
         let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
         record.seen = world.at;
         setting.aws.own(&record).await?;
@@ -90,6 +134,7 @@ pub async fn claim(
             // Its last owner said that it is alive at that very moment.
             Some(read) if read.owner == last && crossed < CROSSED_MAX => {
                 crossed += 1;
+                overwritten.replace(None);
                 record = read;
             }
             Some(read) => return Ok(Claim::Lost(read.owner)),

@@ -1,9 +1,18 @@
-//! What a request to stop (SIGINT, SIGTERM) means, and waiting that it ends.
+//! What a request to stop (SIGINT, SIGTERM) means, and how each wait hears it. The loop handles the first
+//! request itself. Everywhere else a command ends: at once where it has changed nothing, and within
+//! `PATIENCE` where a revision must be taken away first. A second request ends the process at once.
 
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::Run;
+use crate::aws::Aws;
+use crate::error::{Error, Failure, Interruption};
 use crate::event::Kind;
+use crate::model::arn::short;
 use crate::record::Reason;
 use crate::request::EngineName;
 use crate::route::{Outcome, Trouble, View};
@@ -17,6 +26,162 @@ pub enum OnCancel {
     Hold,
     /// Finish, where the new version has all the traffic; else turn back
     Finish,
+}
+
+/// How long a command may take to clean up after a first request to stop.
+pub const PATIENCE: Duration = Duration::from_millis(1800);
+/// How often it is looked whether an answer has said what was registered.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Waits until the user has asked us to stop at least `count` times; for ever where nobody can ask.
+pub async fn asked(interrupts: &watch::Receiver<u32>, count: u32) -> u32 {
+    let mut interrupts = interrupts.clone();
+    let asked = interrupts.wait_for(|asked| *asked >= count).await.map(|asked| *asked);
+    match asked {
+        Ok(asked) => asked,
+        Err(_) => pending().await,
+    }
+}
+
+/// Waits for the result of something that changes nothing, or ends the command when the user asks.
+pub async fn or_interrupted<T, E: Into<Error>>(
+    interrupts: &watch::Receiver<u32>,
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    // A survey is large, and each level of `async` would hold it twice.
+    let future = Box::pin(future);
+    tokio::select! {
+        biased;
+        asked = asked(interrupts, 1) => Err(nothing_changed(asked)),
+        result = future => result.map_err(Into::into),
+    }
+}
+
+/// Waits for the result of something that can be left undone; `None` when the user asks (again).
+pub async fn or_skipped<T>(
+    interrupts: &watch::Receiver<u32>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let (heard, future) = (*interrupts.borrow(), Box::pin(future));
+    tokio::select! {
+        biased;
+        _ = asked(interrupts, heard + 1) => None,
+        result = future => Some(result),
+    }
+}
+
+pub(super) fn nothing_changed(asked: u32) -> Error {
+    let what = "interrupted; nothing was changed".to_owned();
+    Error::Interrupted(Interruption {
+        code: if asked > 1 { 130 } else { 3 },
+        what,
+        hint: "run the same command again".to_owned(),
+    })
+}
+
+/// The revisions that a command registers before anything uses them. When the user asks us to stop, they
+/// are deregistered.
+#[derive(Debug, Default)]
+pub struct Registration {
+    known: RefCell<Vec<String>>,
+    /// A registration was sent, and nothing says what became of it.
+    sent: Cell<bool>,
+}
+
+impl Registration {
+    /// Registers a revision.
+    pub async fn send(&self, aws: &Aws, family: &str, body: String) -> Result<String, Failure> {
+        self.sent.set(true);
+        let answer = aws.register(family, body).await;
+        match &answer {
+            Ok(arn) => self.found(arn),
+            Err(error) => self.sent.set(!error.did_not_happen()),
+        }
+        answer
+    }
+
+    /// This is what was registered.
+    pub fn found(&self, arn: &str) {
+        self.sent.set(false);
+        self.known.borrow_mut().push(arn.to_owned());
+    }
+
+    /// This revision is used or gone.
+    pub fn is_settled(&self, arn: &str) {
+        self.known.borrow_mut().retain(|known| known != arn);
+    }
+
+    /// Waits for the result of what registers and reads back. When the user asks us to stop before that,
+    /// takes away what was registered.
+    pub async fn or_undone<T>(
+        &self,
+        interrupts: &watch::Receiver<u32>,
+        aws: &Aws,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let deadline;
+        {
+            let mut future = Box::pin(future);
+            tokio::select! {
+                biased;
+                _ = asked(interrupts, 1) => {}
+                result = &mut future => return result,
+            }
+            deadline = tokio::time::Instant::now() + PATIENCE;
+            // Whether the answer comes decides whether the revision can be named.
+            let answered = async {
+                while self.sent.get() {
+                    tokio::select! {
+                        _ = &mut future => return,
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = asked(interrupts, 2) => {}
+                () = answered => {}
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+        }
+        let asked = tokio::select! {
+            biased;
+            asked = asked(interrupts, 2) => asked,
+            () = self.undo(aws) => 1,
+            () = tokio::time::sleep_until(deadline) => 1,
+        };
+        Err(self.left_behind(asked))
+    }
+
+    async fn undo(&self, aws: &Aws) {
+        let known = self.known.borrow().clone();
+        for arn in known {
+            if aws.deregister(&arn).await.is_ok() {
+                self.is_settled(&arn);
+            }
+        }
+    }
+
+    /// What to say of what could not be taken away.
+    fn left_behind(&self, asked: u32) -> Error {
+        let known = self.known.borrow();
+        let names: Vec<&str> = known.iter().map(|arn| short(arn)).collect();
+        let what = match (&names[..], self.sent.get()) {
+            ([], false) => return nothing_changed(asked),
+            ([], true) => {
+                "interrupted; a revision may have been registered, and nothing runs it".to_owned()
+            }
+            (names, _) => {
+                let names = names.join(" and ");
+                format!("interrupted; {names} stays registered, and nothing runs it")
+            }
+        };
+        let hint = match names.first() {
+            Some(name) => format!("aws ecs deregister-task-definition --task-definition {name}"),
+            None => "aws ecs list-task-definitions --sort DESC --max-items 5".to_owned(),
+        };
+        Error::Interrupted(Interruption { code: if asked > 1 { 130 } else { 4 }, what, hint })
+    }
 }
 
 /// What a request to stop means now.
@@ -76,6 +241,11 @@ impl Run<'_> {
         let retiring = self.record.engine() == EngineName::Listener
             && view.blue().is_some_and(|blue| blue.desired == 0);
         (whole, whole && retiring)
+    }
+
+    /// Whether the user asked us to stop and the loop has not handled that yet.
+    pub(super) fn is_interrupted(&self) -> bool {
+        *self.interrupts.borrow() > self.heard
     }
 
     /// Lets time pass, until it is over or the user asks us to stop.

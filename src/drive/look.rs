@@ -171,7 +171,7 @@ impl Run<'_> {
             return Some(Stop::Blind(error));
         }
         self.tell(Kind::Warning { what: format!("{error}; trying again") });
-        self.setting.clock.sleep(LOOK_TWICE).await;
+        self.sleep(LOOK_TWICE).await;
         None
     }
 

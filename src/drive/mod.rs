@@ -2,7 +2,7 @@
 
 pub mod backoff;
 pub mod claim;
-mod interrupt;
+pub mod interrupt;
 pub mod log;
 mod look;
 mod persist;
@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use self::interrupt::Interrupted;
 pub use self::interrupt::OnCancel;
+use self::interrupt::{Interrupted, asked, or_skipped};
 pub use self::look::without_rules;
 pub use self::register::{Kept, register};
 use crate::aws::{Aws, Pair};
@@ -140,17 +140,22 @@ pub async fn run(
         interrupts: setting.interrupts.clone(),
         emit,
     };
-    let outcome = run.drive().await;
+    // The loop hears the first request to stop in its waits; a second one ends it wherever it is.
+    let outcome = tokio::select! {
+        biased;
+        _ = asked(&setting.interrupts, 2) => Outcome::Stopped,
+        outcome = run.drive() => outcome,
+    };
     if let Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Superseded(_) = outcome {
-        run.release().await;
+        let _ = or_skipped(&setting.interrupts, run.release()).await;
     }
     Finished {
+        interrupted: run.heard > 0 || outcome == Outcome::Stopped,
         outcome,
         record: run.record,
         recorded: run.recorded,
         world: run.world,
         watch: run.watch,
-        interrupted: run.heard > 0,
     }
 }
 

@@ -78,8 +78,8 @@ impl Run<'_> {
             match self.setting.aws.act(&self.pair, action, &mut self.world).await {
                 // Overwriting is absolute: a lost answer is answered by writing again.
                 Err(error) if error.passes() => match waits.next() {
-                    Some(wait) => self.setting.clock.sleep(wait).await,
-                    None => return Err(error),
+                    Some(wait) if !self.is_interrupted() => self.sleep(wait).await,
+                    _ => return Err(error),
                 },
                 other => return other,
             }

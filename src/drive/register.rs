@@ -3,6 +3,7 @@
 use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
+use super::interrupt::Registration;
 use super::{Setting, warn};
 use crate::aws::Aws;
 use crate::call::Call;
@@ -31,12 +32,13 @@ pub enum Kept {
 pub async fn register(
     setting: &Setting<'_>,
     plan: &Plan,
+    registration: &Registration,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(Record, Kept), Error> {
     let mut record = plan.record.clone();
     if let Some(body) = &plan.way_back {
         let family = short(&record.from).rsplit_once(':').map_or("", |(family, _)| family);
-        record.from = setting.aws.register(family, body.clone()).await?;
+        record.from = registration.send(setting.aws, family, body.clone()).await?;
     }
     if plan.record.is_restart() {
         return Ok((record, Kept::Memory));
@@ -55,12 +57,13 @@ pub async fn register(
     }
     let arn = loop {
         let body = plan.registration(tags).map_err(unwritable)?;
-        let error = match register_once(setting, plan, body).await {
+        let error = match register_once(setting, plan, registration, body).await {
             Ok(arn) => match may_tag(setting, plan, &arn, tags).await {
                 Ok(()) => break arn,
                 Err(error) => {
                     // A record that can never be closed would stand in every next deployment's way.
                     setting.aws.deregister(&arn).await?;
+                    registration.is_settled(&arn);
                     error
                 }
             },
@@ -80,6 +83,7 @@ pub async fn register(
     let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
     if !missing.is_empty() {
         setting.aws.deregister(&arn).await?;
+        registration.is_settled(&arn);
         let what =
             format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
         return Err(Refusal::new(
@@ -119,12 +123,13 @@ async fn may_tag(setting: &Setting<'_>, plan: &Plan, arn: &str, tags: Tags) -> R
 async fn register_once(
     setting: &Setting<'_>,
     plan: &Plan,
+    registration: &Registration,
     body: String,
 ) -> Result<String, Failure> {
     let family = plan.base.family();
     let mut waits = backoff().build();
     loop {
-        let error = match setting.aws.register(family, body.clone()).await {
+        let error = match registration.send(setting.aws, family, body.clone()).await {
             Ok(arn) => return Ok(arn),
             Err(error) => error,
         };
@@ -134,6 +139,7 @@ async fn register_once(
                 for _ in 0..2 {
                     setting.clock.sleep(LOOK_TWICE).await;
                     if let Some(arn) = find(setting.aws, family, &plan.record.id).await? {
+                        registration.found(&arn);
                         return Ok(arn);
                     }
                 }

@@ -118,7 +118,7 @@ impl Run<'_> {
             self.write(self.record.clone()).await;
             if self.unwritten && weighs && self.failed < FAILURES_MAX {
                 self.failed += 1;
-                self.setting.clock.sleep(LOOK_TWICE).await;
+                self.sleep(LOOK_TWICE).await;
                 return None;
             }
         }
@@ -149,10 +149,10 @@ impl Run<'_> {
             let Err(error) = sent else { return Ok(()) };
             let again = matches!(error.kind, FailureKind::Throttled | FailureKind::Unreachable);
             match waits.next().filter(|_| again) {
-                Some(wait) => self.setting.clock.sleep(wait).await,
+                Some(wait) => self.sleep(wait).await,
                 None => return Err(error),
             }
-            if !self.ready(action) {
+            if !self.ready(action) || self.is_interrupted() {
                 return Err(error);
             }
         }
@@ -195,7 +195,7 @@ impl Run<'_> {
         self.tell(Kind::Warning { what: format!("{error}; looking again") });
         let failed = self.failed;
         if self.failed > 1 {
-            self.setting.clock.sleep(LOOK_TWICE).await;
+            self.sleep(LOOK_TWICE).await;
         }
         let stop = self.look(Look::Listing).await;
         // A good look does not make a refused change good.

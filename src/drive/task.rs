@@ -1,14 +1,15 @@
 //! A one-off task, from its start to its end.
 
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use backon::BackoffBuilder;
 
 use super::Setting;
 use super::backoff::{LOOK_TWICE, SILENCE, backoff};
+use super::interrupt::{PATIENCE, asked as asked_to_stop, nothing_changed, or_skipped};
 use super::log::Follower;
-use crate::error::Failure;
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Failure, Interruption, Refusal};
 use crate::event::Kind;
 use crate::model::arn::short;
 use crate::model::health::{failure, placement};
@@ -40,12 +41,36 @@ pub struct Finished {
     pub interrupted: bool,
 }
 
-/// Starts the tasks. The token makes it safe to ask again after a lost answer.
+/// Starts the tasks. The token makes it safe to ask again after a lost answer. When the user asks us to
+/// stop, the answer is waited for a little longer: a task that was started must be stopped.
 pub async fn start(
     setting: &Setting<'_>,
     order: &Order,
 ) -> Result<(Vec<Task>, Vec<String>), Error> {
-    let mut waits = backoff().build();
+    let asked = *setting.interrupts.borrow();
+    if asked > 0 {
+        return Err(nothing_changed(asked));
+    }
+    let mut starting = pin!(starting(setting, order));
+    tokio::select! {
+        biased;
+        _ = asked_to_stop(&setting.interrupts, 1) => {}
+        result = &mut starting => return result,
+    }
+    let late = tokio::select! {
+        biased;
+        _ = asked_to_stop(&setting.interrupts, 2) => None,
+        result = tokio::time::timeout(PATIENCE, starting) => result.ok(),
+    };
+    late.unwrap_or_else(|| {
+        let what = "interrupted; a task may have been started".to_owned();
+        let hint = format!("aws ecs list-tasks --cluster {}", setting.cluster);
+        Err(Error::Interrupted(Interruption { code: 130, what, hint }))
+    })
+}
+
+async fn starting(setting: &Setting<'_>, order: &Order) -> Result<(Vec<Task>, Vec<String>), Error> {
+    let (mut waits, mut lost) = (backoff().build(), false);
     loop {
         let error = match setting.aws.run_task(&order.body).await {
             Ok((tasks, failures)) => {
@@ -63,6 +88,11 @@ pub async fn start(
             }
             Err(error) => error,
         };
+        let asked = *setting.interrupts.borrow();
+        if asked > 0 && error.did_not_happen() && !lost {
+            return Err(nothing_changed(asked));
+        }
+        lost |= !error.did_not_happen();
         match waits.next().filter(|_| error.passes()) {
             Some(wait) => setting.clock.sleep(wait).await,
             None => return Err(error.into()),
@@ -97,7 +127,8 @@ pub async fn follow(
         }
         if tasks.len() == arns.len() && tasks.iter().all(Task::is_stopped) {
             if let Some(logs) = &mut logs {
-                logs.finish(&tasks, &mut interrupts, tell).await;
+                let asked = &setting.interrupts;
+                or_skipped(asked, logs.finish(&tasks, &mut interrupts, tell)).await;
             }
             return ended(&tasks, &order.container, stopping.map(|(_, why)| why));
         }
@@ -117,7 +148,8 @@ pub async fn follow(
             let why = if asked > 0 { "told to stop" } else { "it took too long" };
             tell(Kind::Changed { step: "stop".into(), what: format!("{}: {why}", names(&tasks)) });
             for task in tasks.iter().filter(|task| !task.is_stopped()) {
-                if let Err(error) = stop(setting, &task.arn, why).await {
+                let stopped = or_skipped(&setting.interrupts, stop(setting, &task.arn, why)).await;
+                if let Some(Err(error)) = stopped {
                     tell(Kind::Warning { what: error.to_string() });
                 }
             }
@@ -132,7 +164,9 @@ pub async fn follow(
             () = setting.clock.sleep(wait) => {}
             Ok(()) = interrupts.changed() => continue,
         }
-        match setting.aws.described(&setting.cluster, &arns).await {
+        let describing = setting.aws.described(&setting.cluster, &arns);
+        let Some(described) = or_skipped(&setting.interrupts, describing).await else { continue };
+        match described {
             Ok(found) => {
                 failed = 0;
                 if found.len() == arns.len() {
@@ -140,13 +174,13 @@ pub async fn follow(
                     tasks = found;
                 }
                 if let Some(logs) = &mut logs {
-                    logs.look(&tasks, tell).await;
+                    or_skipped(&setting.interrupts, logs.look(&tasks, tell)).await;
                 }
             }
             Err(error) if error.passes() && failed < 20 => {
                 failed += 1;
                 tell(Kind::Warning { what: format!("{error}; trying again") });
-                setting.clock.sleep(LOOK_TWICE).await;
+                or_skipped(&setting.interrupts, setting.clock.sleep(LOOK_TWICE)).await;
             }
             Err(error) => return lost(&tasks, error.to_string()),
         }

@@ -10,6 +10,7 @@ use super::last_words::last_words;
 use super::prune::prune;
 use crate::aws::Aws;
 use crate::drive::claim::{Claim, Claimant, OnConflict, claim};
+use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting};
 use crate::error::Failure;
 use crate::error::{Error, Refusal};
@@ -31,13 +32,20 @@ pub async fn deploy(
     claimant: &Claimant,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    let mut over = None;
     loop {
         let looked = setting.clock.now();
-        let (survey, decision) = decide(request, setting, &claimant.owner).await?;
+        let deciding = decide(request, setting, &claimant.owner);
+        let decided = or_interrupted(&setting.interrupts, deciding).await;
+        let (survey, decision) = match (decided, over) {
+            // What another process had begun is over, and that is all that was changed.
+            (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
+            (decided, _) => decided?,
+        };
         let service = &request.service;
         let ended = match decision {
             Decision::Nothing { what, .. } => {
-                close_overtaken(setting, &survey, emit).await;
+                or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
                 return Ok(nothing(setting, format!("nothing to do: {what}"), emit));
             }
             Decision::Deploy(plan) => {
@@ -56,12 +64,19 @@ pub async fn deploy(
                 let ended =
                     adopt(setting, *record, survey.world, back, claimant, service, emit).await?;
                 // It is over, one way or the other: there is room for ours.
-                ended.filter(|ended| !matches!(ended.exit_code, 0 | 1))
+                match ended {
+                    Some(ended) if !ended.interrupted && matches!(ended.exit_code, 0 | 1) => {
+                        over = Some(ended);
+                        continue;
+                    }
+                    ended => ended,
+                }
             }
         };
         if let Some(ended) = ended {
             return Ok(ended);
         }
+        over = None;
     }
 }
 
@@ -113,14 +128,20 @@ async fn carry_out(
     for what in &plan.warnings {
         setting.tell(emit, Kind::Warning { what: what.clone() });
     }
-    close_overtaken(setting, &survey, emit).await;
-    let (record, kept) = drive::register(setting, &plan, emit).await?;
-    // Where ECS replaces the tasks, the later one wins, and the other sees that.
-    if record.engine() == EngineName::Listener
-        && let Some(rival) = rival(setting, &survey, &record).await?
-    {
-        return give_way(setting, record, kept, &rival).await;
-    }
+    or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
+    let registration = Registration::default();
+    let registering = async {
+        let (record, kept) = drive::register(setting, &plan, &registration, emit).await?;
+        // Where ECS replaces the tasks, the later one wins, and the other sees that.
+        if record.engine() == EngineName::Listener
+            && let Some(rival) = rival(setting, &survey, &record).await?
+        {
+            return Err(give_way(setting, record, kept, &rival).await);
+        }
+        Ok((record, kept))
+    };
+    let interrupts = &setting.interrupts;
+    let (record, kept) = registration.or_undone(interrupts, setting.aws, registering).await?;
     let keep = request.keep;
     begin(setting, &record, false, emit);
     let driven = Driven { record, world: survey.world, kept, looked, keep };
@@ -158,19 +179,16 @@ async fn rival(
 }
 
 /// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
-async fn give_way(
-    setting: &Setting<'_>,
-    ours: Record,
-    kept: Kept,
-    rival: &Record,
-) -> Result<Ended, Error> {
+async fn give_way(setting: &Setting<'_>, ours: Record, kept: Kept, rival: &Record) -> Error {
     if kept == Kept::Tags {
         let closed = Some(Closed { end: End::WentBack, at: ours.start });
-        setting.aws.write(&Record { closed, ..ours.clone() }).await?;
+        if let Err(error) = setting.aws.write(&Record { closed, ..ours.clone() }).await {
+            return error.into();
+        }
     }
     let what = format!("{} began at the same moment and before {}", rival.name(), ours.name());
     let hint = "run the same command with --on-conflict wait";
-    Err(Refusal::new(what, hint).into())
+    Refusal::new(what, hint).into()
 }
 
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.
@@ -267,14 +285,19 @@ async fn drive(
     let finished = drive::run(setting, record, world, kept, looked, emit).await;
     if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
         let Finished { record, world, .. } = &finished;
-        let kind = match prune(setting.aws, record, world, keep).await {
-            Ok(pruned) if pruned.is_empty() => None,
-            Ok(revisions) => Some(Kind::Pruned { revisions }),
-            Err(error) => Some(Kind::Warning { what: format!("{error}; old revisions were kept") }),
+        let pruned = or_skipped(&setting.interrupts, prune(setting.aws, record, world, keep)).await;
+        let kept =
+            |why: String| Some(Kind::Warning { what: format!("{why}; old revisions were kept") });
+        let kind = match pruned {
+            Some(Ok(pruned)) if pruned.is_empty() => None,
+            Some(Ok(revisions)) => Some(Kind::Pruned { revisions }),
+            Some(Err(error)) => kept(error.to_string()),
+            None => kept("interrupted".to_owned()),
         };
         kind.into_iter().for_each(|kind| setting.tell(emit, kind));
     }
-    let logs = last_words(setting, &finished).await;
+    let logs = or_skipped(&setting.interrupts, last_words(setting, &finished)).await;
+    let logs = logs.unwrap_or_default();
     let ended = ended(&finished, &setting.cluster, service, setting.aws.calls());
     end(setting, Ended { logs, ..ended }, emit)
 }

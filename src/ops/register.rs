@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use backon::BackoffBuilder;
 
+use tokio::sync::watch;
+
 use super::deploy::digests;
 use crate::aws::Aws;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::drive::backoff::{LOOK_TWICE, backoff};
+use crate::drive::interrupt::Registration;
 use crate::error::{Error, Refusal};
 use crate::error::{Failure, FailureKind};
 use crate::model::arn::short;
@@ -36,6 +39,20 @@ pub struct New {
 pub async fn new_revision(
     aws: &Aws,
     clock: Clock,
+    interrupts: &watch::Receiver<u32>,
+    family: Option<&str>,
+    images: &[ImageChange],
+    edits: &Edits,
+) -> Result<New, Error> {
+    let registration = Registration::default();
+    let registering = new(aws, clock, &registration, family, images, edits);
+    registration.or_undone(interrupts, aws, registering).await
+}
+
+async fn new(
+    aws: &Aws,
+    clock: Clock,
+    registration: &Registration,
     family: Option<&str>,
     images: &[ImageChange],
     edits: &Edits,
@@ -55,7 +72,7 @@ pub async fn new_revision(
         }
     }
     let changes = wanted.changes();
-    let (revision, untagged) = register(aws, clock, &wanted.base, &changes).await?;
+    let (revision, untagged) = register(aws, clock, registration, &wanted.base, &changes).await?;
     if untagged {
         warnings.push("the tags were not copied; allow ecs:TagResource".to_owned());
     }
@@ -67,16 +84,17 @@ pub async fn new_revision(
 pub async fn register(
     aws: &Aws,
     clock: Clock,
+    registration: &Registration,
     base: &Revision,
     changes: &Changes,
 ) -> Result<(Revision, bool), Error> {
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
     let plain = clone_request(&base.raw, changes, &BTreeMap::new()).map_err(unwritable)?;
     let tagged = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unwritable)?;
-    let (arn, untagged) = match once(aws, clock, base.family(), &tagged).await {
+    let (arn, untagged) = match once(aws, clock, registration, base.family(), &tagged).await {
         // Tags need a permission of their own.
         Err(error) if error.denies(Call::TagResource) => {
-            (once(aws, clock, base.family(), &plain).await?, true)
+            (once(aws, clock, registration, base.family(), &plain).await?, true)
         }
         answer => (answer?, false),
     };
@@ -86,6 +104,7 @@ pub async fn register(
         return Ok((revision, untagged));
     }
     aws.deregister(&arn).await?;
+    registration.is_settled(&arn);
     let what = format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
     let hint = format!("aws ecs describe-task-definition --task-definition {}", short(&arn));
     Err(Refusal::new(what, hint).into())
@@ -93,11 +112,17 @@ pub async fn register(
 
 /// RegisterTaskDefinition takes no client token: after a lost answer a revision is looked for that was
 /// not there before and is as it was sent, before it is registered anew.
-async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<String, Failure> {
+async fn once(
+    aws: &Aws,
+    clock: Clock,
+    registration: &Registration,
+    family: &str,
+    body: &str,
+) -> Result<String, Failure> {
     let before = aws.newest(family, 5).await?;
     let mut waits = backoff().build();
     loop {
-        let error = match aws.register(family, body.to_owned()).await {
+        let error = match registration.send(aws, family, body.to_owned()).await {
             Ok(arn) => return Ok(arn),
             Err(error) => error,
         };
@@ -112,6 +137,7 @@ async fn once(aws: &Aws, clock: Clock, family: &str, body: &str) -> Result<Strin
                             lost(body, &found.raw).is_ok_and(|missing| missing.is_empty())
                         };
                         if new && same(&aws.revision(&arn).await?) {
+                            registration.found(&arn);
                             return Ok(arn);
                         }
                     }

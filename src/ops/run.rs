@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::deploy::random_id;
 use crate::drive::Setting;
+use crate::drive::interrupt::or_interrupted;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
@@ -61,7 +62,8 @@ pub async fn run(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    let order = ordered(task, edits, setting).await?;
+    let ordering = ordered(task, edits, setting);
+    let order = or_interrupted(&setting.interrupts, ordering).await?;
     let (tasks, failures) = start(setting, &order).await?;
     for why in failures {
         setting.tell(emit, Kind::Warning { what: format!("one task less: {why}") });

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
 use crate::drive::Setting;
 use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
@@ -62,8 +63,8 @@ pub async fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let looked = setting.clock.now();
-    let survey =
-        setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref()).await?;
+    let surveying = setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref());
+    let survey = or_interrupted(&setting.interrupts, surveying).await?;
     if let Verb::Rollback { to: Some(to) } = verb
         && survey.names(to)
     {
@@ -170,7 +171,7 @@ async fn back_to_service(
             let (world, service) = (survey.world.clone(), &target.service);
             let code = drive_back(setting, record, world, looked, service, emit).await;
             if code.exit_code == 1 {
-                close_overtaken(setting, &survey, emit).await;
+                or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
             }
             Ok(code)
         }
@@ -241,8 +242,9 @@ async fn back_to(
             }
         },
     };
-    let base = match (setting.aws.revision(&base).await, &survey.twin) {
-        (Err(error), Some(twin)) if error.code == "ClientException" => {
+    let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
+    let base = match (reading.await, &survey.twin) {
+        (Err(Error::Aws(error)), Some(twin)) if error.code == "ClientException" => {
             let (service, region) = (&target.service, &setting.aws.region);
             let what = format!(
                 "{base} is neither {service} nor {twin}, nor a task definition in {region}"
@@ -253,11 +255,11 @@ async fn back_to(
     };
     let ran = {
         let services = survey.world.services.values();
-        setting
-            .aws
-            .digests_that_ran(&target.cluster, services, &base.arn, true)
-            .await
-            .unwrap_or_default()
+        let reading = async {
+            let ran = setting.aws.digests_that_ran(&target.cluster, services, &base.arn, true);
+            Ok::<_, Error>(ran.await.unwrap_or_default())
+        };
+        or_interrupted(&setting.interrupts, reading).await?
     };
     let images = pinned(&base, &ran);
     for container in base.containers.iter().filter(|(name, _)| !ran.contains_key(name)) {

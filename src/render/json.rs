@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Listening, SCHEMA};
+use super::{Listening, SCHEMA, sanitise};
 use crate::error::Error;
 use crate::event::Event;
 use crate::plan::Decision;
@@ -18,13 +18,14 @@ pub(super) fn event(event: &Event, elapsed: Duration) -> String {
         "elapsed_seconds": elapsed.as_secs(),
     });
     merge(&mut object, &event.kind);
-    object.to_string()
+    line(object)
 }
 
 /// One document.
 pub(super) fn document(value: &impl Serialize) -> String {
     let mut object = json!({ "schema": SCHEMA });
     merge(&mut object, value);
+    sanitise::json(&mut object);
     format!("{object:#}")
 }
 
@@ -65,7 +66,9 @@ pub(super) fn plan(decision: &Decision) -> String {
 
 /// How the demo ended.
 pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
-    json!({"schema": SCHEMA, "event": "demo", "exit_codes": codes, "image": image, "serves": serves}).to_string()
+    line(
+        json!({"schema": SCHEMA, "event": "demo", "exit_codes": codes, "image": image, "serves": serves}),
+    )
 }
 
 /// Where the sandbox listens.
@@ -90,15 +93,23 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
 
 /// Why a command could not do its work: the last line of a deployment that never began.
 pub(super) fn error(error: &Error) -> String {
-    json!({
+    let mut object = json!({
         "schema": SCHEMA,
         "event": "outcome",
         "outcome": "error",
         "exit_code": error.exit_code(),
         "what": error.to_string(),
         "hint": error.hint(),
-    })
-    .to_string()
+    });
+    if matches!(error, Error::Interrupted(_)) {
+        object["interrupted"] = true.into();
+    }
+    line(object)
+}
+
+fn line(mut object: Value) -> String {
+    sanitise::json(&mut object);
+    object.to_string()
 }
 
 fn merge(object: &mut Value, value: &impl Serialize) {

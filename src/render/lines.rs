@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Listening;
 use super::report::Status;
+use super::sanitise::{self, field};
 use crate::event::{Ended, Kind};
 use crate::model::arn::short;
 use crate::model::served::Served;
@@ -110,33 +111,33 @@ fn alike(failures: &[String]) -> Vec<String> {
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     match decision {
-        Decision::Nothing { what, .. } => format!("nothing to do: {what}"),
-        Decision::Unfinished(record) => crate::plan::unfinished(survey, record).what,
-        Decision::Adopt(record) => format!(
+        Decision::Nothing { what, .. } => format!("nothing to do: {}", field(what)),
+        Decision::Unfinished(record) => field(&crate::plan::unfinished(survey, record).what),
+        Decision::Adopt(record) => field(&format!(
             "{} {} is under way: deploy would go on with it, at {}",
             record.name(),
             record.route(),
             crate::plan::standing(record, &survey.world)
-        ),
+        )),
         Decision::Deploy(plan) => {
-            let (blue, green) = (&plan.record.blue, &plan.record.green);
+            let (blue, green) = (field(&plan.record.blue), field(&plan.record.green));
             let mut text = match plan.record.engine() {
                 EngineName::Listener => format!("{blue} serves, {green} comes up\n"),
                 EngineName::Rolling => {
-                    format!("ECS replaces the tasks of {green} ({})\n", plan.why)
+                    format!("ECS replaces the tasks of {green} ({})\n", field(&plan.why))
                 }
             };
             for (step, what) in &plan.steps {
-                let _ = write!(text, "\n  {step:<8}  {what}");
+                let _ = write!(text, "\n  {step:<8}  {}", field(what));
             }
             let (replaced, diff) = &plan.diff;
             if !diff.is_empty() {
                 let new =
                     if *replaced == plan.base.name { "its clone" } else { "the new revision" };
-                let _ = write!(text, "\n\n{replaced} and {new}:\n");
+                let _ = write!(text, "\n\n{} and {new}:\n", field(replaced));
             }
             for line in diff {
-                let _ = write!(text, "\n  {line}");
+                let _ = write!(text, "\n  {}", field(line));
             }
             text
         }
@@ -150,8 +151,8 @@ pub(super) fn status(status: &Status) -> String {
         let _ = writeln!(
             text,
             "{}  {}  {} of {} tasks{}",
-            service.name,
-            service.revision,
+            field(&service.name),
+            field(&service.revision),
             service.running,
             service.desired,
             if service.pending > 0 {
@@ -161,25 +162,34 @@ pub(super) fn status(status: &Status) -> String {
             }
         );
         for container in &service.containers {
-            let _ = writeln!(text, "  {:<8}  {}={}", "image", container.name, container.image);
+            let _ = writeln!(
+                text,
+                "  {:<8}  {}={}",
+                "image",
+                field(&container.name),
+                field(&container.image)
+            );
         }
         for group in &service.groups {
-            let states: Vec<String> =
-                group.targets.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            let states: Vec<String> = group
+                .targets
+                .iter()
+                .map(|(state, count)| format!("{count} {}", field(state)))
+                .collect();
             let states =
                 if states.is_empty() { "no targets".to_owned() } else { states.join(", ") };
-            let _ = writeln!(text, "  {:<8}  {}: {states}", "targets", group.name);
+            let _ = writeln!(text, "  {:<8}  {}: {states}", "targets", field(&group.name));
             for why in &group.why {
-                let _ = writeln!(text, "  {:<8}  {why}", "");
+                let _ = writeln!(text, "  {:<8}  {}", "", field(why));
             }
         }
     }
     for served in &status.serves {
-        let _ = writeln!(text, "serves  {}", who(served));
+        let _ = writeln!(text, "serves  {}", who(&sanitise::served(served)));
     }
     match &status.record {
         Some(record) => {
-            let _ = write!(text, "record  {}", record.what);
+            let _ = write!(text, "record  {}", field(&record.what));
         }
         None => text.push_str("record  none"),
     }

@@ -4,9 +4,9 @@ mod ecs_deploy;
 mod json;
 mod lines;
 mod report;
+mod sanitise;
 
 use std::cell::Cell;
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
@@ -16,7 +16,7 @@ pub use ecs_deploy::Words;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Ended, Event, Kind};
-use crate::host::Host;
+use crate::host::{Host, Stream};
 use crate::plan::{Decision, Survey};
 
 /// Version of the JSON that is printed.
@@ -85,7 +85,7 @@ impl<'a> Render<'a> {
 
     /// A line beside them.
     pub fn aside(&self, line: &str) {
-        self.err(line);
+        self.err(&sanitise::field(line));
     }
 
     /// One event of a deployment.
@@ -94,6 +94,12 @@ impl<'a> Render<'a> {
         self.start.set(Some(start));
         self.pace(event.at);
         let elapsed = event.at.duration_since(start).unwrap_or_default();
+        let last = matches!(event.kind, Kind::Outcome(_));
+        if self.output == Output::Json && self.words.is_none() {
+            print(&self.host.out, &json::event(event, elapsed), last);
+            return;
+        }
+        let event = &sanitise::event(event);
         if let Some((words, said)) = &self.words {
             let line = match &event.kind {
                 // Its exit code is another one there.
@@ -101,17 +107,14 @@ impl<'a> Render<'a> {
                 kind => lines::event(kind, elapsed),
             };
             let text = ecs_deploy::event(words, said, &event.kind, line);
-            text.out.iter().for_each(|line| self.out(line));
-            text.err.iter().for_each(|line| self.err(line));
+            text.out.iter().for_each(|line| print(&self.host.out, line, last));
+            text.err.iter().for_each(|line| print(&self.host.err, line, last));
             return;
         }
-        match self.output {
-            Output::Json => self.out(&json::event(event, elapsed)),
-            Output::Lines => match &event.kind {
-                Kind::Warning { what } => self.err(&format!("warning: {what}")),
-                Kind::Outcome(ended) => self.end(ended),
-                kind => self.out(&lines::event(kind, elapsed)),
-            },
+        match &event.kind {
+            Kind::Warning { what } => print(&self.host.err, &format!("warning: {what}"), false),
+            Kind::Outcome(ended) => self.end(ended),
+            kind => print(&self.host.out, &lines::event(kind, elapsed), false),
         }
     }
 
@@ -133,7 +136,7 @@ impl<'a> Render<'a> {
             Output::Json => self.out(&json::plan(decision)),
             Output::Lines => {
                 if let Decision::Deploy(plan) = decision {
-                    plan.warnings.iter().for_each(|what| self.err(&format!("warning: {what}")));
+                    plan.warnings.iter().for_each(|what| self.warn(what));
                 }
                 self.out(&lines::plan(survey, decision));
             }
@@ -153,20 +156,25 @@ impl<'a> Render<'a> {
     pub fn done(&self, line: &str, document: &impl serde::Serialize) {
         match self.output {
             Output::Json => self.out(&json::document(document)),
-            Output::Lines => self.out(line),
+            Output::Lines => self.out(&sanitise::field(line)),
         }
     }
 
     /// What a person at a terminal can do with it; a script's standard error stays empty.
     pub fn hint(&self, what: &str) {
         if self.host.terminal && self.output == Output::Lines {
-            self.err(&format!("hint: {what}"));
+            self.err(&sanitise::field(&format!("hint: {what}")));
         }
     }
 
     /// Something that the user should know.
     pub fn warn(&self, what: &str) {
-        self.err(&format!("warning: {what}"));
+        self.err(&sanitise::field(&format!("warning: {what}")));
+    }
+
+    /// Something that the user may not expect.
+    pub fn note(&self, what: &str) {
+        self.err(&sanitise::field(&format!("note: {what}")));
     }
 
     /// How the demo ended.
@@ -194,8 +202,13 @@ impl<'a> Render<'a> {
             Output::Json => self.out(&json::error(error)),
             Output::Lines => {}
         }
-        self.err(&format!("error: {error}"));
-        self.err(&format!("hint: {}", error.hint()));
+        let what = match error {
+            // Nothing but what was typed and the files that it names: it may point at a line of one.
+            Error::Usage(refusal) => refusal.what.clone(),
+            error => sanitise::field(&error.to_string()),
+        };
+        self.err(&format!("error: {what}"));
+        self.err(&sanitise::field(&format!("hint: {}", error.hint())));
     }
 
     /// Lets the reader's time pass as the simulated time did. Nobody waits longer than 3 s.
@@ -212,34 +225,33 @@ impl<'a> Render<'a> {
     }
 
     fn out(&self, text: &str) {
-        print(&self.host.out, text);
+        print(&self.host.out, text, true);
     }
 
     fn err(&self, text: &str) {
-        print(&self.host.err, text);
+        print(&self.host.err, text, true);
     }
 }
 
 /// The command that the demo is about to run.
 pub fn prompt(argv: &[&str], host: &Host) {
-    print(&host.out, &format!("\n$ {}", argv.join(" ")));
+    print(&host.out, &format!("\n$ {}", argv.join(" ")), true);
 }
 
 /// What is wrong with a command line, or the help that was asked for.
 pub fn usage(error: &clap::Error, host: &Host) {
-    let text =
-        if host.terminal { error.render().ansi().to_string() } else { error.render().to_string() };
-    match error.use_stderr() {
-        true => {
-            print(&host.err, text.trim_end());
-            print(&host.err, "hint: ecs-bg --help");
-        }
-        false => print(&host.out, text.trim_end()),
+    let stream = if error.use_stderr() { &host.err } else { &host.out };
+    match host.terminal {
+        // With clap's colours; a person typed what is in it.
+        true => stream.print(error.render().ansi().to_string().trim_end().to_owned(), true),
+        false => print(stream, error.render().to_string().trim_end(), true),
+    }
+    if error.use_stderr() {
+        print(&host.err, "hint: ecs-bg --help", true);
     }
 }
 
-/// A reader that went away is no reason to stop a deployment.
-fn print(stream: &std::cell::RefCell<Box<dyn Write>>, text: &str) {
-    let mut stream = stream.borrow_mut();
-    let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+/// The only place that prints. `kept`: not even a reader that stalls may miss it.
+fn print(stream: &Stream, text: &str, kept: bool) {
+    stream.print(sanitise::lines(text), kept);
 }

@@ -15,16 +15,20 @@ mod drift; // weights that no deployment wrote, and deployments without a record
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
+mod environment; // variables that choose a sandbox, and the files that one writes
 mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
 mod listening; // `ecs-bg sandbox` as a process
 mod oneoff; // tasks that no service keeps
+mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up
 mod permissions; // the table of permissions in the README
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O
+mod sanitise; // text from outside
+mod signals; // requests to stop, in every wait
 #[path = "../support/mod.rs"]
 mod support; // shared with the sweeps
 mod tidy; // what the architecture says, read off the sources

@@ -116,12 +116,17 @@ impl World {
 
     /// A process and what happens to it.
     pub(crate) fn live(&self, arguments: &str, fate: Fate) -> Life {
+        self.live_timed(arguments, fate).0
+    }
+
+    /// The same, and when it ended, in its own time.
+    pub(crate) fn live_timed(&self, arguments: &str, fate: Fate) -> (Life, tokio::time::Instant) {
         // Jitter and ids come from this generator: a life is the same each time.
         fastrand::seed(self.now().0);
         runtime().block_on(async {
             let process = self.process(arguments, fate);
             let code = process.live().await;
-            process.life(code)
+            (process.life(code), tokio::time::Instant::now())
         })
     }
 

@@ -44,6 +44,9 @@ pub struct Cloud {
     /// `None`: everybody may do everything.
     #[serde(default)]
     pub(crate) policy: Option<Policy>,
+    /// Changes that the journal does not show any more.
+    #[serde(default)]
+    forgotten: u64,
     #[serde(skip)]
     past: Past,
 }
@@ -72,6 +75,7 @@ impl Cloud {
             faults: Faults::default(),
             throttling: None,
             policy: None,
+            forgotten: 0,
             past: Past::default(),
         }
     }
@@ -167,9 +171,20 @@ impl Cloud {
         self.policy = policy;
     }
 
-    /// Every change so far.
+    /// Every change so far, but those that were forgotten.
     pub fn journal(&self) -> &[Entry] {
         &self.shared.journal
+    }
+
+    /// Forgets all but the newest changes and broken invariants; how many have been forgotten so far. A world
+    /// that runs for days would fill the memory otherwise.
+    pub fn forget(&mut self, keep: usize) -> u64 {
+        let old = self.shared.journal.len().saturating_sub(keep);
+        self.shared.journal.drain(..old);
+        let broken = self.violations.len().saturating_sub(keep);
+        self.violations.drain(..broken);
+        self.forgotten += old as u64;
+        self.forgotten
     }
 
     /// Every broken invariant so far.

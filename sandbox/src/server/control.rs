@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::World;
+use super::{ENTRIES, World};
 use crate::{duration, faults::Order, image::Image};
 
 const PATHS: &str =
@@ -26,9 +26,14 @@ pub(crate) fn answer(world: &World, path: &str, request: &Request<Bytes>) -> Res
     let now = world.now();
     world.cloud().advance(now);
     let body = request.body();
+    // Another type is what a browser sends for a page of anybody's without asking first.
+    if !body.is_empty() && !is_json(request) {
+        let what = "a body must have the header content-type: application/json";
+        return respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, error(what));
+    }
     let answer = match (request.method(), path) {
         (&Method::GET, "world") => text(&*world.cloud()),
-        (&Method::GET, "journal") => text(&world.cloud().journal()),
+        (&Method::GET, "journal") => return journal(world),
         (&Method::GET, "images") => text(&world.cloud().images()),
         (&Method::PUT, "images") => images(world, body),
         (&Method::GET, "clock") => Ok(clock_of(world)),
@@ -49,6 +54,39 @@ pub(crate) fn answer(world: &World, path: &str, request: &Request<Bytes>) -> Res
         Ok(body) => respond(StatusCode::OK, body),
         Err(what) => respond(StatusCode::BAD_REQUEST, error(&what)),
     }
+}
+
+fn is_json(request: &Request<Bytes>) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// The newest changes; a header says how many older ones there were.
+fn journal(world: &World) -> Response<Bytes> {
+    let (entries, forgotten) = {
+        let mut cloud = world.cloud();
+        let forgotten = cloud.forget(ENTRIES);
+        (text(&cloud.journal()), forgotten)
+    };
+    match entries {
+        Ok(entries) => {
+            let mut response = respond(StatusCode::OK, entries);
+            response.headers_mut().insert("x-forgotten", forgotten.into());
+            response
+        }
+        Err(what) => respond(StatusCode::BAD_REQUEST, error(&what)),
+    }
+}
+
+/// A refusal of a request that is not a client's on this machine.
+pub(super) fn forbidden(what: &str) -> Response<Bytes> {
+    respond(StatusCode::FORBIDDEN, error(what))
+}
+
+/// A refusal for now.
+pub(super) fn busy(what: &str) -> Response<Bytes> {
+    respond(StatusCode::SERVICE_UNAVAILABLE, error(what))
 }
 
 fn error(what: &str) -> String {

@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::{Semaphore, SemaphorePermit},
     task::JoinSet,
     time::Instant,
 };
@@ -37,7 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// wait for a whole night to pass.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How many connections are open at once; more wait until one is closed.
+const CONNECTIONS: usize = 256;
+/// How many bytes of request bodies are held at once, of all connections.
+const HELD: usize = 64 << 20;
+/// How many changes the journal keeps.
+const ENTRIES: usize = 20_000;
+
 mod control;
+mod stranger;
 
 pub use control::is_scale;
 
@@ -53,6 +62,8 @@ pub struct Server {
 pub(crate) struct World {
     cloud: Mutex<Cloud>,
     clock: Mutex<Clock>,
+    /// Bytes of request bodies that may still be held.
+    room: Semaphore,
 }
 
 /// The world's time since a moment.
@@ -101,7 +112,8 @@ impl Server {
     pub async fn bind(address: SocketAddr, cloud: Cloud, scale: f64) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
         let clock = Clock { epoch: cloud.now(), since: Instant::now(), scale };
-        let world = World { cloud: Mutex::new(cloud), clock: Mutex::new(clock) };
+        let room = Semaphore::new(HELD);
+        let world = World { cloud: Mutex::new(cloud), clock: Mutex::new(clock), room };
         Ok(Server { listener, world: Arc::new(world) })
     }
 
@@ -119,7 +131,7 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut until => return,
-                accepted = self.listener.accept() => match accepted {
+                accepted = self.listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                     Ok((stream, _)) => drop(connections.spawn(connection(stream, Arc::clone(&self.world)))),
                     // Out of file descriptors, most likely: wait for some to be closed.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -127,7 +139,9 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 _ = tick.tick() => {
                     let now = self.world.now();
-                    self.world.cloud().advance(now);
+                    let mut cloud = self.world.cloud();
+                    cloud.advance(now);
+                    cloud.forget(ENTRIES);
                 }
             }
         }
@@ -136,11 +150,12 @@ impl Server {
 
 async fn connection(stream: TcpStream, world: Arc<World>) {
     let _ = stream.set_nodelay(true);
+    let Ok(own) = stream.local_addr() else { return };
     let broken = Arc::new(AtomicBool::new(false));
     let socket = TokioIo::new(Socket { stream, broken: Arc::clone(&broken) });
     let service = service_fn(move |request| {
         let (world, broken) = (Arc::clone(&world), Arc::clone(&broken));
-        async move { answer(request, &world, &broken).await }
+        async move { answer(request, &world, own, &broken).await }
     });
     // What goes wrong here is between hyper and the client, and both know it.
     let _ = http1::Builder::new()
@@ -158,19 +173,27 @@ struct Broken;
 async fn answer(
     request: Request<Incoming>,
     world: &World,
+    own: SocketAddr,
     broken: &AtomicBool,
 ) -> Result<Response<Reply>, Broken> {
     let reply = |response: Response<Bytes>, whole| response.map(|body| Reply::new(body, whole));
+    if let Some(what) = stranger::refusal(&request, own) {
+        return Ok(reply(control::forbidden(&what), true));
+    }
     let (parts, body) = request.into_parts();
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await;
-    let body = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    let collected = tokio::time::timeout(PATIENCE, collect(body, &world.room)).await;
+    let (body, held) = match collected {
+        Ok(Ok(body)) => body,
+        Ok(Err(Unread::TooLarge)) => {
             let fault = too_large();
             let empty = Request::from_parts(parts, Bytes::new());
             return Ok(reply(refusal(&mut world.cloud(), &empty, &fault), true));
         }
-        _ => return Err(Broken),
+        Ok(Err(Unread::NoRoom)) => {
+            let what = "too many large requests at once";
+            return Ok(reply(control::busy(what), true));
+        }
+        Ok(Err(Unread::Broken)) | Err(_) => return Err(Broken),
     };
     let request = Request::from_parts(parts, body);
     if let Some(path) = request.uri().path().strip_prefix("/_sandbox/") {
@@ -183,6 +206,8 @@ async fn answer(
         let fate = cloud.fate(&call);
         cloud.deliver(now, &request, &call, &fate)
     };
+    // A client that is kept waiting holds nothing here.
+    drop((request, held));
     match delivery {
         Delivery::Silence => std::future::pending().await,
         Delivery::Reset => {
@@ -196,6 +221,37 @@ async fn answer(
             Ok(reply(response, whole))
         }
     }
+}
+
+/// Why a body was not read to its end.
+enum Unread {
+    TooLarge,
+    NoRoom,
+    Broken,
+}
+
+/// The whole body, and the room that it takes.
+async fn collect(
+    body: Incoming,
+    room: &Semaphore,
+) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Unread> {
+    let (mut body, mut whole) = (Limited::new(body, LARGEST), Vec::new());
+    let mut held: Option<SemaphorePermit<'_>> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Unread::TooLarge,
+            false => Unread::Broken,
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        let size = u32::try_from(data.len()).map_err(|_| Unread::TooLarge)?;
+        let more = room.try_acquire_many(size).map_err(|_| Unread::NoRoom)?;
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok((whole.into(), held))
 }
 
 fn too_large() -> Fault {

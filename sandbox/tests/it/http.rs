@@ -11,6 +11,8 @@ use ecs_bg_sandbox::{Cloud, scenario::Scenario, server::Server};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+const JSON: &str = "content-type: application/json\r\n";
+
 struct Running {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -75,7 +77,8 @@ impl Running {
 
     fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<Answer> {
         let length = body.len();
-        self.raw(format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").as_bytes())
+        let host = self.address;
+        self.raw(format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}").as_bytes())
     }
 
     fn ecs_in(&self, region: &str, operation: &str, body: &Value) -> std::io::Result<Answer> {
@@ -90,7 +93,7 @@ impl Running {
     }
 
     fn control(&self, method: &str, path: &str, body: Value) -> Answer {
-        self.send(method, &format!("/_sandbox/{path}"), "", &body.to_string()).expect("an answer")
+        self.send(method, &format!("/_sandbox/{path}"), JSON, &body.to_string()).expect("an answer")
     }
 
     fn desired(&self) -> Value {
@@ -195,7 +198,7 @@ fn silence_and_slowness() {
     stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a limit");
     let body = json!({"cluster": "shop", "service": "web", "desiredCount": 3}).to_string();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: AmazonEC2ContainerServiceV20141113.UpdateService\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: AmazonEC2ContainerServiceV20141113.UpdateService\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).expect("sent");
@@ -294,7 +297,7 @@ fn the_control_plane_names_the_member() {
         let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
         assert!(error.contains(what), "{method} {path}: {error}");
     }
-    let broken = server.send("POST", "/_sandbox/faults", "", "[{").expect("an answer");
+    let broken = server.send("POST", "/_sandbox/faults", JSON, "[{").expect("an answer");
     assert!(broken.body.contains("faults: EOF while parsing"), "{broken:?}");
 }
 
@@ -323,4 +326,118 @@ fn what_is_no_http_does_it_no_harm() {
         assert!(answer.body.contains("RequestEntityTooLarge"), "{}", answer.body);
     }
     assert_eq!(server.ecs("ListClusters", json!({})).expect("still there").status, 200);
+}
+
+/// A page that somebody on this machine looks at, and names that lead here.
+#[test]
+fn pages_of_others_are_refused() {
+    let server = Running::start("shop");
+    let port = server.address.port();
+    let get = |host: &str, headers: &str| {
+        let request = format!(
+            "GET /_sandbox/clock HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n"
+        );
+        server.raw(request.as_bytes()).expect("an answer").status
+    };
+    let here = format!("127.0.0.1:{port}");
+    for host in [&here, "localhost", &format!("localhost:{port}"), "[::1]:1", "a.localhost"] {
+        assert_eq!(get(host, ""), 200, "{host}");
+    }
+    for host in ["example.com", "example.com:4566", "localhost.example.com", "192.0.2.1"] {
+        assert_eq!(get(host, ""), 403, "{host}");
+    }
+    for headers in [
+        "origin: http://example.com\r\n",
+        "origin: null\r\n",
+        "origin: http://localhost:3000\r\n",
+        "sec-fetch-site: cross-site\r\n",
+        "sec-fetch-site: same-site\r\n",
+    ] {
+        assert_eq!(get(&here, headers), 403, "{headers}");
+    }
+    for headers in [
+        format!("origin: http://{here}\r\nsec-fetch-site: same-origin\r\n"),
+        "sec-fetch-site: none\r\n".into(),
+    ] {
+        assert_eq!(get(&here, &headers), 200, "{headers}");
+    }
+    // The API is no more theirs than the control plane.
+    let update = "POST /?Action=DescribeTargetGroups&Version=2015-12-01 HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    assert_eq!(server.raw(update.as_bytes()).expect("an answer").status, 403);
+}
+
+#[test]
+fn the_control_plane_takes_json_that_says_so() {
+    let server = Running::start("shop");
+    for kind in
+        ["", "content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n"]
+    {
+        let answer =
+            server.send("POST", "/_sandbox/clock", kind, r#"{"advance":"1h"}"#).expect(kind);
+        assert_eq!(answer.status, 415, "{kind}: {answer:?}");
+    }
+    let kind = "content-type: application/json; charset=utf-8\r\n";
+    let answer = server.send("POST", "/_sandbox/clock", kind, r#"{"advance":"1h"}"#).expect(kind);
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[test]
+fn so_many_connections_and_no_more() {
+    let server = Running::start("empty");
+    let idle: Vec<TcpStream> = (0..256).map(|_| server.connect()).collect();
+    let mut one_more = server.connect();
+    one_more.set_read_timeout(Some(Duration::from_millis(500))).expect("a limit");
+    let request = "GET /_sandbox/clock HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    one_more.write_all(request.as_bytes()).expect("sent");
+    let silence = one_more.read(&mut [0]).expect_err("it has to wait");
+    assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
+    drop(idle);
+    one_more.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    assert_eq!(one_more.read(&mut [0; 8]).expect("its turn"), 8);
+}
+
+#[test]
+fn so_many_bytes_of_requests_and_no_more() {
+    let server = Running::start("empty");
+    let size = 8 << 20;
+    let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {size}\r\n\r\n");
+    // Each lacks its last byte: all that is held is 8 bytes short of the limit.
+    let mut held: Vec<TcpStream> = Vec::new();
+    for _ in 0..8 {
+        let mut stream = server.connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&vec![b'a'; size - 1]).expect("sent");
+        held.push(stream);
+    }
+    let busy = |size: usize| {
+        let answer = server.send("POST", "/", "", &"a".repeat(size));
+        // The answer comes before the whole body went out.
+        answer.map_or(503, |answer| answer.status)
+    };
+    let begin = std::iter::repeat_with(|| busy(1 << 20)).take(100).position(|status| status == 503);
+    assert!(begin.is_some(), "64 MiB are held and more is taken");
+    drop(held);
+    let freed = std::iter::repeat_with(|| busy(1 << 20)).take(100).position(|status| status != 503);
+    assert!(freed.is_some(), "what was held is free again");
+}
+
+#[test]
+fn the_journal_keeps_the_newest_changes_and_counts_the_others() {
+    let server = Running::start("shop");
+    let body = json!({"family": "web", "containerDefinitions": [{"name": "web", "image": "a:1", "memory": 8}]});
+    server.ecs("RegisterTaskDefinition", body).expect("registered");
+    let whole = server.control("GET", "journal", Value::Null);
+    assert!(whole.head.contains("x-forgotten: 0"), "{}", whole.head);
+    // Tasks that exit and are replaced, for as long as it takes.
+    server.control("PUT", "images", json!({"ref": "shop/web:1", "does": "exit", "code": 1}));
+    server.ecs("UpdateService", json!({"cluster": "shop", "service": "web", "desiredCount": 50, "forceNewDeployment": true})).expect("updated");
+    for _ in 0..40 {
+        server.control("POST", "clock", json!({"advance": "12h"}));
+        let journal = server.control("GET", "journal", Value::Null);
+        if !journal.head.contains("x-forgotten: 0\r") {
+            assert_eq!(journal.json().as_array().map(Vec::len), Some(20_000));
+            return;
+        }
+    }
+    panic!("the journal grows for ever");
 }

@@ -38,6 +38,25 @@ fn weight_on_healthy_targets_breaks_nothing() {
 }
 
 #[test]
+fn weights_that_add_up_to_nothing() {
+    let mut world = World::shop();
+    world.weigh(0, 0).expect("modified");
+    assert_eq!(broken(&world), [Invariant::NoWeight]);
+    let violation = &world.cloud.violations()[0];
+    assert!(violation.what.contains("weights add up to 0"), "{}", violation.what);
+    assert_eq!(violation.invariant.name(), "no-weight");
+    world.weigh(1, 0).expect("modified");
+    assert_eq!(broken(&world).len(), 1, "a weight on a healthy group is no harm");
+    // Where no target is healthy, nothing is lost by it.
+    let mut world = World::shop();
+    world.update("web", json!({"desiredCount": 0}));
+    world.pass(600);
+    let before = broken(&world).len();
+    world.weigh(0, 0).expect("modified");
+    assert_eq!(broken(&world).len(), before);
+}
+
+#[test]
 fn a_side_with_traffic_shrinks() {
     let mut world = World::shop();
     world.update("web", json!({"desiredCount": 1}));

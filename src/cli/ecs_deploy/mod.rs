@@ -16,6 +16,7 @@ use super::Globals;
 use super::context::Context;
 use crate::aws::flaw;
 use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
@@ -152,7 +153,8 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
                     NO_CREDENTIALS
                 }
                 Error::Aws(_) => AWS_REFUSED,
-                Error::Usage(_) | Error::Refused(_) => REFUSED,
+                Error::Interrupted(interruption) if interruption.code == 130 => 130,
+                Error::Usage(_) | Error::Refused(_) | Error::Interrupted(_) => REFUSED,
             }
         }
     }
@@ -204,7 +206,7 @@ async fn connected(
     let setting = Setting {
         on_trouble: if flags.enable_rollback { OnTrouble::TurnBack } else { OnTrouble::Leave },
         phase: Some(Duration::from_secs(flags.timeout)),
-        ..context.setting(&cluster, OnCancel::Hold, host)
+        ..context.setting(&cluster, OnCancel::Hold)
     };
     match &change {
         Some(ImageChange::Repository(image)) => render.say(&format!("Using image name: {image}")),
@@ -309,9 +311,12 @@ async fn task_definition(
     setting: &Setting<'_>,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    let current = setting.aws.known_revision(name).await?;
+    let interrupts = &setting.interrupts;
+    let current = or_interrupted(interrupts, setting.aws.known_revision(name)).await?;
     let latest = match edits.from {
-        Base::Latest => Some(setting.aws.known_revision(current.family()).await?),
+        Base::Latest => {
+            Some(or_interrupted(interrupts, setting.aws.known_revision(current.family())).await?)
+        }
         Base::Service => None,
     };
     let mut base = edits.file.clone().or(latest).unwrap_or_else(|| current.clone());
@@ -320,9 +325,10 @@ async fn task_definition(
     }
     render.say(&format!("Current task definition: {}", current.arn));
     let wanted = Wanted::of(base, changes, edits)?;
-    wanted.check(&digests(setting.aws, &wanted.images).await?)?;
-    let (revision, untagged) =
-        register(setting.aws, setting.clock, &wanted.base, &wanted.changes()).await?;
+    wanted.check(&or_interrupted(interrupts, digests(setting.aws, &wanted.images)).await?)?;
+    let (aws, changes, registration) = (setting.aws, wanted.changes(), Registration::default());
+    let registering = register(aws, setting.clock, &registration, &wanted.base, &changes);
+    let (revision, untagged) = registration.or_undone(interrupts, aws, registering).await?;
     if untagged {
         render.aside("warning: the tags were not copied; allow ecs:TagResource");
     }

@@ -1,0 +1,188 @@
+//! Text from outside, made harmless. Whoever names things, tags them or logs lines must not be able to
+//! forge our output: no control characters, nothing that turns the direction of writing, and nothing that
+//! GitHub Actions or Azure Pipelines take for a command.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::event::{Ended, Event, Kind};
+use crate::model::served::Served;
+
+/// A text that is to stay on its line.
+pub(super) fn field(text: &str) -> String {
+    unmarked(&escaped(text, |_| false))
+}
+
+/// A text of ours that may have several lines.
+pub(super) fn lines(text: &str) -> String {
+    let line = |line: &str| unled(&field(line));
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// All texts of a JSON value.
+pub(super) fn json(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = unled(&field(text)),
+        Value::Array(values) => values.iter_mut().for_each(json),
+        Value::Object(members) => {
+            let taken = std::mem::take(members);
+            for (name, mut value) in taken {
+                json(&mut value);
+                members.insert(unled(&field(&name)), value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// An event whose texts stay on their lines. What a container logs keeps its line ends: each line gets a
+/// beginning of its own.
+pub(super) fn event(event: &Event) -> Event {
+    let list = |texts: &[String]| texts.iter().map(|text| field(text)).collect();
+    let kind = match &event.kind {
+        Kind::Begun { deployment, engine, blue, green, adopted } => Kind::Begun {
+            deployment: field(deployment),
+            engine: *engine,
+            blue: field(blue),
+            green: field(green),
+            adopted: *adopted,
+        },
+        Kind::Registered { revision, arn, base, current, images, edits } => Kind::Registered {
+            revision: field(revision),
+            arn: field(arn),
+            base: field(base),
+            current: field(current),
+            images: images.iter().map(|(name, image)| (field(name), field(image))).collect(),
+            edits: list(edits),
+        },
+        Kind::Changed { step, what } => Kind::Changed { step: field(step), what: field(what) },
+        Kind::Waiting { step, why } => Kind::Waiting { step: field(step), why: field(why) },
+        Kind::Runs { revision, tasks } => Kind::Runs { revision: field(revision), tasks: *tasks },
+        Kind::TaskFailed { task, what } => {
+            Kind::TaskFailed { task: field(task), what: field(what) }
+        }
+        Kind::TurnedBack { to, reason, what } => {
+            Kind::TurnedBack { to: field(to), reason: field(reason), what: field(what) }
+        }
+        Kind::Pruned { revisions } => Kind::Pruned { revisions: list(revisions) },
+        Kind::Logged { task, container, time, message } => Kind::Logged {
+            task: task.as_deref().map(field),
+            container: field(container),
+            time: *time,
+            message: unmarked(&escaped(message, |char| matches!(char, '\n' | '\r'))),
+        },
+        Kind::Warning { what } => Kind::Warning { what: field(what) },
+        Kind::Outcome(outcome) => Kind::Outcome(Box::new(ended(outcome))),
+    };
+    Event { at: event.at, kind }
+}
+
+fn ended(ended: &Ended) -> Ended {
+    let list = |texts: &[String]| texts.iter().map(|text| field(text)).collect();
+    Ended {
+        outcome: field(&ended.outcome),
+        exit_code: ended.exit_code,
+        interrupted: ended.interrupted,
+        deployment: ended.deployment.as_deref().map(field),
+        what: field(&ended.what),
+        why: ended.why.as_deref().map(field),
+        failures: list(&ended.failures),
+        logs: list(&ended.logs),
+        service_events: list(&ended.service_events),
+        serves: ended.serves.iter().map(served).collect(),
+        hint: ended.hint.as_deref().map(field),
+        api_calls: ended.api_calls.clone(),
+    }
+}
+
+pub(super) fn served(served: &Served) -> Served {
+    let percent: BTreeMap<String, f64> =
+        served.percent.iter().map(|(name, part)| (field(name), *part)).collect();
+    Served { rule: field(&served.rule), percent }
+}
+
+fn escaped(text: &str, keeps: impl Fn(char) -> bool) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            _ if keeps(char) || !is_unsafe(char) => clean.push(char),
+            '\n' => clean.push_str("\\n"),
+            '\r' => clean.push_str("\\r"),
+            '\t' => clean.push_str("\\t"),
+            _ => {
+                let _ = write!(clean, "\\u{{{:x}}}", u32::from(char));
+            }
+        }
+    }
+    clean
+}
+
+/// Control characters, those that end a line, and those that turn the direction of writing.
+fn is_unsafe(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Without `##[` and `##vso[`, which are commands wherever they stand.
+fn unmarked(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for (at, char) in text.char_indices() {
+        let rest = &text.as_bytes()[at..];
+        let marks = |mark: &[u8]| {
+            rest.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
+        };
+        clean.push(char);
+        if marks(b"##[") || marks(b"##vso[") {
+            clean.push(' ');
+        }
+    }
+    clean
+}
+
+/// Without `::` at the beginning, where blanks before it do not count.
+fn unled(line: &str) -> String {
+    let rest = line.trim_start();
+    let blanks = &line[..line.len() - rest.len()];
+    match rest.strip_prefix("::") {
+        Some(rest) => unled(&format!("{blanks}: :{rest}")),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_harmless_stays_as_it_is() {
+        for text in ["web:2 was withdrawn, 10 % – “ok” 日本", "a ## [b]", "std::fmt", ""] {
+            assert_eq!(lines(text), text);
+        }
+    }
+
+    #[test]
+    fn controls_and_directions_are_shown_and_not_obeyed() {
+        let text = "a\u{1b}[31m\r\u{8}\0\u{9b}\u{7f}\u{202e}b\u{2028}\tc";
+        let shown = r"a\u{1b}[31m\r\u{8}\u{0}\u{9b}\u{7f}\u{202e}b\u{2028}\tc";
+        assert_eq!(field(text), shown);
+        assert_eq!(field("one\ntwo"), r"one\ntwo");
+        assert_eq!(lines("one\ntwo"), "one\ntwo");
+    }
+
+    #[test]
+    fn commands_of_ci_services_are_broken() {
+        assert_eq!(lines("::error::x"), ": :error::x");
+        assert_eq!(lines("a\n  ::error::x"), "a\n  : :error::x");
+        assert_eq!(lines("x ##[command]y"), "x # #[command]y");
+        assert_eq!(lines("###[x] ##VSO[y]"), "## #[x] # #VSO[y]");
+    }
+}
