@@ -91,7 +91,8 @@ impl Failure {
     /// Whether what is not allowed is this call. AWS may ask for more than the call that was made: a
     /// revision with tags needs two permissions.
     pub fn denies(&self, call: Call) -> bool {
-        self.kind == FailureKind::Denied && self.action() == call.action()
+        let operation = self.action().rsplit(':').next();
+        self.kind == FailureKind::Denied && operation == Some(call.operation())
     }
 
     /// Whether the call certainly had no effect.
