@@ -18,14 +18,14 @@ use tokio::sync::watch;
 use self::interrupt::Interrupted;
 pub use self::interrupt::OnCancel;
 pub use self::look::without_rules;
-pub use self::register::{Kept, register};
+pub use self::register::{Kept, deregister, register, withdraw};
 use crate::aws::{Aws, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::event::{Event, Kind};
 use crate::model::arn::short;
 use crate::model::world::World;
-use crate::record::{Closed, End, Reason, Record};
+use crate::record::{Closed, End, Reason, Record, Released};
 use crate::request::EngineName;
 use crate::request::before::Preparation;
 use crate::route::watch::Watch;
@@ -52,6 +52,8 @@ pub struct Finished {
     pub watch: Watch,
     /// The user asked us to stop.
     pub interrupted: bool,
+    /// AWS refused the very first change of a service or a rule: nothing was changed.
+    pub refused: Option<Failure>,
 }
 
 /// What a run needs beside its record.
@@ -72,6 +74,8 @@ pub struct Setting<'a> {
     pub accept_drift: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
+    /// What this process is, for people: a CI run or `user@host`.
+    pub by: String,
     /// What runs before anything serves, where this process can start it.
     pub prepare: Option<Preparation>,
 }
@@ -131,13 +135,21 @@ pub async fn run(
         sent: Vec::new(),
         missed: 0,
         changed: false,
+        touched: kept == Kept::OlderTags,
+        refused: None,
         heard: 0,
         interrupts: setting.interrupts.clone(),
         emit,
     };
     let outcome = run.drive().await;
-    if let Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Superseded(_) = outcome {
-        run.release().await;
+    let released = match outcome {
+        Outcome::Stuck(_) => Some(Released::Stuck),
+        Outcome::Drifted(_) => Some(Released::Drifted),
+        Outcome::Superseded(_) => Some(Released::Superseded),
+        _ => None,
+    };
+    if let Some(released) = released {
+        run.release(released).await;
     }
     Finished {
         outcome,
@@ -146,6 +158,7 @@ pub async fn run(
         world: run.world,
         watch: run.watch,
         interrupted: run.heard > 0,
+        refused: run.refused,
     }
 }
 
@@ -188,6 +201,10 @@ struct Run<'a> {
     missed: u32,
     /// Nothing was looked at since.
     changed: bool,
+    /// A service or a rule was changed, or may have been.
+    touched: bool,
+    /// AWS refused the first change.
+    refused: Option<Failure>,
     /// How many requests to stop were heeded.
     heard: u32,
     interrupts: watch::Receiver<u32>,
@@ -232,6 +249,11 @@ impl Run<'_> {
             };
             match ended {
                 None => {}
+                Some(Stop::Refused(error)) if self.record.forward() && !self.touched => {
+                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    self.refused = Some(error);
+                    return Outcome::WentBack(Some(trouble));
+                }
                 // AWS refuses what the way forward needs.
                 Some(Stop::Refused(error)) if self.record.forward() => {
                     let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };

@@ -9,7 +9,7 @@ use super::{FRESH, Run};
 use crate::error::Failure;
 use crate::event::Kind;
 use crate::model::world::Look;
-use crate::record::{DEAD_AFTER, Record};
+use crate::record::{DEAD_AFTER, Record, Released};
 use crate::route::{Action, Outcome};
 
 /// An owner says this often that it is alive.
@@ -44,11 +44,12 @@ impl Run<'_> {
     }
 
     /// Whoever comes next need not wait until we count as dead.
-    pub(super) async fn release(&mut self) {
+    pub(super) async fn release(&mut self, released: Released) {
         let open = self.recorded && self.record.closed.is_none();
         if open && self.age() < FRESH && self.still_drives().await {
             let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
-            self.write(Record { seen, ..self.record.clone() }).await;
+            let released = Some(released);
+            self.write(Record { seen, released, ..self.record.clone() }).await;
         }
     }
 

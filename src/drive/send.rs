@@ -85,7 +85,10 @@ impl Run<'_> {
         }
         self.watch.changes += 1;
         self.changed = true;
-        match self.send(&action).await {
+        let sent = self.send(&action).await;
+        self.touched |= action == Action::Prepare
+            || sent.as_ref().map_or_else(|error| !error.did_not_happen(), |()| true);
+        match sent {
             Ok(()) => {
                 self.failed = 0;
                 let what = describe(&action, &self.world);
