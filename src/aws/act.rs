@@ -4,7 +4,7 @@ use aws_sdk_ecs::types::Tag;
 use serde_json::{Value, json};
 
 use super::error::of;
-use super::observe::{Pair, unreadable};
+use super::observe::{Pair, Take, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, rules, wire};
 use crate::call::Call;
@@ -13,6 +13,9 @@ use crate::model::arn::short;
 use crate::model::world::{Rule, World};
 use crate::record::Record;
 use crate::route::Action;
+
+/// The settings block that a deployment may change.
+const CONFIGURATION: &str = "deploymentConfiguration";
 
 impl Aws {
     /// Makes one change and puts AWS's answer into `world`.
@@ -29,8 +32,18 @@ impl Aws {
             Action::Count { service, count } => {
                 self.update_service(pair, service, None, *count, world).await
             }
-            Action::Roll { service, .. } => {
-                let body = roll_request(pair, action, world);
+            Action::Roll { service, min_healthy, max_percent, .. } => {
+                // A glance takes in no settings, and AWS may replace the whole block by what is sent.
+                let own = world.service(service).and_then(|own| own.settings.get(CONFIGURATION));
+                let own = match (min_healthy.or(*max_percent), own) {
+                    (Some(_), None) => {
+                        let names = std::slice::from_ref(service);
+                        let read = self.services(&pair.cluster, names, Take::Everything).await?;
+                        read.into_iter().find_map(|one| one.settings.get(CONFIGURATION).cloned())
+                    }
+                    (_, own) => own.cloned(),
+                };
+                let body = roll_request(pair, action, own);
                 self.roll(service, body, world).await
             }
             Action::Weigh { rule, actions } => match world.rules.get(rule).cloned() {
@@ -164,7 +177,7 @@ fn updated(answer: &str, world: &mut World) -> Result<(), serde_json::Error> {
 
 /// What is not asked for is not sent, so it stays. A deployment configuration is replaced as a whole:
 /// the service's own one is sent with what is to be different.
-fn roll_request(pair: &Pair, action: &Action, world: &World) -> Value {
+fn roll_request(pair: &Pair, action: &Action, own: Option<Value>) -> Value {
     let Action::Roll { service, revision, count, min_healthy, max_percent, force } = action else {
         return Value::Null;
     };
@@ -177,15 +190,13 @@ fn roll_request(pair: &Pair, action: &Action, world: &World) -> Value {
     }
     let percents = [("minimumHealthyPercent", min_healthy), ("maximumPercent", max_percent)];
     if percents.iter().any(|(_, percent)| percent.is_some()) {
-        let own =
-            world.service(service).and_then(|own| own.settings.get("deploymentConfiguration"));
-        let mut configuration = own.cloned().unwrap_or_else(|| json!({}));
+        let mut configuration = own.unwrap_or_else(|| json!({}));
         for (member, percent) in percents {
             if let Some(percent) = percent {
                 configuration[member] = json!(percent);
             }
         }
-        body["deploymentConfiguration"] = configuration;
+        body[CONFIGURATION] = configuration;
     }
     body
 }

@@ -42,6 +42,35 @@ impl Aws {
         Ok(given_up.and_then(|one| one.target_service_revision_arn()).map(str::to_owned))
     }
 
+    /// The task definition revisions that the services were on or were to be on, as far as ECS tells: 90
+    /// days at most (API reference of ListServiceDeployments).
+    pub(super) async fn history(&self, cluster: &str, world: &World) -> Vec<String> {
+        let all = world.services.values().map(|service| self.history_of(cluster, &service.name));
+        join_all(all).await.into_iter().flatten().flatten().collect()
+    }
+
+    async fn history_of(&self, cluster: &str, service: &str) -> Result<Vec<String>, Failure> {
+        let request = self.ecs.list_service_deployments().cluster(cluster).service(service);
+        let config = aws_sdk_ecs::Config::builder().retry_config(once());
+        let answer = request.customize().config_override(config).send().await;
+        let answer =
+            answer.map_err(of(Call::ListServiceDeployments.on(format!("of {service}"))))?;
+        let mut deployments: Vec<_> = answer.service_deployments().iter().collect();
+        deployments.sort_by_key(|one| std::cmp::Reverse(one.created_at().map(|at| at.secs())));
+        let mut revisions: Vec<String> = Vec::new();
+        for one in deployments {
+            // What a deployment replaced is the target of an earlier one.
+            let target = one.target_service_revision_arn().map(str::to_owned);
+            revisions.extend(target.filter(|arn| !revisions.contains(arn)));
+        }
+        // DescribeServiceRevisions takes 20 (API reference).
+        revisions.truncate(20);
+        match revisions.is_empty() {
+            true => Ok(vec![]),
+            false => self.definitions(revisions).await,
+        }
+    }
+
     /// The task definition revisions of service revisions.
     async fn definitions(&self, revisions: Vec<String>) -> Result<Vec<String>, Failure> {
         let request =

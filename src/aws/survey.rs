@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::model::revision::Revision;
 use crate::model::world::{Check, Group, Look, Service, World};
-use crate::plan::{Digest, Survey};
+use crate::plan::{Digest, Survey, trust};
 use crate::request::image::ImageRef;
 
 /// The newest revisions of a family among which an unfinished deployment is looked for.
@@ -29,6 +29,37 @@ impl Aws {
         service: &str,
         twin: Option<&str>,
     ) -> Result<Survey, Failure> {
+        let survey = self.survey_of(cluster, service, twin, true).await?;
+        let doubted = if twin.is_none() { trust::doubt(&survey) } else { None };
+        let survey = match doubted {
+            None => survey,
+            doubted => {
+                let alone = self.survey_of(cluster, service, None, false).await?;
+                Survey { doubted, ..alone }
+            }
+        };
+        Ok(self.with_what_records_name(survey).await)
+    }
+
+    /// What it takes to judge the records that were found. What cannot be read is not there.
+    async fn with_what_records_name(&self, mut survey: Survey) -> Survey {
+        let unread = trust::unread(&survey);
+        let revisions = join_all(unread.iter().map(|arn| self.revision(arn))).await;
+        let revisions = revisions.into_iter().flatten();
+        survey.revisions.extend(revisions.map(|revision| (revision.arn.clone(), revision)));
+        if trust::needs_history(&survey) {
+            survey.history = self.history(&survey.cluster, &survey.world).await;
+        }
+        survey
+    }
+
+    async fn survey_of(
+        &self,
+        cluster: &str,
+        service: &str,
+        twin: Option<&str>,
+        by_tag: bool,
+    ) -> Result<Survey, Failure> {
         let mut names = vec![service.to_owned()];
         names.extend(twin.map(str::to_owned));
         let mut services = match self.services_once(cluster, &names).await {
@@ -41,7 +72,7 @@ impl Aws {
             .iter()
             .find(|found| found.name == service)
             .and_then(|found| found.tags.get("ecs-bg:twin"))
-            .filter(|tagged| twin.is_none() && *tagged != service)
+            .filter(|tagged| by_tag && twin.is_none() && *tagged != service)
             .cloned();
         if let Some(tagged) = &tagged {
             services.extend(
@@ -75,7 +106,8 @@ impl Aws {
         let scalable = async {
             match &twin {
                 Some(_) => self.scalable_targets(&world).await,
-                None => Ok(None),
+                // Without a pair nothing is refused for it.
+                None => Ok(self.scalable_targets(&world).await.unwrap_or(None)),
             }
         };
         let (((balancing, blind), (revisions, given_up, newest)), scalable) =
@@ -85,29 +117,27 @@ impl Aws {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
         };
-        let survey = Survey {
+        let (scalable, scalable_most) = match scalable {
+            Some((names, most)) => (Some(names), most),
+            None => (None, 0),
+        };
+        Ok(Survey {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
             twin,
+            doubted: None,
             candidate,
             world,
             revisions,
             given_up,
+            history: vec![],
             newest,
             scalable,
+            scalable_most,
             blind,
             ran: BTreeMap::new(),
             expires: self.expires,
-        };
-        // An unfinished deployment may be with a service that nothing else names.
-        let missing = survey.open_record().and_then(Result::ok).and_then(|record| {
-            let known = |name: &String| survey.world.service(name).is_some();
-            [record.blue, record.green].into_iter().find(|name| !known(name))
-        });
-        match missing.filter(|_| survey.twin.is_none()) {
-            Some(missing) => Box::pin(self.survey(cluster, service, Some(&missing))).await,
-            None => Ok(survey),
-        }
+        })
     }
 
     /// The load balancers' side: groups, their attributes, targets, and every rule.
@@ -218,9 +248,9 @@ impl Aws {
         Ok((revisions.map(|revision| (revision.arn.clone(), revision)).collect(), given_up, newest))
     }
 
-    /// Names of the services whose desired count Application Auto Scaling may change; `None` where
-    /// that may not be read.
-    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<String>>, Failure> {
+    /// Names of the services whose desired count Application Auto Scaling may change, and the greatest
+    /// maximum; `None` where that may not be read.
+    async fn scalable_targets(&self, world: &World) -> Result<Option<(Vec<String>, u32)>, Failure> {
         let resources: Vec<String> = world
             .services
             .values()
@@ -229,7 +259,7 @@ impl Aws {
             })
             .collect();
         if resources.is_empty() {
-            return Ok(Some(vec![]));
+            return Ok(Some((vec![], 0)));
         }
         let request =
             self.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
@@ -238,9 +268,11 @@ impl Aws {
             unless_denied(answer.map_err(of(Call::DescribeScalableTargets.on("of the services"))))?;
         Ok(answer.map(|answer| {
             let targets = answer.scalable_targets().iter();
-            targets
-                .filter_map(|target| Some(target.resource_id().rsplit_once('/')?.1.to_owned()))
-                .collect()
+            let most = targets.clone().filter_map(|one| u32::try_from(one.max_capacity()).ok());
+            let most = most.max().unwrap_or(0);
+            let named =
+                targets.filter_map(|one| Some(one.resource_id().rsplit_once('/')?.1.to_owned()));
+            (named.collect(), most)
         }))
     }
 

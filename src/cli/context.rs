@@ -88,6 +88,7 @@ impl Context {
             on_trouble: OnTrouble::TurnBack,
             accept_drift: false,
             phase: None,
+            by: super::by::by(|name| std::env::var(name).ok()),
             prepare: None,
         }
     }

@@ -1,5 +1,6 @@
 //! What was typed. One file per command: arguments to `Request`, and who does the work.
 
+mod by;
 mod changes;
 mod context;
 mod demo;

@@ -10,6 +10,7 @@ use crate::drive::{Setting, without_rules};
 use crate::error::{Error, Interruption, Refusal};
 use crate::event::{Event, Kind};
 use crate::model::world::{Look, World};
+use crate::plan::trust::{Bounds, Limited};
 use crate::record::{DEAD_AFTER, Record};
 use crate::request::EngineName;
 
@@ -48,25 +49,39 @@ pub struct Claimant {
 /// What became of a claim.
 #[derive(Debug)]
 pub enum Claim {
-    /// The deployment is ours to drive, on what was seen when our clock showed this.
-    Ours(Box<(Record, World)>, SystemTime),
+    /// The deployment is ours to drive.
+    Ours(Box<Claimed>),
     /// It has ended meanwhile.
     Ended,
     /// Another process was quicker.
     Lost(String),
 }
 
-/// Claims an open record. `world` is the survey's. When the user asks us to stop, the record gets the owner
-/// back that it had.
+/// A deployment that is ours to drive.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Its record, with the numbers that we may follow.
+    pub record: Record,
+    /// The last look.
+    pub world: World,
+    /// When that began, by our clock.
+    pub looked: SystemTime,
+    /// The numbers that we do not follow.
+    pub limited: Vec<Limited>,
+}
+
+/// Claims an open record that counts. `world` is the survey's. When the user asks us to stop, the record gets
+/// the owner back that it had.
 pub async fn claim(
     setting: &Setting<'_>,
     record: Record,
     world: World,
     claimant: &Claimant,
+    bounds: &Bounds,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
     let overwritten = RefCell::new(None);
-    let claiming = Box::pin(claiming(setting, record, world, claimant, &overwritten, emit));
+    let claiming = Box::pin(claiming(setting, record, world, claimant, bounds, &overwritten, emit));
     tokio::select! {
         biased;
         _ = asked(&setting.interrupts, 1) => {}
@@ -102,18 +117,29 @@ async fn claiming(
     record: Record,
     world: World,
     claimant: &Claimant,
+    bounds: &Bounds,
     overwritten: &RefCell<Option<Record>>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
+    let judged = record.clone();
     let (mut record, mut world) = (record.clone(), without_rules(&record, world));
+    let first = world.at;
     let mut crossed = 0;
     loop {
         (record, world) = twice(setting, record, world).await?;
         if record.closed.is_some() {
             return Ok(Claim::Ended);
         }
-        if !may(setting, &record, &world, claimant)? {
-            let why = format!("{} is being driven by another process", record.name());
+        unchanged(setting, &judged, &record)?;
+        if !may(setting, &record, &world, claimant, first)? {
+            let why = match record.is_seen_in_the_future(world.at) {
+                true => format!(
+                    "the owner of {} was seen at a time that is yet to come: whether it lives shows within {}",
+                    record.name(),
+                    about(DEAD_AFTER)
+                ),
+                false => format!("{} is being driven by another process", record.name()),
+            };
             let kind = Kind::Waiting { step: "claim".into(), why };
             emit(Event { at: setting.clock.now(), kind });
             setting.clock.sleep(WAIT_LOOK).await;
@@ -121,7 +147,8 @@ async fn claiming(
         }
         overwritten.replace(Some(record.clone()));
         let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
-        record.seen = world.at;
+        (record.seen, record.released) = (world.at, None);
+        record.by.clone_from(&setting.by);
         setting.aws.own(&record).await?;
         match read_back(setting, &record).await? {
             None => break,
@@ -140,6 +167,7 @@ async fn claiming(
             Some(read) => return Ok(Claim::Lost(read.owner)),
         }
     }
+    unchanged(setting, &judged, &record)?;
     if let Some(held) = &mut record.held {
         // A time that cannot be: it counts from now.
         held.since = held.since.min(world.at + LOOK_TWICE);
@@ -148,7 +176,19 @@ async fn claiming(
     // With the owner: nothing may have happened since it was read but what this look shows.
     let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
     let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;
-    Ok(Claim::Ours(Box::new((record, world)), looked))
+    let (record, limited) = bounds.limit(record, &world);
+    Ok(Claim::Ours(Box::new(Claimed { record, world, looked, limited })))
+}
+
+/// What was judged is what is claimed: tags may be written at any moment.
+fn unchanged(setting: &Setting<'_>, judged: &Record, read: &Record) -> Result<(), Refusal> {
+    match judged.is_same_as(read) {
+        true => Ok(()),
+        false => {
+            let what = format!("the record in the tags of {} was edited meanwhile", judged.name());
+            Err(Refusal::new(what, verb(setting, judged, "status")))
+        }
+    }
 }
 
 /// Whether the claimant may take over now; if not, it may wait.
@@ -157,16 +197,24 @@ fn may(
     record: &Record,
     world: &World,
     claimant: &Claimant,
+    first: SystemTime,
 ) -> Result<bool, Refusal> {
-    let silent = record.silent_for(world.at);
+    let is_later = record.is_seen_in_the_future(world.at);
+    let silent = match is_later {
+        true => world.at.duration_since(first).unwrap_or_default(),
+        false => record.silent_for(world.at),
+    };
     if silent > FORGOTTEN_AFTER && !claimant.by_name {
         let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
         return Err(Refusal::new(what, verb(setting, record, "resume")));
     }
-    if silent >= DEAD_AFTER || claimant.on_conflict == OnConflict::Supersede {
+    if silent >= DEAD_AFTER
+        || record.released.is_some()
+        || claimant.on_conflict == OnConflict::Supersede
+    {
         return Ok(true);
     }
-    if claimant.on_conflict == OnConflict::Refuse {
+    if claimant.on_conflict == OnConflict::Refuse && !is_later {
         let what = format!(
             "{} is being driven by another process, which was seen {} ago (dead after {})",
             record.name(),

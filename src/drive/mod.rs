@@ -18,7 +18,7 @@ use tokio::sync::watch;
 pub use self::interrupt::OnCancel;
 use self::interrupt::{Interrupted, asked, or_skipped};
 pub use self::look::without_rules;
-pub use self::register::{Kept, register};
+pub use self::register::{Kept, deregister, register, withdraw};
 use crate::aws::{Aws, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;
@@ -26,7 +26,7 @@ use crate::event::{Event, Kind};
 use crate::model::arn::short;
 use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
-use crate::record::{Closed, End, Reason, Record};
+use crate::record::{Closed, End, Reason, Record, Released};
 use crate::request::EngineName;
 use crate::request::before::Preparation;
 use crate::route::watch::Watch;
@@ -57,6 +57,8 @@ pub struct Finished {
     pub watch: Watch,
     /// The user asked us to stop.
     pub interrupted: bool,
+    /// AWS refused the very first change of a service or a rule: nothing was changed.
+    pub refused: Option<Failure>,
 }
 
 /// What a run needs beside its record.
@@ -77,6 +79,8 @@ pub struct Setting<'a> {
     pub accept_drift: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
+    /// What this process is, for people: a CI run or `user@host`.
+    pub by: String,
     /// What runs before anything serves, where this process can start it.
     pub prepare: Option<Preparation>,
 }
@@ -136,6 +140,8 @@ pub async fn run(
         sent: Vec::new(),
         missed: 0,
         changed: false,
+        touched: kept == Kept::OlderTags,
+        refused: None,
         heard: 0,
         interrupts: setting.interrupts.clone(),
         emit,
@@ -146,8 +152,14 @@ pub async fn run(
         _ = asked(&setting.interrupts, 2) => Outcome::Stopped,
         outcome = run.drive() => outcome,
     };
-    if let Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Superseded(_) = outcome {
-        let _ = or_skipped(&setting.interrupts, run.release()).await;
+    let released = match outcome {
+        Outcome::Stuck(_) => Some(Released::Stuck),
+        Outcome::Drifted(_) => Some(Released::Drifted),
+        Outcome::Superseded(_) => Some(Released::Superseded),
+        _ => None,
+    };
+    if let Some(released) = released {
+        let _ = or_skipped(&setting.interrupts, run.release(released)).await;
     }
     Finished {
         interrupted: run.heard > 0 || outcome == Outcome::Stopped,
@@ -156,6 +168,7 @@ pub async fn run(
         recorded: run.recorded,
         world: run.world,
         watch: run.watch,
+        refused: run.refused,
     }
 }
 
@@ -203,6 +216,10 @@ struct Run<'a> {
     missed: u32,
     /// Nothing was looked at since.
     changed: bool,
+    /// A service or a rule was changed, or may have been.
+    touched: bool,
+    /// AWS refused the first change.
+    refused: Option<Failure>,
     /// How many requests to stop were heeded.
     heard: u32,
     interrupts: watch::Receiver<u32>,
@@ -247,6 +264,11 @@ impl Run<'_> {
             };
             match ended {
                 None => {}
+                Some(Stop::Refused(error)) if self.record.forward() && !self.touched => {
+                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    self.refused = Some(error);
+                    return Outcome::WentBack(Some(trouble));
+                }
                 // AWS refuses what the way forward needs.
                 Some(Stop::Refused(error)) if self.record.forward() => {
                     let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };

@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::event::Kind;
 use crate::model::reads::Part;
 use crate::model::world::Look;
-use crate::record::{DEAD_AFTER, Record};
+use crate::record::{DEAD_AFTER, Record, Released};
 use crate::route::{Action, Outcome};
 
 /// An owner says this often that it is alive.
@@ -46,11 +46,12 @@ impl Run<'_> {
     }
 
     /// Whoever comes next need not wait until we count as dead.
-    pub(super) async fn release(&mut self) {
+    pub(super) async fn release(&mut self, released: Released) {
         let open = self.recorded && self.record.closed.is_none();
         if open && self.still_drives().await && self.age(&Part::Owner) < FRESH {
             let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
-            self.write(Record { seen, ..self.record.clone() }).await;
+            let released = Some(released);
+            self.write(Record { seen, released, ..self.record.clone() }).await;
         }
     }
 

@@ -13,8 +13,11 @@ use crate::event::{Event, Kind};
 use crate::model::arn::short;
 use crate::model::diff::lost;
 use crate::plan::{Plan, Tags};
-use crate::record::Record;
+use crate::record::{Closed, End, Record};
 use crate::request::WaitFor;
+
+/// The code of an answer that came and cannot be read.
+const UNREADABLE: &str = "UnreadableAnswer";
 
 /// Where the record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +46,60 @@ pub async fn register(
     if plan.record.is_restart() {
         return Ok((record, Kept::Memory));
     }
-    let plan = &Plan { record, ..plan.clone() };
+    let copy = plan.way_back.as_ref().map(|_| record.from.clone());
+    let registered = clone(setting, &Plan { record, ..plan.clone() }, registration, emit).await;
+    if let (Err(_), Some(copy)) = (&registered, copy) {
+        deregister(setting, &copy, emit).await;
+    }
+    registered
+}
+
+/// Takes a revision of ours out of use that nothing runs. Where that fails, it is said.
+pub async fn deregister(setting: &Setting<'_>, arn: &str, emit: &mut dyn FnMut(Event)) {
+    if let Err(error) = setting.aws.deregister(arn).await {
+        warn(setting, emit, &format!("{error}; {} stays registered, nothing runs it", short(arn)));
+    }
+}
+
+/// Takes the revision out of use of a deployment that changed nothing. Where that fails, its record
+/// is closed: an open one would be in the next deployment's way.
+pub async fn withdraw(
+    setting: &Setting<'_>,
+    record: &Record,
+    kept: Kept,
+    emit: &mut dyn FnMut(Event),
+) {
+    // A restart registered nothing.
+    if record.is_restart() {
+        return;
+    }
+    if kept == Kept::Memory {
+        return deregister(setting, &record.revision, emit).await;
+    }
+    let Err(error) = setting.aws.deregister(&record.revision).await else { return };
+    let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
+    let closed = Record { closed, ..record.clone() };
+    let mut waits = backoff().with_max_times(3).build();
+    let what = loop {
+        match setting.aws.write(&closed).await {
+            Ok(()) => break "its record is closed".to_owned(),
+            Err(unwritten) => match waits.next().filter(|_| unwritten.passes()) {
+                Some(wait) => setting.clock.sleep(wait).await,
+                None => break format!("its record stays open: {unwritten}"),
+            },
+        }
+    };
+    let name = record.name();
+    warn(setting, emit, &format!("{error}; {name} stays registered, nothing runs it; {what}"));
+}
+
+/// Registers the clone.
+async fn clone(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    registration: &Registration,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(Record, Kept), Error> {
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
     // Nobody goes on with what nobody watches.
     let watched = plan.record.until != WaitFor::Accepted;
@@ -62,7 +118,8 @@ pub async fn register(
                 Ok(()) => break arn,
                 Err(error) => {
                     // A record that can never be closed would stand in every next deployment's way.
-                    setting.aws.deregister(&arn).await?;
+                    let record = Record { revision: arn.clone(), ..plan.record.clone() };
+                    withdraw(setting, &record, Kept::Tags, emit).await;
                     registration.is_settled(&arn);
                     error
                 }
@@ -78,19 +135,12 @@ pub async fn register(
         let what = "no record is kept: this run cannot be resumed, tags are not copied; allow ecs:TagResource";
         warn(setting, emit, what);
     };
-    let revision = setting.aws.revision(&arn).await?;
-    let wanted = plan.registration(Tags::None).map_err(unwritable)?;
-    let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
-    if !missing.is_empty() {
-        setting.aws.deregister(&arn).await?;
+    let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
+    let record = Record { revision: arn.clone(), ..plan.record.clone() };
+    if let Err(error) = read_back(setting, plan, &arn).await {
+        withdraw(setting, &record, kept, emit).await;
         registration.is_settled(&arn);
-        let what =
-            format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
-        return Err(Refusal::new(
-            what,
-            format!("aws ecs describe-task-definition --task-definition {}", short(&arn)),
-        )
-        .into());
+        return Err(error);
     }
     let kind = Kind::Registered {
         revision: short(&arn).to_owned(),
@@ -101,8 +151,21 @@ pub async fn register(
         edits: plan.changes.edits.iter().map(crate::request::edits::show).collect(),
     };
     emit(Event { at: setting.clock.now(), kind });
-    let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
-    Ok((Record { revision: arn, ..plan.record.clone() }, kept))
+    Ok((record, kept))
+}
+
+/// Whether AWS kept the revision as it was sent.
+async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), Error> {
+    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let revision = setting.aws.revision(arn).await?;
+    let wanted = plan.registration(Tags::None).map_err(unwritable)?;
+    let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(arn));
+    let hint = format!("aws ecs describe-task-definition --task-definition {}", short(arn));
+    Err(Refusal::new(what, hint).into())
 }
 
 /// Whether the record can be written later on: found out before anything else is changed.
@@ -135,10 +198,11 @@ async fn register_once(
         };
         match error.kind {
             FailureKind::Throttled | FailureKind::Unreachable => {}
-            FailureKind::Unknown => {
+            // The answer may hide a success.
+            _ if error.kind == FailureKind::Unknown || error.code == UNREADABLE => {
                 for _ in 0..2 {
                     setting.clock.sleep(LOOK_TWICE).await;
-                    if let Some(arn) = find(setting.aws, family, &plan.record.id).await? {
+                    if let Some(arn) = find(setting.aws, plan).await? {
                         registration.found(&arn);
                         return Ok(arn);
                     }
@@ -153,12 +217,21 @@ async fn register_once(
     }
 }
 
-async fn find(aws: &Aws, family: &str, id: &str) -> Result<Option<String>, Failure> {
-    for arn in aws.newest(family, 5).await? {
+/// The revision that carries our record; or where tags may not be written, one that was registered
+/// since and is what was sent.
+async fn find(aws: &Aws, plan: &Plan) -> Result<Option<String>, Failure> {
+    for arn in aws.newest(plan.base.family(), 5).await? {
         let revision = aws.revision(&arn).await?;
-        let found = Record::from_tags(&arn, &revision.tags)
-            .and_then(Result::ok)
-            .is_some_and(|record| record.id == id);
+        let record = Record::from_tags(&arn, &revision.tags);
+        let is_since = revision.registered.is_some_and(|at| at >= plan.record.start);
+        let is_sent = || {
+            let sent = plan.registration(Tags::None);
+            sent.and_then(|sent| lost(&sent, &revision.raw)).is_ok_and(|lost| lost.is_empty())
+        };
+        let found = match record {
+            Some(record) => record.is_ok_and(|record| record.id == plan.record.id),
+            None => is_since && is_sent(),
+        };
         if found {
             return Ok(Some(arn));
         }

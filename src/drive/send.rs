@@ -126,7 +126,10 @@ impl Run<'_> {
         self.changed = true;
         // What was listed before a change is no ground for emptying a side after it.
         self.world.answered.remove(&Part::Listing);
-        match self.send(&action).await {
+        let sent = self.send(&action).await;
+        self.touched |= action == Action::Prepare
+            || sent.as_ref().map_or_else(|error| !error.did_not_happen(), |()| true);
+        match sent {
             Ok(()) => {
                 self.failed = 0;
                 let what = describe(&action, &self.world);

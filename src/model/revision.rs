@@ -2,6 +2,7 @@
 //! nothing of clients or of records.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -39,10 +40,17 @@ pub struct Revision {
     pub has_cpu: bool,
     /// Whether the task as a whole has a size of memory.
     pub has_memory: bool,
+    /// When it was registered, where AWS says so.
+    pub registered: Option<SystemTime>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// AWS's answer to DescribeTaskDefinition, as it came.
     pub raw: String,
+}
+
+/// AWS's JSON has times in seconds since 1970.
+fn time(seconds: f64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
 impl Revision {
@@ -62,6 +70,7 @@ impl Revision {
             status: Option<String>,
             cpu: Option<serde::de::IgnoredAny>,
             memory: Option<serde::de::IgnoredAny>,
+            registered_at: Option<Value>,
             #[serde(default)]
             container_definitions: Vec<Container>,
         }
@@ -100,6 +109,7 @@ impl Revision {
                 .collect(),
             has_cpu: definition.cpu.is_some(),
             has_memory: definition.memory.is_some(),
+            registered: definition.registered_at.as_ref().and_then(Value::as_f64).and_then(time),
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
             raw: raw.to_owned(),
         })

@@ -9,18 +9,21 @@ use super::ended::ended;
 use super::last_words::last_words;
 use super::prune::prune;
 use crate::aws::Aws;
-use crate::drive::claim::{Claim, Claimant, OnConflict, claim};
+use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
-use crate::drive::{self, Finished, Kept, Setting};
+use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::model::arn::short;
 use crate::model::world::World;
-use crate::plan::{self, Decision, Digest, Identity, Survey, plan, unfinished, wanted};
+use crate::plan::trust::{Bounds, Limited, Verdict, judge};
+use crate::plan::{
+    self, Decision, Digest, Identity, Survey, Wanted, live, plan, unfinished, wanted,
+};
 use crate::record::{Closed, End, Heading, Reason, Record};
 use crate::request::image::ImageRef;
-use crate::request::{EngineName, Keep, Request};
+use crate::request::{EngineName, Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
 
@@ -32,16 +35,23 @@ pub async fn deploy(
     claimant: &Claimant,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    let mut over = None;
+    let mut ended_before = None;
     loop {
         let looked = setting.clock.now();
         let deciding = decide(request, setting, &claimant.owner);
         let decided = or_interrupted(&setting.interrupts, deciding).await;
-        let (survey, decision) = match (decided, over) {
+        let (survey, decision) = match (decided, ended_before) {
             // What another process had begun is over, and that is all that was changed.
             (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
             (decided, _) => decided?,
         };
+        if claimant.on_conflict != OnConflict::Supersede
+            && matches!(decision, Decision::Deploy(_))
+            && let Some(what) = survey.newer()
+        {
+            let hint = "use that version, or run the same command with --on-conflict supersede";
+            return Err(Refusal::new(what, hint).into());
+        }
         let service = &request.service;
         let ended = match decision {
             Decision::Nothing { what, .. } => {
@@ -53,20 +63,23 @@ pub async fn deploy(
             }
             Decision::Adopt(record) => {
                 let heading = record.heading.clone();
-                adopt(setting, *record, survey.world, heading, claimant, service, emit).await?
+                let asked = request.scale;
+                adopt(setting, *record, &survey, asked, heading, claimant, service, emit).await?
             }
             Decision::Unfinished(record) => {
-                let alive = !record.is_abandoned(survey.world.at);
+                let now = survey.world.at;
+                let alive = !record.is_abandoned(now) && !record.is_seen_in_the_future(now);
                 if claimant.on_conflict == OnConflict::Refuse && alive {
                     return Err(unfinished(&survey, &record).into());
                 }
                 let back = Heading::Back(Reason::Superseded);
+                let asked = Scale::default();
                 let ended =
-                    adopt(setting, *record, survey.world, back, claimant, service, emit).await?;
+                    follow(setting, *record, &survey, asked, back, claimant, service, emit).await?;
                 // It is over, one way or the other: there is room for ours.
-                match ended {
+                match ended.map(|(ended, _)| end(setting, ended, emit)) {
                     Some(ended) if !ended.interrupted && matches!(ended.exit_code, 0 | 1) => {
-                        over = Some(ended);
+                        ended_before = Some(ended);
                         continue;
                     }
                     ended => ended,
@@ -76,7 +89,7 @@ pub async fn deploy(
         if let Some(ended) = ended {
             return Ok(ended);
         }
-        over = None;
+        ended_before = None;
     }
 }
 
@@ -93,16 +106,53 @@ pub async fn decide(
     }
     let wanted = wanted(request, &survey)?;
     let digests = digests(setting.aws, &wanted.images).await?;
-    let alone = survey.world.service(service).filter(|_| survey.twin.is_none());
-    if let Some(alone) = alone.filter(|_| may_run_already(request, &digests)) {
+    let runs = match survey.twin {
+        None => survey.world.service(service),
+        // What a record says of it is not enough to call it live.
+        Some(_) => live(request, &survey).ok().filter(|live| survey.closed_on(live).is_some()),
+    };
+    if let Some(runs) = runs.filter(|_| may_run_already(request, &digests)) {
         // Where tasks may not be read, it is deployed.
-        let revision = alone.revision.clone();
-        let ran = setting.aws.digests_that_ran(cluster, [alone].into_iter(), &revision, false);
+        let revision = runs.revision.clone();
+        let ran = setting.aws.digests_that_ran(cluster, [runs].into_iter(), &revision, false);
         survey.ran = ran.await.unwrap_or_default();
     }
-    let identity = Identity { deployment: random_id(), owner: owner.to_owned() };
-    let decision = plan(request, &survey, &wanted, &digests, &identity)?;
+    let identity =
+        Identity { deployment: random_id(), owner: owner.to_owned(), by: setting.by.clone() };
+    let decision = match plan(request, &survey, &wanted, &digests, &identity)? {
+        Decision::Adopt(record)
+            if !has_images(setting, &survey, &wanted, &digests, &record).await? =>
+        {
+            Decision::Unfinished(record)
+        }
+        decision => decision,
+    };
     Ok((survey, decision))
+}
+
+/// Whether the revision of a record has the wanted images: that the record says so is not enough.
+async fn has_images(
+    setting: &Setting<'_>,
+    survey: &Survey,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    record: &Record,
+) -> Result<bool, Failure> {
+    let Some(revision) = survey.revisions.get(&record.revision) else { return Ok(false) };
+    for (container, image) in &wanted.images {
+        let own = revision.containers.iter().find(|(name, _)| name == container);
+        let Some((_, own)) = own else { return Ok(false) };
+        if *own == image.to_string() {
+            continue;
+        }
+        let (Ok(own), Some(Digest::Known(wanted))) = (own.parse(), digests.get(container)) else {
+            return Ok(false);
+        };
+        if !matches!(setting.aws.digest(&own).await?, Digest::Known(own) if own == *wanted) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The digests of images, by container.
@@ -133,10 +183,17 @@ async fn carry_out(
     let registering = async {
         let (record, kept) = drive::register(setting, &plan, &registration, emit).await?;
         // Where ECS replaces the tasks, the later one wins, and the other sees that.
-        if record.engine() == EngineName::Listener
-            && let Some(rival) = rival(setting, &survey, &record).await?
-        {
-            return Err(give_way(setting, record, kept, &rival).await);
+        if record.engine() == EngineName::Listener {
+            let why = match rival(setting, &survey, &record).await {
+                Ok(None) => None,
+                Ok(Some(rival)) => Some(given_way(&record, &rival)),
+                Err(error) => Some(error),
+            };
+            if let Some(why) = why {
+                withdraw(setting, &record, kept, emit).await;
+                registration.is_settled(&record.revision);
+                return Err(why);
+            }
         }
         Ok((record, kept))
     };
@@ -144,8 +201,19 @@ async fn carry_out(
     let (record, kept) = registration.or_undone(interrupts, setting.aws, registering).await?;
     let keep = request.keep;
     begin(setting, &record, false, emit);
+    let copy = plan.way_back.as_ref().map(|_| record.from.clone());
     let driven = Driven { record, world: survey.world, kept, looked, keep };
-    Ok(drive(setting, driven, &request.service, emit).await)
+    let finished = run(setting, driven, emit).await;
+    if let Some(refused) = finished.refused {
+        // Nothing of a service or a rule was changed, and nothing of ours is left.
+        let kept = if finished.recorded { kept } else { Kept::Memory };
+        withdraw(setting, &finished.record, kept, emit).await;
+        if let Some(copy) = copy {
+            drive::deregister(setting, &copy, emit).await;
+        }
+        return Err(refused.into());
+    }
+    Ok(over(setting, &finished, &request.service, emit).await)
 }
 
 /// Whether it is worth asking the tasks which images they run.
@@ -167,8 +235,11 @@ async fn rival(
         if survey.newest.contains(&arn) || number(&arn) >= number(&ours.revision) {
             continue;
         }
-        let record = setting.aws.record(&arn).await?;
+        let revision = setting.aws.revision(&arn).await?;
+        let record = Record::from_tags(&arn, &revision.tags).and_then(Result::ok);
+        let counts = |record: &Record| judge(survey, &revision, record) == Verdict::Trusted;
         let open = record.filter(|record| record.closed.is_none() && record.id != ours.id);
+        let open = open.filter(counts);
         let pair =
             |record: &Record| [record.cluster.clone(), record.blue.clone(), record.green.clone()];
         if let Some(record) = open.filter(|record| pair(record) == pair(ours)) {
@@ -179,13 +250,7 @@ async fn rival(
 }
 
 /// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
-async fn give_way(setting: &Setting<'_>, ours: Record, kept: Kept, rival: &Record) -> Error {
-    if kept == Kept::Tags {
-        let closed = Some(Closed { end: End::WentBack, at: ours.start });
-        if let Err(error) = setting.aws.write(&Record { closed, ..ours.clone() }).await {
-            return error.into();
-        }
-    }
+fn given_way(ours: &Record, rival: &Record) -> Error {
     let what = format!("{} began at the same moment and before {}", rival.name(), ours.name());
     let hint = "run the same command with --on-conflict wait";
     Refusal::new(what, hint).into()
@@ -203,26 +268,64 @@ pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut 
 }
 
 /// Goes on with what another process began, back where `heading` says so: a deployment that goes
-/// back is never turned forward. `None`: it ended meanwhile.
+/// back is never turned forward. Its numbers are followed within bounds, or as `asked` says. `None`: it
+/// ended meanwhile.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "whose it is, what was seen of it, and what is asked"
+)]
 pub async fn adopt(
     setting: &Setting<'_>,
     record: Record,
-    world: World,
+    survey: &Survey,
+    asked: Scale,
     heading: Heading,
     claimant: &Claimant,
     service: &str,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<Ended>, Error> {
+    let ended = follow(setting, record, survey, asked, heading, claimant, service, emit).await?;
+    let Some((mut ended, limited)) = ended else { return Ok(None) };
+    let excess: Vec<String> =
+        limited.iter().filter(|one| one.is_excess).map(Limited::told).collect();
+    if !excess.is_empty() && matches!(ended.exit_code, 0 | 1) {
+        let outcome = Outcome::Stuck(excess.join("; "));
+        ended.exit_code = outcome.exit_code();
+        outcome.code().clone_into(&mut ended.outcome);
+        ended.why = Some(excess.join("; "));
+        ended.hint =
+            Some(format!("ecs-bg status --cluster {} --service {service}", setting.cluster));
+    }
+    Ok(Some(end(setting, ended, emit)))
+}
+
+/// The same, with the numbers that were not followed; its end is not told.
+#[expect(clippy::too_many_arguments, reason = "as `adopt`")]
+async fn follow(
+    setting: &Setting<'_>,
+    record: Record,
+    survey: &Survey,
+    asked: Scale,
+    heading: Heading,
+    claimant: &Claimant,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Option<(Ended, Vec<Limited>)>, Error> {
     let promoted = record.promoted;
     let name = record.name().to_owned();
-    let (record, world, looked) = match claim(setting, record, world, claimant, emit).await? {
-        Claim::Ours(claimed, looked) => (claimed.0, claimed.1, looked),
+    let (bounds, world) = (Bounds::of(survey, asked), survey.world.clone());
+    let claimed = match claim(setting, record, world, claimant, &bounds, emit).await? {
+        Claim::Ours(claimed) => *claimed,
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
             let by = format!("process {owner} has taken over");
-            return Ok(Some(superseded(setting, &name, by, None, emit)));
+            return Ok(Some((superseded_by(setting, &name, by, None), vec![])));
         }
     };
+    let Claimed { record, world, looked, limited } = claimed;
+    for one in &limited {
+        setting.tell(emit, Kind::Warning { what: one.told() });
+    }
     let record = match (record.forward(), heading) {
         (true, Heading::Back(reason)) => {
             let watch = Watch::new(world.at);
@@ -232,7 +335,8 @@ pub async fn adopt(
     };
     begin(setting, &record, true, emit);
     let driven = Driven { record, world, kept: Kept::OlderTags, looked, keep: None };
-    Ok(Some(drive(setting, driven, service, emit).await))
+    let finished = run(setting, driven, emit).await;
+    Ok(Some((report(setting, &finished, service).await, limited)))
 }
 
 /// A deployment that is ours to drive.
@@ -272,15 +376,12 @@ pub async fn drive_back(
     };
     setting.tell(emit, back);
     let driven = Driven { record, world, kept: Kept::Memory, looked, keep: None };
-    drive(setting, driven, service, emit).await
+    let finished = run(setting, driven, emit).await;
+    over(setting, &finished, service, emit).await
 }
 
-async fn drive(
-    setting: &Setting<'_>,
-    driven: Driven,
-    service: &str,
-    emit: &mut dyn FnMut(Event),
-) -> Ended {
+/// Drives it to its end.
+async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event)) -> Finished {
     let Driven { record, world, kept, looked, keep } = driven;
     let finished = drive::run(setting, record, world, kept, looked, emit).await;
     if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
@@ -296,10 +397,24 @@ async fn drive(
         };
         kind.into_iter().for_each(|kind| setting.tell(emit, kind));
     }
-    let logs = or_skipped(&setting.interrupts, last_words(setting, &finished)).await;
-    let logs = logs.unwrap_or_default();
-    let ended = ended(&finished, &setting.cluster, service, setting.aws.calls());
-    end(setting, Ended { logs, ..ended }, emit)
+    finished
+}
+
+/// Says how it ended.
+async fn over(
+    setting: &Setting<'_>,
+    finished: &Finished,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let ended = report(setting, finished, service).await;
+    end(setting, ended, emit)
+}
+
+async fn report(setting: &Setting<'_>, finished: &Finished, service: &str) -> Ended {
+    let logs = or_skipped(&setting.interrupts, last_words(setting, finished)).await;
+    let ended = ended(finished, &setting.cluster, service, setting.aws.calls());
+    Ended { logs: logs.unwrap_or_default(), ..ended }
 }
 
 /// Tells how it ended.
@@ -323,8 +438,12 @@ pub fn superseded(
     hint: Option<String>,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {
+    end(setting, superseded_by(setting, name, by, hint), emit)
+}
+
+fn superseded_by(setting: &Setting<'_>, name: &str, by: String, hint: Option<String>) -> Ended {
     let outcome = Outcome::Superseded(by.clone());
-    let ended = Ended {
+    Ended {
         outcome: outcome.code().into(),
         exit_code: outcome.exit_code(),
         deployment: Some(name.to_owned()),
@@ -333,8 +452,7 @@ pub fn superseded(
         hint,
         api_calls: setting.aws.calls(),
         ..Ended::default()
-    };
-    end(setting, ended, emit)
+    }
 }
 
 /// Names a process or a deployment.

@@ -25,7 +25,7 @@ pub(super) fn ended(
     service: &str,
     api_calls: BTreeMap<String, u32>,
 ) -> Ended {
-    let Finished { outcome, record, recorded, world, watch, interrupted } = finished;
+    let Finished { outcome, record, recorded, world, watch, interrupted, .. } = finished;
     let name = record.name();
     let view = View { record, watch, world };
     let status = format!("ecs-bg status --cluster {cluster} --service {service}");
@@ -53,6 +53,10 @@ pub(super) fn ended(
         Outcome::Left(trouble) => {
             let what = format!("{name} is no good, and was left in {}", record.green);
             (what, Some(trouble.to_string()), Some(status))
+        }
+        Outcome::Stuck(why) if record.closed.is_some() => {
+            let what = format!("{} serves with fewer tasks than planned", serves(record, world));
+            (what, Some(why.clone()), Some(status))
         }
         Outcome::Stuck(why) => {
             let what = format!("{name} is neither live nor withdrawn: a person must look");
@@ -87,6 +91,7 @@ pub(super) fn ended(
         Outcome::Left(_) => verb("rollback"),
         // Only who knows the command of --before can go on.
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
+        Outcome::Stuck(_) if record.closed.is_some() => status,
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::Drifted(_) => verb("resume") + " --accept-drift",
         _ => status,

@@ -16,7 +16,7 @@ use crate::model::revision::Revision;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{Heading, Reason, Record};
 use crate::request::image::ImageRef;
-use crate::request::{EngineName, Request};
+use crate::request::{EngineName, Request, Scale};
 use crate::route::View;
 use crate::route::watch::Watch;
 
@@ -75,6 +75,16 @@ pub async fn run(
         Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
         None => None,
     };
+    let ignored = survey.ignored();
+    let unfinished = ignored.iter().find(|(record, _)| record.closed.is_none());
+    if let Some((_, what)) = unfinished.filter(|_| open.is_none())
+        && !matches!(verb, Verb::Rollback { to: Some(_) })
+    {
+        return Err(Refusal::new(what.clone(), status(target)).into());
+    }
+    for (_, what) in ignored {
+        setting.tell(emit, Kind::Warning { what });
+    }
     if open.is_none()
         && !matches!(verb, Verb::Rollback { to: Some(_) })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
@@ -89,6 +99,7 @@ pub async fn run(
     }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
+    let none = Scale::default();
     match (verb, open) {
         (Verb::Rollback { to }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
@@ -106,7 +117,7 @@ pub async fn run(
             let heading = record.heading.clone();
             let claimant = by_name(*on_conflict);
             ended(
-                adopt(setting, record, survey.world, heading, &claimant, service, emit).await?,
+                adopt(setting, record, &survey, none, heading, &claimant, service, emit).await?,
                 setting,
                 emit,
             )
@@ -114,7 +125,7 @@ pub async fn run(
         (Verb::Rollback { .. } | Verb::Abort, Some(record)) => {
             let back = Heading::Back(Reason::Asked);
             ended(
-                adopt(setting, record, survey.world, back, &take_over, service, emit).await?,
+                adopt(setting, record, &survey, none, back, &take_over, service, emit).await?,
                 setting,
                 emit,
             )
@@ -123,7 +134,7 @@ pub async fn run(
             let record = promoted(record, &survey, target)?;
             let heading = record.heading.clone();
             ended(
-                adopt(setting, record, survey.world, heading, &take_over, service, emit).await?,
+                adopt(setting, record, &survey, none, heading, &take_over, service, emit).await?,
                 setting,
                 emit,
             )
@@ -141,14 +152,18 @@ async fn back_to_service(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    for (_, what) in survey.ignored() {
+        setting.tell(emit, Kind::Warning { what });
+    }
     match survey.open_record() {
         Some(Ok(record)) if record.engine() == EngineName::Rolling => {
             return Err(unfinished(&survey, &record).into());
         }
         Some(Ok(record)) if record.blue == to => {
             let back = Heading::Back(Reason::Asked);
-            let (world, claimant) = (survey.world.clone(), by_name(OnConflict::Supersede));
-            let code = adopt(setting, record, world, back, &claimant, &target.service, emit);
+            let (none, claimant) = (Scale::default(), by_name(OnConflict::Supersede));
+            let service = &target.service;
+            let code = adopt(setting, record, &survey, none, back, &claimant, service, emit);
             match code.await {
                 Err(Error::Aws(error)) if error.kind == FailureKind::Denied => {
                     let what =
@@ -165,7 +180,7 @@ async fn back_to_service(
         Some(Err(what)) => setting.tell(emit, Kind::Warning { what }),
         None => {}
     }
-    let identity = Identity { deployment: random_id(), owner: random_id() };
+    let identity = Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() };
     match plan::back_to(to, &survey, &identity)? {
         Some(record) => {
             let (world, service) = (survey.world.clone(), &target.service);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::clone::Changes;
 use super::{
-    BAKE, Decision, Digest, Identity, Plan, Sides, Survey, Wanted, differences, prepare, preparing,
-    refusals, serves_already,
+    BAKE, Decision, Digest, Identity, Plan, Sides, Survey, Wanted, differences, had, prepare,
+    preparing, refusals, serves_already,
 };
 use crate::error::Refusal;
 use crate::model::arn::short;
@@ -88,6 +88,8 @@ pub(super) fn draft(
         from: sides.blue.revision.clone(),
         was: sides.green.revision.clone(),
         count: sides.blue.desired,
+        had: had(&survey.world, sides.blue),
+        scaled: None,
         asked: Asked::default(),
         prepare: request.prepare.as_ref().map(prepare),
         until: WaitFor::default(),
@@ -103,7 +105,9 @@ pub(super) fn draft(
         promoted: None,
         closed: None,
         owner: identity.owner.clone(),
+        by: identity.by.clone(),
         seen: survey.world.at,
+        released: None,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod run_task;
 mod survey;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use crate::model::rule::GroupPair;
 use crate::model::served::Served;
 use crate::model::world::{Rule, Service, World};
 use crate::plan::clone::{Changes, clone_request, own_tags};
-use crate::record::{Prepare, Record};
+use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
 use crate::request::{EngineName, Request, fingerprint};
@@ -42,6 +43,8 @@ pub struct Identity {
     pub deployment: String,
     /// A random id for this process.
     pub owner: String,
+    /// What this process is, for people: a CI run or `user@host`.
+    pub by: String,
 }
 
 /// What is to be done about a request.
@@ -194,6 +197,7 @@ pub fn plan(
         Some(Err(unreadable)) => warnings.push(unreadable),
         None => {}
     }
+    warnings.extend(survey.ignored().into_iter().map(|(_, what)| what));
     let overtaken = survey.overtaken().into_iter();
     warnings.extend(overtaken.map(|(record, by)| format!("{} is over: {by}", record.name())));
     let (engine, why) = engine?;
@@ -222,6 +226,12 @@ fn serves_already(
 ) -> bool {
     let certain = digests.values().all(|digest| matches!(digest, Digest::Known(_)));
     let closed = survey.closed_on(service).filter(|record| record.request == fingerprint);
+    // A record only says so; the tasks show what they run.
+    let runs_others = digests.iter().any(|(container, digest)| {
+        let ran = survey.ran.get(container);
+        ran.is_some_and(|ran| !matches!(digest, Digest::Known(wanted) if wanted == ran))
+    });
+    let closed = closed.filter(|_| !runs_others);
     // A newer one to clone was registered since, where the newest is cloned.
     let same_base = wanted.base.arn == service.revision || wanted.is_from_file();
     (certain && closed.is_some() && same_base)
@@ -279,6 +289,12 @@ impl Plan {
 
 fn family_arn(base: &Revision) -> &str {
     base.arn.rsplit_once(':').map_or(base.arn.as_str(), |(family, _)| family)
+}
+
+/// What runs of a service.
+fn had(world: &World, service: &Service) -> Option<Had> {
+    let healthy = world.healthy(service).and_then(|healthy| u32::try_from(healthy).ok());
+    Some(Had { running: service.running, healthy })
 }
 
 fn prepare(preparation: &Preparation) -> Prepare {

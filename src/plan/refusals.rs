@@ -80,6 +80,7 @@ pub(super) fn engine(request: &Request, survey: &Survey) -> Result<(EngineName, 
     match (request.engine, &survey.twin) {
         (Some(engine), _) => Ok((engine, "asked for".to_owned())),
         (None, Some(twin)) => Ok((EngineName::Listener, format!("{name} and {twin} are a pair"))),
+        (None, None) if survey.doubted.is_some() => Err(no_twin(survey)),
         (None, None) => {
             let service = existing(survey, name)?;
             deployable(survey, service)?;
@@ -278,6 +279,12 @@ fn no_twin(survey: &Survey) -> Refusal {
     let what = format!(
         "{name} has no twin: a second service, whose target groups stand in the same rules"
     );
+    if let Some((named, why)) = &survey.doubted {
+        return Refusal::new(
+            format!("the tag `ecs-bg:twin` of {name} names {named}, which does not count: {why}"),
+            format!("--twin {named} where that is right, else --engine rolling"),
+        );
+    }
     match &survey.candidate {
         Some(candidate) => Refusal::new(
             format!("{what}. {candidate} looks like one"),

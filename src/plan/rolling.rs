@@ -75,6 +75,8 @@ pub(super) fn plan(
         from,
         was: service.revision.clone(),
         count: asked.count.map_or(service.desired, |count| count.to),
+        had: super::had(&survey.world, service),
+        scaled: survey.scalable.as_ref().map(|names| names.contains(&service.name)),
         asked,
         prepare: request.prepare.as_ref().map(super::prepare),
         until: match request.no_wait {
@@ -93,7 +95,9 @@ pub(super) fn plan(
         promoted: None,
         closed: None,
         owner: identity.owner.clone(),
+        by: identity.by.clone(),
         seen: survey.world.at,
+        released: None,
     };
     warnings.extend(refusals::credentials(survey, &record));
     let changes = wanted.changes();

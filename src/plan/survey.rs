@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::trust::{Verdict, judge};
 use crate::model::revision::Revision;
 use crate::model::world::{Service, World};
 use crate::record::{End, Record};
@@ -16,8 +17,10 @@ pub struct Survey {
     pub cluster: String,
     /// As the user named it.
     pub service: String,
-    /// The other service of the pair, as the user or the tag `ecs-bg:twin` names it.
+    /// The other service of the pair, as the user names it, or as the tags `ecs-bg:twin` of both do.
     pub twin: Option<String>,
+    /// A service that a tag names as the twin, and why that does not count.
+    pub doubted: Option<(String, String)>,
     /// A service that could be the twin: a proposal.
     pub candidate: Option<String>,
     /// Services, rules, groups and targets. No tasks.
@@ -26,10 +29,15 @@ pub struct Survey {
     pub revisions: BTreeMap<String, Revision>,
     /// ARNs of revisions that ECS was last asked to run and did not keep.
     pub given_up: Vec<String>,
+    /// ARNs of revisions of which ECS's history says that the services ran them; read only where a
+    /// record names another family.
+    pub history: Vec<String>,
     /// ARNs of the newest revisions of the families, newest first.
     pub newest: Vec<String>,
     /// Names of services with a scalable target; `None` where that may not be read.
     pub scalable: Option<Vec<String>>,
+    /// The greatest maximum of these targets; 0 where there is none.
+    pub scalable_most: u32,
     /// Why load balancers could not be read, where that is denied.
     pub blind: Option<String>,
     /// Digests that the service's tasks run, by container, where they were asked for.
@@ -83,8 +91,42 @@ impl Survey {
         records
     }
 
-    /// Records of this pair, those of running revisions first, the newest last.
+    /// Records of this pair that count, those of running revisions first, the newest last. Here is the
+    /// one place where records come in.
     fn records(&self) -> Vec<Result<Record, String>> {
+        let counts = |(revision, record): (&Revision, Result<Record, String>)| match record {
+            Ok(record) if self.ignores(revision, &record).is_some() => None,
+            record => Some(record),
+        };
+        self.written().into_iter().filter_map(counts).collect()
+    }
+
+    /// Records that are ignored, with what is said of each.
+    pub fn ignored(&self) -> Vec<(Record, String)> {
+        let told = |(revision, record): (&Revision, Result<Record, String>)| {
+            let record = record.ok()?;
+            let why = self.ignores(revision, &record)?;
+            let what = format!("the record in the tags of {} is ignored: {why}", revision.name);
+            Some((record, what))
+        };
+        self.written().into_iter().filter_map(told).collect()
+    }
+
+    fn ignores(&self, revision: &Revision, record: &Record) -> Option<String> {
+        match judge(self, revision, record) {
+            Verdict::Ignored(why) if self.matters(record) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether anything depends on a record: it is open, or on what a service is on.
+    pub(super) fn matters(&self, record: &Record) -> bool {
+        let mut services = self.world.services.values();
+        record.closed.is_none() || services.any(|service| service.revision == record.revision)
+    }
+
+    /// Records that name a service of this pair, whether they count or not, each with its carrier.
+    pub fn written(&self) -> Vec<(&Revision, Result<Record, String>)> {
         let running = self
             .world
             .services
@@ -95,12 +137,33 @@ impl Survey {
             .chain(self.given_up.iter().map(String::as_str))
             .chain(self.newest.iter().map(String::as_str))
             .filter(|arn| seen.insert(arn.to_owned()))
-            .filter_map(|arn| Record::from_tags(arn, &self.revisions.get(arn)?.tags))
-            .filter(|record| match record {
+            .filter_map(|arn| {
+                let revision = self.revisions.get(arn)?;
+                Some((revision, Record::from_tags(arn, &revision.tags)?))
+            })
+            .filter(|(_, record)| match record {
                 Ok(record) => self.is_of_this_pair(record),
                 Err(_) => true,
             })
             .collect()
+    }
+
+    /// Why nothing is begun beside a record of a newer version: it may be open. Only one on what serves,
+    /// or on the newest revision, is in the way.
+    pub fn newer(&self) -> Option<String> {
+        let serving = self.world.services.values().filter(|service| service.desired > 0);
+        let serving = serving.map(|service| &service.revision);
+        let arn = serving.chain(self.newest.first()).find(|arn| {
+            self.revisions.get(*arn).is_some_and(|revision| Record::is_newer(&revision.tags))
+        })?;
+        let name = crate::model::arn::short(arn);
+        Some(format!("a newer ecs-bg wrote the record in the tags of {name}: it may be unfinished"))
+    }
+
+    /// The record on a revision, where it counts.
+    pub fn record_on(&self, arn: &str) -> Option<Record> {
+        let records = self.records().into_iter().flatten();
+        records.into_iter().find(|record| record.revision == arn)
     }
 
     /// One of its services is enough: a deployment of a service is in the way of every other.
@@ -113,9 +176,8 @@ impl Survey {
 
     /// The record that is closed on the revision that `service` runs.
     pub fn closed_on(&self, service: &Service) -> Option<Record> {
-        let tags = &self.revisions.get(&service.revision)?.tags;
-        let record = Record::from_tags(&service.revision, tags)?.ok()?;
-        (record.closed.is_some_and(|closed| closed.end == End::Live)
+        let record = self.record_on(&service.revision)?;
+        (record.closed.is_some_and(|closed| matches!(closed.end, End::Live | End::Short))
             && record.green == service.name)
             .then_some(record)
     }

@@ -7,9 +7,9 @@ use crate::record::tests::{at, record};
 use crate::record::{Closed, Reason};
 use crate::route::tests::world;
 
-const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
+pub(super) const ACCOUNT: &str = "arn:aws:ecs:eu-central-1:123456789012:task-definition";
 
-fn revision(name: &str, record: Option<&Record>) -> Revision {
+pub(super) fn revision(name: &str, record: Option<&Record>) -> Revision {
     Revision {
         arn: format!("{ACCOUNT}/{name}"),
         name: name.into(),
@@ -18,31 +18,38 @@ fn revision(name: &str, record: Option<&Record>) -> Revision {
         ports: vec![],
         has_cpu: true,
         has_memory: true,
+        registered: Some(at(0)),
         tags: record.and_then(|record| record.to_tags(&BTreeMap::new())).unwrap_or_default(),
         raw: String::new(),
     }
 }
 
 /// `web` with its twin; each revision is known, and the newest first.
-fn survey(revisions: &[Revision]) -> Survey {
+pub(super) fn survey(revisions: &[Revision]) -> Survey {
     Survey {
         cluster: "arn:aws:ecs:eu-central-1:123456789012:cluster/shop".into(),
         service: "web".into(),
         twin: Some("web-green".into()),
+        doubted: None,
         candidate: None,
         world: world(),
         revisions: revisions.iter().map(|one| (one.arn.clone(), one.clone())).collect(),
         given_up: vec![],
+        history: ["web:1", "old:7"].map(|name| format!("{ACCOUNT}/{name}")).into(),
         newest: revisions.iter().map(|one| one.arn.clone()).collect(),
         scalable: None,
+        scalable_most: 0,
         blind: None,
         ran: BTreeMap::new(),
         expires: None,
     }
 }
 
-fn named(name: &str) -> Record {
-    Record { id: name.into(), revision: format!("{ACCOUNT}/{name}"), ..record() }
+pub(super) fn named(name: &str) -> Record {
+    // Its way back is older than it is.
+    let from = if name == "web:42" { "web:1" } else { "web:42" };
+    let [revision, from] = [name, from].map(|name| format!("{ACCOUNT}/{name}"));
+    Record { id: name.into(), revision, from, ..record() }
 }
 
 fn closed(record: Record, end: End) -> Record {
@@ -142,8 +149,10 @@ fn a_deployment_of_either_service_in_this_cluster_is_in_the_way() {
     assert!(in_the_way("shop", "web", "web-green", twin));
     assert!(in_the_way("shop", "web-green", "web", twin));
     assert!(in_the_way("shop", "web", "web", None));
-    assert!(in_the_way("shop", "web", "other", twin));
-    assert!(in_the_way("shop", "other", "web-green", twin));
+    assert!(in_the_way("shop", "web-green", "web-green", twin));
+    // What names a third service is nobody's word but its writer's.
+    assert!(!in_the_way("shop", "web", "other", twin));
+    assert!(!in_the_way("shop", "other", "web-green", twin));
     assert!(!in_the_way("shop", "other", "another", twin));
     assert!(!in_the_way("shop", "other", "web-green", None));
     assert!(!in_the_way("bazaar", "web", "web-green", twin));
@@ -208,7 +217,7 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();
         let wanted = Wanted { base: revision("web:42", None), images, edits: vec![] };
         let digests = [("web".to_owned(), digest.clone())].into();
-        let identity = Identity { deployment: "d".into(), owner: "o".into() };
+        let identity = Identity { deployment: "d".into(), owner: "o".into(), by: String::new() };
         match plan(&request, &survey, &wanted, &digests, &identity).expect("a decision") {
             Decision::Adopt(_) => "adopt",
             Decision::Unfinished(record) => {

@@ -14,6 +14,9 @@ use crate::request::{EngineName, Share, WaitFor};
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
 pub const DEAD_AFTER: Duration = Duration::from_secs(180);
 
+/// AWS's clocks may differ by this much.
+const SKEW: Duration = Duration::from_secs(10);
+
 /// What a deployment is, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -35,6 +38,10 @@ pub struct Record {
     pub was: String,
     /// Blue's desired count when it began, raised when blue scales out, never lowered.
     pub count: u32,
+    /// What ran on the old side when it began; `None` where that could not be read.
+    pub had: Option<Had>,
+    /// Whether a scalable target may change the count (`rolling` only); `None` where that is not known.
+    pub scaled: Option<bool>,
     /// What else the service was asked to change with its revision (`rolling` only).
     pub asked: Asked,
     /// What the user waits for (`rolling` only).
@@ -67,8 +74,32 @@ pub struct Record {
     pub closed: Option<Closed>,
     /// Which process drives it.
     pub owner: String,
+    /// What drives it, for people: the address of a CI run, or `user@host`; empty where that is not known.
+    pub by: String,
     /// When its owner last said so.
     pub seen: SystemTime,
+    /// Its owner has let it go, and how it left it.
+    pub released: Option<Released>,
+}
+
+/// What ran on the old side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Had {
+    /// Its running tasks.
+    pub running: u32,
+    /// Its healthy targets; `None` where no target was looked at.
+    pub healthy: Option<u32>,
+}
+
+/// How an owner left a deployment that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// A person must look.
+    Stuck,
+    /// A rule shows what it did not write.
+    Drifted,
+    /// Somebody else took its place.
+    Superseded,
 }
 
 /// What may be asked of a service beside its revision.
@@ -167,6 +198,8 @@ pub enum End {
     WentBack,
     /// Whatever did when it was left alone, at somebody's word.
     Left,
+    /// The revision that was to serve, with fewer tasks than planned: somebody lowered the count.
+    Short,
 }
 
 impl Reason {
@@ -220,9 +253,24 @@ impl Record {
         now.duration_since(self.seen).unwrap_or_default()
     }
 
-    /// Whether its owner is dead.
+    /// Whether it says that its owner was seen at a time that is yet to come. Owners write AWS's time, so
+    /// that no owner wrote this: it counts from when it is looked at first.
+    pub fn is_seen_in_the_future(&self, now: SystemTime) -> bool {
+        self.seen.duration_since(now).is_ok_and(|early| early > SKEW)
+    }
+
+    /// Whether it is about the same deployment, and says the same of what never changes about it.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let fixed = |one: &Self| {
+            let names = [&one.id, &one.request, &one.revision, &one.cluster, &one.blue, &one.green];
+            (names.map(Clone::clone), one.from.clone(), one.was.clone(), one.start)
+        };
+        fixed(self) == fixed(other)
+    }
+
+    /// Whether its owner is dead, or has let it go.
     pub fn is_abandoned(&self, now: SystemTime) -> bool {
-        self.silent_for(now) >= DEAD_AFTER
+        self.released.is_some() || self.silent_for(now) >= DEAD_AFTER
     }
 
     /// Whether it goes forward.
@@ -261,6 +309,8 @@ pub(crate) mod tests {
             from: "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:42".into(),
             was: "arn:aws:ecs:eu-central-1:123456789012:task-definition/old:7".into(),
             count: 2,
+            had: None,
+            scaled: None,
             asked: Asked::default(),
             until: WaitFor::Healthy,
             prepare: None,
@@ -279,7 +329,9 @@ pub(crate) mod tests {
             promoted: None,
             closed: None,
             owner: "a1".into(),
+            by: String::new(),
             seen: at(5),
+            released: None,
         }
     }
 

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Asked, Change, Closed, End, Heading, Held, Prepare, Reason, Record};
+use super::{Asked, Change, Closed, End, Had, Heading, Held, Prepare, Reason, Record, Released};
 use crate::model::arn::short;
-use crate::request::{LONGEST, Share, WaitFor};
+use crate::request::{EngineName, LONGEST, Share, WaitFor};
+
+/// The version that is written. Version 1 is read too.
+const VERSION: u32 = 2;
 
 /// ECS's limits for tags (API reference of Tag).
 const TAGS_MAX: usize = 50;
@@ -35,8 +38,18 @@ const UNTIL: [(WaitFor, &str); 5] = [
     (WaitFor::Accepted, "accepted"),
     (WaitFor::Started, "started"),
 ];
-pub(super) const ENDS: [(End, &str); 3] =
-    [(End::Live, "live"), (End::WentBack, "went-back"), (End::Left, "left")];
+pub(super) const ENDS: [(End, &str); 4] =
+    [(End::Live, "live"), (End::WentBack, "went-back"), (End::Left, "left"), (End::Short, "short")];
+const ENGINES: [(EngineName, &str); 2] =
+    [(EngineName::Listener, "listener"), (EngineName::Rolling, "rolling")];
+const RELEASED: [(Released, &str); 3] = [
+    (Released::Stuck, "stuck"),
+    (Released::Drifted, "drifted"),
+    (Released::Superseded, "superseded"),
+];
+/// The longest text of what drives a deployment.
+const BY_MAX: usize = 100;
+const YES_OR_NO: [(bool, &str); 2] = [(true, "yes"), (false, "no")];
 
 pub(super) fn code<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
     table.iter().find(|(other, _)| *other == value).map_or("?", |(_, code)| code)
@@ -59,6 +72,21 @@ impl Record {
         };
         let shares: Vec<_> =
             self.shares.iter().map(|s| format!("{}/{}", s.percent, s.hold.as_secs())).collect();
+        let scaled = self
+            .scaled
+            .map_or(String::new(), |scaled| format!(" scaled={}", code(&YES_OR_NO, scaled)));
+        let had = self.had.map_or(String::new(), |Had { running, healthy }| match healthy {
+            Some(healthy) => format!(" had={running}/{healthy}"),
+            None => format!(" had={running}"),
+        });
+        let mut owner = format!("id={} seen={}", self.owner, seconds(self.seen));
+        let by = legal(&self.by);
+        if !by.is_empty() {
+            owner += &format!(" by={by}");
+        }
+        if let Some(released) = self.released {
+            owner += &format!(" released={}", code(&RELEASED, released));
+        }
         let mut state = match self.heading {
             Heading::Forward => "heading=forward".to_owned(),
             Heading::Back(reason) => format!("heading=back why={}", reason.code()),
@@ -80,7 +108,8 @@ impl Record {
                 (
                     "record",
                     format!(
-                        "v=1 id={} for={} start={}",
+                        "v=2 engine={} id={} for={} start={}",
+                        code(&ENGINES, self.engine()),
                         self.id,
                         self.request,
                         seconds(self.start)
@@ -95,7 +124,7 @@ impl Record {
                 (
                     "plan",
                     format!(
-                        "count={} bake={} follow={} timeout={} until={} end=swap",
+                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}",
                         self.count,
                         self.bake.as_secs(),
                         self.follow.as_secs(),
@@ -104,7 +133,7 @@ impl Record {
                     ),
                 ),
                 ("state", state),
-                ("owner", format!("id={} seen={}", self.owner, seconds(self.seen))),
+                ("owner", owner),
             ]
             .map(|(key, value)| (format!("ecs-bg:{key}"), value)),
         );
@@ -143,6 +172,13 @@ impl Record {
         }))
     }
 
+    /// Whether the tags hold a record of a version that is newer than ours: what it says is not known.
+    pub fn is_newer(tags: &BTreeMap<String, String>) -> bool {
+        let head = tags.get("ecs-bg:record").map_or("", String::as_str);
+        let version = field(head, "v").and_then(|version| version.parse::<u32>().ok());
+        version.is_some_and(|version| version > VERSION)
+    }
+
     fn read(revision: &str, head: &str, tags: &BTreeMap<String, String>) -> Option<Self> {
         let tag = |key: &str| tags.get(&format!("ecs-bg:{key}")).map(String::as_str);
         let (prefix, name) = revision.rsplit_once('/')?;
@@ -152,8 +188,15 @@ impl Record {
             false => format!("{prefix}/{family}:{text}"),
         };
         let (plan, state, owner) = (tag("plan")?, tag("state")?, tag("owner")?);
-        if field(head, "v")? != "1" {
-            return None;
+        // The first version left it to the services' names which engine it is.
+        match field(head, "v")? {
+            "1" => {}
+            "2" => {
+                let engine = decode(&ENGINES, field(head, "engine")?)?;
+                let is_rolling = tag("blue")? == tag("green")?;
+                (is_rolling == (engine == EngineName::Rolling)).then_some(())?;
+            }
+            _ => return None,
         }
         let heading = match field(state, "heading")? {
             "forward" => Heading::Forward,
@@ -190,6 +233,14 @@ impl Record {
             from: arn(tag("from")?),
             was: arn(tag("was")?),
             count: field(plan, "count")?.parse().ok()?,
+            had: optional(field(plan, "had"), |text| {
+                let (running, healthy) = match text.split_once('/') {
+                    Some((running, healthy)) => (running, Some(healthy.parse().ok()?)),
+                    None => (text, None),
+                };
+                Some(Had { running: running.parse().ok()?, healthy })
+            })?,
+            scaled: optional(field(plan, "scaled"), |text| decode(&YES_OR_NO, text))?,
             asked: Asked::from_tag(tag("asked").unwrap_or_default())?,
             prepare: optional(tag("prepare"), |text| {
                 let done = match field(text, "state")? {
@@ -215,7 +266,9 @@ impl Record {
             })?,
             closed,
             owner: field(owner, "id")?.to_owned(),
+            by: field(owner, "by").unwrap_or_default().to_owned(),
             seen: time(field(owner, "seen")?)?,
+            released: optional(field(owner, "released"), |text| decode(&RELEASED, text))?,
         })
     }
 }
@@ -242,6 +295,13 @@ impl Asked {
             max_percent: change("max")?,
         })
     }
+}
+
+/// The beginning of a text, up to the first character that ends a word or that ECS does not allow.
+fn legal(text: &str) -> &str {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
+    let end = text.find(|c| !is_legal(c)).unwrap_or(text.len());
+    &text[..end.min(BY_MAX)]
 }
 
 /// `Some(None)` when there is nothing to read, `None` when what is there cannot be read.
@@ -291,7 +351,21 @@ mod tests {
         };
         let test_rules = vec!["9683b2d02a6cabee".to_owned(), "0123456789abcdef".to_owned()];
         stages.push(Record { test_rules, ..record() });
-        stages.push(Record { green: "web".into(), asked, until: WaitFor::Drained, ..record() });
+        stages.push(Record {
+            green: "web".into(),
+            asked,
+            scaled: Some(false),
+            until: WaitFor::Drained,
+            ..record()
+        });
+        for healthy in [None, Some(1)] {
+            let had = Some(Had { running: 2, healthy });
+            let by = "https://github.com/shop/web/actions/runs/1".to_owned();
+            stages.push(Record { had, by, ..record() });
+        }
+        for (released, _) in RELEASED {
+            stages.push(Record { released: Some(released), ..record() });
+        }
         for (reason, _) in REASONS {
             stages.push(stages[2].turned_back(reason));
         }
@@ -338,6 +412,27 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_the_first_version_is_read() {
+        let mut tags = record().to_tags(&BTreeMap::new()).unwrap();
+        let head = tags.get_mut("ecs-bg:record").unwrap();
+        *head = head.replace("v=2 engine=listener", "v=1");
+        assert_eq!(Record::from_tags(&record().revision, &tags), Some(Ok(record())));
+    }
+
+    #[test]
+    fn what_drives_it_is_cut_where_tags_end_it() {
+        let by = |text: &str| {
+            let record = Record { by: text.to_owned(), ..record() };
+            let tags = record.to_tags(&BTreeMap::new()).unwrap();
+            Record::from_tags(&record.revision, &tags).unwrap().unwrap().by
+        };
+        assert_eq!(by("https://ci.example.com/run?job=1"), "https://ci.example.com/run");
+        assert_eq!(by("jane doe@host"), "jane");
+        assert_eq!(by(&"x".repeat(200)).len(), 100);
+        assert_eq!(by("?"), "");
+    }
+
+    #[test]
     fn revisions_of_the_same_family_are_told_by_their_numbers() {
         let tags = record().to_tags(&BTreeMap::new()).unwrap();
         assert_eq!([&tags["ecs-bg:from"], &tags["ecs-bg:was"]], ["42", "old:7"]);
@@ -352,7 +447,16 @@ mod tests {
             tags.insert(key.into(), value.into());
             Record::from_tags(&record().revision, &tags).unwrap()
         };
-        assert!(with("ecs-bg:record", "v=2 id=a for=b start=1").is_err());
+        assert!(with("ecs-bg:record", "v=2 id=a for=b start=1").is_err(), "no engine");
+        assert!(with("ecs-bg:record", "v=2 engine=rolling id=a for=b start=1").is_err());
+        assert!(with("ecs-bg:record", "v=2 engine=listener id=a for=b start=1").is_ok());
+        assert!(with("ecs-bg:record", "v=3 engine=listener id=a for=b start=1").is_err());
+        for (head, newer) in
+            [("v=1 id=a", false), ("v=2", false), ("v=3 x=y", true), ("v=x", false)]
+        {
+            let tags = BTreeMap::from([("ecs-bg:record".to_owned(), head.to_owned())]);
+            assert_eq!(Record::is_newer(&tags), newer, "{head}");
+        }
         assert!(with("ecs-bg:state", "heading=sideways").is_err());
         assert!(with("ecs-bg:state", "heading=forward to=101").is_err());
         assert!(with("ecs-bg:state", "heading=back why=mood").is_err());

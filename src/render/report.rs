@@ -126,7 +126,7 @@ fn record<'a>(
         services.find_map(|service| {
             let revision =
                 survey.revisions.get(&service.revision).filter(|_| service.desired > 0)?;
-            Record::from_tags(&revision.arn, &revision.tags)?.ok()
+            survey.record_on(&revision.arn)
         })
     });
     let record = open?;

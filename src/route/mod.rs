@@ -117,6 +117,9 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
             End::Live => Outcome::Live,
             End::WentBack => Outcome::WentBack(None),
             End::Left => Outcome::Superseded("it was left as it was".into()),
+            End::Short => Outcome::Stuck(rolling::shortfall(view).unwrap_or_else(|| {
+                format!("{} ended with fewer tasks than planned", view.record.name())
+            })),
         };
         return ("close", Next::Done(outcome));
     }

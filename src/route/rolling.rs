@@ -8,7 +8,7 @@ use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::model::arn::short;
 use crate::model::health::{Outlook, is_obstacle, plain};
 use crate::model::world::{Deployment, Look, Service, Target};
-use crate::record::{Change, Reason};
+use crate::record::{Change, End, Reason};
 use crate::request::WaitFor;
 
 /// The way forward.
@@ -186,7 +186,8 @@ fn settle(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
     let Some(lacks) = lacks_ahead(view, service) else {
         let judged = view.watch.proved || view.record.until == WaitFor::Accepted;
-        return if judged { None } else { once_more(view) };
+        let next = if judged { None } else { once_more(view) };
+        return next.or_else(|| end_short(view));
     };
     wait(lacks, look_in(view, service))
 }
@@ -223,8 +224,30 @@ fn settle_back(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
     match lacks_behind(view, service) {
         Some(lacks) => wait(lacks, look_in(view, service)),
-        None => once_more(view),
+        None => once_more(view).or_else(|| end_short(view)),
     }
+}
+
+/// Somebody lowered the count in mid-deployment: it is followed, and it is no success. Full count is the
+/// planned one, or what auto scaling made of it.
+pub(super) fn shortfall(view: &View<'_>) -> Option<String> {
+    let (record, service) = (view.record, view.green()?);
+    let before = record.asked.count.filter(|_| !record.forward());
+    let planned = before.map_or(record.count, |change| change.from);
+    let is_scaled = service.desired > 0 && record.scaled != Some(false);
+    (service.desired < planned && !is_scaled).then(|| {
+        let (name, cluster, desired) = (&service.name, &record.cluster, service.desired);
+        format!(
+            "somebody set the desired count of {name} to {desired}, {planned} tasks were planned; to have them: \
+             aws ecs update-service --cluster {cluster} --service {name} --desired-count {planned}"
+        )
+    })
+}
+
+fn end_short(view: &View<'_>) -> Option<Next> {
+    let is_watched = view.record.until != WaitFor::Accepted;
+    shortfall(view).filter(|_| is_watched)?;
+    Some(Next::Act(Action::Write(Box::new(view.closed(End::Short)))))
 }
 
 /// What a glance did not take in is older than what it did.

@@ -16,9 +16,11 @@ mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes
+mod forged; // records and twin tags that a stranger wrote
 mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
+mod left_behind; // what fails after a revision was registered leaves nothing behind
 mod listening; // `ecs-bg sandbox` as a process
 mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
@@ -28,6 +30,7 @@ mod rivals; // who drives a deployment: other processes, people, requests to sto
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O
 mod sanitise; // text from outside
+mod settings; // settings blocks are sent whole
 mod signals; // requests to stop, in every wait
 #[path = "../support/mod.rs"]
 mod support; // shared with the sweeps

@@ -61,6 +61,7 @@ impl Cloud {
             record_ids: Ids::new(!seed),
             timing: Timing::default(),
             images: Vec::new(),
+            merges_settings: false,
             subnets: BTreeMap::new(),
             timers: Timers::default(),
             journal: Vec::new(),

@@ -63,7 +63,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         Some(wanted) => Some(definition::usable(here, wanted)?),
         None => old.definition.as_deref().and_then(|arn| definition::find(here, arn)).cloned(),
     };
-    let members = merged(&old.members, request);
+    let members = merged(&old.members, request, here.shared.merges_settings);
     check_service::check(&members)?;
     if touches_revision(request) {
         service::check(here, &members, definition.as_ref())?;
@@ -134,8 +134,9 @@ fn touches_revision(request: &Request<'_>) -> bool {
     request.has("taskDefinition") || REVISION_MEMBERS.iter().any(|member| request.has(member))
 }
 
-/// The members after the update: what is not sent stays.
-fn merged(old: &Map<String, Value>, request: &Request<'_>) -> Map<String, Value> {
+/// The members after the update: what is not sent stays. AWS does not say whether the members of a block
+/// that are not sent stay too: a scenario may say so.
+fn merged(old: &Map<String, Value>, request: &Request<'_>, merges: bool) -> Map<String, Value> {
     let mut members = old.clone();
     for (member, value) in &request.value {
         match (member.as_str(), value) {
@@ -143,7 +144,7 @@ fn merged(old: &Map<String, Value>, request: &Request<'_>) -> Map<String, Value>
                 "cluster" | "service" | "desiredCount" | "taskDefinition" | "forceNewDeployment",
                 _,
             ) => {}
-            ("deploymentConfiguration", Value::Object(new)) => {
+            ("deploymentConfiguration", Value::Object(new)) if merges => {
                 let config =
                     members.entry(member.clone()).or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(config) = config {

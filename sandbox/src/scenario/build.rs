@@ -27,6 +27,7 @@ impl Cloud {
         cloud.home.clone_from(&scenario.region);
         cloud.set_throttling(scenario.throttling);
         cloud.shared.timing = scenario.timing.clone();
+        cloud.shared.merges_settings = scenario.merges_settings;
         cloud.shared.subnets.clone_from(&scenario.subnets);
         let mut build = Build { cloud, region: &scenario.region };
         for (section, make) in SECTIONS {

@@ -9,6 +9,8 @@
 //! propagation = '30s'
 //! [throttling]
 //! enabled = true                      # only as many calls as AWS takes
+//! [settings]
+//! merge = true                        # what an update leaves out of a block stays; else it is gone
 //! [subnets]
 //! subnet-c = 'eu-central-1c'
 //! [[target_group]]
@@ -95,6 +97,7 @@ pub struct Scenario {
     seed: u64,
     timing: Timing,
     throttling: bool,
+    merges_settings: bool,
     subnets: BTreeMap<String, String>,
     /// By section (`service`, `target_group`, …), in the order of the file.
     sections: BTreeMap<&'static str, Vec<Item>>,

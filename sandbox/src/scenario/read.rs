@@ -17,6 +17,7 @@ struct File {
     seed: Option<u64>,
     timing: Option<Spanned<Table>>,
     throttling: Option<Throttling>,
+    settings: Option<Settings>,
     #[serde(default)]
     subnets: BTreeMap<String, String>,
     #[serde(default)]
@@ -53,6 +54,12 @@ struct Throttling {
     enabled: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    merge: bool,
+}
+
 /// Files that extend each other in a circle end here.
 const DEEPEST: usize = 16;
 
@@ -68,6 +75,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Scenario, Error> {
         region: merged.region.unwrap_or_else(|| "us-east-1".to_owned()),
         seed: merged.seed.unwrap_or(1),
         throttling: merged.throttling,
+        merges_settings: merged.merges_settings,
         timing,
         subnets: merged.subnets,
         sections: merged.sections,
@@ -86,6 +94,7 @@ struct Merged {
     timing: Table,
     timing_place: Place,
     throttling: bool,
+    merges_settings: bool,
     subnets: BTreeMap<String, String>,
     sections: BTreeMap<&'static str, Vec<Item>>,
 }
@@ -130,6 +139,8 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
     merged.region = file.region.or(merged.region.take());
     merged.seed = file.seed.or(merged.seed);
     merged.subnets.extend(file.subnets);
+    merged.merges_settings =
+        file.settings.map_or(merged.merges_settings, |settings| settings.merge);
     merged.throttling = file.throttling.map_or(merged.throttling, |throttling| throttling.enabled);
     if let Some(timing) = file.timing {
         merged.timing_place = place(timing.span());

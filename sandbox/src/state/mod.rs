@@ -39,6 +39,9 @@ pub(crate) struct Shared {
     pub(crate) record_ids: Ids,
     pub(crate) timing: Timing,
     pub(crate) images: Vec<Image>,
+    /// A settings block of an update is merged into the old one, member by member, and does not replace it.
+    #[serde(default)]
+    pub(crate) merges_settings: bool,
     /// The Availability Zones of subnets, where a scenario says them.
     pub(crate) subnets: BTreeMap<String, String>,
     pub(crate) timers: Timers,
