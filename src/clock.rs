@@ -56,7 +56,7 @@ impl Clock {
 
     /// This moment; `aws` is the time of AWS's last answer.
     pub fn moment(&self, aws: SystemTime) -> Moment {
-        Moment { mono: self.elapsed(), wall: self.wall(), aws }
+        Moment { mono: self.elapsed(), wall: self.wall(), aws, took: Duration::ZERO }
     }
 
     /// The time now.
@@ -74,7 +74,7 @@ impl Clock {
         let ago = self.now().duration_since(then).unwrap_or_default();
         let now = self.moment(aws);
         let wall = now.wall.checked_sub(ago).unwrap_or(now.wall);
-        Moment { mono: now.mono.saturating_sub(ago), wall, aws }
+        Moment { mono: now.mono.saturating_sub(ago), wall, ..now }
     }
 
     /// Lets `duration` pass.

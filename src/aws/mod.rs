@@ -25,7 +25,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use config::Connection;
 pub(crate) use environment::flaw;
-pub use observe::{Focus, PART_MAX, Pair, Wanted};
+pub use observe::{Focus, PART_MAX, Pair, SLOW, Wanted};
 
 use crate::clock::Clock;
 

@@ -12,7 +12,7 @@ use super::raw::Capture;
 use super::{Aws, once, rules, wire};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
-use crate::model::reads::Part;
+use crate::model::reads::{Moment, Part};
 use crate::model::world::{Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
 
@@ -66,6 +66,8 @@ pub struct Wanted {
     /// How much of the world it is, all in all.
     look: Look,
     parts: Vec<Part>,
+    /// What it leaves out of its kind is what an earlier look saw.
+    partial: bool,
     /// Stopped tasks are wanted too.
     stopped: bool,
     /// The revision whose record's owner is wanted, by ARN.
@@ -97,12 +99,13 @@ impl Wanted {
         parts.extend(focus.record.as_ref().map(|_| Part::Owner));
         parts.extend(focus.prepare.as_ref().map(|_| Part::Prepare));
         let Focus { stopped, record, prepare, .. } = focus.clone();
-        Self { look, parts, stopped, record, prepare }
+        Self { look, parts, partial: false, stopped, record, prepare }
     }
 
     /// Only those parts of it that are named.
     pub fn only(mut self, parts: &[Part]) -> Self {
         self.parts.retain(|part| parts.contains(part));
+        self.partial = true;
         self
     }
 
@@ -117,6 +120,9 @@ type Update = Box<dyn FnOnce(&mut World)>;
 
 /// A part is given up after this long, all attempts included.
 pub const PART_MAX: Duration = Duration::from_secs(30);
+
+/// An answer that takes so long is slow.
+pub const SLOW: Duration = Duration::from_secs(3);
 
 /// The call that answers a part.
 fn about(part: &Part) -> About {
@@ -155,11 +161,13 @@ impl Aws {
         before: &World,
     ) -> (World, Vec<(Part, Failure)>) {
         let answers = RefCell::new((before.clone(), Vec::new()));
-        let take = |part: Part, answer: Result<Update, Failure>| {
+        let took = |part: &Part| before.answered.get(part).map_or(Duration::ZERO, |at| at.took);
+        let longest = wanted.parts.iter().map(took).max().filter(|longest| *longest >= SLOW);
+        let take = |part: Part, took: Duration, answer: Result<Update, Failure>| {
             let mut answers = answers.borrow_mut();
             match answer {
                 Ok(update) => {
-                    let moment = self.clock.moment(self.date());
+                    let moment = Moment { took, ..self.clock.moment(self.date()) };
                     let world = &mut answers.0;
                     world.answered.insert(part.clone(), moment);
                     // What includes another part answers it as well.
@@ -173,20 +181,27 @@ impl Aws {
                 Err(failure) => answers.1.push((part, failure)),
             }
         };
-        answers.borrow_mut().0.owner = None;
-        answers.borrow_mut().0.prepare = None;
-        answers.borrow_mut().0.tasks.clear();
-        let parts = wanted.parts.iter().map(|part| async move {
-            let answer = self.part(pair, part, wanted, before);
-            let answer = tokio::time::timeout(PART_MAX, answer).await;
-            answer.unwrap_or_else(|_| {
-                let message = format!("no answer within {}s", PART_MAX.as_secs());
-                Err(Failure::of(about(part), FailureKind::Unknown, "Timeout", message))
-            })
-        });
-        let told = parts.zip(&wanted.parts).map(|(answer, part)| async {
-            let answer = answer.await;
-            take(part.clone(), answer);
+        if !wanted.partial {
+            let world = &mut answers.borrow_mut().0;
+            world.owner = None;
+            world.tasks.clear();
+            world.answered.retain(|part, _| !matches!(part, Part::Tasks(_) | Part::Owner));
+        }
+        let told = wanted.parts.iter().map(|part| {
+            // Slow answers are to come together: each is young only for a while.
+            let wait = longest.map_or(Duration::ZERO, |longest| longest - took(part));
+            let take = &take;
+            async move {
+                self.clock.sleep(wait).await;
+                let begin = self.clock.elapsed();
+                let answer = self.part(pair, part, wanted, before);
+                let answer = tokio::time::timeout(PART_MAX, answer).await;
+                let answer = answer.unwrap_or_else(|_| {
+                    let message = format!("no answer within {}s", PART_MAX.as_secs());
+                    Err(Failure::of(about(part), FailureKind::Unknown, "Timeout", message))
+                });
+                take(part.clone(), self.clock.elapsed() - begin, answer);
+            }
         });
         join_all(told).await;
         let (mut world, failed): (World, Vec<(Part, Failure)>) = answers.into_inner();
@@ -217,8 +232,18 @@ impl Aws {
                 let take = if *part == Part::Services { Take::State } else { Take::Settings };
                 let services = self.services(&pair.cluster, &pair.services, take).await?;
                 Box::new(move |world| {
-                    let named = services.into_iter().map(|service| (service.arn.clone(), service));
-                    world.services = named.collect();
+                    let mut known = std::mem::take(&mut world.services);
+                    world.services = services
+                        .into_iter()
+                        .map(|mut service| {
+                            // What was not read is as old as it was.
+                            let old = known.remove(&service.arn);
+                            if let Some(old) = old.filter(|_| take == Take::State) {
+                                service.settings = old.settings;
+                            }
+                            (service.arn.clone(), service)
+                        })
+                        .collect();
                 })
             }
             Part::Rules | Part::Listing => {

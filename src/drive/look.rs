@@ -130,9 +130,12 @@ impl Run<'_> {
         let answered = |part: &Part| {
             wanted.parts().contains(part) && !failed.iter().any(|(failed, _)| failed == part)
         };
+        let reads_tasks = wanted.parts().iter().any(|part| matches!(part, Part::Tasks(_)));
         let tasks =
             wanted.parts().iter().any(|part| matches!(part, Part::Tasks(_)) && answered(part));
-        self.explained = focus.stopped && tasks;
+        if reads_tasks || only.is_none() {
+            self.explained = focus.stopped && tasks;
+        }
         if answered(&Part::Owner) {
             // A record that somebody made unreadable is still ours: our copy outranks it.
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());

@@ -296,6 +296,14 @@ impl Run<'_> {
 
     /// The old version serves; unless somebody has put another one in its place.
     fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
+        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+        if view.old_never_ran() {
+            let old = short(&self.record.from);
+            let what =
+                format!("{old} ran no task before either: nothing serves in {}", self.record.blue);
+            let why = trouble.map_or(what.clone(), |trouble| format!("{trouble}; {what}"));
+            return Outcome::Stuck(why);
+        }
         let blue = self.world.service(&self.record.blue);
         let moved = blue.filter(|blue| blue.revision != self.record.from);
         // Whom ECS went back to was judged on the way.

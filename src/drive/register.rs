@@ -157,7 +157,18 @@ async fn clone(
 /// Whether AWS kept the revision as it was sent.
 async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), Error> {
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
-    let revision = setting.aws.revision(arn).await?;
+    let mut waits = backoff().with_max_times(3).build();
+    // AWS may answer with the past, in which there is no such revision.
+    let revision = loop {
+        match setting.aws.revision(arn).await {
+            Ok(revision) => break revision,
+            Err(error) if error.kind == FailureKind::Denied => return Err(error.into()),
+            Err(error) => match waits.next() {
+                Some(wait) => setting.clock.sleep(wait).await,
+                None => return Err(error.into()),
+            },
+        }
+    };
     let wanted = plan.registration(Tags::None).map_err(unwritable)?;
     let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
     if missing.is_empty() {

@@ -6,6 +6,7 @@ use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
 use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
+use crate::aws::SLOW;
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
@@ -52,6 +53,9 @@ impl Run<'_> {
         };
         if self.needed(action) > Look::Glance {
             parts.extend(owner);
+            // Whose the healthy targets are.
+            let tasks = self.focus(self.needed(action)).tasks.into_iter();
+            parts.extend(tasks.map(Part::Tasks));
         }
         if self.record.engine() == EngineName::Rolling {
             parts.retain(|part| !matches!(part, Part::Rules | Part::Listing));
@@ -59,13 +63,18 @@ impl Run<'_> {
         parts.into_iter().map(|part| (part, FRESH)).collect()
     }
 
-    /// Reads what a change lacks: only that, where the rest is young enough.
+    /// Reads what a change lacks: only that, where the rest is young enough and stays so meanwhile.
     async fn look_for(&mut self, action: &Action) -> Option<Stop> {
         let (look, stale) = (self.needed(action), self.stale(action));
-        match stale.is_empty() || self.changed || self.is_blind_for(action) {
-            true if self.record.forward() => self.look(look).await,
-            _ if stale.is_empty() => self.look(look).await,
-            _ => self.look_only(look, &stale).await,
+        let returns = matches!(action, Action::Weigh { .. }) && !self.record.forward();
+        let took = |part: &Part| self.world.answered.get(part).map(|at| at.took);
+        let is_slow = stale.iter().filter_map(took).any(|took| took >= SLOW);
+        let all = stale.is_empty() || self.changed || self.is_blind_for(action) || is_slow;
+        match (all, returns) {
+            // Nothing but the rules and the owner holds up weights on their way back.
+            (_, true) if !stale.is_empty() => self.look_only(look, &stale).await,
+            (false, _) => self.look_only(look, &stale).await,
+            (true, _) => self.look(look).await,
         }
     }
 

@@ -226,7 +226,10 @@ mod tests {
 
     /// A reader that takes nothing until it is let.
     #[derive(Clone, Default)]
-    struct Gate(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Gate(Arc<(Mutex<Held>, Condvar)>);
+
+    /// Whether it is open, and what came through.
+    type Held = (bool, Vec<u8>);
 
     impl Gate {
         fn open(&self) {

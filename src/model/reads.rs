@@ -34,6 +34,8 @@ pub struct Moment {
     pub wall: SystemTime,
     /// By AWS's clock (its `Date` header).
     pub aws: SystemTime,
+    /// How long the answer took.
+    pub took: Duration,
 }
 
 impl Moment {
@@ -57,6 +59,7 @@ mod tests {
             mono: Duration::from_secs(mono),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(wall),
             aws: SystemTime::UNIX_EPOCH,
+            took: Duration::ZERO,
         };
         let age = |then: Moment, now: Moment| then.age(&now).as_secs();
         assert_eq!(age(at(5, 100), at(8, 103)), 3);

@@ -309,6 +309,10 @@ fn revive(view: &View<'_>) -> Option<Next> {
     if blue.desired < need {
         return act(Action::Count { service: blue.name.clone(), count: need });
     }
+    if view.record.to.is_none() && !view.green_has_traffic() {
+        // There is nothing to give back.
+        return None;
+    }
     let waited = view.watch.reviving_since.map_or(Duration::ZERO, |since| view.since(since));
     wait(view.blue_lacks()?, if waited < DENSE_FOR { SECOND } else { SPARSE })
 }
@@ -341,11 +345,11 @@ fn clear(view: &View<'_>) -> Option<Next> {
 fn recover(view: &View<'_>) -> Option<Next> {
     let blue = view.blue()?;
     let healthy = view.world.healthy(blue).unwrap_or(0);
-    let whole = blue.running >= blue.desired && healthy >= blue.desired as usize;
-    if whole {
+    let (owed_running, owed_healthy) = view.owed(blue.desired);
+    if blue.running >= owed_running && healthy >= owed_healthy as usize {
         return None;
     }
-    wait(format!("{healthy} of {} targets of {} healthy", blue.desired, blue.name), SPARSE)
+    wait(format!("{healthy} of {owed_healthy} targets of {} healthy", blue.name), SPARSE)
 }
 
 /// A side wants no tasks; but not while any rule gives it weight.

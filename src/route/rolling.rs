@@ -297,15 +297,16 @@ fn lacks_behind(view: &View<'_>, service: &Service) -> Option<String> {
         more => return Some(format!("{more} tasks of {} are leaving", record.name())),
     }
     let running = count(&old, |one| one.running);
-    if running < service.desired {
-        let lacks = format!("{running} of {} tasks running", service.desired);
+    let (owed_running, owed_healthy) = view.owed(service.desired);
+    if running < owed_running {
+        let lacks = format!("{running} of {owed_running} tasks running");
         return Some(match trouble_told(view, service) {
             Some(told) => format!("{lacks}; ECS: {told}"),
             None => lacks,
         });
     }
-    let healthy = view.world.healthy(service).filter(|healthy| *healthy < service.desired as usize);
-    healthy.map(|healthy| format!("{healthy} of {} targets healthy", service.desired))
+    let healthy = view.world.healthy(service).filter(|healthy| *healthy < owed_healthy as usize);
+    healthy.map(|healthy| format!("{healthy} of {owed_healthy} targets healthy"))
 }
 
 fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {

@@ -350,6 +350,25 @@ impl<'a> View<'a> {
         self.world.healthy(green).is_some_and(|healthy| (healthy as u64) < least)
     }
 
+    /// Running tasks and healthy targets that the way back has to restore of `wanted`: no more than the old
+    /// side had when the deployment began. What was not known then counts as wanted.
+    pub fn owed(&self, wanted: u32) -> (u32, u32) {
+        let had = self.record.had;
+        let running = had.map_or(wanted, |had| had.running.min(wanted));
+        let healthy = had.and_then(|had| had.healthy).map_or(wanted, |had| had.min(wanted));
+        (running, healthy)
+    }
+
+    /// Whether the old side ran nothing when the deployment began, and runs nothing now.
+    pub fn old_never_ran(&self) -> bool {
+        let runs = |side: &Service| {
+            let old = side.deployments.iter().filter(|one| one.revision != self.record.revision);
+            old.map(|one| one.running).sum::<u32>() > 0
+        };
+        let had = self.record.had.is_some_and(|had| had.running == 0);
+        had && self.blue().is_some_and(|blue| blue.desired > 0 && !runs(blue))
+    }
+
     /// Whether the way back waits for blue to have enough healthy targets.
     pub fn waits_for_blue(&self) -> bool {
         !self.record.forward() && self.blue_lacks().is_some()
@@ -372,7 +391,7 @@ impl<'a> View<'a> {
         let wanted = match green_healthy {
             0 => 1,
             _ if waited && sick => 1,
-            _ => enough.max(green_healthy),
+            _ => enough.max(green_healthy).min((self.owed(u32::MAX).1 as usize).max(1)),
         };
         (healthy < wanted)
             .then(|| format!("{healthy} of {wanted} targets of {} healthy", blue.name))

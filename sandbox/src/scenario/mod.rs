@@ -75,9 +75,9 @@ pub use crate::image::Image;
 
 /// The scenarios that are built in.
 const BUILTIN: &[(&str, &str)] = &[
-    ("empty", include_str!("../../../scenarios/empty.toml")),
-    ("shop", include_str!("../../../scenarios/shop.toml")),
-    ("solo", include_str!("../../../scenarios/solo.toml")),
+    ("empty", include_str!("../../scenarios/empty.toml")),
+    ("shop", include_str!("../../scenarios/shop.toml")),
+    ("solo", include_str!("../../scenarios/solo.toml")),
 ];
 
 /// The names of the scenarios that are built in.

@@ -345,7 +345,7 @@ fn a_side_with_traffic_is_not_emptied() {
     let emptied = |share: u32, listed: bool| {
         let mut model = Model::with_share(share);
         let aws = model.world.at;
-        let now = Moment { mono: Duration::ZERO, wall: aws, aws };
+        let now = Moment { mono: Duration::ZERO, wall: aws, aws, took: Duration::ZERO };
         model.world.answered.extend(listed.then_some((Part::Listing, now)));
         [model.step(FORWARD, "retire"), model.step(BACK, "clear")]
     };
