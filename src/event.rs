@@ -71,10 +71,13 @@ pub enum Kind {
         /// Tasks that run; none where none are wanted.
         tasks: u32,
     },
-    /// A task of the new revision failed.
+    /// A task failed: of the new revision, or on the way back of the old one.
     TaskFailed {
         /// Its id.
         task: String,
+        /// The old revision, where the task is one of that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        old: Option<String>,
         /// What happened.
         what: String,
     },

@@ -154,13 +154,18 @@ impl Aws {
         }
         let described = self.groups(&arns);
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
-        // ECS looks after the health of a service alone until something new runs.
-        let health = arns.iter().filter(|_| pair).map(|arn| self.health(arn));
-        let health = try_join_all(health);
+        // ECS looks after the targets of a service alone: they are read where it is not whole.
+        let read = pair || world.services.values().any(|service| !is_steady(service));
+        let health = try_join_all(arns.iter().filter(|_| read).map(|arn| async move {
+            match self.health(arn).await {
+                Err(error) if !pair && error.kind == FailureKind::Denied => Ok(None),
+                health => health.map(Some),
+            }
+        }));
         let (groups, (attributes, health)) =
             try_join(described, try_join(attributes, health)).await?;
         let mut world = world.clone();
-        world.health = health.into_iter().collect();
+        world.health = health.into_iter().flatten().collect();
         world.groups = groups.into_iter().map(|group| (group.arn.clone(), group)).collect();
         for (arn, attributes) in arns.iter().zip(attributes) {
             if let Some(group) = world.groups.get_mut(*arn) {
@@ -375,6 +380,15 @@ impl Aws {
             _ => None,
         })
     }
+}
+
+/// Whether ECS says that all tasks of a service run, and that its last deployment is complete.
+fn is_steady(service: &Service) -> bool {
+    let completed = match &service.deployments[..] {
+        [one] => one.rollout.as_deref().is_none_or(|state| state == "COMPLETED"),
+        _ => false,
+    };
+    completed && service.running >= service.desired && service.pending == 0
 }
 
 fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {

@@ -24,7 +24,8 @@ fn is_about_tasks(error: &Failure) -> bool {
 pub fn without_rules(record: &Record, world: World) -> World {
     match record.engine() {
         EngineName::Listener => world,
-        EngineName::Rolling => World { rules: BTreeMap::new(), ..world },
+        // Whose targets the survey saw is not known: they count once a look has told.
+        EngineName::Rolling => World { rules: BTreeMap::new(), health: BTreeMap::new(), ..world },
     }
 }
 
@@ -50,7 +51,10 @@ impl Run<'_> {
         let failed =
             self.watch.wants_tasks(&self.record, &self.world) || rolling::has_sick_targets(&view);
         let unexplained = rolling::has_unread_targets(&view)
-            || failed && self.record.forward() && self.world.tasks.is_empty() && !self.tasks_denied;
+            || failed
+                && self.record.forward()
+                && self.world.tasks.is_empty()
+                && !self.watch.tasks_denied;
         match unexplained && self.record.engine() == EngineName::Rolling {
             true => self.look(wait.look).await,
             false => None,
@@ -61,7 +65,7 @@ impl Run<'_> {
     pub(super) fn focus(&self, look: Look) -> Focus {
         let stopped = self.watch.wants_tasks(&self.record, &self.world);
         let mut focus = Focus { stopped, ..Focus::default() };
-        if self.record.is_preparing() && !self.tasks_denied {
+        if self.record.is_preparing() && !self.watch.tasks_denied {
             focus.prepare = Some(self.record.clone());
         }
         let whole = look > Look::Glance;
@@ -77,7 +81,11 @@ impl Run<'_> {
                 }
                 let blue = self.world.service(&self.record.blue);
                 let retired = blue.is_some_and(|blue| blue.desired == 0);
-                (whole || stopped) && !retired
+                // While others leave the same groups, whose a sick target is its task tells.
+                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+                let doubtful =
+                    view.others_leave() == Some(true) && rolling::has_sick_targets(&view);
+                (whole || stopped || doubtful) && !retired
             }
             EngineName::Rolling => {
                 let view = View { record: &self.record, watch: &self.watch, world: &self.world };
@@ -88,8 +96,12 @@ impl Run<'_> {
                 stopped || rolling::has_sick_targets(&view)
             }
         };
-        if self.record.forward() && !self.tasks_denied && wants_tasks {
+        if self.record.forward() && !self.watch.tasks_denied && wants_tasks {
             focus.tasks.push(self.record.green.clone());
+        }
+        if !self.watch.tasks_denied && self.watch.wants_old_tasks(&self.record, &self.world) {
+            focus.stopped = true;
+            focus.tasks.push(self.record.blue.clone());
         }
         focus
     }
@@ -136,6 +148,10 @@ impl Run<'_> {
         if reads_tasks || only.is_none() {
             self.explained = focus.stopped && tasks;
         }
+        let rules = wanted.parts().iter().find(|part| matches!(part, Part::Rules | Part::Listing));
+        if let Some(rules) = rules {
+            self.rules_unread = !answered(rules);
+        }
         if answered(&Part::Owner) {
             // A record that somebody made unreadable is still ours: our copy outranks it.
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());
@@ -151,16 +167,16 @@ impl Run<'_> {
         }
         for (_, error) in failed {
             let denied = error.kind == FailureKind::Denied && is_about_tasks(&error);
-            let denied = denied && !self.tasks_denied;
+            let denied = denied && !self.watch.tasks_denied;
             // Nothing serves before it is known how its task ended.
             if denied && focus.prepare.is_some() {
-                self.tasks_denied = true;
+                self.watch.tasks_denied = true;
                 return Some(Stop::Refused(error));
             }
             if !denied {
                 return self.blind(error).await;
             }
-            self.tasks_denied = true;
+            self.watch.tasks_denied = true;
             let what = format!("{error}; going by targets alone, without the reasons of tasks");
             self.tell(Kind::Warning { what });
         }

@@ -133,7 +133,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
-        tasks_denied: false,
+        rules_unread: false,
         explained: false,
         checked: looked,
         running: false,
@@ -202,8 +202,8 @@ struct Run<'a> {
     said: (String, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
-    /// Tasks may not be read.
-    tasks_denied: bool,
+    /// The last reading of the rules failed.
+    rules_unread: bool,
     /// The last look took in why tasks of the new revision stopped.
     explained: bool,
     /// It was told that a task of the new revision runs.
@@ -248,6 +248,11 @@ impl Run<'_> {
                 decide(&View { record: &self.record, watch: &self.watch, world: &self.world });
             let ended = match next {
                 Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
+                // Both sides have their reasons.
+                Next::Done(Outcome::Stuck(old)) if self.record.closed.is_some() => {
+                    let why = went_back.map(|new| format!("{new}; {old}"));
+                    return Outcome::Stuck(why.unwrap_or(old));
+                }
                 Next::Done(outcome) => return outcome,
                 Next::TurnBack(trouble) if self.leaves_it() => {
                     let closed = Some(Closed { end: End::Left, at: self.world.at });
@@ -296,14 +301,6 @@ impl Run<'_> {
 
     /// The old version serves; unless somebody has put another one in its place.
     fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        if view.old_never_ran() {
-            let old = short(&self.record.from);
-            let what =
-                format!("{old} ran no task before either: nothing serves in {}", self.record.blue);
-            let why = trouble.map_or(what.clone(), |trouble| format!("{trouble}; {what}"));
-            return Outcome::Stuck(why);
-        }
         let blue = self.world.service(&self.record.blue);
         let moved = blue.filter(|blue| blue.revision != self.record.from);
         // Whom ECS went back to was judged on the way.
@@ -322,12 +319,21 @@ impl Run<'_> {
     }
 
     fn see(&mut self) {
-        let before = self.watch.failures.len();
+        let (before, old_before) = (self.watch.failures.len(), self.watch.old_failures.len());
         self.watch.see(&self.record, &self.world);
         let new: Vec<_> = self.watch.failures[before..].to_vec();
+        let old: Vec<_> = self.watch.old_failures[old_before..].to_vec();
         self.tell_of_the_first();
         for failure in new {
-            self.tell(Kind::TaskFailed { task: failure.task, what: failure.what });
+            self.tell(Kind::TaskFailed { task: failure.task, old: None, what: failure.what });
+        }
+        // On the way forward that is nothing new.
+        for failure in old {
+            if self.record.forward() {
+                break;
+            }
+            let old = Some(short(&self.record.from).to_owned());
+            self.tell(Kind::TaskFailed { task: failure.task, old, what: failure.what });
         }
     }
 

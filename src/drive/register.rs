@@ -158,11 +158,11 @@ async fn clone(
 async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), Error> {
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
     let mut waits = backoff().with_max_times(3).build();
-    // One lost answer says nothing about the revision.
+    // One answer says nothing about a revision that was just registered: reads lag behind, so "no
+    // such task definition" is asked again too.
     let revision = loop {
         match setting.aws.revision(arn).await {
             Ok(revision) => break revision,
-            Err(error) if !error.passes() => return Err(error.into()),
             Err(error) => match waits.next() {
                 Some(wait) => setting.clock.sleep(wait).await,
                 None => return Err(error.into()),

@@ -41,7 +41,10 @@ impl Run<'_> {
             // Nothing but these holds up weights on their way back: that blue was healthy when that was
             // last known is enough.
             let owner = owner.map(|owner| (owner, OWNER_UNANSWERED));
-            return [(Part::Rules, FRESH)].into_iter().chain(owner).collect();
+            // Rules that cannot be read are written as they were read last: users are not left on a side that
+            // is given up because of that.
+            let rules = if self.rules_unread { Duration::MAX } else { FRESH };
+            return [(Part::Rules, rules)].into_iter().chain(owner).collect();
         }
         let attachments = self.world.services.values().flat_map(|service| &service.attachments);
         let known = attachments.filter(|own| self.world.groups.contains_key(&own.group));
@@ -72,7 +75,10 @@ impl Run<'_> {
         let all = stale.is_empty() || self.changed || self.is_blind_for(action) || is_slow;
         match (all, returns) {
             // Nothing but the rules and the owner holds up weights on their way back.
-            (_, true) if !stale.is_empty() => self.look_only(look, &stale).await,
+            (_, true) if !stale.is_empty() => {
+                let stop = self.look_only(look, &stale).await;
+                stop.filter(|_| !self.ready(action))
+            }
             (false, _) => self.look_only(look, &stale).await,
             (true, _) => self.look(look).await,
         }
@@ -88,7 +94,7 @@ impl Run<'_> {
         rises
             && forward
             && !self.explained
-            && !self.tasks_denied
+            && !self.watch.tasks_denied
             && self.watch.wants_tasks(&self.record, &self.world)
     }
 

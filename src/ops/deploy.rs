@@ -9,6 +9,7 @@ use super::ended::ended;
 use super::last_words::last_words;
 use super::prune::prune;
 use crate::aws::Aws;
+use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
@@ -27,6 +28,9 @@ use crate::request::{EngineName, Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
 
+/// Answers that may show a deployment open once more after it was closed.
+const OVERTAKEN_MAX: usize = 6;
+
 /// Surveys, plans, and does what the plan says. What another process is doing about the pair is
 /// settled first; then everything is looked at anew.
 pub async fn deploy(
@@ -36,11 +40,13 @@ pub async fn deploy(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let mut ended_before = None;
+    // Deployments that ours has taken the place of; a read that lags may show them open once more.
+    let mut overtaken: Vec<String> = Vec::new();
     loop {
         let looked = setting.clock.now();
         let deciding = decide(request, setting, &claimant.owner);
         let decided = or_interrupted(&setting.interrupts, deciding).await;
-        let (survey, decision) = match (decided, ended_before) {
+        let (survey, decision) = match (decided, ended_before.take()) {
             // What another process had begun is over, and that is all that was changed.
             (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
             (decided, _) => decided?,
@@ -61,6 +67,25 @@ pub async fn deploy(
             Decision::Deploy(plan) => {
                 return carry_out(*plan, request, setting, survey, looked, emit).await;
             }
+            Decision::Adopt(record) | Decision::Unfinished(record)
+                if overtaken.contains(&record.id) && overtaken.len() < OVERTAKEN_MAX =>
+            {
+                overtaken.push(record.id.clone());
+                setting.clock.sleep(LOOK_TWICE).await;
+                continue;
+            }
+            Decision::Adopt(record) | Decision::Unfinished(record)
+                if record.may_be_overtaken(survey.world.at) =>
+            {
+                let id = record.id.clone();
+                match overtake(setting, *record, &survey, claimant, service, emit).await? {
+                    Some(ended) => Some(ended),
+                    None => {
+                        overtaken.push(id);
+                        continue;
+                    }
+                }
+            }
             Decision::Adopt(record) => {
                 let heading = record.heading.clone();
                 let asked = request.scale;
@@ -77,12 +102,15 @@ pub async fn deploy(
                 let ended =
                     follow(setting, *record, &survey, asked, back, claimant, service, emit).await?;
                 // It is over, one way or the other: there is room for ours.
-                match ended.map(|(ended, _)| end(setting, ended, emit)) {
-                    Some(ended) if !ended.interrupted && matches!(ended.exit_code, 0 | 1) => {
+                match ended.map(|(ended, _, closed)| (end(setting, ended, emit), closed)) {
+                    Some((ended, closed))
+                        if !ended.interrupted
+                            && (closed.is_some() || matches!(ended.exit_code, 0 | 1)) =>
+                    {
                         ended_before = Some(ended);
                         continue;
                     }
-                    ended => ended,
+                    ended => ended.map(|(ended, _)| ended),
                 }
             }
         };
@@ -285,7 +313,7 @@ pub async fn adopt(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<Ended>, Error> {
     let ended = follow(setting, record, survey, asked, heading, claimant, service, emit).await?;
-    let Some((mut ended, limited)) = ended else { return Ok(None) };
+    let Some((mut ended, limited, _)) = ended else { return Ok(None) };
     let excess: Vec<String> =
         limited.iter().filter(|one| one.is_excess).map(Limited::told).collect();
     if !excess.is_empty() && matches!(ended.exit_code, 0 | 1) {
@@ -299,7 +327,29 @@ pub async fn adopt(
     Ok(Some(end(setting, ended, emit)))
 }
 
-/// The same, with the numbers that were not followed; its end is not told.
+/// Takes the place of a deployment on its way back that nobody finishes: all traffic goes to one side, and
+/// its record is closed. `None`: there is room for ours.
+async fn overtake(
+    setting: &Setting<'_>,
+    record: Record,
+    survey: &Survey,
+    claimant: &Claimant,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Option<Ended>, Error> {
+    let claimant =
+        Claimant { on_conflict: OnConflict::Supersede, by_name: true, ..claimant.clone() };
+    let (asked, to) = (Scale::default(), Heading::Overtaken);
+    let followed = follow(setting, record, survey, asked, to, &claimant, service, emit).await?;
+    let Some((ended, _, closed)) = followed else { return Ok(None) };
+    match closed {
+        Some(_) => Ok(None),
+        None => Ok(Some(end(setting, ended, emit))),
+    }
+}
+
+/// The same as `adopt`, with the numbers that were not followed, and how the record is closed now; its
+/// end is not told.
 #[expect(clippy::too_many_arguments, reason = "as `adopt`")]
 async fn follow(
     setting: &Setting<'_>,
@@ -310,7 +360,7 @@ async fn follow(
     claimant: &Claimant,
     service: &str,
     emit: &mut dyn FnMut(Event),
-) -> Result<Option<(Ended, Vec<Limited>)>, Error> {
+) -> Result<Option<(Ended, Vec<Limited>, Option<Closed>)>, Error> {
     let promoted = record.promoted;
     let name = record.name().to_owned();
     let (bounds, world) = (Bounds::of(survey, asked), survey.world.clone());
@@ -319,7 +369,7 @@ async fn follow(
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
             let by = format!("process {owner} has taken over");
-            return Ok(Some((superseded_by(setting, &name, by, None), vec![])));
+            return Ok(Some((superseded_by(setting, &name, by, None), vec![], None)));
         }
     };
     let Claimed { record, world, looked, limited } = claimed;
@@ -331,12 +381,14 @@ async fn follow(
             let watch = Watch::new(world.at);
             View { record: &record, watch: &watch, world: &world }.turned_back(reason)
         }
+        (false, Heading::Overtaken) => Record { heading: Heading::Overtaken, ..record },
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
     begin(setting, &record, true, emit);
     let driven = Driven { record, world, kept: Kept::OlderTags, looked, keep: None };
     let finished = run(setting, driven, emit).await;
-    Ok(Some((report(setting, &finished, service).await, limited)))
+    let closed = finished.record.closed.filter(|_| finished.recorded);
+    Ok(Some((report(setting, &finished, service).await, limited, closed)))
 }
 
 /// A deployment that is ours to drive.

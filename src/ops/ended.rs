@@ -9,7 +9,7 @@ use crate::model::health::{is_telling, plain};
 use crate::model::served::Served;
 use crate::model::world::{Service, World};
 use crate::plan::serving;
-use crate::record::{Heading, Reason, Record};
+use crate::record::{End, Heading, Reason, Record};
 use crate::request::{EngineName, WaitFor};
 use crate::route::{Outcome, View};
 
@@ -41,18 +41,24 @@ pub(super) fn ended(
                 Heading::Back(reason) => {
                     Some(format!("turned back by an earlier run ({})", reason.code()))
                 }
-                Heading::Forward => None,
+                Heading::Forward | Heading::Overtaken => None,
             });
             let what = format!(
-                "{name} was withdrawn, {} serves in {}",
+                "{name} was withdrawn, {} serves in {}{}",
                 serves(record, world),
-                record.blue
+                record.blue,
+                as_before(record, world)
             );
             (what, why, Some(status))
         }
         Outcome::Left(trouble) => {
             let what = format!("{name} is no good, and was left in {}", record.green);
             (what, Some(trouble.to_string()), Some(status))
+        }
+        Outcome::Stuck(why) if record.closed.is_some_and(|closed| closed.end == End::Neither) => {
+            let what =
+                format!("neither {name} nor {} serves in {}", short(&record.from), record.blue);
+            (what, Some(why.clone()), Some(status))
         }
         Outcome::Stuck(why) if record.closed.is_some() => {
             let what = format!("{} serves with fewer tasks than planned", serves(record, world));
@@ -99,6 +105,11 @@ pub(super) fn ended(
     let good = *outcome == Outcome::Live;
     let services = [&record.blue, &record.green].map(|name| world.service(name));
     let failures = watch.failures.iter().take(FAILURES);
+    let failures = failures.map(|failure| format!("task {}: {}", failure.task, failure.what));
+    let old = watch.old_failures.iter().filter(|_| !good && !record.forward()).take(FAILURES);
+    let old = old.map(|failure| {
+        format!("task {} of {}: {}", failure.task, short(&record.from), failure.what)
+    });
     Ended {
         outcome: outcome.code().to_owned(),
         exit_code: outcome.exit_code(),
@@ -106,9 +117,7 @@ pub(super) fn ended(
         deployment: Some(name.to_owned()),
         what,
         why,
-        failures: failures
-            .map(|failure| format!("task {}: {}", failure.task, failure.what))
-            .collect(),
+        failures: failures.chain(old).collect(),
         logs: vec![],
         service_events: match world.service(&record.green) {
             Some(green) if !good => recent(green, record),
@@ -123,6 +132,26 @@ pub(super) fn ended(
         },
         hint,
         api_calls,
+    }
+}
+
+/// What the old side has, where it had fewer tasks than it was to have before already.
+fn as_before(record: &Record, world: &World) -> String {
+    let Some((blue, had)) = world.service(&record.blue).zip(record.had) else {
+        return String::new();
+    };
+    let healthy = had.healthy.unwrap_or(had.running);
+    if blue.running >= blue.desired && healthy >= had.running {
+        return String::new();
+    }
+    match world.healthy(blue).and_then(|now| u32::try_from(now).ok()) {
+        Some(now) if now < blue.desired => {
+            format!(" as before: {now} of {} targets healthy", blue.desired)
+        }
+        _ if blue.running < blue.desired => {
+            format!(" as before: {} of {} tasks", blue.running, blue.desired)
+        }
+        _ => String::new(),
     }
 }
 

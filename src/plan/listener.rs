@@ -47,6 +47,7 @@ pub(super) fn plan(
         let what = format!("{revision} with {with} serves in {}", sides.blue.name);
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
+    warnings.extend(refusals::outage(survey, sides.blue));
     warnings.extend(refusals::differences(survey, &sides)?);
     warnings.extend(refusals::foreign_rules(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);
@@ -63,6 +64,16 @@ pub(super) fn plan(
     let steps = steps(&record, &base, &changes, &sides, &survey.world);
     let plan = Plan { record, why, way_back: None, base, changes, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// As many tasks as blue wants; in an outage that leaves it none, as many as it last was to have.
+fn count(survey: &Survey, sides: &Sides<'_>) -> u32 {
+    if sides.blue.desired > 0 {
+        return sides.blue.desired;
+    }
+    let before = survey.record_on(&sides.blue.revision).map_or(0, |record| record.count);
+    let most = sides.green.desired.max(sides.green.running);
+    before.max(most).max(1)
 }
 
 pub(super) fn draft(
@@ -87,7 +98,7 @@ pub(super) fn draft(
         green: sides.green.name.clone(),
         from: sides.blue.revision.clone(),
         was: sides.green.revision.clone(),
-        count: sides.blue.desired,
+        count: count(survey, sides),
         had: had(&survey.world, sides.blue),
         scaled: None,
         asked: Asked::default(),

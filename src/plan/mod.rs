@@ -135,7 +135,10 @@ fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
     let live = match &open {
         // An unfinished deployment of the same request has its images in its own revision.
         Some(record) => known(&record.from).or_else(|| known(&record.revision)),
-        None => known(&live(request, survey)?.revision),
+        None => {
+            let live = live(request, survey)?;
+            known(&survey.proved(live, &live.revision).0)
+        }
     };
     let live = live.ok_or_else(unreadable)?;
     if let Some(file) = &request.edits.file {

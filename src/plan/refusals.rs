@@ -526,7 +526,33 @@ fn to_the_heavier(survey: &Survey, pairs: &[GroupPair], [one, other]: [&Service;
     format!("ecs-bg rollback --cluster {cluster} --service {service} --to {}", to.name)
 }
 
+/// Nothing answers on the side that has the traffic: there is nothing that a deployment could harm.
+fn is_outage(survey: &Survey, blue: &Service) -> bool {
+    survey.world.healthy(blue) == Some(0)
+}
+
+/// What would keep a deployment from starting if anything answered there.
+pub(super) fn outage(survey: &Survey, blue: &Service) -> Vec<String> {
+    if !is_outage(survey, blue) {
+        return vec![];
+    }
+    let name = &blue.name;
+    let mut warnings = Vec::new();
+    if blue.desired == 0 {
+        warnings.push(format!("{name} has the traffic and wants no tasks: nothing serves now"));
+    }
+    if blue.deployments.len() > 1 {
+        warnings.push(format!(
+            "{name} has the traffic, no healthy target, and a deployment of somebody else under way"
+        ));
+    }
+    warnings
+}
+
 fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
+    if is_outage(survey, blue) {
+        return Ok(());
+    }
     let cluster = survey.cluster_name();
     if blue.desired == 0 {
         return refuse(

@@ -51,7 +51,7 @@ pub(super) fn plan(
     if request.leave_tags {
         base.tags.clear();
     }
-    let from = way_back(service);
+    let (from, had) = survey.proved(service, &way_back(service));
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
             let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));
@@ -75,7 +75,7 @@ pub(super) fn plan(
         from,
         was: service.revision.clone(),
         count: asked.count.map_or(service.desired, |count| count.to),
-        had: super::had(&survey.world, service),
+        had: had.or_else(|| super::had(&survey.world, service)),
         scaled: survey.scalable.as_ref().map(|names| names.contains(&service.name)),
         asked,
         prepare: request.prepare.as_ref().map(super::prepare),
@@ -137,8 +137,10 @@ fn runs_already(
     digests: &BTreeMap<String, Digest>,
     fingerprint: &str,
 ) -> Option<String> {
+    let healthy = survey.world.healthy(service);
     let steady = service.deployments.len() == 1
         && service.desired > 0
+        && healthy.is_none_or(|healthy| healthy >= service.desired as usize)
         && service.running >= service.desired
         && service.deployments[0].rollout.as_deref() != Some("FAILED");
     if !steady {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::trust::{Verdict, judge};
 use crate::model::revision::Revision;
 use crate::model::world::{Service, World};
-use crate::record::{End, Record};
+use crate::record::{End, Had, Record};
 use crate::route::watch::Watch;
 use crate::route::{View, superseded};
 
@@ -172,6 +172,24 @@ impl Survey {
         record.cluster == self.cluster_name()
             && (names.contains(&Some(record.blue.as_str()))
                 || names.contains(&Some(record.green.as_str())))
+    }
+
+    /// What counts as the way back from whatever follows `arn` in `service`: itself, unless its own record
+    /// says that it never got live; and what ran when that deployment began.
+    pub(super) fn proved(&self, service: &Service, arn: &str) -> (String, Option<Had>) {
+        let (mut proved, mut had) = (arn.to_owned(), None);
+        // A record names an earlier revision: this ends.
+        while let Some(record) = self.record_on(&proved) {
+            let failed = record.closed.is_some_and(|closed| {
+                matches!(closed.end, End::WentBack | End::Neither | End::Overtaken)
+            });
+            let is_ours = record.green == service.name && record.blue == record.green;
+            if !failed || !is_ours || !self.revisions.contains_key(&record.from) {
+                break;
+            }
+            (proved, had) = (record.from, record.had);
+        }
+        (proved, had)
     }
 
     /// The record that is closed on the revision that `service` runs.

@@ -138,6 +138,9 @@ pub enum Heading {
     Forward,
     /// It is being withdrawn.
     Back(Reason),
+    /// Another deployment takes the place of one that was being withdrawn: all traffic goes to one side,
+    /// nothing else is restored.
+    Overtaken,
 }
 
 /// Why a deployment turned back.
@@ -200,6 +203,10 @@ pub enum End {
     Left,
     /// The revision that was to serve, with fewer tasks than planned: somebody lowered the count.
     Short,
+    /// Neither revision: the old one cannot run either.
+    Neither,
+    /// Another deployment took its place on the way back.
+    Overtaken,
 }
 
 impl Reason {
@@ -276,6 +283,13 @@ impl Record {
     /// Whether it goes forward.
     pub fn forward(&self) -> bool {
         self.heading == Heading::Forward
+    }
+
+    /// Whether another deployment may take its place without waiting for the way back: nobody is on that
+    /// way any more, or the traffic is back already.
+    pub fn may_be_overtaken(&self, now: SystemTime) -> bool {
+        let is_back = self.to == Some(0) && self.held.is_some_and(|held| held.share == 0);
+        !self.forward() && (self.is_abandoned(now) || is_back)
     }
 
     /// Turned back. If traffic was ever meant for green, it is to have none; if none ever was, there

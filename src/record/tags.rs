@@ -38,8 +38,14 @@ const UNTIL: [(WaitFor, &str); 5] = [
     (WaitFor::Accepted, "accepted"),
     (WaitFor::Started, "started"),
 ];
-pub(super) const ENDS: [(End, &str); 4] =
-    [(End::Live, "live"), (End::WentBack, "went-back"), (End::Left, "left"), (End::Short, "short")];
+pub(super) const ENDS: [(End, &str); 6] = [
+    (End::Live, "live"),
+    (End::WentBack, "went-back"),
+    (End::Left, "left"),
+    (End::Short, "short"),
+    (End::Neither, "neither"),
+    (End::Overtaken, "overtaken"),
+];
 const ENGINES: [(EngineName, &str); 2] =
     [(EngineName::Listener, "listener"), (EngineName::Rolling, "rolling")];
 const RELEASED: [(Released, &str); 3] = [
@@ -90,6 +96,7 @@ impl Record {
         let mut state = match self.heading {
             Heading::Forward => "heading=forward".to_owned(),
             Heading::Back(reason) => format!("heading=back why={}", reason.code()),
+            Heading::Overtaken => "heading=overtaken".to_owned(),
         };
         if let Some(to) = self.to {
             state += &format!(" to={to}");
@@ -200,6 +207,7 @@ impl Record {
         }
         let heading = match field(state, "heading")? {
             "forward" => Heading::Forward,
+            "overtaken" => Heading::Overtaken,
             "back" => Heading::Back(decode(&REASONS, field(state, "why")?)?),
             _ => return None,
         };

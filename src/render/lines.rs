@@ -34,7 +34,12 @@ pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
         Kind::Runs { revision, tasks: 0 } => ("settle", format!("no task of {revision} is to run")),
         Kind::Runs { revision, tasks: 1 } => ("settle", format!("a task of {revision} runs")),
         Kind::Runs { revision, tasks } => ("settle", format!("{tasks} tasks of {revision} run")),
-        Kind::TaskFailed { task, what } => ("failed", format!("task {}: {what}", brief(task))),
+        Kind::TaskFailed { task, old: Some(old), what } => {
+            ("failed", format!("task {} of {old}: {what}", brief(task)))
+        }
+        Kind::TaskFailed { task, old: None, what } => {
+            ("failed", format!("task {}: {what}", brief(task)))
+        }
         Kind::TurnedBack { what, .. } => ("back", format!("turning back: {what}")),
         Kind::Pruned { revisions } => {
             let names: Vec<&str> = revisions.iter().map(|arn| short(arn)).collect();
@@ -91,9 +96,12 @@ pub(super) fn details(ended: &Ended) -> String {
     text
 }
 
-/// `task ID: WHAT`, those that ended alike in one line.
+/// `task ID: WHAT` or `task ID of REVISION: WHAT`, those that ended alike in one line.
 fn alike(failures: &[String]) -> Vec<String> {
-    let what = |failure: &String| failure.split_once(": ").map(|(_, what)| what.to_owned());
+    let what = |failure: &String| {
+        let (_, rest) = failure.strip_prefix("task ")?.split_once([':', ' '])?;
+        Some(rest.to_owned())
+    };
     let mut lines: Vec<(Option<String>, &String, usize)> = Vec::new();
     for failure in failures {
         match lines.iter_mut().find(|(known, ..)| known.is_some() && *known == what(failure)) {

@@ -60,8 +60,9 @@ pub(super) fn event(event: &Event) -> Event {
         Kind::Changed { step, what } => Kind::Changed { step: field(step), what: field(what) },
         Kind::Waiting { step, why } => Kind::Waiting { step: field(step), why: field(why) },
         Kind::Runs { revision, tasks } => Kind::Runs { revision: field(revision), tasks: *tasks },
-        Kind::TaskFailed { task, what } => {
-            Kind::TaskFailed { task: field(task), what: field(what) }
+        Kind::TaskFailed { task, old, what } => {
+            let old = old.as_deref().map(field);
+            Kind::TaskFailed { task: field(task), old, what: field(what) }
         }
         Kind::TurnedBack { to, reason, what } => {
             Kind::TurnedBack { to: field(to), reason: field(reason), what: field(what) }

@@ -10,7 +10,7 @@ use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::model::arn::short;
 use crate::model::rule::{green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service};
-use crate::record::{Heading, Held, Reason, Record};
+use crate::record::{End, Heading, Held, Reason, Record};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -30,8 +30,15 @@ pub const BACK: &[Step] = &[
     Step { name: "return", next: give_back }, // all traffic on blue, one call per rule
     Step { name: "follow", next: follow },
     Step { name: "clear", next: clear }, // green wants no tasks
-    Step { name: "recover", next: recover }, // blue is whole again
+    Step { name: "recover", next: recover }, // blue is whole again, or as it was
+    Step { name: "explain", next: explain }, // if nothing ran before either, why is known
     Step { name: "stop", next: prepare::stop }, // its task does not run any more
+];
+
+/// Another deployment takes over on the way back: all traffic is brought to one side.
+pub const OVERTAKEN: &[Step] = &[
+    Step { name: "return", next: bring_to_one_side }, // all traffic on one side
+    Step { name: "follow", next: follow_unless_dead },
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -313,8 +320,13 @@ fn revive(view: &View<'_>) -> Option<Next> {
         // There is nothing to give back.
         return None;
     }
+    let lacks = view.blue_lacks()?;
+    if view.old_is_hopeless().is_some() && view.world.healthy(green) == Some(0) {
+        // Neither side answers, and none will: the traffic goes where it was.
+        return None;
+    }
     let waited = view.watch.reviving_since.map_or(Duration::ZERO, |since| view.since(since));
-    wait(view.blue_lacks()?, if waited < DENSE_FOR { SECOND } else { SPARSE })
+    wait(lacks, if waited < DENSE_FOR { SECOND } else { SPARSE })
 }
 
 fn give_back(view: &View<'_>) -> Option<Next> {
@@ -349,7 +361,58 @@ fn recover(view: &View<'_>) -> Option<Next> {
     if blue.running >= owed_running && healthy >= owed_healthy as usize {
         return None;
     }
+    if view.old_is_hopeless().is_some() {
+        return write(view.closed(End::Neither));
+    }
     wait(format!("{healthy} of {owed_healthy} targets of {} healthy", blue.name), SPARSE)
+}
+
+pub(super) fn explain(view: &View<'_>) -> Option<Next> {
+    let unknown = view.old_never_ran() && !view.watch.old_explained;
+    let why = "nothing ran before either: looking why".to_owned();
+    unknown.then_some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }))
+}
+
+/// The end that all traffic goes to: the side with healthy targets; where both have some, or neither has
+/// any and the weights are split, the old one.
+fn one_side(view: &View<'_>) -> Option<u8> {
+    let healthy = |service: Option<&Service>| {
+        service.is_some_and(|one| view.world.healthy(one).is_some_and(|healthy| healthy > 0))
+    };
+    match (healthy(view.blue()), healthy(view.green())) {
+        (true, _) => Some(0),
+        (false, true) => Some(100),
+        (false, false) if view.all_read(0) || view.all_read(100) => None,
+        (false, false) => Some(0),
+    }
+}
+
+fn bring_to_one_side(view: &View<'_>) -> Option<Next> {
+    let share = one_side(view)?;
+    if view.record.to.is_none() && !view.green_has_traffic() {
+        return None;
+    }
+    if view.record.to != Some(share) {
+        return write(Record { held: None, ..view.writing(share) });
+    }
+    if let Some(rule) = view.not_reading(share).first() {
+        return weigh(view, rule, share);
+    }
+    match view.record.held.filter(|held| held.share == share) {
+        Some(_) => None,
+        None => write(view.holding(share)),
+    }
+}
+
+/// The next deployment begins with the side that has no traffic: not before the load balancer has
+/// followed, unless nothing answers there.
+fn follow_unless_dead(view: &View<'_>) -> Option<Next> {
+    let idle = match view.record.held?.share {
+        0 => view.green(),
+        _ => view.blue(),
+    };
+    let is_dead = idle.is_none_or(|side| view.world.healthy(side) == Some(0));
+    if is_dead { None } else { follow(view) }
 }
 
 /// A side wants no tasks; but not while any rule gives it weight.

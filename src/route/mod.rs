@@ -21,7 +21,7 @@ pub use trouble::Trouble;
 pub use view::{View, group_pairs, shifted};
 
 use crate::model::world::Look;
-use crate::record::End;
+use crate::record::{End, Heading};
 use crate::request::EngineName;
 
 /// Something that must hold. A route is a list of steps.
@@ -116,6 +116,8 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
         let outcome = match closed.end {
             End::Live => Outcome::Live,
             End::WentBack => Outcome::WentBack(None),
+            End::Neither => Outcome::Stuck(view.neither()),
+            End::Overtaken => Outcome::Superseded("another deployment took its place".into()),
             End::Left => Outcome::Superseded("it was left as it was".into()),
             End::Short => Outcome::Stuck(rolling::shortfall(view).unwrap_or_else(|| {
                 format!("{} ended with fewer tasks than planned", view.record.name())
@@ -131,11 +133,15 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
     if let Some(next) = first {
         return ("check", next);
     }
-    let (table, end) = match (engine, view.record.forward()) {
-        (EngineName::Listener, true) => (listener::FORWARD, End::Live),
-        (EngineName::Listener, false) => (listener::BACK, End::WentBack),
-        (EngineName::Rolling, true) => (rolling::FORWARD, End::Live),
-        (EngineName::Rolling, false) => (rolling::BACK, End::WentBack),
+    let back = if view.old_never_ran() { End::Neither } else { End::WentBack };
+    let (table, end) = match (engine, &view.record.heading) {
+        (EngineName::Listener, Heading::Forward) => (listener::FORWARD, End::Live),
+        (EngineName::Listener, Heading::Back(_)) => (listener::BACK, back),
+        (EngineName::Listener, Heading::Overtaken) => (listener::OVERTAKEN, End::Overtaken),
+        (EngineName::Rolling, Heading::Forward) => (rolling::FORWARD, End::Live),
+        (EngineName::Rolling, Heading::Back(_)) => (rolling::BACK, back),
+        // One service has no traffic to move.
+        (EngineName::Rolling, Heading::Overtaken) => (&[][..], End::Overtaken),
     };
     table
         .iter()

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::model::arn::short;
@@ -22,7 +23,8 @@ pub const FORWARD: &[Step] = &[
 /// The way back.
 pub const BACK: &[Step] = &[
     Step { name: "restore", next: restore }, // ECS works towards the revision that was there
-    Step { name: "settle", next: settle_back }, // it is all that runs, whole and healthy
+    Step { name: "settle", next: settle_back }, // it is all that runs, whole and healthy, or as it was
+    Step { name: "explain", next: explain },    // if nothing ran before either, why is known
     Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
 
@@ -223,6 +225,9 @@ fn restore(view: &View<'_>) -> Option<Next> {
 fn settle_back(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
     match lacks_behind(view, service) {
+        Some(_) if view.old_is_hopeless().is_some() => {
+            Some(Next::Act(Action::Write(Box::new(view.closed(End::Neither)))))
+        }
         Some(lacks) => wait(lacks, look_in(view, service)),
         None => once_more(view).or_else(|| end_short(view)),
     }

@@ -47,7 +47,8 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(what) = failing_tasks(view, green, view.record.to.is_none()) {
         return found(Reason::Tasks, what);
     }
-    let sick = sick_target(view, green, |_| true).or_else(|| was_sick(view));
+    let sick = sick_target(view, green, |target| is_ours(view, green, target));
+    let sick = sick.or_else(|| was_sick(view));
     if let Some(what) = sick.or_else(|| thin(view, green)) {
         return found(Reason::Sick, what);
     }
@@ -95,8 +96,13 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
 /// nothing served yet, so that the same end twice is no accident.
 pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<String> {
+    failing(&view.watch.failures, green, early)
+}
+
+/// The same of these failures of one side.
+pub(super) fn failing(failures: &[TaskFailure], side: &Service, early: bool) -> Option<String> {
     let failures: Vec<_> =
-        view.watch.failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
+        failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
     let say = |task: &str, what: &str| format!("task {task}: {what}");
     if let Some(hopeless) = failures.iter().find(|failure| failure.outlook == Outlook::Hopeless) {
         return Some(say(&hopeless.task, &hopeless.what));
@@ -108,9 +114,21 @@ pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Op
             return Some(say(&failure.task, &failure.what) + ", as another before it");
         }
     }
-    let limit = (green.desired as usize).div_ceil(2).max(3);
+    let limit = (side.desired as usize).div_ceil(2).max(3);
     let last = failures.last().filter(|_| failures.len() >= limit)?;
     Some(format!("{} tasks failed; {}", failures.len(), say(&last.task, &last.what)))
+}
+
+/// Whether a target may be a task's of our revision. While tasks of an earlier one leave the same groups,
+/// the tasks tell; until they are read, it counts as one of theirs.
+fn is_ours(view: &View<'_>, green: &Service, target: &Target) -> bool {
+    if view.others_leave() == Some(false) {
+        return true;
+    }
+    let tasks = view.world.tasks.get(&green.arn).into_iter().flatten();
+    tasks
+        .filter(|task| task.is(target) && !task.is_stopped())
+        .any(|task| task.revision == view.record.revision)
 }
 
 /// A target that the load balancer calls unhealthy though it was healthy, or had the time to become
@@ -170,6 +188,10 @@ fn blind(view: &View<'_>, green: &Service) -> Option<String> {
 }
 
 fn blue_changed(view: &View<'_>, blue: &Service) -> Option<String> {
+    // Nothing answered there when it began: whatever ECS does about it, there is no way back to protect.
+    if view.record.had.is_some_and(|had| had.healthy == Some(0)) {
+        return None;
+    }
     let other = blue.deployments.iter().find(|deployment| deployment.revision != view.record.from);
     match other.filter(|_| blue.desired > 0) {
         Some(other) => Some(format!(

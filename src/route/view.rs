@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::rolling;
+use super::trouble::failing;
+use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::rule::{GroupPair, green_per_mille, holds};
 use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
@@ -277,6 +279,16 @@ impl<'a> View<'a> {
         self.unsettled().is_none()
     }
 
+    /// Whether tasks of another revision than ours still run in green; `None`: it is not on ours.
+    pub fn others_leave(&self) -> Option<bool> {
+        let (green, ours) = (self.green()?, self.ours()?);
+        Some(
+            green.deployments.len() > 1
+                || green.pending > ours.pending
+                || green.running > ours.running,
+        )
+    }
+
     /// What green still lacks.
     pub fn unsettled(&self) -> Option<String> {
         let green = self.green()?;
@@ -295,10 +307,7 @@ impl<'a> View<'a> {
             };
             return Some(format!("{} of {need} tasks running{pending}", ours.running));
         }
-        if green.deployments.len() > 1
-            || green.pending > ours.pending
-            || green.running > ours.running
-        {
+        if self.others_leave() == Some(true) {
             return Some(format!("tasks of an earlier revision are leaving {}", green.name));
         }
         if green.ecs_rolls_back && ours.rollout.as_deref() != Some("COMPLETED") {
@@ -369,6 +378,27 @@ impl<'a> View<'a> {
         had && self.blue().is_some_and(|blue| blue.desired > 0 && !runs(blue))
     }
 
+    /// Why the old side never gets whole again, where its own tasks say so.
+    pub fn old_is_hopeless(&self) -> Option<String> {
+        let blue = self.blue().filter(|_| !self.record.forward())?;
+        let failing = failing(&self.watch.old_failures, blue, false)?;
+        Some(format!("{} does not run either: {failing}", short(&self.record.from)))
+    }
+
+    /// Why neither side serves.
+    pub fn neither(&self) -> String {
+        if let Some(why) = self.old_is_hopeless() {
+            return why;
+        }
+        let old = short(&self.record.from);
+        match self.watch.old_failures.last() {
+            Some(failure) => {
+                format!("{old} ran no task before either: task {}: {}", failure.task, failure.what)
+            }
+            None => format!("{old} ran no task before either"),
+        }
+    }
+
     /// Whether the way back waits for blue to have enough healthy targets.
     pub fn waits_for_blue(&self) -> bool {
         !self.record.forward() && self.blue_lacks().is_some()
@@ -387,6 +417,10 @@ impl<'a> View<'a> {
             .reviving_since
             .is_some_and(|since| self.since(since) >= Duration::from_secs(30));
         let sick = green_healthy < green.desired as usize;
+        // Nothing answered there before, and nothing answers here: there is nothing to wait for.
+        if green_healthy == 0 && self.owed(u32::MAX).1 == 0 {
+            return None;
+        }
         // One that answers is better than none.
         let wanted = match green_healthy {
             0 => 1,

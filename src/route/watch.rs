@@ -96,6 +96,13 @@ pub struct Watch {
     pub accepted: BTreeMap<String, Option<u32>>,
     /// Tasks of our revision that failed, in the order in which they were seen.
     pub failures: Vec<TaskFailure>,
+    /// Tasks of the old side that failed since the deployment began; where nothing ran there before, all
+    /// that ECS remembers.
+    pub old_failures: Vec<TaskFailure>,
+    /// The old side's tasks were read on the way back.
+    pub old_explained: bool,
+    /// Tasks may not be read.
+    pub tasks_denied: bool,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.
@@ -127,6 +134,9 @@ impl Watch {
             dead: None,
             accepted: BTreeMap::new(),
             failures: Vec::new(),
+            old_failures: Vec::new(),
+            old_explained: false,
+            tasks_denied: false,
             changes: 0,
             targets: BTreeMap::new(),
         }
@@ -136,6 +146,7 @@ impl Watch {
     pub fn see(&mut self, record: &Record, world: &World) {
         self.pairs = View { record, watch: self, world }.pairs();
         self.see_green(record, world);
+        self.see_blue(record, world);
         if !record.forward() {
             self.back_since.get_or_insert(world.at);
         }
@@ -212,6 +223,25 @@ impl Watch {
         }
     }
 
+    fn see_blue(&mut self, record: &Record, world: &World) {
+        let Some(blue) = world.service(&record.blue).filter(|_| !record.is_restart()) else {
+            return;
+        };
+        let never_ran = record.had.is_some_and(|had| had.running == 0);
+        let explained = self.tasks_denied || world.tasks.contains_key(&blue.arn);
+        self.old_explained |= explained && !record.forward();
+        for task in world.tasks.get(&blue.arn).into_iter().flatten() {
+            let counts = task.revision != record.revision
+                && (never_ran || task.created.is_some_and(|at| at >= record.start));
+            if counts
+                && let Some(failure) = failure(task)
+                && !self.old_failures.iter().any(|known| known.task == failure.task)
+            {
+                self.old_failures.push(failure);
+            }
+        }
+    }
+
     /// How long a target has had to become healthy; `None` when it was healthy before.
     pub fn unproved_for(&self, group: &str, target: &Target, now: SystemTime) -> Option<Duration> {
         match self.targets.get(&key(group, target)) {
@@ -238,6 +268,25 @@ impl Watch {
         failed.max(replaced) as usize > known
             || running < self.running_max
             || given_up && known == 0
+    }
+}
+
+impl Watch {
+    /// Whether the old side loses tasks on the way back, or ran none before: why is worth knowing.
+    pub fn wants_old_tasks(&self, record: &Record, world: &World) -> bool {
+        if record.forward() || record.is_restart() {
+            return false;
+        }
+        let Some(blue) = world.service(&record.blue) else { return false };
+        let view = View { record, watch: self, world };
+        if view.old_never_ran() && !self.old_explained {
+            return true;
+        }
+        let old = blue.deployments.iter().filter(|one| one.revision != record.revision);
+        let failed: u32 = old.map(|one| one.failed).sum();
+        let since = self.back_since.unwrap_or(world.at);
+        let replaced = started(blue, since).saturating_sub(blue.desired);
+        failed.max(replaced) as usize > self.old_failures.len()
     }
 }
 

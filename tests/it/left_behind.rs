@@ -7,6 +7,9 @@ use ecs_bg_sandbox::sdk::Interference;
 use crate::support::fate::Fate;
 use crate::support::lives::{Life, REPOSITORY, World, call, deploy};
 
+/// How often a revision that cannot be read back is read again.
+const REREADS: u32 = 3;
+
 fn refused(status: u16, code: &str) -> Interference {
     Interference::Error { status, code: code.to_owned(), message: "as AWS says it".to_owned() }
 }
@@ -70,7 +73,7 @@ fn a_revision_that_cannot_be_read_back_is_taken_out_of_use() {
         let world = World::new(scenario);
         let from = world.cloud().journal().len();
         let once = Some((nth, refused(400, "ClientException")));
-        let life = world.live(&line, Fate { once, ..Fate::default() });
+        let life = world.live(&line, Fate { once, repeats: REREADS, ..Fate::default() });
         assert_eq!(life.code, Some(3), "{}", life.text);
         nothing_is_left(&world, from).unwrap_or_else(|why| panic!("{why}\n{}", life.text));
         next_one_starts(&world, &line);
@@ -85,7 +88,7 @@ fn where_nothing_may_be_deregistered_the_record_is_closed() {
         let from = world.cloud().journal().len();
         let once = Some((nth, refused(400, "ClientException")));
         let denied = &["DeregisterTaskDefinition"];
-        let life = world.live(&line, Fate { once, denied, ..Fate::default() });
+        let life = world.live(&line, Fate { once, repeats: REREADS, denied, ..Fate::default() });
         assert_eq!(life.code, Some(3), "{}", life.text);
         assert!(life.text.contains("its record is closed"), "{}", life.text);
         nothing_is_left(&world, from).unwrap_or_else(|why| panic!("{why}\n{}", life.text));

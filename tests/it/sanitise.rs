@@ -67,7 +67,7 @@ fn events() -> Vec<Kind> {
         Kind::Changed { step: nasty(), what: nasty() },
         Kind::Waiting { step: nasty(), why: nasty() },
         Kind::Runs { revision: nasty(), tasks: 2 },
-        Kind::TaskFailed { task: nasty(), what: nasty() },
+        Kind::TaskFailed { task: nasty(), old: Some(nasty()), what: nasty() },
         Kind::TurnedBack { to: nasty(), reason: nasty(), what: nasty() },
         Kind::Pruned { revisions: list() },
         Kind::Logged {

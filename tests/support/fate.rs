@@ -53,6 +53,8 @@ pub(crate) struct Fate {
     pub(crate) dies: Option<(u32, Death)>,
     /// One call has this fate.
     pub(crate) once: Option<(u32, Interference)>,
+    /// How many calls after that one have the same fate.
+    pub(crate) repeats: u32,
     /// This call and all later ones have this fate.
     pub(crate) since: Option<(u32, Interference)>,
     /// Operations that are denied.
@@ -252,7 +254,9 @@ impl Interfere for Course {
         state.operations.push(call.operation.clone());
         state.under_way.insert(call.index, nth);
         self.keep(&mut state, nth, call, false);
-        if let Some((_, once)) = self.fate.once.as_ref().filter(|(at, _)| *at == nth) {
+        if let Some((_, once)) =
+            self.fate.once.as_ref().filter(|(at, _)| (*at..=*at + self.fate.repeats).contains(&nth))
+        {
             return once.clone();
         }
         if self.fate.freeze.is_some_and(|freeze| freeze.nth == nth) {

@@ -208,10 +208,24 @@ pub(crate) fn changed_after_close(journal: &[Entry]) -> Vec<String> {
     broken
 }
 
-/// 8: a revision that is the way back is never deregistered.
+/// 8: a revision that is the way back is never deregistered. One of ours that no service was ever put on is
+/// the way back of nothing.
 pub(crate) fn way_back_lost(journal: &[Entry]) -> Vec<String> {
+    let registered = |name: &String| {
+        let mut ours = by_us(journal);
+        ours.any(|one| matches!(&one.change, Change::Registered { revision } if revision == name))
+    };
+    let ran = |name: &String| {
+        let put_on = |change: &Change| match change {
+            Change::Revision { before, after, .. } => before == name || after == name,
+            _ => false,
+        };
+        journal.iter().any(|entry| put_on(&entry.change))
+    };
     let lost = by_us(journal).filter_map(|entry| match &entry.change {
-        Change::Deregistered { revision } => Some(format!("way-back-kept: {revision}")),
+        Change::Deregistered { revision } if !registered(revision) || ran(revision) => {
+            Some(format!("way-back-kept: {revision}"))
+        }
         _ => None,
     });
     lost.collect()

@@ -87,7 +87,7 @@ const CANARY: Scene = Scene {
 };
 
 /// Each world with a green that stays and one that does not.
-pub(crate) const GALLERY: [Scene; 14] = [
+pub(crate) const GALLERY: [Scene; 15] = [
     ONE_RULE,
     Scene { name: "one rule, 500", image: "3", good: false, ..ONE_RULE },
     Scene { name: "one rule, exits", image: "4", good: false, ..ONE_RULE },
@@ -99,6 +99,7 @@ pub(crate) const GALLERY: [Scene; 14] = [
         ..ONE_RULE
     },
     WIDE_ONE,
+    Scene { name: "two of all, exits", image: "4", good: false, ..WIDE_ONE },
     Scene {
         name: "two of all, sick later",
         images: SICK_LATER,

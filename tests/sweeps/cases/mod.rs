@@ -3,6 +3,7 @@
 
 pub(crate) mod before; // one task prepares a deployment, whichever call the process dies at
 mod deaths; // killed at every call, once or twice; random lives
+pub(crate) mod degraded; // the old side is not whole; a good image gets live all the same
 pub(crate) mod drift; // back to a service without a record, killed at every call
 pub(crate) mod edits; // the same command adopts what was killed
 mod faults; // every fault at every call

@@ -84,6 +84,10 @@ impl Case {
         reads.map(|read| order(read, self.way)).collect()
     }
 
+    fn hides_the_owner(&self) -> bool {
+        ["DescribeTaskDefinition", "*"].contains(&self.read)
+    }
+
     fn told(&self, life: &Life, why: impl std::fmt::Display) -> String {
         format!("{self:?}: {why}\n{}", life.text)
     }
@@ -103,19 +107,22 @@ impl Case {
         if !bad.is_empty() {
             return Err(self.told(&life, format!("{bad:?}")));
         }
-        // The exit code is what the world says.
+        // The exit code is what the world says, once the load balancer has followed the last change.
+        world.wait(60);
         let new = serves(&world.cloud(), &image("2"), 2);
         let old = serves(&world.cloud(), &image("1"), 2);
         let says = match life.code {
             Some(0) => new.map_err(|why| format!("exit 0, but {why}")),
             Some(1) => old.map_err(|why| format!("exit 1, but {why}")),
+            // Nobody changes weights who cannot tell for a minute whose the deployment is.
+            Some(4) if self.hides_the_owner() => Ok(()),
             Some(4) => answers(&world.cloud()).map_err(|why| format!("exit 4, and {why}")),
             code => Err(format!("ended with {code:?}")),
         };
         says.map_err(|why| self.told(&life, why))?;
         // Once AWS is well again, a good image gets live.
         world.cloud().set_faults(vec![]).expect("no faults");
-        world.wait(200);
+        world.wait(140);
         let again = world.run(&deploy("1", "--force --on-conflict supersede"));
         match again.code {
             Some(0)
