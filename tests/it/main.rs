@@ -17,7 +17,6 @@ mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes
 mod fix_forward; // an old side that cannot run either
-mod forged; // records and twin tags that a stranger wrote
 mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves

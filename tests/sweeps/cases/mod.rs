@@ -7,6 +7,7 @@ pub(crate) mod degraded; // the old side is not whole; a good image gets live al
 pub(crate) mod drift; // back to a service without a record, killed at every call
 pub(crate) mod edits; // the same command adopts what was killed
 mod faults; // every fault at every call
+pub(crate) mod forged; // records and twin tags that a stranger wrote
 mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
 pub(crate) mod overtaken; // another tool deploys to green, at every moment
