@@ -47,6 +47,7 @@ pub(super) fn plan(
         let what = format!("{revision} with {with} serves in {}", sides.blue.name);
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
+    refusals::usable(survey, sides.blue)?;
     warnings.extend(refusals::differences(survey, &sides)?);
     warnings.extend(refusals::foreign_rules(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);

@@ -355,7 +355,8 @@ impl<'a> View<'a> {
     pub fn owed(&self, wanted: u32) -> (u32, u32) {
         let had = self.record.had;
         let running = had.map_or(wanted, |had| had.running.min(wanted));
-        let healthy = had.and_then(|had| had.healthy).map_or(wanted, |had| had.min(wanted));
+        // No more targets were healthy than tasks ran.
+        let healthy = had.map_or(wanted, |had| had.healthy.unwrap_or(had.running).min(wanted));
         (running, healthy)
     }
 

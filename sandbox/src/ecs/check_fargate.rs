@@ -64,7 +64,7 @@ fn container(one: &Value) -> Result<(), Fault> {
     if one["privileged"] == true {
         return unsupported("privileged containers");
     }
-    for member in ["dockerSecurityOptions", "links", "extraHosts"] {
+    for member in ["dockerSecurityOptions", "links"] {
         if filled(&one[member]) {
             return unsupported(member);
         }
