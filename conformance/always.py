@@ -53,6 +53,7 @@ ECS = {
     "RegisterTaskDefinition": _in("taskDefinition", _DEFINITION),
     "DescribeTaskDefinition": _in("taskDefinition", _DEFINITION),
     "DeregisterTaskDefinition": _in("taskDefinition", _DEFINITION + " deregisteredAt"),
+    "DeleteTaskDefinitions": _in("taskDefinitions[]", _DEFINITION) + " failures[].arn failures[].reason",
     "ListTaskDefinitions": "taskDefinitionArns[]",
     "ListTaskDefinitionFamilies": "families[]",
     "CreateService": _in("service", _SERVICE),
@@ -120,6 +121,8 @@ ECR = {
         "imageDetails[]",
         "registryId repositoryName imageDigest imageSizeInBytes imagePushedAt imageManifestMediaType",
     ),
+    "ListImages": "imageIds[].imageDigest",
+    "BatchDeleteImage": "imageIds[].imageDigest failures[].failureCode failures[].failureReason",
     "BatchGetImage": "images[].registryId images[].repositoryName images[].imageId.imageDigest "
     "images[].imageManifest images[].imageManifestMediaType "
     "failures[].failureCode failures[].failureReason",

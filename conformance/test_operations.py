@@ -41,6 +41,60 @@ def test_task_definitions(aws):
     assert gone["status"] == "INACTIVE"
     listed = ecs.list_task_definitions(familyPrefix="job", sort="DESC")["taskDefinitionArns"]
     assert [one.rsplit("/")[-1] for one in listed] == ["job:2"]
+    gone = ecs.delete_task_definitions(taskDefinitions=["job:1", "job:2", "job:9"])
+    assert [one["status"] for one in gone["taskDefinitions"]] == ["DELETE_IN_PROGRESS"]
+    assert "still in ACTIVE status" in gone["failures"][0]["reason"] and len(gone["failures"]) == 2
+    listed = ecs.list_task_definitions(familyPrefix="job", status="DELETE_IN_PROGRESS")
+    assert [one.rsplit("/")[-1] for one in listed["taskDefinitionArns"]] == ["job:1"]
+
+
+def test_sizes_nulls_and_whole_floats_are_what_aws_keeps(aws):
+    odd = definition("odd", "nginx:1", cpu=".25 vCPU", memory="0.5 GB", taskRoleArn=None)
+    odd["containerDefinitions"][0] |= {"memory": 128.0, "user": None}
+    made = aws.ecs.register_task_definition(**odd)["taskDefinition"]
+    assert (made["cpu"], made["memory"]) == ("256", "512") and "taskRoleArn" not in made
+    assert made["containerDefinitions"][0]["memory"] == 128
+    assert "user" not in made["containerDefinitions"][0]
+
+
+def test_a_container_waits_for_another_one(aws):
+    aws.sandbox.image("shop/side:1", "exit", code=3, after="5s")
+    aws.ecs.create_cluster(clusterName="jobs")
+    two = definition("two", "nginx:1")
+    two["containerDefinitions"][0]["dependsOn"] = [{"containerName": "side", "condition": "SUCCESS"}]
+    two["containerDefinitions"].append(
+        {"name": "side", "image": "registry.example.com/shop/side:1", "essential": False}
+    )
+    aws.ecs.register_task_definition(**two)
+    ran = aws.ecs.run_task(
+        cluster="jobs", taskDefinition="two", launchType="FARGATE", networkConfiguration=FARGATE_NETWORK
+    )
+    arn = ran["tasks"][0]["taskArn"]
+    aws.ecs.get_waiter("tasks_stopped").wait(
+        cluster="jobs", tasks=[arn], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+    )
+    (task,) = aws.ecs.describe_tasks(cluster="jobs", tasks=[arn])["tasks"]
+    assert task["stopCode"] == "EssentialContainerExited"
+    assert [one["exitCode"] for one in task["containers"]] == [143, 3]
+    assert task["containers"][0]["reason"].endswith("as dependency did not exit successfully.")
+
+
+@pytest.mark.parametrize(
+    "region, partition, suffix",
+    [
+        ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
+        ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
+        ("eusc-de-east-1", "aws-eusc", "amazonaws.eu"),
+    ],
+)
+def test_a_region_is_in_its_partition(sandbox, region, partition, suffix):
+    aws = Clients(sandbox, region)
+    arn = aws.ecs.create_cluster(clusterName="part")["cluster"]["clusterArn"]
+    assert arn == f"arn:{partition}:ecs:{region}:123456789012:cluster/part"
+    assert aws.ecs.describe_clusters(clusters=[arn])["clusters"][0]["clusterName"] == "part"
+    made = aws.ecr.create_repository(repositoryName="part")["repository"]
+    assert made["repositoryUri"] == f"123456789012.dkr.ecr.{region}.{suffix}/part"
+    assert aws.sts.get_caller_identity()["Arn"].startswith(f"arn:{partition}:iam::")
 
 
 def test_services_and_their_deployments(world):
@@ -188,6 +242,15 @@ def test_images(aws):
     got = ecr.batch_get_image(repositoryName="shop/web", imageIds=[{"imageTag": "1"}, {"imageTag": "9"}])
     assert got["images"][0]["imageManifest"] == manifest
     assert [one["failureCode"] for one in got["failures"]] == ["ImageNotFound"]
+    ids = ecr.list_images(repositoryName="shop/web", filter={"tagStatus": "TAGGED"})["imageIds"]
+    assert ids == [{"imageDigest": digest, "imageTag": "1"}]
+    (other,) = ecr.list_images(repositoryName="shop/web", filter={"tagStatus": "UNTAGGED"})["imageIds"]
+    gone = ecr.batch_delete_image(
+        repositoryName="shop/web", imageIds=[{"imageTag": "1"}, {"imageTag": "1"}, {**other, "imageTag": "9"}]
+    )
+    assert gone["imageIds"] == [{"imageDigest": digest, "imageTag": "1"}]
+    assert [one["failureCode"] for one in gone["failures"]] == ["ImageNotFound"] * 2
+    assert ecr.list_images(repositoryName="shop/web")["imageIds"] == [other]
 
 
 def test_a_password_of_the_registry(aws):
@@ -268,8 +331,8 @@ def test_scalable_targets(world):
 
 def test_an_unmodelled_member_that_was_sent_comes_back(aws):
     """botocore's models know the member; the sandbox does not act on it."""
-    made = aws.ecs.register_task_definition(**definition("job", "nginx:1", ipcMode="task"))
-    assert made["taskDefinition"]["ipcMode"] == "task"
+    made = aws.ecs.register_task_definition(**definition("job", "nginx:1", enableFaultInjection=True))
+    assert made["taskDefinition"]["enableFaultInjection"] is True
 
 
 PAGED = [
@@ -284,6 +347,7 @@ PAGED = [
     ("elbv2", "describe_rules", {"ListenerArn": "$listener"}, "Rules", {"PageSize": 2}, 6),
     ("ecr", "describe_repositories", {}, "repositories", {"PageSize": 2}, 5),
     ("ecr", "describe_images", {"repositoryName": "r0"}, "imageDetails", {"PageSize": 2}, 5),
+    ("ecr", "list_images", {"repositoryName": "r0"}, "imageIds", {"PageSize": 2}, 5),
     ("logs", "describe_log_streams", {"logGroupName": "/jobs"}, "logStreams", {"PageSize": 5}, 12),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "ecs"}, "ScalableTargets", {"PageSize": 5}, 12),
 ]

@@ -5,6 +5,8 @@ pattern for its text. `$name` in the arguments stands for something of the world
 no row changes it.
 """
 
+import json
+import pathlib
 import re
 
 import botocore.exceptions
@@ -27,6 +29,7 @@ NO_CLUSTER = ("ClusterNotFoundException", "^Cluster not found.$")
 NO_SERVICE = ("ServiceNotFoundException", "^Service not found.$")
 FORWARD = [{"Type": "forward", "TargetGroupArn": "$green"}]
 NO_FORWARD = [{"Type": "forward", "TargetGroupArn": "$no_group"}]
+SIX = [{"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "$green"}] * 6}}]
 CONDITION = [{"Field": "path-pattern", "Values": ["/new"]}]
 NO_LB, NO_TG = ("LoadBalancerNotFoundException", "not found"), ("TargetGroupNotFoundException", "^One or more target groups not found$")
 NO_LISTENER, NO_RULE = ("ListenerNotFoundException", "^One or more listeners not found$"), ("RuleNotFoundException", "^One or more rules not found$")
@@ -53,6 +56,7 @@ ROWS = [
     (MISSING, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "nothing:1"}, CLIENT, ""),
     (INVALID, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "web"}, CLIENT, "revision"),
     (STATE, "ecs", "DeregisterTaskDefinition", {"taskDefinition": "old:1"}, CLIENT, "inactive"),
+    (INVALID, "ecs", "DeleteTaskDefinitions", {"taskDefinitions": ["web:1"] * 11}, PARAMETER, "10"),
     (INVALID, "ecs", "ListTaskDefinitions", {"maxResults": 0}, PARAMETER, ""),
     (INVALID, "ecs", "ListTaskDefinitionFamilies", {"maxResults": 101}, PARAMETER, ""),
     cluster_of("CreateService", **{key: value for key, value in SERVICE.items() if key != "cluster"}),
@@ -122,6 +126,7 @@ ROWS = [
     (INVALID, "elbv2", "ModifyLoadBalancerAttributes", {"LoadBalancerArn": "$balancer", "Attributes": [{"Key": "x", "Value": "y"}]}, "ValidationError", "'x' is not recognized"),
     (INVALID, "elbv2", "CreateTargetGroup", {"Name": "new", "Protocol": "HTTP", "VpcId": "vpc-1"}, "ValidationError", "^A port must be specified$"),
     (STATE, "elbv2", "CreateTargetGroup", {"Name": "blue", "Protocol": "HTTP", "Port": 9, "VpcId": "vpc-1"}, "DuplicateTargetGroupNameException", "^A target group with the same name 'blue' exists, but with different settings$"),
+    (INVALID, "elbv2", "CreateTargetGroup", {"Name": "new", "Protocol": "HTTP", "Port": 9, "VpcId": "vpc-1", "Tags": [{"Key": "a", "Value": "b"}] * 2}, "ValidationError", "more than once"),
     (MISSING, "elbv2", "DescribeTargetGroups", {"Names": ["none"]}, *NO_TG),
     (MISSING, "elbv2", "DescribeTargetGroups", {"LoadBalancerArn": "$no_balancer"}, *NO_LB),
     (INVALID, "elbv2", "DeleteTargetGroup", {"TargetGroupArn": "none"}, *MALFORMED),
@@ -140,6 +145,9 @@ ROWS = [
     (MISSING, "elbv2", "DeleteListener", {"ListenerArn": "$no_listener"}, *NO_LISTENER),
     (MISSING, "elbv2", "ModifyListener", {"ListenerArn": "$no_listener"}, *NO_LISTENER),
     (MISSING, "elbv2", "ModifyListener", {"ListenerArn": "$listener", "DefaultActions": NO_FORWARD}, *NO_TG),
+    (INVALID, "elbv2", "ModifyListener", {"ListenerArn": "$listener", "DefaultActions": SIX}, "InvalidLoadBalancerActionException", "5"),
+    (INVALID, "elbv2", "CreateListener", {"LoadBalancerArn": "$balancer", "Protocol": "HTTP", "Port": 81, "DefaultActions": SIX}, "InvalidLoadBalancerActionException", "5"),
+    (INVALID, "elbv2", "ModifyRule", {"RuleArn": "$rule", "Actions": SIX}, "InvalidLoadBalancerActionException", "5"),
     (INVALID, "elbv2", "ModifyListener", {"ListenerArn": "$listener", "Port": 70000}, "ValidationError", "65535"),
     (MISSING, "elbv2", "CreateRule", {"ListenerArn": "$no_listener", "Priority": 1, "Conditions": CONDITION, "Actions": FORWARD}, *NO_LISTENER),
     (STATE, "elbv2", "CreateRule", {"ListenerArn": "$listener", "Priority": 10, "Conditions": CONDITION, "Actions": FORWARD}, "PriorityInUseException", "^Priority '10' is currently in use$"),
@@ -171,6 +179,10 @@ ROWS = [
     (MISSING, "ecr", "DescribeImages", {"repositoryName": "none"}, "RepositoryNotFoundException", ""),
     (MISSING, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "9"}]}, "ImageNotFoundException", f"^The image with imageId {{imageDigest:'?null'?, imageTag:'9'}} does not exist within the repository with name 'shop/web' in the registry with id '{ACCOUNT}'$"),
     (INVALID, "ecr", "DescribeImages", {"repositoryName": "shop/web", "imageIds": [{"imageTag": "1"}], "maxResults": 5}, PARAMETER, ""),
+    (MISSING, "ecr", "ListImages", {"repositoryName": "none"}, "RepositoryNotFoundException", ""),
+    (INVALID, "ecr", "ListImages", {"repositoryName": "shop/web", "maxResults": 1001}, PARAMETER, ""),
+    (MISSING, "ecr", "BatchDeleteImage", {"repositoryName": "none", "imageIds": [{"imageTag": "1"}]}, "RepositoryNotFoundException", ""),
+    (INVALID, "ecr", "BatchDeleteImage", {"repositoryName": "shop/web", "imageIds": []}, PARAMETER, ""),
     (MISSING, "ecr", "BatchGetImage", {"repositoryName": "none", "imageIds": [{"imageTag": "1"}]}, "RepositoryNotFoundException", ""),
     (INVALID, "ecr", "BatchGetImage", {"repositoryName": "shop/web", "imageIds": []}, PARAMETER, ""),
     (MISSING, "ecr", "PutImage", {"repositoryName": "none", "imageManifest": "{}"}, "RepositoryNotFoundException", ""),
@@ -259,6 +271,15 @@ def test_a_refusal(shared, kind, service, operation, arguments, error, text):
     assert modelled or got["Code"] == error, got
     assert got["Message"]
     assert re.search(text, got["Message"]), got["Message"]
+
+
+INPUTS = pathlib.Path(__file__).parent.parent / "sandbox" / "tests" / "register"
+
+
+@pytest.mark.parametrize("path", sorted(INPUTS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_definition_that_aws_refuses(aws, path):
+    with pytest.raises(aws.ecs.exceptions.ClientException):
+        aws.ecs.register_task_definition(**json.loads(path.read_text()))
 
 
 def test_every_modelled_operation_has_rows():

@@ -26,6 +26,8 @@ pub enum Call {
     DescribeTasks,
     /// Which EC2 instance a task runs on.
     DescribeContainerInstances,
+    /// Whether another instance has a port that every task needs.
+    ListContainerInstances,
     /// Starts a task that no service keeps.
     RunTask,
     /// Stops such a task.
@@ -69,6 +71,8 @@ pub enum Loss {
     ImageCheck,
     /// A scalable target could revive a retired service.
     ScalingCheck,
+    /// That every instance's port is taken is found by ECS, task by task.
+    PortCheck,
     /// Attributes of target groups are not compared; stickiness is not seen.
     AttributeCheck,
     /// Failed tasks are known by their targets alone, without reasons.
@@ -105,7 +109,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 28] = {
+const TABLE: [(Call, CallInfo); 29] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -138,6 +142,12 @@ const TABLE: [(Call, CallInfo); 28] = {
             "DescribeContainerInstances",
             &["ecs:DescribeContainerInstances"],
             Some(Loss::TaskReasons),
+        ),
+        read(
+            ListContainerInstances,
+            "ListContainerInstances",
+            &["ecs:ListContainerInstances"],
+            Some(Loss::PortCheck),
         ),
         write(RunTask, "RunTask", &["ecs:RunTask", "iam:PassRole"], Some(Loss::OneOffTasks)),
         write(StopTask, "StopTask", &["ecs:StopTask"], Some(Loss::OneOffTasks)),

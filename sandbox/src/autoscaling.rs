@@ -95,6 +95,9 @@ fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(raw(&json!({"ScalableTargetARN": arn})))
 }
 
+/// The role that changes counts.
+const LINKED: &str = "role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService";
+
 fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let ids = request.texts_of("ResourceIds");
     if ids.len() > 50 {
@@ -110,10 +113,7 @@ fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         let mut shown = Value::Object(target.members.clone());
         shown["ScalableTargetARN"] = json!(target.arn);
         shown["CreationTime"] = json!(target.created_at.seconds());
-        shown["RoleARN"] = json!(format!(
-            "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
-            here.shared.account
-        ));
+        shown["RoleARN"] = json!(here.shared.iam(&here.region.name, "iam", LINKED));
         (id.clone(), shown)
     };
     let token = request.text_of("NextToken");

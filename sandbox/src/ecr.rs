@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     image::Reference,
     journal::Change,
+    partition::partition,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
@@ -41,6 +42,8 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "CreateRepository" => create(here, request),
         "DescribeRepositories" => describe_repositories(here, request),
         "DescribeImages" => describe_images(here, request),
+        "ListImages" => list_images(here, request),
+        "BatchDeleteImage" => batch_delete(here, request),
         "BatchGetImage" => batch_get(here, request),
         "PutImage" => put(here, request),
         "GetAuthorizationToken" => authorize(here, request),
@@ -70,12 +73,17 @@ fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(raw(&json!({"repository": shown})))
 }
 
+/// The host of a registry.
+fn host(account: &str, region: &str) -> String {
+    format!("{account}.dkr.ecr.{region}.{}", partition(region).suffix)
+}
+
 fn show(here: &Here<'_>, one: &Repository) -> Value {
     json!({
         "repositoryArn": here.arn("ecr", &format!("repository/{}", one.name)),
         "registryId": here.shared.account,
         "repositoryName": one.name,
-        "repositoryUri": format!("{}.dkr.ecr.{}.amazonaws.com/{}", here.shared.account, here.region.name, one.name),
+        "repositoryUri": format!("{}/{}", host(&here.shared.account, &here.region.name), one.name),
         "createdAt": one.created_at.seconds(),
         "imageTagMutability": "MUTABLE",
         "imageScanningConfiguration": {"scanOnPush": false},
@@ -166,6 +174,96 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// The image that an id names, or the code and the text of the failure.
+    fn named(&self, id: &Value) -> Result<&Stored, (&'static str, &'static str)> {
+        let (tag, digest) = id_of(id);
+        let tagged = self.image(tag, None).is_some();
+        match self.image(tag, digest) {
+            Some(one) => Ok(one),
+            None if tag.is_none() && digest.is_none() => Err((
+                "MissingDigestAndTag",
+                "Image identifier must contain at least one of digest and tag",
+            )),
+            // Both are there, and not of one image.
+            None if tagged
+                && digest.is_some_and(|digest| self.image(None, Some(digest)).is_some()) =>
+            {
+                Err(("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest"))
+            }
+            None => Err(("ImageNotFound", "Requested image not found")),
+        }
+    }
+}
+
+/// The ids in a request: 1 to 100.
+fn ids(request: &Request<'_>) -> Result<Vec<Value>, Fault> {
+    let ids = request.value.get("imageIds").and_then(Value::as_array).cloned().unwrap_or_default();
+    match ids.len() {
+        1..=100 => Ok(ids),
+        _ => Err(Fault::parameter(
+            "Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length between 1 and 100'",
+        )),
+    }
+}
+
+/// The ids of all images: one for each tag, or the digest alone.
+fn list_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let found = find(here, request)?;
+    let filter = |member: &str| {
+        request.value.get("filter").and_then(|filter| filter[member].as_str()).unwrap_or_default()
+    };
+    let (tagged, status) = (filter("tagStatus"), filter("imageStatus"));
+    let mut all = Vec::new();
+    for one in &found.images {
+        let own = if one.archived { "ARCHIVED" } else { "ACTIVE" };
+        if own != if status.is_empty() { "ACTIVE" } else { status } {
+            continue;
+        }
+        if one.tags.is_empty() && tagged != "TAGGED" {
+            all.push((one.digest.clone(), json!({"imageDigest": one.digest})));
+        }
+        for tag in one.tags.iter().filter(|_| tagged != "UNTAGGED") {
+            let id = json!({"imageDigest": one.digest, "imageTag": tag});
+            all.push((format!("{} {tag}", one.digest), id));
+        }
+    }
+    page(request, "imageIds", all)
+}
+
+/// A tag takes that tag away, the last one the image with it; a digest the image with all its tags.
+fn batch_delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let name = find(here, request)?.name.clone();
+    let (mut gone, mut failures) = (Vec::new(), Vec::new());
+    for id in ids(request)? {
+        let Some(found) = here.region.ecr.0.get_mut(&name) else { break };
+        let digest = match found.named(&id) {
+            Ok(one) => one.digest.clone(),
+            Err((code, reason)) => {
+                failures.push(json!({"imageId": id, "failureCode": code, "failureReason": reason}));
+                continue;
+            }
+        };
+        let (tag, by_digest) = id_of(&id);
+        for one in found.images.iter_mut().filter(|one| one.digest == digest) {
+            let away: Vec<String> = match tag {
+                Some(tag) => vec![tag.to_owned()],
+                None => one.tags.clone(),
+            };
+            one.tags.retain(|own| !away.contains(own));
+            gone.extend(away.iter().map(|tag| json!({"imageDigest": digest, "imageTag": tag})));
+            if away.is_empty() {
+                gone.push(json!({"imageDigest": digest}));
+            }
+        }
+        let whole = tag.is_none() && by_digest.is_some();
+        found.images.retain(|one| one.digest != digest || !(whole || one.tags.is_empty()));
+    }
+    let arn = here.arn("ecr", &format!("repository/{name}"));
+    here.note(Change::Modified { arn });
+    Ok(raw(&json!({"imageIds": gone, "failures": failures})))
+}
+
 fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let found = find(here, request)?;
     let ids = request.value.get("imageIds").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -220,35 +318,12 @@ fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
 
 fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let found = find(here, request)?;
-    let asked = request.value.get("imageIds").and_then(Value::as_array).map_or(0, Vec::len);
-    if !(1..=100).contains(&asked) {
-        return Err(Fault::parameter(
-            "Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length between 1 and 100'",
-        ));
-    }
+    let asked = ids(request)?;
     let (mut images, mut failures) = (Vec::new(), Vec::new());
-    for id in request.value.get("imageIds").and_then(Value::as_array).into_iter().flatten() {
-        let (tag, digest) = id_of(id);
-        let failure = match (tag, digest) {
-            (None, None) => Some((
-                "MissingDigestAndTag",
-                "Image identifier must contain at least one of digest and tag",
-            )),
-            (Some(_), Some(_))
-                if found.image(None, digest).is_some() && found.image(tag, digest).is_none() =>
-            {
-                Some((
-                    "ImageTagDoesNotMatchDigest",
-                    "Requested image tag does not match the digest",
-                ))
-            }
-            _ if found.image(tag, digest).is_none() => {
-                Some(("ImageNotFound", "Requested image not found"))
-            }
-            _ => None,
-        };
-        match (failure, found.image(tag, digest)) {
-            (None, Some(one)) => {
+    for id in &asked {
+        let (tag, _) = id_of(id);
+        match found.named(id) {
+            Ok(one) => {
                 let mut image_id = json!({"imageDigest": one.digest});
                 if let Some(tag) = tag {
                     image_id["imageTag"] = json!(tag);
@@ -261,9 +336,7 @@ fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
                     "imageManifestMediaType": MANIFEST_TYPE,
                 }));
             }
-            (failure, _) => {
-                let (code, reason) =
-                    failure.unwrap_or(("ImageNotFound", "Requested image not found"));
+            Err((code, reason)) => {
                 failures.push(json!({"imageId": id, "failureCode": code, "failureReason": reason}));
             }
         }
@@ -331,7 +404,7 @@ fn authorize(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         json!({
             "authorizationToken": base64(format!("AWS:{password}").as_bytes()),
             "expiresAt": (now + Duration::from_secs(12 * 3600)).seconds(),
-            "proxyEndpoint": format!("https://{id}.dkr.ecr.{region}.amazonaws.com"),
+            "proxyEndpoint": format!("https://{}", host(id, region)),
         })
     });
     let data: Vec<Value> = data.collect();

@@ -38,6 +38,9 @@ pub struct Image {
     /// How long after its start it answers (default: the world's `ready`; 10 minutes for a `slow` one).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::option")]
     pub ready: Option<Duration>,
+    /// How it ends when ECS stops it (default `term`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stops: Option<Stops>,
     /// The lines that a container with the log driver `awslogs` writes: the first one at its start, the
     /// last one just before its exit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,6 +65,19 @@ pub enum Does {
     Sick,
 }
 
+/// How a container ends that ECS stops with SIGTERM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stops {
+    /// By itself, with code 0.
+    Clean,
+    /// Of the signal: 143.
+    #[default]
+    Term,
+    /// Not before SIGKILL, when its `stopTimeout` has passed: 137.
+    Kill,
+}
+
 /// An image's behaviour in one container, with its defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Behaviour {
@@ -75,6 +91,8 @@ pub(crate) struct Behaviour {
     pub(crate) ready: Duration,
     #[serde(default)]
     pub(crate) logs: Vec<String>,
+    #[serde(default)]
+    pub(crate) stops: Stops,
 }
 
 /// What a request gets.
@@ -105,6 +123,7 @@ impl Behaviour {
             after: image.and_then(|image| image.after).unwrap_or_default(),
             ready: image.and_then(|image| image.ready).unwrap_or(late),
             logs: image.map(|image| image.logs.clone()).unwrap_or_default(),
+            stops: image.and_then(|image| image.stops).unwrap_or_default(),
         }
     }
 
@@ -164,6 +183,11 @@ fn is_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost"
 }
 
+/// What hosts of Amazon ECR end with, after the region; dual-stack ones are `dkr-ecr` (Amazon ECR User
+/// Guide, "Private registry").
+const ECR: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"];
+const ECR_DUAL: [&str; 3] = [".on.aws", ".on.amazonwebservices.com.cn", ".on.amazonwebservices.eu"];
+
 /// The parts of an image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reference<'a> {
@@ -186,8 +210,13 @@ impl<'a> Reference<'a> {
     /// Account, region and repository, if it is an image of an Amazon ECR private registry.
     pub(crate) fn ecr(&self) -> Option<(&'a str, &'a str, &'a str)> {
         let (host, repository) = self.name.split_once('/')?;
-        let (account, region) = host.split_once(".dkr.ecr.")?;
-        Some((account, region.strip_suffix(".amazonaws.com")?, repository))
+        if let Some((account, rest)) = host.split_once(".dkr.ecr.") {
+            let region = ECR.iter().find_map(|suffix| rest.strip_suffix(suffix))?;
+            return Some((account, region, repository));
+        }
+        let (account, rest) = host.split_once(".dkr-ecr.")?;
+        let region = ECR_DUAL.iter().find_map(|suffix| rest.strip_suffix(suffix))?;
+        Some((account, region, repository))
     }
 }
 
@@ -207,6 +236,7 @@ mod tests {
             after: None,
             reason: None,
             ready: None,
+            stops: None,
             logs: vec![],
         }
     }

@@ -52,6 +52,7 @@ pub mod invariants;
 pub mod journal;
 mod logs;
 mod network;
+mod partition;
 mod past;
 mod protocol;
 #[cfg(any(feature = "http", feature = "sdk"))]

@@ -21,7 +21,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "GetCallerIdentity" => {
             let account = &here.shared.account;
             json!({
-                "Arn": format!("arn:aws:iam::{account}:user/sandbox"),
+                "Arn": here.shared.user(&here.region.name),
                 "UserId": "AIDASANDBOX0000000000",
                 "Account": account,
             })
@@ -57,7 +57,7 @@ fn assume_role(here: &Here<'_>, request: &Map<String, Value>) -> Result<Value, F
     let Some(name) = role.split_once(":role/").map(|(_, name)| name) else {
         return Err(Fault::validation(format!("{role} is invalid")));
     };
-    let account = &here.shared.account;
+    let arn = format!("assumed-role/{name}/{session}");
     Ok(json!({
         "Credentials": {
             "AccessKeyId": "ASIASANDBOX000000000",
@@ -67,7 +67,7 @@ fn assume_role(here: &Here<'_>, request: &Map<String, Value>) -> Result<Value, F
         },
         "AssumedRoleUser": {
             "AssumedRoleId": format!("AROASANDBOX0000000000:{session}"),
-            "Arn": format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
+            "Arn": here.shared.iam(&here.region.name, "sts", &arn),
         },
     }))
 }

@@ -39,7 +39,7 @@ impl Cloud {
 
     /// The fate of a call by the faults of this world, noted in the journal if it has one.
     pub fn fate(&mut self, call: &Call) -> Interference {
-        let user = self.shared.user();
+        let user = self.shared.user(&call.region);
         let Some((does, fate)) = self.faults.fate(call, &user) else { return Interference::None };
         let change = Change::Fault { does };
         self.shared.journal.push(Entry { at: self.shared.now, call: Some(call.clone()), change });

@@ -101,6 +101,7 @@ impl Aws {
             #[cfg(feature = "logs")]
             logs: super::logs::LogClients { config: configured!(aws_sdk_cloudwatchlogs) },
             meter,
+            essentials: crate::aws::Essentials::default(),
             clock,
             region,
             expires: credentials.expiry(),

@@ -38,6 +38,7 @@ pub struct Aws {
     logs: logs::LogClients,
     autoscaling: aws_sdk_applicationautoscaling::Client,
     meter: Meter,
+    essentials: Essentials,
     clock: Clock,
     /// The region that the deployment is in.
     pub region: String,
@@ -54,6 +55,16 @@ impl EcrClients {
     fn of(&self, region: &str) -> aws_sdk_ecr::Client {
         let region = aws_sdk_ecr::config::Region::new(region.to_owned());
         aws_sdk_ecr::Client::from_conf(self.config.clone().region(region).build())
+    }
+}
+
+/// The essential containers of each revision that was read, by ARN.
+#[derive(Debug, Default)]
+struct Essentials(Mutex<BTreeMap<String, Vec<String>>>);
+
+impl Essentials {
+    fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<String, Vec<String>>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -382,6 +382,7 @@ impl Aws {
             Ok::<_, Failure>(tasks.tasks.into_iter().map(Task::from).collect::<Vec<_>>())
         }));
         let mut tasks: Vec<Task> = chunks.await?.into_iter().flatten().collect();
+        self.tell_essential(&mut tasks).await;
         self.name_instances(cluster, &mut tasks).await?;
         Ok(tasks)
     }
@@ -402,6 +403,25 @@ impl Aws {
             .collect::<Result<Vec<_>, _>>()
             .await
             .map_err(of(call))
+    }
+
+    /// Which containers of stopped tasks are essential: their definition says so. One that cannot be read
+    /// leaves that open.
+    async fn tell_essential(&self, tasks: &mut [Task]) {
+        let doubtful = |task: &&mut Task| task.stop_code.is_some() && task.containers.len() > 1;
+        for task in tasks.iter_mut().filter(doubtful) {
+            let known = |all: &mut BTreeMap<String, Vec<String>>| all.get(&task.revision).cloned();
+            let essential = match self.essentials.with(known) {
+                Some(essential) => essential,
+                None => match self.revision(&task.revision).await {
+                    Ok(revision) => revision.essential(),
+                    Err(_) => continue,
+                },
+            };
+            for container in &mut task.containers {
+                container.essential = Some(essential.contains(&container.name));
+            }
+        }
     }
 
     /// With bridge or host networking a target is `(EC2 instance, host port)`, while a task tells

@@ -24,7 +24,9 @@ impl Aws {
             .task_definition(name)
             .include(TaskDefinitionField::Tags);
         request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
-        Revision::read(answer.body()).map_err(|error| unreadable(&call, error))
+        let revision = Revision::read(answer.body()).map_err(|error| unreadable(&call, error))?;
+        self.essentials.with(|known| known.insert(revision.arn.clone(), revision.essential()));
+        Ok(revision)
     }
 
     /// A revision that a person named. DescribeTaskDefinition says `ClientException` of one that does

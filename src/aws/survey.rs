@@ -12,7 +12,7 @@ use super::observe::Take;
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::model::revision::Revision;
-use crate::model::world::{Check, Group, Look, Service, World};
+use crate::model::world::{Check, Group, Look, Service, Target, World};
 use crate::plan::{Digest, Survey, trust};
 use crate::request::image::ImageRef;
 
@@ -95,10 +95,10 @@ impl Aws {
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
             match self.balancing(&world, twin.is_some()).await {
-                Ok(balancing) => Ok((balancing, None)),
+                Ok((balancing, unused)) => Ok((balancing, unused, None)),
                 // What cannot do without it refuses; ECS itself can.
                 Err(error) if error.kind == FailureKind::Denied => {
-                    Ok((world.clone(), Some(error.message)))
+                    Ok((world.clone(), vec![], Some(error.message)))
                 }
                 Err(error) => Err(error),
             }
@@ -110,7 +110,7 @@ impl Aws {
                 None => Ok(self.scalable_targets(&world).await.unwrap_or(None)),
             }
         };
-        let (((balancing, blind), (revisions, given_up, newest)), scalable) =
+        let (((balancing, unused, blind), (revisions, given_up, newest)), scalable) =
             try_join(try_join(balancing, self.revisions(cluster, &world)), scalable).await?;
         let world = World { at: self.date(), ..balancing };
         let candidate = match &twin {
@@ -136,12 +136,19 @@ impl Aws {
             scalable_most,
             blind,
             ran: BTreeMap::new(),
+            unused,
+            instances: None,
             expires: self.expires,
         })
     }
 
-    /// The load balancers' side: groups, their attributes, targets, and every rule.
-    async fn balancing(&self, world: &World, pair: bool) -> Result<World, Failure> {
+    /// The load balancers' side: groups, their attributes, targets, and every rule; and the targets that
+    /// are not in use, with their groups' ARNs.
+    async fn balancing(
+        &self,
+        world: &World,
+        pair: bool,
+    ) -> Result<(World, Vec<(String, Target)>), Failure> {
         let arns: BTreeSet<&str> = world
             .services
             .values()
@@ -150,14 +157,13 @@ impl Aws {
             })
             .collect();
         if arns.is_empty() {
-            return Ok(world.clone());
+            return Ok((world.clone(), vec![]));
         }
         let described = self.groups(&arns);
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
-        // ECS looks after the targets of a service alone: they are read where it is not whole.
-        let read = pair || world.services.values().any(|service| !is_steady(service));
-        let health = try_join_all(arns.iter().filter(|_| read).map(|arn| async move {
+        let health = try_join_all(arns.iter().map(|arn| async move {
             match self.health(arn).await {
+                // ECS looks after the targets of a service alone.
                 Err(error) if !pair && error.kind == FailureKind::Denied => Ok(None),
                 health => health.map(Some),
             }
@@ -166,6 +172,11 @@ impl Aws {
             try_join(described, try_join(attributes, health)).await?;
         let mut world = world.clone();
         world.health = health.into_iter().flatten().collect();
+        let unused = world.health.iter().flat_map(|(group, targets)| {
+            let unused = targets.iter().filter(|target| target.state == "unused");
+            unused.map(|target| (group.clone(), target.clone()))
+        });
+        let unused = unused.collect();
         world.groups = groups.into_iter().map(|group| (group.arn.clone(), group)).collect();
         for (arn, attributes) in arns.iter().zip(attributes) {
             if let Some(group) = world.groups.get_mut(*arn) {
@@ -173,7 +184,7 @@ impl Aws {
             }
         }
         world.rules = self.rules_of(&world).await?;
-        Ok(world)
+        Ok((world, unused))
     }
 
     async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {
@@ -192,13 +203,14 @@ impl Aws {
             .map(|group| Group {
                 arn: text(group.target_group_arn()),
                 name: text(group.target_group_name()),
-                load_balancers: group.load_balancer_arns().to_vec(),
+                load_balancers: distinct(group.load_balancer_arns()),
                 protocol: text(group.protocol().map(|protocol| protocol.as_str())),
                 check: Check {
                     protocol: text(group.health_check_protocol().map(|protocol| protocol.as_str())),
                     port: text(group.health_check_port()),
                     path: text(group.health_check_path()),
                     matcher: text(group.matcher().and_then(|m| m.http_code().or(m.grpc_code()))),
+                    grpc: group.matcher().is_some_and(|m| m.grpc_code().is_some()),
                     interval: seconds(group.health_check_interval_seconds()),
                     timeout: seconds(group.health_check_timeout_seconds()),
                     unhealthy: count(group.unhealthy_threshold_count()),
@@ -382,13 +394,9 @@ impl Aws {
     }
 }
 
-/// Whether ECS says that all tasks of a service run, and that its last deployment is complete.
-fn is_steady(service: &Service) -> bool {
-    let completed = match &service.deployments[..] {
-        [one] => one.rollout.as_deref().is_none_or(|state| state == "COMPLETED"),
-        _ => false,
-    };
-    completed && service.running >= service.desired && service.pending == 0
+/// AWS may name a load balancer once for each of its rules.
+fn distinct(arns: &[String]) -> Vec<String> {
+    arns.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {

@@ -1,6 +1,6 @@
 //! One-off tasks on the wire.
 
-use aws_sdk_ecs::types::DesiredStatus;
+use aws_sdk_ecs::types::{ContainerInstanceStatus, DesiredStatus};
 use serde_json::Value;
 
 use super::error::of;
@@ -19,6 +19,15 @@ impl Aws {
     pub async fn service(&self, cluster: &str, name: &str) -> Result<Option<Service>, Failure> {
         let services = self.services_once(cluster, &[name.to_owned()]).await?;
         Ok(services.into_iter().find(|service| service.status != "INACTIVE"))
+    }
+
+    /// How many instances of a cluster take tasks.
+    pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
+        let call = Call::ListContainerInstances.on(format!("of cluster {cluster}"));
+        let request = self.ecs.list_container_instances().cluster(cluster);
+        let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
+        let all = active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
+        Ok(all.len())
     }
 
     /// Starts tasks: those that were, and why others were not. The body is our own: a service's

@@ -271,6 +271,7 @@ impl From<WireTask> for Task {
                     digest: c.image_digest,
                     exit_code: c.exit_code,
                     reason: c.reason,
+                    essential: None,
                 })
                 .collect(),
             endpoints,

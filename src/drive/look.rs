@@ -166,6 +166,9 @@ impl Run<'_> {
             self.failed = 0;
         }
         for (_, error) in failed {
+            if self.does_without_health(&error) {
+                continue;
+            }
             let denied = error.kind == FailureKind::Denied && is_about_tasks(&error);
             let denied = denied && !self.watch.tasks_denied;
             // Nothing serves before it is known how its task ended.
@@ -181,6 +184,21 @@ impl Run<'_> {
             self.tell(Kind::Warning { what });
         }
         None
+    }
+
+    /// Where ECS replaces the tasks, it looks at their targets itself: who may not do so goes by what ECS
+    /// says of them.
+    fn does_without_health(&mut self, error: &Failure) -> bool {
+        let denied = error.kind == FailureKind::Denied
+            && error.call == Some(Call::DescribeTargetHealth)
+            && self.record.engine() == EngineName::Rolling;
+        if denied && !self.world.groups.is_empty() {
+            self.world.groups.clear();
+            self.world.health.clear();
+            let what = format!("{error}; target health is left to ECS");
+            self.tell(Kind::Warning { what });
+        }
+        denied
     }
 
     /// A part of a look failed. As long as that may pass, it is tried again.

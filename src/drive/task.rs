@@ -284,6 +284,7 @@ mod tests {
                 digest: None,
                 exit_code: code,
                 reason: None,
+                essential: None,
             }],
             endpoints: vec![],
         };

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use crate::model::arn::short;
-use crate::model::world::{Check, Group, Target, Task};
+use crate::model::world::{Check, Container, Group, Target, Task};
 
 /// A task that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,12 +53,35 @@ const HOPELESS: [(&str, &str); 18] = [
     ),
     ("exec format error", "the image is not built for this CPU architecture"),
     ("invalid reference format", "the image's name is not valid"),
-    ("executable file not found", "the command does not exist in the image"),
-    ("no such file or directory", "the command does not exist in the image"),
+    ("error while loading shared libraries", "the image lacks a library that the command needs"),
+    ("executable file not found", NO_COMMAND),
     ("not found", "an image, secret or file that it needs does not exist"),
     ("does not exist", "something that it needs does not exist"),
     ("address already in use", "two containers of the task want the same port"),
     ("port is already allocated", "another task on the machine has the port"),
+];
+
+/// A file that is not there is the command only where it is executed.
+const NO_COMMAND: &str = "the command does not exist in the image";
+
+/// Those that no other text makes pass: AWS calls some of them internal errors.
+const CERTAIN: [(&str, &str); 3] = [
+    ("failed to normalize image reference", "the image's name is not valid"),
+    ("invalid reference format", "the image's name is not valid"),
+    ("invalid image reference", "the image's name is not valid"),
+];
+
+/// What may be there at the next start and may not: (all of these parts, what to make of them). A missing
+/// file is not always the command.
+const DOUBTFUL: [(&[&str], &str); 8] = [
+    (&["efs", "no such file or directory"], "the directory does not exist in the EFS file system"),
+    (&["mounting fs-", "failed"], "the EFS file system could not be mounted"),
+    (&["efs utils"], "the EFS file system could not be mounted"),
+    (&["logging driver"], "the log driver could not start"),
+    (&["log driver"], "the log driver could not start"),
+    (&["mount source path"], "a path of the instance could not be mounted"),
+    (&["error mounting"], "a volume could not be mounted"),
+    (&["failed to mount"], "a volume could not be mounted"),
 ];
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
@@ -110,18 +133,14 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
         "ServiceSchedulerInitiated" if !unhealthy => return None,
         _ => {}
     }
-    let culprit = task
-        .containers
-        .iter()
-        .find(|c| c.reason.is_some())
-        .or_else(|| task.containers.iter().find(|c| c.exit_code.is_some_and(|code| code != 0)))
-        .or_else(|| task.containers.iter().find(|c| c.exit_code.is_some()))
-        .filter(|_| !unhealthy);
+    let culprit = culprit(task).filter(|_| !unhealthy);
     let detail = culprit.and_then(|c| c.reason.as_deref()).unwrap_or(reason);
     let exit = culprit.and_then(|c| c.exit_code);
     let lower = format!("{detail} {reason}").to_lowercase();
-    let passing = !unhealthy && exit.is_none() && PASSING.iter().any(|text| lower.contains(text));
-    let cause = HOPELESS.iter().find(|(text, _)| lower.contains(text) && !unhealthy && !passing);
+    let (outlook, meaning) = match unhealthy {
+        true => (Outlook::Doubtful, None),
+        false => meaning(&lower, exit.is_some()),
+    };
     let mut what = match (culprit, exit) {
         (Some(container), Some(exit)) if detail.is_empty() || detail == reason => {
             format!("container `{}` exited with code {exit}", container.name)
@@ -133,7 +152,11 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
         (None, _) if reason.is_empty() => "it stopped without a reason".to_owned(),
         (None, _) => plain(reason),
     };
-    if let Some((_, meaning)) = cause {
+    let waiting = waiting(task).filter(|waiting| culprit.is_some_and(|c| c.name != waiting.name));
+    if let Some(waiting) = waiting {
+        what = format!("{what}, and container `{}` waits for it", waiting.name);
+    }
+    if let Some(meaning) = meaning {
         what = format!("{what} ({meaning})");
     } else if exit == Some(137) && lower.contains("outofmemory") {
         what = format!("{what} (it needs more memory than the task definition gives it)");
@@ -144,13 +167,61 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
         Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),
         None => code.to_owned(),
     };
-    let outlook = match (cause, passing) {
-        (Some(_), _) => Outlook::Hopeless,
-        (None, true) => Outlook::Passing,
-        (None, false) => Outlook::Doubtful,
-    };
     let unhealthy_at = task.stopping.filter(|_| unhealthy);
     Some(TaskFailure { task: short(&task.arn).to_owned(), what, signature, outlook, unhealthy_at })
+}
+
+/// What a reason in lower case says: whether another start can help, and why not. `exited`: a container did.
+fn meaning(text: &str, exited: bool) -> (Outlook, Option<&'static str>) {
+    let has = |part: &str| text.contains(part);
+    if let Some((_, meaning)) = CERTAIN.iter().find(|(part, _)| has(part)) {
+        return (Outlook::Hopeless, Some(meaning));
+    }
+    if !exited && PASSING.iter().any(|part| has(part)) {
+        return (Outlook::Passing, None);
+    }
+    if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| has(part)) {
+        return (Outlook::Hopeless, Some(meaning));
+    }
+    if let Some((_, meaning)) = DOUBTFUL.iter().find(|(all, _)| all.iter().all(|part| has(part))) {
+        return (Outlook::Doubtful, Some(meaning));
+    }
+    match (has("no such file or directory"), has("exec ") || has("exec:")) {
+        (true, true) => (Outlook::Hopeless, Some(NO_COMMAND)),
+        (true, false) => (Outlook::Doubtful, Some("a file that it needs does not exist")),
+        (false, _) => (Outlook::Doubtful, None),
+    }
+}
+
+/// What ECS says of a container that never started because one that it depends on did not do as it should.
+const UNRESOLVED: &str = "dependency graph:";
+
+/// A container that did not start because it waits for another one.
+fn waiting(task: &Task) -> Option<&Container> {
+    let unresolved =
+        |one: &&Container| one.reason.as_ref().is_some_and(|why| why.contains(UNRESOLVED));
+    task.containers.iter().find(unresolved)
+}
+
+/// The container that the task ended with: the one that ended by itself, and not those that ECS stopped
+/// because of it. No answer says which one ended first.
+fn culprit(task: &Task) -> Option<&Container> {
+    if let Some(waiting) = waiting(task) {
+        // `… dependency [NAME(IMAGE) (STOPPED->RUNNING) - Exit: 3] for target [OTHER(…`
+        let why = waiting.reason.as_deref().unwrap_or_default();
+        let named = why.split('[').nth(1).and_then(|rest| rest.split('(').next());
+        let other = task.containers.iter().find(|one| Some(one.name.as_str()) == named);
+        return other.filter(|one| one.exit_code.is_some()).or(Some(waiting));
+    }
+    let exited = task.stop_code.as_deref() == Some("EssentialContainerExited");
+    let ended =
+        task.containers.iter().filter(|one| one.reason.is_some() || one.exit_code.is_some());
+    ended.min_by_key(|one| {
+        // With SIGTERM, or SIGKILL after the stop timeout, ECS ends the others.
+        let stopped = matches!(one.exit_code, Some(137 | 143)) && one.reason.is_none();
+        let other = exited && one.essential == Some(false);
+        (other, stopped, one.reason.is_none(), one.exit_code == Some(0))
+    })
 }
 
 /// Why a task was not placed, in plain words (developer guide, "API failure reasons").
@@ -210,31 +281,55 @@ pub fn is_telling(message: &str) -> bool {
     message.contains("unhealthy") || !ROUTINE.iter().any(|text| message.contains(text))
 }
 
+/// Why a target gets neither requests nor checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotInUse {
+    /// The load balancer has not enabled its Availability Zone.
+    Zone,
+    /// No rule forwards to its target group.
+    Group,
+}
+
+/// What AWS's text says of a target that is not in use (API reference of TargetHealth).
+pub fn not_in_use(target: &Target) -> Option<NotInUse> {
+    let text = target.description.as_deref().filter(|_| target.state == "unused")?;
+    if text.contains("Availability Zone") {
+        return Some(NotInUse::Zone);
+    }
+    text.contains("not configured to receive traffic").then_some(NotInUse::Group)
+}
+
 /// Why a target is not healthy, in plain words.
 pub fn explain(target: &Target, group: Option<&Group>) -> String {
     let place = format!("target {}:{}", target.id, target.port);
     let check =
         group.map(|group| describe(&group.check)).unwrap_or_else(|| "the health check".into());
     let expected = group.map_or("", |group| group.check.matcher.as_str());
+    let grpc = group.is_some_and(|group| group.check.grpc);
     let description = target.description.as_deref().unwrap_or_default();
     let answered = description
         .split_once('[')
         .and_then(|(_, rest)| rest.split_once(']'))
         .map(|(code, _)| code);
     match (target.reason.as_deref().unwrap_or_default(), answered) {
-        ("Target.ResponseCodeMismatch", Some(code)) => {
-            format!("{place}: {check} answered {code}, expected {expected}")
-        }
+        ("Target.ResponseCodeMismatch", Some(code)) => match grpc {
+            true => format!("{place}: {check} answered gRPC status {code}, expected {expected}"),
+            false => format!("{place}: {check} answered {code}, expected {expected}"),
+        },
         ("Target.Timeout", _) => format!(
             "{place}: {check} was not answered within {}",
             group.map_or("its timeout".into(), |g| humantime::format_duration(g.check.timeout)
                 .to_string())
         ),
-        ("Target.NotInUse", _) => {
-            format!(
+        ("Target.NotInUse", _) => match not_in_use(target) {
+            Some(NotInUse::Zone) => {
+                format!("{place} is in a zone that is not enabled on the load balancer")
+            }
+            Some(NotInUse::Group) => format!("{place}: no rule forwards to its target group"),
+            None => format!(
                 "{place}: no rule forwards to its target group, or the load balancer is not in its zone"
-            )
-        }
+            ),
+        },
         ("Elb.RegistrationInProgress", _) => format!("{place} is being registered"),
         ("Elb.InitialHealthChecking", _) => {
             format!("{place} waits for its first good answer to {check}")
@@ -247,6 +342,7 @@ pub fn explain(target: &Target, group: Option<&Group>) -> String {
 fn describe(check: &Check) -> String {
     match check.path.as_str() {
         "" => format!("the {} health check", check.protocol),
+        path if check.grpc => format!("gRPC health check {path}"),
         path => format!("health check GET {path}"),
     }
 }
@@ -254,7 +350,6 @@ fn describe(check: &Check) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::world::Container;
     use std::time::Duration;
 
     fn task(stop_code: &str, reason: &str, container: Option<(Option<i32>, &str)>) -> Task {
@@ -264,6 +359,7 @@ mod tests {
             digest: None,
             exit_code,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            essential: None,
         });
         Task {
             arn: "arn:aws:ecs:r:1:task/c/abc".into(),
@@ -318,6 +414,110 @@ mod tests {
         let failure = failure(&both).unwrap();
         assert_eq!(failure.what, "container `web` exited with code 2");
         assert_eq!(failure.signature, "web:2");
+    }
+
+    /// A task of several containers: name, exit code, reason, whether it is essential.
+    fn several(code: &str, all: &[(&str, Option<i32>, &str, Option<bool>)]) -> Task {
+        let mut task = task(code, "Essential container in task exited", Some((None, "")));
+        let one = task.containers[0].clone();
+        let all = all.iter().map(|(name, exit_code, reason, essential)| Container {
+            name: (*name).into(),
+            exit_code: *exit_code,
+            reason: (!reason.is_empty()).then(|| (*reason).to_owned()),
+            essential: *essential,
+            ..one.clone()
+        });
+        task.containers = all.collect();
+        task
+    }
+
+    #[test]
+    fn the_container_that_ended_by_itself_is_named_and_not_those_that_ecs_stopped() {
+        let said = |all: &[(&str, Option<i32>, &str, Option<bool>)]| {
+            failure(&several("EssentialContainerExited", all)).unwrap().signature
+        };
+        let (yes, no) = (Some(true), Some(false));
+        // ECS ends the others with SIGTERM or, after the stop timeout, SIGKILL.
+        assert_eq!(said(&[("log", Some(143), "", yes), ("web", Some(1), "", yes)]), "web:1");
+        assert_eq!(said(&[("log", Some(137), "", yes), ("web", Some(0), "", yes)]), "web:0");
+        assert_eq!(said(&[("log", Some(143), "", None), ("web", Some(0), "", None)]), "web:0");
+        // What is not essential ends no task.
+        assert_eq!(said(&[("init", Some(1), "", no), ("web", Some(0), "", yes)]), "web:0");
+        assert_eq!(said(&[("init", Some(1), "x", no), ("web", Some(137), "", yes)]), "web:137");
+        assert_eq!(said(&[("init", Some(1), "", None), ("web", Some(0), "", None)]), "init:1");
+        // Killed for its memory it ended by itself.
+        let memory = "OutOfMemoryError: Container killed due to memory usage";
+        assert_eq!(said(&[("log", Some(0), "", yes), ("web", Some(137), memory, yes)]), "web:137");
+        // A pull that fails is the reason, whatever the container is.
+        let pull = [("web", None, "", yes), ("side", None, "CannotPullContainerError: x", no)];
+        let failed = failure(&several("TaskFailedToStart", &pull)).unwrap();
+        assert!(failed.what.starts_with("container `side`: CannotPull"), "{}", failed.what);
+    }
+
+    #[test]
+    fn a_container_that_waits_for_one_that_failed_is_not_the_cause() {
+        let why = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side(x/side:1) (STOPPED->RUNNING) - Exit: 3] for target [web(x:1) (NONE->RUNNING)] as dependency did not exit successfully.";
+        let all = [("web", Some(143), why, Some(true)), ("side", Some(3), "", Some(false))];
+        let failed = failure(&several("EssentialContainerExited", &all)).unwrap();
+        assert_eq!(
+            failed.what,
+            "container `side` exited with code 3, and container `web` waits for it"
+        );
+        assert_eq!(failed.signature, "side:3");
+    }
+
+    #[test]
+    fn a_missing_file_is_the_command_only_where_it_is_executed() {
+        let say = |code, reason| {
+            let failed = failure(&task(code, reason, None)).unwrap();
+            (
+                failed.what.rsplit_once(" (").map(|(_, why)| why.trim_end_matches(')').to_owned()),
+                failed.outlook,
+            )
+        };
+        let command = Some("the command does not exist in the image".to_owned());
+        for text in [
+            "CannotStartContainerError: exec: \"srever\": stat /srever: no such file or directory",
+            "CannotStartContainerError: exec: \"x\": executable file not found in $PATH",
+        ] {
+            assert_eq!(
+                say("TaskFailedToStart", text),
+                (command.clone(), Outlook::Hopeless),
+                "{text}"
+            );
+        }
+        for (text, meaning) in [
+            (
+                "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: mounting fs-0abc.efs.eu-central-1.amazonaws.com:/data failed, reason given by server: No such file or directory'",
+                "the directory does not exist in the EFS file system",
+            ),
+            (
+                "CannotStartContainerError: failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file or directory",
+                "the log driver could not start",
+            ),
+            (
+                "CannotCreateContainerError: error while creating mount source path '/srv/x': mkdir /srv/x: no such file or directory",
+                "a path of the instance could not be mounted",
+            ),
+        ] {
+            assert_eq!(
+                say("TaskFailedToStart", text),
+                (Some(meaning.to_owned()), Outlook::Doubtful),
+                "{text}"
+            );
+        }
+        let library = "error while loading shared libraries: libx.so.1: cannot open shared object file: No such file or directory";
+        let (meaning, outlook) = say("TaskFailedToStart", library);
+        assert_eq!(meaning.as_deref(), Some("the image lacks a library that the command needs"));
+        assert_eq!(outlook, Outlook::Hopeless);
+    }
+
+    #[test]
+    fn an_internal_error_passes_unless_its_text_says_that_it_cannot() {
+        let outlook = |reason| failure(&task("TaskFailedToStart", reason, None)).unwrap().outlook;
+        assert_eq!(outlook("InternalError: try again"), Outlook::Passing);
+        let name = "InternalError: failed to normalize image reference \"Dockerfile\"";
+        assert_eq!(outlook(name), Outlook::Hopeless);
     }
 
     #[test]
@@ -383,6 +583,7 @@ mod tests {
                 timeout: Duration::from_secs(5),
                 unhealthy: 2,
                 healthy: 2,
+                grpc: false,
             },
             attributes: None,
         };
@@ -413,6 +614,22 @@ mod tests {
         assert_eq!(
             told("Target.NotInUse", "unused", text),
             ": no rule forwards to its target group, or the load balancer is not in its zone"
+        );
+        assert_eq!(
+            told(
+                "Target.NotInUse",
+                "unused",
+                Some("Target is in an Availability Zone that is not enabled for the load balancer")
+            ),
+            " is in a zone that is not enabled on the load balancer"
+        );
+        assert_eq!(
+            told(
+                "Target.NotInUse",
+                "unused",
+                Some("Target group is not configured to receive traffic from the load balancer")
+            ),
+            ": no rule forwards to its target group"
         );
         assert_eq!(told("Elb.RegistrationInProgress", "initial", text), " is being registered");
         assert_eq!(

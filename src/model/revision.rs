@@ -115,6 +115,15 @@ impl Revision {
         })
     }
 
+    /// The containers that the task ends with: all that do not say otherwise.
+    pub fn essential(&self) -> Vec<String> {
+        let answer: Value = serde_json::from_str(&self.raw).unwrap_or_default();
+        let containers = answer["taskDefinition"]["containerDefinitions"].as_array();
+        let named = |one: &Value| Some(one["name"].as_str()?.to_owned());
+        let essential = containers.into_iter().flatten().filter(|one| one["essential"] != false);
+        essential.filter_map(named).collect()
+    }
+
     /// A definition that somebody wrote into a file, as RegisterTaskDefinition takes it or as
     /// DescribeTaskDefinition prints it. Its name is the file's.
     pub fn written(path: &str, text: &str) -> Result<Self, String> {

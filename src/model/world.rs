@@ -175,6 +175,8 @@ pub struct Check {
     pub path: String,
     /// The codes that count as healthy; empty for TCP.
     pub matcher: String,
+    /// The codes are gRPC's, not HTTP's.
+    pub grpc: bool,
     /// Time between two checks.
     pub interval: Duration,
     /// Time that an answer may take.
@@ -243,6 +245,8 @@ pub struct Container {
     pub exit_code: Option<i32>,
     /// Why, in AWS's words.
     pub reason: Option<String>,
+    /// Whether the task ends with it; `None` where its definition was not read.
+    pub essential: Option<bool>,
 }
 
 impl World {

@@ -145,6 +145,11 @@ pub async fn decide(
         let ran = setting.aws.digests_that_ran(cluster, [runs].into_iter(), &revision, false);
         survey.ran = ran.await.unwrap_or_default();
     }
+    let own = survey.world.service(service).and_then(|own| survey.revisions.get(&own.revision));
+    if survey.twin.is_none() && own.and_then(plan::static_port).is_some() {
+        // Where instances may not be listed, ECS finds out whether there is room.
+        survey.instances = setting.aws.instances(cluster).await.ok();
+    }
     let identity =
         Identity { deployment: random_id(), owner: owner.to_owned(), by: setting.by.clone() };
     let decision = match plan(request, &survey, &wanted, &digests, &identity)? {

@@ -48,6 +48,7 @@ pub(super) fn plan(
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
     warnings.extend(refusals::outage(survey, sides.blue));
+    refusals::usable(survey, sides.blue)?;
     warnings.extend(refusals::differences(survey, &sides)?);
     warnings.extend(refusals::foreign_rules(survey, &sides)?);
     let record = draft(request, survey, &sides, fingerprint, identity);

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use back::back_to;
+pub use rolling::static_port;
 pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 

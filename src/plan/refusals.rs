@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{Digest, Sides, Survey, Wanted};
 use crate::error::Refusal;
 use crate::model::arn::short;
+use crate::model::health::{NotInUse, explain, not_in_use};
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Check, Group, Rule, Service};
 use crate::record::Record;
@@ -757,8 +758,9 @@ fn level_check(from: &Group, to: &Group) -> String {
         check.unhealthy
     );
     if !check.path.is_empty() {
+        let kind = if check.grpc { "GrpcCode" } else { "HttpCode" };
         command +=
-            &format!(" --health-check-path '{}' --matcher HttpCode={}", check.path, check.matcher);
+            &format!(" --health-check-path '{}' --matcher {kind}={}", check.path, check.matcher);
     }
     command
 }
@@ -808,6 +810,41 @@ pub(super) fn missing_images(
                 format!(
                     "aws ecr list-images --registry-id {} --region {} --repository-name {}",
                     ecr.account, ecr.region, ecr.name
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Targets that the load balancer never uses: those of new tasks would wait to become healthy for ever.
+pub(super) fn usable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
+    for attachment in &service.attachments {
+        let Some(group) = survey.world.groups.get(&attachment.group) else { continue };
+        if group.load_balancers.is_empty() {
+            return refuse(
+                format!(
+                    "no rule forwards to {}, the target group of {}: its targets would never become healthy",
+                    group.name, service.name
+                ),
+                "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
+            );
+        }
+        let unused = survey.unused.iter().filter(|(arn, _)| *arn == group.arn);
+        let mut outside = unused.filter(|(_, target)| not_in_use(target) == Some(NotInUse::Zone));
+        if let Some((_, target)) = outside.next() {
+            let balancer = &group.load_balancers[0];
+            return refuse(
+                format!(
+                    "{}: {} (target group {}): new tasks there would never become healthy",
+                    service.name,
+                    explain(target, Some(group)),
+                    group.name
+                ),
+                format!(
+                    "enable the zone, or take its subnet out of {}: aws elbv2 describe-load-balancers \
+                     --load-balancer-arns {balancer} --query 'LoadBalancers[].AvailabilityZones'",
+                    service.name
                 ),
             );
         }

@@ -41,6 +41,11 @@ pub(super) fn plan(
     let asked = asked(request, service);
     let idle = !request.force && !request.restart && asked == Asked::default();
     refusals::for_a_service(wanted, service)?;
+    if !request.no_wait && matches!(request.until, None | Some(WaitFor::Healthy | WaitFor::Drained))
+    {
+        refusals::usable(survey, service)?;
+    }
+    has_port(request, survey, service, &wanted.base)?;
     let same = runs_already(survey, service, wanted, digests, &fingerprint);
     if let Some(what) = same.filter(|_| idle) {
         let revision = short(&service.revision).to_owned();
@@ -223,6 +228,50 @@ fn can_progress(request: &Request, survey: &Survey, service: &Service) -> Result
             survey.cluster_name()
         ),
         hint,
+    ))
+}
+
+/// The host port that every task of a revision takes of its instance, where there is one.
+pub fn static_port(revision: &Revision) -> Option<u64> {
+    let answer: serde_json::Value = serde_json::from_str(&revision.raw).ok()?;
+    let definition = answer.get("taskDefinition").unwrap_or(&answer);
+    let host = match definition["networkMode"].as_str() {
+        Some("host") => "containerPort",
+        Some("bridge") | None => "hostPort",
+        Some(_) => return None,
+    };
+    let containers = definition["containerDefinitions"].as_array()?;
+    let ports = containers.iter().filter_map(|one| one["portMappings"].as_array()).flatten();
+    ports.filter_map(|port| port[host].as_u64()).find(|port| *port > 0)
+}
+
+/// Where the service's own tasks hold a port of every instance, one of them must stop before another
+/// one can start.
+fn has_port(
+    request: &Request,
+    survey: &Survey,
+    service: &Service,
+    base: &Revision,
+) -> Result<(), Refusal> {
+    let held = survey.revisions.get(&service.revision).and_then(static_port);
+    let Some(port) = static_port(base).filter(|port| Some(*port) == held) else { return Ok(()) };
+    let desired = request.scale.count.unwrap_or(service.desired);
+    let least = request.scale.min_healthy.unwrap_or(service.min_healthy_percent);
+    let keeps = (u64::from(desired) * u64::from(least)).div_ceil(100);
+    let room = survey.instances.is_none_or(|instances| instances > service.running as usize);
+    // A capacity provider may add an instance.
+    let fixed = service.settings.get("launchType").is_some_and(|kind| kind == "EC2");
+    if room || !fixed || service.running == 0 || desired == 0 || keeps < u64::from(desired) {
+        return Ok(());
+    }
+    let percent = (desired - 1) * 100 / desired;
+    Err(Refusal::new(
+        format!(
+            "port {port} of every instance that takes tasks is held by a task of {}: no new task can start \
+             while ECS keeps {keeps} of {desired} (minimumHealthyPercent {least})",
+            service.name
+        ),
+        format!("--min-healthy {percent}"),
     ))
 }
 

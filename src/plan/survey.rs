@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::trust::{Verdict, judge};
 use crate::model::revision::Revision;
-use crate::model::world::{Service, World};
+use crate::model::world::{Service, Target, World};
 use crate::record::{End, Had, Record};
 use crate::route::watch::Watch;
 use crate::route::{View, superseded};
@@ -42,6 +42,10 @@ pub struct Survey {
     pub blind: Option<String>,
     /// Digests that the service's tasks run, by container, where they were asked for.
     pub ran: BTreeMap<String, String>,
+    /// Targets of its groups that get no requests and no checks, with the ARN of the group.
+    pub unused: Vec<(String, Target)>,
+    /// How many instances of the cluster take tasks, where that was asked for.
+    pub instances: Option<usize>,
     /// When the credentials end.
     pub expires: Option<SystemTime>,
 }

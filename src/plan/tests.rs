@@ -41,6 +41,8 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         scalable_most: 0,
         blind: None,
         ran: BTreeMap::new(),
+        unused: vec![],
+        instances: None,
         expires: None,
     }
 }

@@ -7,7 +7,7 @@ use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
 use crate::model::arn::short;
-use crate::model::health::{Outlook, is_obstacle, plain};
+use crate::model::health::{NotInUse, Outlook, is_obstacle, not_in_use, plain};
 use crate::model::world::{Deployment, Look, Service, Target};
 use crate::record::{Change, End, Reason};
 use crate::request::WaitFor;
@@ -131,8 +131,7 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
         None => what,
     };
     if let Some(failed) = view.failed() {
-        let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed.");
-        return Some(because(why.to_owned()));
+        return Some(because(trouble::failed_by_ecs(service, failed.reason.as_deref())));
     }
     let primary = service.primary()?;
     // Without a trace of ours it may be that AWS answers with the past.
@@ -425,11 +424,14 @@ pub fn has_unread_targets(view: &View<'_>) -> bool {
     runs && service.attachments.iter().any(unread)
 }
 
-/// Whether a target is not healthy: then its task is asked whose it is.
+/// Whether a target is not healthy, or not in use: then its task is asked whose it is.
 pub fn has_sick_targets(view: &View<'_>) -> bool {
     let Some(service) = view.green() else { return false };
     let groups = service.attachments.iter().filter_map(|own| view.world.targets(&own.group));
-    view.ours().is_some() && groups.flatten().any(|target| target.state.starts_with("unhealthy"))
+    let sick = |target: &Target| {
+        target.state.starts_with("unhealthy") || not_in_use(target) == Some(NotInUse::Zone)
+    };
+    view.ours().is_some() && groups.flatten().any(sick)
 }
 
 /// Dense around the moment when the next thing can happen.

@@ -89,6 +89,7 @@ fn group(name: &str) -> Group {
         timeout: Duration::from_secs(5),
         unhealthy: 2,
         healthy: 2,
+        grpc: false,
     };
     Group {
         arn: format!("group:{name}"),

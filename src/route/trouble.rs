@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::View;
 use crate::model::arn::short;
-use crate::model::health::{Outlook, TaskFailure, explain};
+use crate::model::health::{NotInUse, Outlook, TaskFailure, explain, not_in_use};
 use crate::model::reads::Part;
 use crate::model::world::{Service, Target};
 use crate::record::Reason;
@@ -79,10 +79,10 @@ pub(super) fn out_of_time(view: &View<'_>, patience: Duration) -> Option<Trouble
 /// its old revision, or is doing so.
 fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
     if let Some(failed) = view.failed() {
-        let why = failed.reason.as_deref().unwrap_or("ECS says that the deployment failed");
+        let why = failed_by_ecs(green, failed.reason.as_deref());
         return Some(match view.watch.failures.first() {
             Some(failure) => format!("{why} Task {}: {}", failure.task, failure.what),
-            None => why.to_owned(),
+            None => why,
         });
     }
     let since = view.watch.put_back_since?;
@@ -93,14 +93,32 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
     Some(format!("ECS put {} back on {}", green.name, short(&primary.revision)))
 }
 
+/// Why ECS failed a deployment, in its words, with the names of the alarms that it watches.
+pub(super) fn failed_by_ecs(service: &Service, reason: Option<&str>) -> String {
+    let why = reason.unwrap_or("ECS says that the deployment failed.");
+    let alarms = service.settings.get("deploymentConfiguration");
+    let names = alarms.and_then(|all| all["alarms"]["alarmNames"].as_array());
+    let names: Vec<&str> = names.into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    match (why.to_lowercase().contains("alarm"), &names[..]) {
+        (false, _) | (true, []) => why.to_owned(),
+        (true, [one]) => format!("{why} The alarm is {one}."),
+        (true, _) => format!("{why} It is one of the alarms {}.", names.join(", ")),
+    }
+}
+
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
 /// nothing served yet, so that the same end twice is no accident.
 pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<String> {
-    failing(&view.watch.failures, green, early)
+    failing(&view.watch.failures, green, early, view.watch.proved)
 }
 
-/// The same of these failures of one side.
-pub(super) fn failing(failures: &[TaskFailure], side: &Service, early: bool) -> Option<String> {
+/// The same of these failures of one side; `proved`: it was whole once.
+pub(super) fn failing(
+    failures: &[TaskFailure],
+    side: &Service,
+    early: bool,
+    proved: bool,
+) -> Option<String> {
     let failures: Vec<_> =
         failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
     let say = |task: &str, what: &str| format!("task {task}: {what}");
@@ -116,7 +134,9 @@ pub(super) fn failing(failures: &[TaskFailure], side: &Service, early: bool) -> 
     }
     let limit = (side.desired as usize).div_ceil(2).max(3);
     let last = failures.last().filter(|_| failures.len() >= limit)?;
-    Some(format!("{} tasks failed; {}", failures.len(), say(&last.task, &last.what)))
+    let slow = last.unhealthy_at.is_some() && !proved;
+    let grace = if slow { short_grace(side) } else { String::new() };
+    Some(format!("{} tasks failed; {}{grace}", failures.len(), say(&last.task, &last.what)))
 }
 
 /// Whether a target may be a task's of our revision. While tasks of an earlier one leave the same groups,
@@ -144,14 +164,35 @@ pub(super) fn sick_target(
             green.grace + group.check.interval * group.check.unhealthy.saturating_sub(1)
         });
         let targets = view.world.targets(&attachment.group)?;
+        let outside = |t: &&Target| not_in_use(t) == Some(NotInUse::Zone) && ours(t);
+        if let Some(outside) = targets.iter().find(outside) {
+            return Some(explain(outside, group));
+        }
         let overdue = |target: &Target| {
             let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
             unproved.is_none_or(|unproved| unproved >= patience)
         };
         let sick =
             targets.iter().find(|t| t.state.starts_with("unhealthy") && overdue(t) && ours(t))?;
-        Some(explain(sick, group))
+        let slow = view.watch.unproved_for(&attachment.group, sick, view.now()).is_some();
+        let slow = slow && answers_nothing(sick);
+        Some(explain(sick, group) + &if slow { short_grace(green) } else { String::new() })
     })
+}
+
+/// Whether a target did not answer its checks at all: maybe what is behind it has not started yet.
+fn answers_nothing(target: &Target) -> bool {
+    ["Target.Timeout", "Target.FailedHealthChecks"]
+        .contains(&target.reason.as_deref().unwrap_or_default())
+}
+
+/// What a slow start needs. ECS stops a task whose target is unhealthy once the grace period is over.
+fn short_grace(service: &Service) -> String {
+    format!(
+        " (it was never healthy; the health check grace period of {} is {})",
+        service.name,
+        humantime::format_duration(service.grace)
+    )
 }
 
 /// A task that ECS stopped for its health since green has its traffic was as sick as a target that is

@@ -364,7 +364,8 @@ impl<'a> View<'a> {
     pub fn owed(&self, wanted: u32) -> (u32, u32) {
         let had = self.record.had;
         let running = had.map_or(wanted, |had| had.running.min(wanted));
-        let healthy = had.and_then(|had| had.healthy).map_or(wanted, |had| had.min(wanted));
+        // No more targets were healthy than tasks ran.
+        let healthy = had.map_or(wanted, |had| had.healthy.unwrap_or(had.running).min(wanted));
         (running, healthy)
     }
 
@@ -381,7 +382,7 @@ impl<'a> View<'a> {
     /// Why the old side never gets whole again, where its own tasks say so.
     pub fn old_is_hopeless(&self) -> Option<String> {
         let blue = self.blue().filter(|_| !self.record.forward())?;
-        let failing = failing(&self.watch.old_failures, blue, false)?;
+        let failing = failing(&self.watch.old_failures, blue, false, true)?;
         Some(format!("{} does not run either: {failing}", short(&self.record.from)))
     }
 

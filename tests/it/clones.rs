@@ -3,8 +3,9 @@
 
 use crate::support::lives::{REPOSITORY, World, deploy};
 
-/// All 19 members of RegisterTaskDefinition and all 42 of a container (API reference), with an unknown
-/// one at each level of nesting.
+/// All members of RegisterTaskDefinition and of a container (API reference) that Fargate takes with a
+/// network interface of the task's own (not `ipcMode`, not `hostname`), with an unknown one at each level
+/// of nesting.
 const FULL: &str = include_str!("full_task_definition.json");
 
 #[test]

@@ -26,6 +26,7 @@ mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up
 mod permissions; // the table of permissions in the README
+mod reasons; // small worlds of real reports, and the reasons that are told
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O

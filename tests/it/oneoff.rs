@@ -103,6 +103,8 @@ fn logging(ingestion: &str, side: &str) -> World {
         ingestion = '{ingestion}'
         [[task_definition]]
         family = 'api'
+        # One for Fargate only must name the prefix of its streams.
+        requiresCompatibilities = []
         [[task_definition.containerDefinitions]]
         name = 'api'
         image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'

@@ -284,6 +284,7 @@ pub(crate) fn takes(cloud: &mut Cloud, service: &str, like: &str, image: &str) {
         "memory",
         "networkMode",
         "requiresCompatibilities",
+        "executionRoleArn",
         "containerDefinitions",
     ];
     body.as_object_mut().expect("an object").retain(|member, _| input.contains(&member.as_str()));

@@ -130,7 +130,7 @@ fn admit(
     }
     let Some(policy) = &cloud.policy else { return Ok(()) };
     let place = Place {
-        user: cloud.shared.user(),
+        user: cloud.shared.user(&call.region),
         account: &cloud.shared.account,
         region: &call.region,
         state: cloud.regions.get(&call.region),

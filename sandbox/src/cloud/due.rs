@@ -10,6 +10,8 @@ pub(super) fn happen(here: &mut Here<'_>, due: Due) {
     match due {
         Due::Task { task, turn } => ecs::task::turn(here, &task, turn),
         Due::Exit { task, container } => ecs::task::exit(here, &task, container),
+        Due::Awaited { task } => ecs::depend::look(here, &task),
+        Due::Deleted { definition } => ecs::definition::deleted(here, &definition),
         Due::ContainerCheck { task, container } => ecs::task::check(here, &task, container),
         Due::Line { task, container, line } => ecs::logging::line(here, &task, container, line),
         Due::Logged(written) => logs::arrive(here, written),

@@ -1,6 +1,6 @@
 //! What RegisterTaskDefinition refuses beyond wrong types: values that are not in AWS's lists, ports that
-//! do not fit the network mode, sizes that Fargate does not have. Texts that AWS documents or that are
-//! well known are AWS's; the others are of its style.
+//! do not fit the network mode, members that need another one. What only Fargate refuses is in
+//! `check_fargate`. Texts that AWS documents or that are well known are AWS's; the others are of its style.
 
 use serde_json::{Map, Value};
 
@@ -15,20 +15,35 @@ const LISTED: &[(&str, &[&str])] = &[
 
 const COMPATIBILITIES: &[&str] = &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"];
 const ARCHITECTURES: &[&str] = &["X86_64", "ARM64"];
+const CONDITIONS: &[&str] = &["START", "COMPLETE", "SUCCESS", "HEALTHY"];
+const PROTOCOLS: &[&str] = &["tcp", "udp"];
+const LOG_DRIVERS: &[&str] =
+    &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"];
+const ULIMITS: &[&str] = &[
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// (member of a container that may need a role, how AWS says it)
+const NEED_ROLE: [(&str, &str); 2] =
+    [("secrets", "container secrets"), ("repositoryCredentials", "repository credentials")];
 
 /// (member of healthCheck, least, most)
 const HEALTH_CHECK: &[(&str, i64, i64)] =
     &[("interval", 5, 300), ("timeout", 2, 60), ("retries", 1, 10), ("startPeriod", 0, 300)];
-
-/// The memory in GiB that Fargate has for each number of CPU units: first, last, step.
-const FARGATE: &[(i64, i64, i64, i64)] = &[
-    (512, 1, 4, 1),
-    (1024, 2, 8, 1),
-    (2048, 4, 16, 1),
-    (4096, 8, 30, 1),
-    (8192, 16, 60, 4),
-    (16384, 32, 120, 8),
-];
 
 pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
     for (member, listed) in LISTED {
@@ -46,9 +61,34 @@ pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
     for one in containers.into_iter().flatten().filter_map(Value::as_object) {
         container(request, one, mode)?;
     }
+    ports(request, mode)?;
+    dependencies(request)?;
+    sums(request)?;
+    let wanted = crate::protocol::json::texts(request.get("requiresCompatibilities"));
+    if mode == "awsvpc" && wanted.iter().any(|one| one == "EXTERNAL") {
+        return Err(Fault::client("EXTERNAL does not support network mode 'awsvpc'."));
+    }
+    if mode != "awsvpc" && request.contains_key("proxyConfiguration") {
+        return Err(Fault::client("proxyConfiguration needs network mode 'awsvpc'."));
+    }
     let storage = request.get("ephemeralStorage").and_then(|one| int(one.get("sizeInGiB")));
     if storage.is_some_and(|size| !(20..=200).contains(&size)) {
         return Err(Fault::client("Ephemeral storage size should be between 20 and 200 GiB."));
+    }
+    let fargate = wanted.iter().any(|one| one == "FARGATE");
+    if request.contains_key("ephemeralStorage")
+        && !fargate
+        && (mode != "awsvpc" || !wanted.is_empty())
+    {
+        return Err(Fault::client("Ephemeral storage is only supported on Fargate."));
+    }
+    for volume in request.get("volumes").and_then(Value::as_array).into_iter().flatten() {
+        let efs = &volume["efsVolumeConfiguration"];
+        if efs["authorizationConfig"]["iam"] == "ENABLED" && efs["transitEncryption"] != "ENABLED" {
+            return Err(Fault::client(
+                "EFS IAM authorization requires that transit encryption is ENABLED.",
+            ));
+        }
     }
     Ok(())
 }
@@ -75,7 +115,71 @@ fn container(
             "Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
         )));
     }
+    if name.len() > 255 {
+        return Err(Fault::client("Container.name must not be longer than 255 characters."));
+    }
+    let amount = |member: &str| int(one.get(member));
+    if amount("memory").zip(amount("memoryReservation")).is_some_and(|(most, least)| most <= least)
+    {
+        return Err(Fault::client(format!(
+            "Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
+        )));
+    }
+    for (member, what) in NEED_ROLE {
+        let given = match one.get(member) {
+            Some(Value::Array(list)) => !list.is_empty(),
+            other => other.is_some(),
+        };
+        let role = request.get("executionRoleArn").and_then(Value::as_str).unwrap_or_default();
+        if given && role.is_empty() {
+            return Err(Fault::client(format!(
+                "When you are specifying {what}, you must also specify a value for 'executionRoleArn'."
+            )));
+        }
+    }
+    let variables: Vec<&Value> = list("environment").filter_map(|one| one.get("name")).collect();
+    if let Some(twice) = list("secrets").filter_map(|one| one.get("name")).find(|own| {
+        variables.contains(own)
+            || list("secrets").filter(|other| other.get("name") == Some(own)).count() > 1
+    }) {
+        return Err(Fault::client(format!(
+            "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{}'.",
+            twice.as_str().unwrap_or_default()
+        )));
+    }
+    if mode == "awsvpc" && one.get("hostname").is_some_and(|own| own != "") {
+        return Err(Fault::client("hostname is not supported in network mode 'awsvpc'."));
+    }
+    for link in list("links").filter_map(Value::as_str) {
+        let other = link.split(':').next().unwrap_or(link);
+        if mode != "bridge" {
+            return Err(Fault::client("Links are only allowed in network mode 'bridge'."));
+        }
+        if !named(request, "containerDefinitions", other) {
+            return Err(Fault::client(format!(
+                "Container '{name}' links to container '{other}', which is not in the task definition."
+            )));
+        }
+    }
+    let command = one.get("healthCheck").and_then(|check| check["command"][0].as_str());
+    if command.is_some_and(|first| !["CMD", "CMD-SHELL", "NONE"].contains(&first)) {
+        return Err(Fault::client(
+            "Container.healthCheck.command must begin with CMD, CMD-SHELL or NONE.",
+        ));
+    }
+    for member in ["startTimeout", "stopTimeout"] {
+        if amount(member).is_some_and(|seconds| seconds < 2) {
+            return Err(Fault::client(format!("{member} should be at least 2.")));
+        }
+    }
+    for limit in list("ulimits") {
+        one_of(limit.get("name"), "ulimit name", ULIMITS)?;
+    }
+    let firelens = one.get("firelensConfiguration").and_then(|one| one.get("type"));
+    one_of(firelens, "firelensConfiguration type", &["fluentd", "fluentbit"])?;
+    logging(one)?;
     for port in list("portMappings") {
+        one_of(port.get("protocol"), "protocol", PROTOCOLS)?;
         let own = int(port.get("containerPort"));
         let host = int(port.get("hostPort")).filter(|host| *host != 0);
         if ["awsvpc", "host"].contains(&mode) && host.is_some() && own.is_some() && host != own {
@@ -95,53 +199,133 @@ fn container(
             )));
         }
     }
-    let named = |list: &str, other: &str| {
-        let all = request.get(list).and_then(Value::as_array).into_iter().flatten();
-        all.filter_map(|one| one.get("name")?.as_str()).any(|own| own == other)
-    };
     for mount in list("mountPoints") {
         let volume = mount.get("sourceVolume").and_then(Value::as_str).unwrap_or_default();
-        if !named("volumes", volume) {
+        if !named(request, "volumes", volume) {
             return Err(Fault::client(format!("Unknown volume '{volume}'.")));
-        }
-    }
-    for other in list("dependsOn") {
-        let other = other.get("containerName").and_then(Value::as_str).unwrap_or_default();
-        if !named("containerDefinitions", other) {
-            return Err(Fault::client(format!(
-                "Container '{name}' depends on container '{other}', which is not in the task definition."
-            )));
         }
     }
     Ok(())
 }
 
-/// What Fargate refuses: `cpu` and `memory` are as they are stored, in units and MiB.
-pub(super) fn check_fargate(
-    request: &Map<String, Value>,
-    cpu: i64,
-    memory: i64,
-) -> Result<(), Fault> {
+fn named(request: &Map<String, Value>, list: &str, other: &str) -> bool {
+    let all = request.get(list).and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(|one| one.get("name")?.as_str()).any(|own| own == other)
+}
+
+fn logging(container: &Map<String, Value>) -> Result<(), Fault> {
+    let Some(log) = container.get("logConfiguration") else { return Ok(()) };
+    let driver = log["logDriver"].as_str().unwrap_or_default();
+    one_of(log.get("logDriver"), "logDriver", LOG_DRIVERS)?;
+    let lacks = |option: &str| log["options"].get(option).is_none();
+    if driver == "awslogs" && lacks("awslogs-group") {
+        return Err(Fault::client("Log driver awslogs requires options: awslogs-group"));
+    }
+    Ok(())
+}
+
+/// The ports of all containers: those with one network interface share it.
+fn ports(request: &Map<String, Value>, mode: &str) -> Result<(), Fault> {
+    let mut seen = Vec::new();
+    for (container, port) in each(request, "portMappings") {
+        if mode == "none" {
+            return Err(Fault::client("Port mappings are not allowed in network mode 'none'."));
+        }
+        let protocol = port["protocol"].as_str().unwrap_or("tcp");
+        let Some(number) = int(port.get("containerPort")) else { continue };
+        if mode == "awsvpc" && seen.contains(&(number, protocol)) {
+            return Err(Fault::client(format!(
+                "Container '{container}' uses port {number}/{protocol}, which another port mapping uses."
+            )));
+        }
+        seen.push((number, protocol));
+    }
+    Ok(())
+}
+
+/// The items of a list of each container, with the container's name.
+fn each<'r>(
+    request: &'r Map<String, Value>,
+    list: &'static str,
+) -> impl Iterator<Item = (&'r str, &'r Value)> {
     let containers = request.get("containerDefinitions").and_then(Value::as_array);
-    for one in containers.into_iter().flatten() {
-        let wait = int(one.get("stopTimeout"));
-        if wait.is_some_and(|wait| !(2..=120).contains(&wait)) {
-            return Err(Fault::client("stopTimeout should be between 2 and 120 on Fargate."));
+    containers.into_iter().flatten().flat_map(move |one| {
+        let name = one["name"].as_str().unwrap_or_default();
+        one.get(list).and_then(Value::as_array).into_iter().flatten().map(move |item| (name, item))
+    })
+}
+
+/// What containers wait for (API reference of ContainerDependency).
+fn dependencies(request: &Map<String, Value>) -> Result<(), Fault> {
+    let containers = request.get("containerDefinitions").and_then(Value::as_array);
+    let find = |name: &str| containers.into_iter().flatten().find(|one| one["name"] == name);
+    let mut edges: Vec<(&str, &str)> = Vec::new();
+    for (name, dependency) in each(request, "dependsOn") {
+        let other = dependency["containerName"].as_str().unwrap_or_default();
+        let condition = dependency["condition"].as_str().unwrap_or_default();
+        one_of(dependency.get("condition"), "condition", CONDITIONS)?;
+        let Some(found) = find(other) else {
+            return Err(Fault::client(format!(
+                "Container '{name}' depends on container '{other}', which is not in the task definition."
+            )));
+        };
+        if other == name {
+            return Err(Fault::client(format!("Container '{name}' cannot depend on itself.")));
+        }
+        if condition == "HEALTHY" && found.get("healthCheck").is_none() {
+            return Err(Fault::client(format!(
+                "Container '{name}' waits for container '{other}' to be HEALTHY, which has no health check."
+            )));
+        }
+        if ["COMPLETE", "SUCCESS"].contains(&condition) && found["essential"] != false {
+            return Err(Fault::client(format!(
+                "Container '{name}' waits for container '{other}' to end ({condition}), which is essential."
+            )));
+        }
+        edges.push((name, other));
+    }
+    // What can be reached from a container by what it waits for.
+    for (first, _) in &edges {
+        let mut reached = vec![*first];
+        let mut at = 0;
+        while let Some(from) = reached.get(at).copied() {
+            for (_, to) in edges.iter().filter(|(own, _)| *own == from) {
+                if to == first {
+                    return Err(Fault::client(format!(
+                        "Container '{first}' depends on itself by a cycle of dependencies."
+                    )));
+                }
+                if !reached.contains(to) {
+                    reached.push(to);
+                }
+            }
+            at += 1;
         }
     }
-    let fits = match cpu {
-        256 => [512, 1024, 2048].contains(&memory),
-        _ => FARGATE.iter().any(|(units, first, last, step)| {
-            let gib = memory / 1024;
-            *units == cpu
-                && memory % 1024 == 0
-                && (*first..=*last).contains(&gib)
-                && (gib - first) % step == 0
-        }),
+    Ok(())
+}
+
+/// What the containers take together of what the task has (Amazon ECS Developer Guide, "Task size").
+fn sums(request: &Map<String, Value>) -> Result<(), Fault> {
+    let containers = request.get("containerDefinitions").and_then(Value::as_array);
+    let sum = |of: &dyn Fn(&Value) -> Option<i64>| {
+        containers.into_iter().flatten().filter_map(of).sum::<i64>()
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(Fault::client("No Fargate configuration exists for given values."))
+    let memory = |one: &Value| int(one.get("memoryReservation").or(one.get("memory")));
+    let taken = [("cpu", sum(&|one| int(one.get("cpu")))), ("memory", sum(&memory))];
+    for (member, taken) in taken {
+        let Some(said) = request.get(member).and_then(Value::as_str) else { continue };
+        let own = super::definition::amount(said).filter(|own| *own > 0);
+        let Some(own) = own else {
+            return Err(Fault::client(format!(
+                "Invalid '{member}' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+            )));
+        };
+        if taken > own {
+            return Err(Fault::client(format!(
+                "The containers of the task take {taken} of '{member}', the task has {own}."
+            )));
+        }
     }
+    Ok(())
 }

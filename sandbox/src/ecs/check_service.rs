@@ -44,14 +44,6 @@ pub(super) fn check(members: &Map<String, Value>) -> Result<(), Fault> {
     }
     platform(text("platformVersion"), fargate, some("capacityProviderStrategy"))?;
     let grace = int(members.get("healthCheckGracePeriodSeconds"));
-    if grace.is_some_and(|grace| grace > 0)
-        && !some("loadBalancers")
-        && !some("vpcLatticeConfigurations")
-    {
-        return Err(Fault::parameter(
-            "Health check grace period is only valid for services configured to use load balancers",
-        ));
-    }
     if grace.is_some_and(|grace| grace < 0) {
         return Err(Fault::parameter("healthCheckGracePeriodSeconds should not be negative."));
     }

@@ -1,9 +1,11 @@
 //! Task definitions: kept as they were sent. AWS's own additions are defaults for members that are
 //! absent, and never replace anything.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{check_definition, instance, listing, tags};
+use super::{check_definition, check_fargate, instance, listing, tags};
 use crate::{
     image::Reference,
     journal::Change,
@@ -13,7 +15,8 @@ use crate::{
     },
     state::{
         Here,
-        ecs::{Configured, ContainerDefinition, ContainerHealthCheck, Definition},
+        ecs::{Configured, ContainerDefinition, ContainerHealthCheck, Definition, Dependency},
+        timers::Due,
     },
 };
 
@@ -45,26 +48,25 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         ));
     }
     check_definition::check(&request.value)?;
-    let amount = |member: &str| {
-        request.text_of(member).and_then(|text| {
-            units(text, 1024.0).unwrap_or_else(|| text.to_owned()).parse::<i64>().ok()
-        })
-    };
+    let amount = |member: &str| request.text_of(member).and_then(amount);
     if fargate {
         let (cpu, memory) = (amount("cpu").unwrap_or(0), amount("memory").unwrap_or(0));
-        check_definition::check_fargate(&request.value, cpu, memory)?;
+        check_fargate::check(&request.value, cpu, memory)?;
     }
     let (cpu, memory) = instance::needs(&request.value);
     let (cpu, memory) = (amount("cpu").unwrap_or(cpu), amount("memory").unwrap_or(memory));
     let now = here.now();
     let revisions = here.region.ecs.families.entry(family.clone()).or_default();
-    let revision = revisions.last_key_value().map_or(1, |(last, _)| last + 1);
+    let newest = revisions.last_key_value().map_or(0, |(last, _)| *last);
+    // A revision's number is never given twice.
+    let revision = newest.max(here.region.ecs.deleted.get(&family).copied().unwrap_or(0)) + 1;
     let arn = here.arn("ecs", &format!("task-definition/{family}:{revision}"));
     let definition = Definition {
         arn: arn.clone(),
         family: family.clone(),
         revision,
         active: true,
+        deleting: false,
         registered_at: now,
         deregistered_at: None,
         members,
@@ -144,6 +146,7 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
             start_period: number("startPeriod", 0),
         }
     });
+    let seconds = |member: &str| int(value.get(member)).and_then(|n| u64::try_from(n).ok());
     Ok(ContainerDefinition {
         name,
         image,
@@ -152,17 +155,30 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
         host_ports: mappings.iter().map(|(_, host)| *host).collect(),
         pinned: value.get("versionConsistency").is_none_or(|one| one != "disabled"),
         health_check,
+        depends_on: dependencies(value),
+        start_timeout: seconds("startTimeout"),
+        stop_timeout: seconds("stopTimeout"),
         command: crate::protocol::json::texts(value.get("command")),
         log: Configured::of(value),
     })
+}
+
+fn dependencies(container: &Value) -> Vec<Dependency> {
+    let list = container.get("dependsOn").and_then(Value::as_array).into_iter().flatten();
+    let text = |one: &Value, member: &str| one[member].as_str().unwrap_or_default().to_owned();
+    list.map(|one| Dependency {
+        container: text(one, "containerName"),
+        condition: text(one, "condition"),
+    })
+    .collect()
 }
 
 /// The members as they will be described.
 fn members(request: &Request<'_>, containers: &[ContainerDefinition]) -> Result<RawObject, Fault> {
     let malformed =
         || Fault::new("SerializationException", "The request body is not a JSON object.");
-    let mut members = RawObject::parse(request.text).ok_or_else(malformed)?;
-    members.drop_nulls();
+    let members = RawObject::parse(request.text).ok_or_else(malformed)?;
+    let mut members = super::SHAPES.normalise("RegisterTaskDefinition", members);
     members.remove("tags");
     for (member, unit) in [("cpu", 1024.0), ("memory", 1024.0)] {
         if let Some(units) = request.text_of(member).and_then(|text| units(text, unit)) {
@@ -175,13 +191,17 @@ fn members(request: &Request<'_>, containers: &[ContainerDefinition]) -> Result<
         .and_then(|list| serde_json::from_str::<Vec<RawObject>>(list.get()).ok());
     let mut list = list.ok_or_else(malformed)?;
     for (container, known) in list.iter_mut().zip(containers) {
-        container.drop_nulls();
         fill_in(container, known, network_mode);
     }
     members.set("containerDefinitions", raw(&list));
     members.or("volumes", &json!([]));
     members.or("placementConstraints", &json!([]));
     Ok(members)
+}
+
+/// The `cpu` or `memory` of a task as a number: `1024`, `1 vCPU`, `.5 GB`.
+pub(super) fn amount(text: &str) -> Option<i64> {
+    units(text, 1024.0).unwrap_or_else(|| text.trim().to_owned()).parse().ok()
 }
 
 /// `1 vCPU` and `0.5 GB` as the numbers that AWS stores.
@@ -217,7 +237,7 @@ fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::p
     let mut shown = RawObject(vec![("taskDefinitionArn".into(), raw(&definition.arn))]);
     shown.0.extend(definition.members.0.clone());
     shown.set("revision", raw(&definition.revision));
-    shown.set("status", raw(&if definition.active { "ACTIVE" } else { "INACTIVE" }));
+    shown.set("status", raw(&status(definition)));
     shown.set("requiresAttributes", raw(&attributes(definition)));
     let compatibilities: &[&str] = if definition.network_mode == "awsvpc" {
         &["EC2", "FARGATE"]
@@ -229,12 +249,20 @@ fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::p
     if let Some(at) = definition.deregistered_at {
         shown.set("deregisteredAt", raw(&at.seconds()));
     }
-    shown.set("registeredBy", raw(&format!("arn:aws:iam::{}:user/sandbox", here.shared.account)));
+    shown.set("registeredBy", raw(&here.shared.user(&here.region.name)));
     let mut answer = RawObject(vec![("taskDefinition".into(), raw(&shown))]);
     if with_tags {
         answer.set("tags", raw(&tags::show(&definition.tags)));
     }
     raw(&answer)
+}
+
+fn status(definition: &Definition) -> &'static str {
+    match (definition.active, definition.deleting) {
+        (true, _) => "ACTIVE",
+        (false, false) => "INACTIVE",
+        (false, true) => "DELETE_IN_PROGRESS",
+    }
 }
 
 fn attributes(definition: &Definition) -> Value {
@@ -284,6 +312,72 @@ pub(super) fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     Ok(answer(here, &definition, false))
 }
 
+/// How long a deleted revision stays, at least.
+const DELETING: Duration = Duration::from_secs(3600);
+
+pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let names = request.texts_of("taskDefinitions");
+    if names.is_empty() || names.len() > 10 {
+        return Err(Fault::parameter("taskDefinitions should have between 1 and 10 members."));
+    }
+    let (mut gone, mut failures) = (Vec::new(), Vec::new());
+    for name in names {
+        let numbered = name.rsplit('/').next().unwrap_or_default().contains(':');
+        let found = find(here, &name).filter(|_| numbered);
+        let failure = match found {
+            None => Some("The specified task definition does not exist."),
+            Some(found) if found.active => Some(
+                "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+            ),
+            Some(_) => None,
+        };
+        let (Some(found), None) = (found, failure) else {
+            let reason = failure.unwrap_or_default();
+            failures.push(json!({"arn": name, "reason": reason}));
+            continue;
+        };
+        let (family, revision, arn) = (found.family.clone(), found.revision, found.arn.clone());
+        let revisions = here.region.ecs.families.get_mut(&family);
+        if let Some(found) = revisions.and_then(|revisions| revisions.get_mut(&revision)) {
+            found.deleting = true;
+            let found = found.clone();
+            let shown = RawObject::parse(answer(here, &found, false).get()).unwrap_or_default();
+            gone.extend(shown.get("taskDefinition").map(ToOwned::to_owned));
+            here.note(Change::Deleted { arn: arn.clone() });
+            here.later_once(DELETING, Due::Deleted { definition: arn });
+        }
+    }
+    let mut answer = RawObject::default();
+    answer.set("taskDefinitions", raw(&gone));
+    answer.set("failures", raw(&failures));
+    Ok(raw(&answer))
+}
+
+/// A revision goes for good once nothing uses it.
+pub(crate) fn deleted(here: &mut Here<'_>, arn: &str) {
+    let ecs = &mut here.region.ecs;
+    let used = ecs.tasks.values().any(|task| task.definition == arn)
+        || ecs.services.values().any(|service| {
+            service.status != "INACTIVE"
+                && (service.definition.as_deref() == Some(arn)
+                    || service.deployments.iter().any(|one| one.definition == arn))
+        });
+    if used {
+        here.later_once(DELETING, Due::Deleted { definition: arn.to_owned() });
+        return;
+    }
+    let name = arn.rsplit('/').next().and_then(|name| name.rsplit_once(':'));
+    let Some((family, revision)) = name else { return };
+    let Ok(revision) = revision.parse::<u32>() else { return };
+    let Some(revisions) = ecs.families.get_mut(family) else { return };
+    revisions.remove(&revision);
+    if revisions.is_empty() {
+        ecs.families.remove(family);
+    }
+    let newest = ecs.deleted.entry(family.to_owned()).or_default();
+    *newest = (*newest).max(revision);
+}
+
 /// The definition that `family`, `family:revision` or an ARN means. A family means its newest ACTIVE one.
 pub(super) fn find<'h>(here: &'h Here<'_>, wanted: &str) -> Option<&'h Definition> {
     let name = match wanted.strip_prefix("arn:") {
@@ -310,7 +404,7 @@ pub(super) fn usable(here: &Here<'_>, wanted: &str) -> Result<Definition, Fault>
 }
 
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
-    let active = request.text_of("status").unwrap_or("ACTIVE") == "ACTIVE";
+    let wanted = request.text_of("status").unwrap_or("ACTIVE");
     let family = request.text_of("familyPrefix");
     let families = here
         .region
@@ -320,7 +414,7 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         .filter(|(name, _)| family.is_none_or(|family| family == *name));
     let all = families.flat_map(|(_, revisions)| revisions.values());
     let mut arns: Vec<String> =
-        all.filter(|one| one.active == active).map(|one| one.arn.clone()).collect();
+        all.filter(|one| status(one) == wanted).map(|one| one.arn.clone()).collect();
     if request.text_of("sort") == Some("DESC") {
         arns.reverse();
     }

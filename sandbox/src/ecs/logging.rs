@@ -43,22 +43,16 @@ impl Configured {
     }
 }
 
-/// The containers of a task start: their streams are made, and their lines are due.
-pub(super) fn begin(here: &mut Here<'_>, arn: &str) {
-    let Some(task) = here.region.ecs.tasks.get(arn) else { return };
-    let writing = task.containers.iter().enumerate().filter(|(_, one)| one.log.is_some());
-    let mut due = Vec::new();
-    for (container, one) in writing {
-        let lines = one.behaviour.logs.len();
-        for line in 0..lines {
-            due.push((when(line, lines, one.behaviour.exits_after()), container, line));
-        }
-    }
-    for container in 0..task.containers.len() {
-        write(here, arn, container, None);
-    }
-    for (wait, container, line) in due {
-        here.later(wait, Due::Line { task: arn.to_owned(), container, line });
+/// A container starts: its stream is made, and its lines are due.
+pub(super) fn begin(here: &mut Here<'_>, arn: &str, container: usize) {
+    let one = here.region.ecs.tasks.get(arn).and_then(|task| task.containers.get(container));
+    let Some(one) = one else { return };
+    let lines = if one.log.is_some() { one.behaviour.logs.len() } else { 0 };
+    let ends = one.behaviour.exits_after();
+    write(here, arn, container, None);
+    for line in 0..lines {
+        let due = Due::Line { task: arn.to_owned(), container, line };
+        here.later(when(line, lines, ends), due);
     }
 }
 

@@ -14,9 +14,11 @@ use crate::{
 
 mod alarms;
 mod check_definition;
+mod check_fargate;
 mod check_service;
 mod cluster;
-mod definition;
+pub(crate) mod definition;
+pub(crate) mod depend;
 mod dispatch;
 mod events;
 mod failures;
@@ -69,6 +71,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "RegisterTaskDefinition" => definition::register(here, request),
         "DescribeTaskDefinition" => definition::describe(here, request),
         "DeregisterTaskDefinition" => definition::deregister(here, request),
+        "DeleteTaskDefinitions" => definition::delete(here, request),
         "ListTaskDefinitions" => definition::list(here, request),
         "ListTaskDefinitionFamilies" => definition::families(here, request),
         "CreateService" => service::create(here, request),

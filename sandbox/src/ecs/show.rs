@@ -54,9 +54,10 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
         );
         put("platformFamily", json!("Linux"));
     }
-    let account = &here.shared.account;
-    let linked = format!(
-        "arn:aws:iam::{account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+    let linked = here.shared.iam(
+        &here.region.name,
+        "iam",
+        "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
     );
     put("roleArn", service.members.get("role").cloned().unwrap_or_else(|| json!(linked)));
     put("createdAt", json!(service.created_at.seconds()));
@@ -65,7 +66,7 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
         let counts = |one: &Deployment| rollout::counts(here, service, &one.id, &one.revision);
         put("currentServiceRevisions", service.deployments.iter().map(counts).collect());
     }
-    put("createdBy", json!(format!("arn:aws:iam::{account}:user/sandbox")));
+    put("createdBy", json!(here.shared.user(&here.region.name)));
     // A service that had the ECS controller goes on showing its deployments.
     if controller(&service.members) == "ECS" || !service.deployments.is_empty() {
         put(

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use super::{failures, logging, pin};
+use super::{depend, failures, logging, pin};
 use crate::{
     clock::Time,
     ecr, elb,
-    image::{Does, Reply},
+    image::{Does, Reply, Stops},
     journal::Change,
     state::{Here, ecs::Task, timers::Due},
 };
@@ -41,8 +41,13 @@ pub(crate) fn turn(here: &mut Here<'_>, arn: &str, turn: u32) {
         "ACTIVATING" => running(here, arn),
         "DEACTIVATING" => go(here, arn, "STOPPING", Some(timing.stop)),
         "STOPPING" => {
-            stop_containers(task, now);
-            go(here, arn, "DEPROVISIONING", Some(timing.deprovisioning));
+            let lasts = lasting(task, now);
+            if lasts > Duration::ZERO {
+                go(here, arn, "STOPPING", Some(lasts));
+            } else {
+                stop_containers(task, now);
+                go(here, arn, "DEPROVISIONING", Some(timing.deprovisioning));
+            }
         }
         "DEPROVISIONING" => stopped(here, arn),
         _ => {}
@@ -67,7 +72,6 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
             ecr::resolve(here.region, &here.shared.account, &image)
         })
         .collect();
-    let attached = !task.attachments.is_empty();
     let failure = digests.iter().find_map(|digest| digest.as_ref().err().cloned());
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     task.pull_stopped_at = Some(now);
@@ -82,26 +86,39 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
         return;
     }
     pin::pin(here, arn);
-    logging::begin(here, arn);
+    depend::look(here, arn);
+}
+
+/// A container starts.
+pub(super) fn begin(here: &mut Here<'_>, arn: &str, at: usize) {
+    let now = here.now();
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
-    let mut due = Vec::new();
-    for (at, container) in task.containers.iter_mut().enumerate() {
-        container.last_status = "RUNNING".into();
-        container.started_at = Some(now);
-        if let Some(after) = container.behaviour.exits_after() {
-            due.push((after, Due::Exit { task: arn.to_owned(), container: at }));
-        }
-        if let Some(check) = &container.health_check {
-            due.push((
-                Duration::from_secs(check.interval),
-                Due::ContainerCheck { task: arn.to_owned(), container: at },
-            ));
-        }
+    let Some(container) = task.containers.get_mut(at) else { return };
+    container.last_status = "RUNNING".into();
+    container.started_at = Some(now);
+    let exits = container.behaviour.exits_after();
+    let check = container.health_check.as_ref().map(|check| check.interval);
+    let awaited = container.start_timeout;
+    logging::begin(here, arn, at);
+    if let Some(after) = exits {
+        here.later(after, Due::Exit { task: arn.to_owned(), container: at });
     }
-    for (wait, due) in due {
-        here.later(wait, due);
+    if let Some(interval) = check {
+        let due = Due::ContainerCheck { task: arn.to_owned(), container: at };
+        here.later(Duration::from_secs(interval), due);
     }
-    let wait = if attached { here.shared.timing.registration } else { Duration::ZERO };
+    if let Some(seconds) = awaited {
+        here.later(Duration::from_secs(seconds), Due::Awaited { task: arn.to_owned() });
+    }
+}
+
+/// All containers have started, or will never: the task gets its place.
+pub(super) fn begun(here: &mut Here<'_>, arn: &str) {
+    let Some(task) = here.region.ecs.tasks.get(arn) else { return };
+    let wait = match task.attachments.is_empty() {
+        true => Duration::ZERO,
+        false => here.shared.timing.registration,
+    };
     go(here, arn, "ACTIVATING", Some(wait));
 }
 
@@ -167,6 +184,9 @@ pub(super) fn end(here: &mut Here<'_>, arn: &str, code: &str, reason: &str) {
             deregister(here, arn);
         }
         "ACTIVATING" => go(here, arn, "STOPPING", Some(timing.stop)),
+        _ if task.containers.iter().any(|one| one.last_status == "RUNNING") => {
+            go(here, arn, "STOPPING", Some(timing.stop));
+        }
         _ => go(here, arn, "DEPROVISIONING", Some(timing.deprovisioning)),
     }
     if code == "TaskFailedToStart" {
@@ -177,11 +197,8 @@ pub(super) fn end(here: &mut Here<'_>, arn: &str, code: &str, reason: &str) {
 
 /// A container exits by itself.
 pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
-    let now = here.now();
-    let deprovisioning = here.shared.timing.deprovisioning;
     let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
     let wanted = task.wanted();
-    let ran = task.started_at.is_some();
     let Some(container) =
         task.containers.get_mut(at).filter(|container| container.last_status == "RUNNING")
     else {
@@ -193,20 +210,51 @@ pub(crate) fn exit(here: &mut Here<'_>, arn: &str, at: usize) {
     if container.behaviour.does == Does::Oom && container.reason.is_none() {
         container.reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
     }
-    if !container.essential || !wanted {
+    if !wanted {
         return;
     }
+    if !container.essential {
+        depend::look(here, arn);
+        return;
+    }
+    essential_ended(here, arn);
+}
+
+/// An essential container has ended: ECS stops the others, and the task with them.
+pub(super) fn essential_ended(here: &mut Here<'_>, arn: &str) {
+    let now = here.now();
+    let deprovisioning = here.shared.timing.deprovisioning;
+    let Some(task) = here.region.ecs.tasks.get_mut(arn) else { return };
+    let ran = task.started_at.is_some();
     task.desired_status = "STOPPED".into();
     task.stop_code = Some("EssentialContainerExited".into());
     task.stopped_reason = Some("Essential container in task exited".into());
     task.stopping_at = Some(now);
-    stop_containers(task, now);
+    let lasts = lasting(task, now);
+    if lasts.is_zero() {
+        stop_containers(task, now);
+    }
     deregister(here, arn);
-    go(here, arn, "DEPROVISIONING", Some(deprovisioning));
+    match lasts.is_zero() {
+        true => go(here, arn, "DEPROVISIONING", Some(deprovisioning)),
+        false => go(here, arn, "STOPPING", Some(lasts)),
+    }
     if !ran {
         failures::failed_to_start(here, arn);
     }
     here.look_at_owner(arn);
+}
+
+/// How much longer its containers take to stop: those that do not end at SIGTERM have their
+/// `stopTimeout` (30 s unless it says otherwise), and then SIGKILL.
+fn lasting(task: &Task, now: Time) -> Duration {
+    let since = task.stopping_at.unwrap_or(now);
+    let slow = task
+        .containers
+        .iter()
+        .filter(|one| one.last_status == "RUNNING" && one.behaviour.stops == Stops::Kill);
+    let longest = slow.map(|one| Duration::from_secs(one.stop_timeout.unwrap_or(30))).max();
+    longest.unwrap_or_default().saturating_sub(now - since)
 }
 
 fn stop_containers(task: &mut Task, now: Time) {
@@ -215,7 +263,11 @@ fn stop_containers(task: &mut Task, now: Time) {
         task.containers.iter_mut().filter(|container| container.last_status == "RUNNING")
     {
         container.last_status = "STOPPED".into();
-        container.exit_code = Some(0);
+        container.exit_code = Some(match container.behaviour.stops {
+            Stops::Clean => 0,
+            Stops::Term => 143,
+            Stops::Kill => 137,
+        });
     }
 }
 
@@ -271,6 +323,7 @@ pub(crate) fn check(here: &mut Here<'_>, arn: &str, at: usize) {
     if changed {
         here.look_at_owner(arn);
     }
+    depend::look(here, arn);
 }
 
 /// The deployment that a task belongs to, for texts.

@@ -144,10 +144,8 @@ fn forward(
 
 fn check_groups(here: &Here<'_>, load_balancer: &str, groups: &mut [Value]) -> Result<(), Fault> {
     if groups.len() > 5 {
-        return Err(Fault::new(
-            "TooManyTargetGroups",
-            "The maximum number of target groups per forward action is '5'",
-        ));
+        let text = "The maximum number of target groups per forward action is '5'";
+        return Err(Fault::new("InvalidLoadBalancerAction", text));
     }
     let kind = here.region.elb.load_balancers.get(load_balancer).map(|one| one.kind.as_str());
     let mut seen = Vec::new();

@@ -34,7 +34,7 @@ const CHECK_MEMBERS: &[&str] = &[
 pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let name = required(request, "Name").to_owned();
     load_balancer::check_name(&name, "Target group")?;
-    let tags = tags::parse(&query::list(request, "Tags"))?;
+    let tags = tags::of_new(&query::list(request, "Tags"))?;
     let mut members = request.clone();
     members.shift_remove("Name");
     members.shift_remove("Tags");

@@ -289,14 +289,17 @@ pub(crate) fn check(here: &mut Here<'_>, group: &str, key: &str, registration: u
 /// reference, TargetHealth).
 fn problem(group: &Group, reply: Reply, network: bool) -> Option<Health> {
     let http = query::required(&group.members, "HealthCheckProtocol").starts_with("HTTP");
-    let code = group
-        .members
-        .get("Matcher")
-        .and_then(|matcher| matcher.get("HttpCode"))
-        .and_then(Value::as_str);
+    let matcher = |kind: &str| {
+        group.members.get("Matcher").and_then(|matcher| matcher.get(kind)).and_then(Value::as_str)
+    };
+    // What serves answers a gRPC check with a code that is wanted, what is sick with its own.
+    let good = |status: u16| match matcher("GrpcCode") {
+        Some(code) => status == 200 || matches(code, status),
+        None => matches(matcher("HttpCode").unwrap_or("200"), status),
+    };
     let failed = Health::new("unhealthy", "Target.FailedHealthChecks", "Health checks failed");
     match reply {
-        Reply::Status(status) if !http || matches(code.unwrap_or("200"), status) => None,
+        Reply::Status(status) if !http || good(status) => None,
         _ if network => Some(failed),
         Reply::Status(status) => Some(Health::new(
             "unhealthy",

@@ -26,7 +26,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     if !here.region.elb.load_balancers.contains_key(&load_balancer) {
         return Err(load_balancer_not_found(&load_balancer));
     }
-    let tags = tags::parse(&query::list(request, "Tags"))?;
+    let tags = tags::of_new(&query::list(request, "Tags"))?;
     let port = int(request.get("Port"));
     check_port(here, &load_balancer, port, None)?;
     let own = here.region.elb.listeners.values().filter(|one| one.load_balancer == load_balancer);

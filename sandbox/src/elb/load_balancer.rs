@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{attributes, load_balancer_not_found, paging, result, tags};
 use crate::{
     journal::Change,
+    partition::partition,
     protocol::{
         Fault,
         json::texts,
@@ -97,13 +98,14 @@ fn show(one: &LoadBalancer) -> Value {
     let zone = |(zone, subnet): &(String, String)| json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": []});
     let id = one.arn.rsplit('/').next().unwrap_or_default();
     let region = one.arn.split(':').nth(3).unwrap_or_default();
+    let suffix = partition(region).suffix;
     let host = match one.kind.as_str() {
         "application" => format!(
-            "{}-{}.{region}.elb.amazonaws.com",
+            "{}-{}.{region}.elb.{suffix}",
             one.name,
             u64::from_str_radix(id, 16).unwrap_or(0) % 10_000_000_000
         ),
-        _ => format!("{}-{id}.elb.{region}.amazonaws.com", one.name),
+        _ => format!("{}-{id}.elb.{region}.{suffix}", one.name),
     };
     let mut shown = json!({
         "LoadBalancerArn": one.arn,

@@ -44,7 +44,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
             "The maximum number of rules per load balancer has been reached",
         ));
     }
-    let tags = tags::parse(&query::list(request, "Tags"))?;
+    let tags = tags::of_new(&query::list(request, "Tags"))?;
     condition::check(here, &load_balancer, request)?;
     let actions = action::accept(here, &load_balancer, &query::list(request, "Actions"), &[])?;
     let id = here.shared.ids.hex(16);

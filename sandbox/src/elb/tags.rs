@@ -40,6 +40,14 @@ pub(super) fn parse(list: &[Value]) -> Result<Texts, Fault> {
     Ok(tags)
 }
 
+/// The same where the operation's model has no error of its own for a key that stands there twice.
+pub(super) fn of_new(list: &[Value]) -> Result<Texts, Fault> {
+    parse(list).map_err(|fault| match fault.code.as_str() {
+        "DuplicateTagKeys" => Fault::validation(fault.message),
+        _ => fault,
+    })
+}
+
 fn check_number(tags: &Texts) -> Result<(), Fault> {
     if tags.len() > 50 {
         Err(Fault::new("TooManyTags", "The maximum number of tags per resource is '50'"))

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{Keys, Need};
 use crate::{
     call::{Call, is_read},
+    partition::partition,
     protocol::json::texts,
     state::Region,
 };
@@ -63,7 +64,12 @@ impl Place<'_> {
     }
 
     pub(super) fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region, self.account)
+        format!(
+            "arn:{}:{service}:{}:{}:{rest}",
+            partition(self.region).name,
+            self.region,
+            self.account
+        )
     }
 
     /// The call's own action.

@@ -9,7 +9,7 @@ use super::{
     Need,
     needs::{Asked, Place},
 };
-use crate::state::ecs::last;
+use crate::{partition::partition, state::ecs::last};
 
 /// Amazon ECS.
 pub(crate) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
@@ -181,7 +181,7 @@ fn register(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
 fn pass(place: &Place<'_>, role: &str) -> Need {
     let arn = match role.starts_with("arn:") {
         true => role.to_owned(),
-        false => format!("arn:aws:iam::{}:role/{role}", place.account),
+        false => format!("arn:{}:iam::{}:role/{role}", partition(place.region).name, place.account),
     };
     let need = Need { action: "iam:PassRole".into(), resource: arn, ..Need::default() };
     need.with("iam:PassedToService", "ecs-tasks.amazonaws.com")

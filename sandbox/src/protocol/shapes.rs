@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::json::{Raw, RawObject, raw};
+
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     Text,
@@ -85,6 +87,56 @@ impl Shapes {
         wire: Wire,
     ) -> Result<(), Problem> {
         self.object(operation, request, "", wire)
+    }
+
+    /// What AWS keeps of a request: no member that is null, at any depth, and integers without a point.
+    /// What needs no change keeps its bytes.
+    pub(crate) fn normalise(&self, operation: &str, mut object: RawObject) -> RawObject {
+        object.drop_nulls();
+        for (name, value) in &mut object.0 {
+            let members = self.0.get(operation).into_iter().flatten();
+            if let Some(member) = members.into_iter().find(|member| member.name == *name)
+                && let Some(other) = self.normal(&member.kind, value)
+            {
+                *value = other;
+            }
+        }
+        object
+    }
+
+    /// The value in another writing, where AWS keeps another one.
+    fn normal(&self, kind: &Kind, value: &Raw) -> Option<Raw> {
+        let other = match kind {
+            Kind::Integer => {
+                let number: f64 = value.get().trim().parse().ok()?;
+                return value.get().contains(['.', 'e', 'E']).then(|| raw(&(number as i64)));
+            }
+            Kind::Object(shape) => {
+                let object = RawObject::parse(value.get())?;
+                let before = raw(&object);
+                let after = raw(&self.normalise(shape, object));
+                (before.get() != after.get()).then_some(after)?
+            }
+            Kind::Map(_) => {
+                let mut object = RawObject::parse(value.get())?;
+                let count = object.0.len();
+                object.drop_nulls();
+                (object.0.len() < count).then(|| raw(&object))?
+            }
+            Kind::List(item) => {
+                let mut list: Vec<Raw> = serde_json::from_str(value.get()).ok()?;
+                let mut changed = false;
+                for one in &mut list {
+                    if let Some(other) = self.normal(item, one) {
+                        *one = other;
+                        changed = true;
+                    }
+                }
+                changed.then(|| raw(&list))?
+            }
+            _ => return None,
+        };
+        Some(other)
     }
 
     fn object(

@@ -98,6 +98,10 @@ pub(super) fn target_group(build: &mut Build<'_>, item: &Item) -> Result<(), Str
     let mut request = json!({"Name": wanted.name, "Port": wanted.port});
     put(&mut request, "Protocol", Some(wanted.protocol.unwrap_or_else(|| "HTTP".into())));
     put(&mut request, "TargetType", Some(wanted.target_type.unwrap_or_else(|| "ip".into())));
+    let matcher = match wanted.protocol_version.as_deref() {
+        Some("GRPC") => "GrpcCode",
+        _ => "HttpCode",
+    };
     put(&mut request, "ProtocolVersion", wanted.protocol_version);
     put(&mut request, "Tags", wanted.tags.as_ref().map(key_values));
     if let Some(check) = wanted.health_check {
@@ -116,7 +120,7 @@ pub(super) fn target_group(build: &mut Build<'_>, item: &Item) -> Result<(), Str
         );
         put(&mut request, "HealthyThresholdCount", check.healthy);
         put(&mut request, "UnhealthyThresholdCount", check.unhealthy);
-        put(&mut request, "Matcher", check.matcher.map(|code| json!({"HttpCode": code})));
+        put(&mut request, "Matcher", check.matcher.map(|code| json!({matcher: code})));
     }
     let answer = build.elb("CreateTargetGroup", request)?;
     if !wanted.attributes.is_empty() {

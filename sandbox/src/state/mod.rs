@@ -11,6 +11,7 @@ use crate::{
     ids::Ids,
     image::Image,
     journal::{Change, Entry},
+    partition::partition,
     timing::Timing,
 };
 
@@ -72,9 +73,14 @@ pub(crate) struct Here<'a> {
 }
 
 impl Shared {
-    /// The ARN of the caller: everybody is the same user.
-    pub(crate) fn user(&self) -> String {
-        format!("arn:aws:iam::{}:user/sandbox", self.account)
+    /// The ARN of the caller in a region: everybody is the same user.
+    pub(crate) fn user(&self, region: &str) -> String {
+        self.iam(region, "iam", "user/sandbox")
+    }
+
+    /// The ARN of something that is in no region, as a region's partition names it.
+    pub(crate) fn iam(&self, region: &str, service: &str, rest: &str) -> String {
+        format!("arn:{}:{service}::{}:{rest}", partition(region).name, self.account)
     }
 }
 
@@ -106,9 +112,10 @@ impl Here<'_> {
         }
     }
 
-    /// `arn:aws:<service>:<region>:<account>:<rest>`
+    /// `arn:<partition>:<service>:<region>:<account>:<rest>`
     pub(crate) fn arn(&self, service: &str, rest: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{rest}", self.region.name, self.shared.account)
+        let (region, account) = (&self.region.name, &self.shared.account);
+        format!("arn:{}:{service}:{region}:{account}:{rest}", partition(region).name)
     }
 
     /// Lets the service scheduler look at a service soon.

@@ -15,6 +15,10 @@ pub(crate) enum Due {
     Task { task: String, turn: u32 },
     /// A container exits by itself.
     Exit { task: String, container: usize },
+    /// A container was waited for as long as others do.
+    Awaited { task: String },
+    /// A deleted task definition goes, unless it is in use.
+    Deleted { definition: String },
     /// A container's own health check runs.
     ContainerCheck { task: String, container: usize },
     /// A container writes a line of its log.

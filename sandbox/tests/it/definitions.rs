@@ -160,3 +160,109 @@ fn what_cannot_run_is_refused() {
         ("InvalidParameterException".into(), "Family should not be null or empty.".into())
     );
 }
+
+#[test]
+fn what_aws_refuses_is_refused_and_each_for_its_own_reason() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/register");
+    let mut texts = std::collections::BTreeMap::new();
+    for file in std::fs::read_dir(folder).expect("the folder") {
+        let path = file.expect("a file").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let body = std::fs::read_to_string(&path).expect("a text");
+        let refused =
+            World::shop().json("AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition", body);
+        let (code, text) = refused.expect_err(&name);
+        assert_eq!(code, "ClientException", "{name}: {text}");
+        texts.insert(name, text);
+    }
+    assert_eq!(texts.len(), 35);
+    for (name, part) in [
+        ("EXTERNAL-awsvpc", "EXTERNAL"),
+        ("awsvpc-duplicate-ports", "uses port 80/tcp"),
+        ("bad-protocol", "Invalid protocol: 'http'"),
+        ("container-memory-over-task-memory-two", "take 800 of 'memory', the task has 512"),
+        ("dependsOn-HEALTHY-without-healthCheck", "no health check"),
+        ("dependsOn-cycle", "cycle"),
+        ("dependsOn-self", "itself"),
+        ("ec2-secrets-without-execution-role", "must also specify a value for 'executionRoleArn'"),
+        ("efs-iam-without-transit-encryption", "transit encryption"),
+        ("fargate-awslogs-without-stream-prefix", "awslogs-stream-prefix"),
+        ("fargate-gpu", "GPUs"),
+        ("fargate-privileged", "privileged"),
+        ("firelens-bad-type", "'logstash'"),
+        ("healthCheck-command-without-CMD", "CMD-SHELL"),
+        ("host-links", "network mode 'bridge'"),
+        ("links-to-unknown", "'nobody'"),
+        ("memoryReservation-memory", "greater than 'memoryReservation'"),
+        ("none-mode-with-ports", "network mode 'none'"),
+        ("secret-named-as-a-variable", "such as 'A'."),
+        ("startTimeout-1", "startTimeout"),
+        ("sum-of-cpu-over-task-cpu", "take 400 of 'cpu', the task has 256"),
+        ("task-cpu-abc-on-EC2", "Invalid 'cpu' setting for task."),
+        ("ulimit-bad-name", "'bogus'"),
+        ("windows-fargate-256", "No Fargate configuration exists"),
+    ] {
+        let text = &texts[name];
+        assert!(text.contains(part), "{name}: {text}");
+    }
+}
+
+#[test]
+fn nulls_units_and_whole_floats_are_what_aws_makes_of_them() {
+    let mut world = World::shop();
+    let body = r#"{"family":"odd","networkMode":"awsvpc","cpu":".25 vCPU","memory":"0.5 GB","pidMode":null,
+        "volumes":[{"name":"v","host":{"sourcePath":null}}],
+        "containerDefinitions":[{"name":"a","image":"x","memory":128.0,"user":null,
+            "environment":[{"name":"A","value":null},{"name":"B","value":"1.0"}],
+            "dockerLabels":{"gone":null,"kept":"x"},"new":{"kept":null,"as":2.50},
+            "portMappings":[{"containerPort":8.0e1,"name":null}]}]}"#;
+    let target = "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition";
+    let answer = world.json(target, body).expect("registered");
+    assert!(answer.contains(r#""new":{"kept":null,"as":2.50}"#), "unknown ones stay: {answer}");
+    let shown: Value = serde_json::from_str(&answer).expect("JSON");
+    let shown = &shown["taskDefinition"];
+    assert_eq!([&shown["cpu"], &shown["memory"]], [&json!("256"), &json!("512")]);
+    assert_eq!((shown.get("pidMode"), &shown["volumes"][0]["host"]), (None, &json!({})));
+    let one = &shown["containerDefinitions"][0];
+    assert_eq!(one["memory"].to_string(), "128", "an integer has no point");
+    assert_eq!(one["portMappings"][0]["containerPort"].to_string(), "80");
+    assert_eq!(one["portMappings"][0].get("name"), None);
+    assert_eq!(one["environment"], json!([{"name": "A"}, {"name": "B", "value": "1.0"}]));
+    assert_eq!((&one["dockerLabels"], one.get("user")), (&json!({"kept": "x"}), None));
+}
+
+#[test]
+fn a_revision_is_deleted_after_it_was_deregistered_and_its_number_stays_taken() {
+    let mut world = World::shop();
+    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    let second = name(&world.register("2"));
+    let delete = |world: &mut World, names: &[&str]| {
+        world.ecs("DeleteTaskDefinitions", json!({"taskDefinitions": names})).expect("an answer")
+    };
+    let active = delete(&mut world, &[&second, "web:99"]);
+    let reasons: Vec<_> = active["failures"].as_array().expect("failures").iter().collect();
+    assert_eq!(active["taskDefinitions"], json!([]));
+    assert!(
+        reasons[0]["reason"].as_str().is_some_and(|text| text.contains("still in ACTIVE status"))
+    );
+    assert!(reasons[1]["reason"].as_str().is_some_and(|text| text.contains("does not exist")));
+    world.ecs("DeregisterTaskDefinition", json!({"taskDefinition": second})).expect("gone");
+    let gone = delete(&mut world, &[&second]);
+    assert_eq!(gone["taskDefinitions"][0]["status"], "DELETE_IN_PROGRESS");
+    let listed = |world: &mut World, status: &str| {
+        let request = json!({"familyPrefix": "web", "status": status});
+        world.ecs("ListTaskDefinitions", request).expect("a list")["taskDefinitionArns"]
+            .as_array()
+            .map_or(0, Vec::len)
+    };
+    assert_eq!((listed(&mut world, "DELETE_IN_PROGRESS"), listed(&mut world, "INACTIVE")), (1, 0));
+    let use_it = json!({"cluster": "shop", "service": "web", "taskDefinition": second});
+    assert_eq!(world.ecs("UpdateService", use_it).expect_err("refused").0, "ClientException");
+    world.pass(2 * 3600);
+    assert_eq!(listed(&mut world, "DELETE_IN_PROGRESS"), 0);
+    world.ecs("DescribeTaskDefinition", json!({"taskDefinition": second})).expect_err("gone");
+    assert_eq!(name(&world.register("3")), "web:3");
+    let too_many = json!({"taskDefinitions": vec!["web:1"; 11]});
+    let refused = world.ecs("DeleteTaskDefinitions", too_many).expect_err("11");
+    assert_eq!(refused.0, "InvalidParameterException");
+}

@@ -3,6 +3,7 @@
 mod alarms;
 mod coverage;
 mod definitions;
+mod depend;
 #[cfg(feature = "sdk")]
 mod faults;
 #[cfg(feature = "http")]
@@ -11,6 +12,7 @@ mod instances;
 mod invariants;
 mod logs;
 mod paging;
+mod partitions;
 mod policies;
 mod protocol;
 mod refusals;

@@ -124,9 +124,9 @@ fn services_that_cannot_be_are_refused() {
             "Specifying both a launch type and capacity provider strategy",
         ),
         (
-            json!({"healthCheckGracePeriodSeconds": 5}),
+            json!({"healthCheckGracePeriodSeconds": -5}),
             parameter,
-            "Health check grace period is only valid for services configured to use load balancers",
+            "healthCheckGracePeriodSeconds should not be negative.",
         ),
         (json!({"platformVersion": "9.9.9"}), "PlatformUnknownException", "9.9.9"),
         (
@@ -174,8 +174,8 @@ fn services_that_cannot_be_are_refused() {
         assert!(refused.1.contains(text), "{refused:?}");
     }
     world.ecs("CreateService", service(json!({}))).expect("the rest is right");
-    let bad = json!({"cluster": "shop", "service": "one", "healthCheckGracePeriodSeconds": 5});
-    assert_eq!(world.ecs("UpdateService", bad).expect_err("no load balancer").0, parameter);
+    let bad = json!({"cluster": "shop", "service": "one", "healthCheckGracePeriodSeconds": -5});
+    assert_eq!(world.ecs("UpdateService", bad).expect_err("negative").0, parameter);
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn an_image_changes_for_tasks_that_start_later() {
         after: None,
         reason: None,
         ready: None,
+        stops: None,
         logs: vec![],
     };
     world.cloud.set_image(image(Does::Sick));

@@ -317,6 +317,69 @@ fn images_are_there_or_not() {
 }
 
 #[test]
+fn images_are_listed_and_deleted_by_tag_and_by_digest() {
+    let mut world = World::shop();
+    let ids = |world: &mut World| {
+        let answer = world.ecr("ListImages", json!({"repositoryName": "shop/web"})).expect("ids");
+        answer["imageIds"].as_array().expect("ids").clone()
+    };
+    let all = ids(&mut world);
+    let digest = |tag: &str| {
+        let found = all.iter().find(|id| id["imageTag"] == tag).expect(tag);
+        found["imageDigest"].as_str().expect("a digest").to_owned()
+    };
+    let (one, two) = (digest("1"), digest("2"));
+    let manifest = json!({"repositoryName": "shop/web", "imageIds": [{"imageDigest": two}]});
+    let manifest =
+        world.ecr("BatchGetImage", manifest).expect("got")["images"][0]["imageManifest"].clone();
+    let again = json!({"repositoryName": "shop/web", "imageManifest": manifest, "imageTag": "two"});
+    world.ecr("PutImage", again).expect("put");
+    let delete = |world: &mut World, ids: Value| {
+        world
+            .ecr("BatchDeleteImage", json!({"repositoryName": "shop/web", "imageIds": ids}))
+            .expect("an answer")
+    };
+    let wrong =
+        delete(&mut world, json!([{"imageTag": "2", "imageDigest": one}, {"imageTag": "9"}, {}]));
+    let codes: Vec<_> = wrong["failures"]
+        .as_array()
+        .expect("failures")
+        .iter()
+        .map(|one| &one["failureCode"])
+        .collect();
+    assert_eq!(codes, ["ImageTagDoesNotMatchDigest", "ImageNotFound", "MissingDigestAndTag"]);
+    assert_eq!(wrong["imageIds"], json!([]));
+    let gone = delete(&mut world, json!([{"imageTag": "2"}]));
+    assert_eq!(gone["imageIds"], json!([{"imageDigest": two, "imageTag": "2"}]));
+    let left = ids(&mut world);
+    assert!(left.iter().any(|id| id["imageTag"] == "two" && id["imageDigest"] == two), "{left:?}");
+    delete(&mut world, json!([{"imageDigest": one}, {"imageTag": "two"}]));
+    let left = ids(&mut world);
+    assert!(left.iter().all(|id| id["imageDigest"] != one && id["imageDigest"] != two), "{left:?}");
+    assert_eq!(left.len(), all.len() - 2);
+    let tagged = json!({"repositoryName": "shop/web", "filter": {"tagStatus": "UNTAGGED"}});
+    assert_eq!(world.ecr("ListImages", tagged).expect("ids")["imageIds"], json!([]));
+}
+
+#[test]
+fn a_grace_period_needs_no_load_balancer_and_spares_container_checks() {
+    for (grace, replaced) in [(0, true), (600, false)] {
+        let mut world = World::with(&format!(
+            "extends = 'shop'\n[[image]]\nref = 'job:1'\ndoes = 'slow'\nready = '5m'\n\
+             [[task_definition]]\nfamily = 'job'\nnetworkMode = 'awsvpc'\ncpu = '256'\nmemory = '512'\n\
+             containerDefinitions = [{{ name = 'job', image = 'job:1', healthCheck = {{ command = ['CMD', 'true'], interval = 5, retries = 2 }} }}]\n\
+             [[service]]\ncluster = 'shop'\nserviceName = 'job'\ntaskDefinition = 'job'\ndesiredCount = 1\nlaunchType = 'FARGATE'\n\
+             healthCheckGracePeriodSeconds = {grace}\nnetworkConfiguration = {{ awsvpcConfiguration = {{ subnets = ['subnet-a'] }} }}"
+        ));
+        let told = world
+            .events("job")
+            .iter()
+            .any(|event| event.contains("failed container health checks"));
+        assert_eq!(told, replaced, "{grace}");
+    }
+}
+
+#[test]
 fn an_archived_image_is_there_and_cannot_be_pulled() {
     let mut world = World::with(
         "extends = 'shop'\n[[repository]]\nname = 'shop/web'\nimages = ['1']\narchived = ['2']",

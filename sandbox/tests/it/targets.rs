@@ -121,6 +121,38 @@ fn a_target_outside_the_zones_of_the_load_balancer_is_unused() {
 }
 
 #[test]
+fn a_grpc_check_wants_a_grpc_status() {
+    for (status, matcher, state) in [
+        (14, "12", "unhealthy"),
+        (12, "12", "healthy"),
+        (14, "0-99", "healthy"),
+        (0, "12", "unhealthy"),
+    ] {
+        let mut world = World::with(&format!(
+            "extends = 'shop'\n[[image]]\nref = 'shop/web:1'\ndoes = 'sick'\nstatus = {status}\n\
+             [[target_group]]\nname = 'web-a'\nprotocolVersion = 'GRPC'\nhealthCheck = {{ matcher = '{matcher}' }}"
+        ));
+        let group =
+            world.elb("DescribeTargetGroups", json!({"Names": ["web-a"]})).expect("a group");
+        assert_eq!(group["TargetGroups"][0]["Matcher"], json!({"GrpcCode": matcher}));
+        let mut health = world.health("web-a");
+        health.retain(|(state, ..)| state == "healthy" || state == "unhealthy");
+        for _ in 0..60 {
+            if health.is_empty() {
+                world.pass(5);
+                health = world.health("web-a");
+                health.retain(|(state, ..)| state == "healthy" || state == "unhealthy");
+            }
+        }
+        let (own, _, text) = health[0].clone();
+        assert_eq!(own, state, "{status} {matcher}: {text}");
+        if own == "unhealthy" {
+            assert_eq!(text, format!("Health checks failed with these codes: [{status}]"));
+        }
+    }
+}
+
+#[test]
 fn an_image_that_is_slow_is_not_ready_before_it_is() {
     let mut world = World::with(
         "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'slow'\nready = '30s'\n[[service]]\nserviceName = 'web-green'\nhealthCheckGracePeriodSeconds = 120",
@@ -228,7 +260,7 @@ fn what_the_load_balancer_refuses() {
     let many: Vec<_> = (0..6).map(|_| json!({"TargetGroupArn": group})).collect();
     assert_eq!(
         modify(&mut world, json!([{"Type": "forward", "ForwardConfig": {"TargetGroups": many}}])).0,
-        "TooManyTargetGroups"
+        "InvalidLoadBalancerAction"
     );
     assert_eq!(
         world.elb("DeleteTargetGroup", json!({"TargetGroupArn": group})).expect_err("in use").0,

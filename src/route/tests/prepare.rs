@@ -23,6 +23,7 @@ fn task(status: &str, exit: Option<i32>) -> Task {
         digest: None,
         exit_code,
         reason: None,
+        essential: None,
     };
     Task {
         arn: "arn:aws:ecs:r:1:task/c/0123456789abcdef".into(),

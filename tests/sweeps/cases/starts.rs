@@ -67,6 +67,7 @@ fn image(does: Does, reason: Option<&str>) -> Image {
         after: None,
         reason: reason.map(str::to_owned),
         ready: None,
+        stops: None,
         logs: vec![],
     }
 }

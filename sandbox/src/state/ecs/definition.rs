@@ -12,6 +12,9 @@ pub(crate) struct Definition {
     pub(crate) family: String,
     pub(crate) revision: u32,
     pub(crate) active: bool,
+    /// It is being deleted.
+    #[serde(default)]
+    pub(crate) deleting: bool,
     pub(crate) registered_at: Time,
     pub(crate) deregistered_at: Option<Time>,
     /// What RegisterTaskDefinition was sent, byte for byte, with the defaults that AWS fills in.
@@ -36,12 +39,29 @@ pub(crate) struct ContainerDefinition {
     /// Its tag is resolved once for a deployment (`versionConsistency`).
     pub(crate) pinned: bool,
     pub(crate) health_check: Option<ContainerHealthCheck>,
+    /// What must be so before it starts.
+    #[serde(default)]
+    pub(crate) depends_on: Vec<Dependency>,
+    /// How long others wait for it, in seconds.
+    #[serde(default)]
+    pub(crate) start_timeout: Option<u64>,
+    /// How long it has to end by itself, in seconds.
+    #[serde(default)]
+    pub(crate) stop_timeout: Option<u64>,
     /// The words of its command.
     #[serde(default)]
     pub(crate) command: Vec<String>,
     /// How it logs, where that is with `awslogs`.
     #[serde(default)]
     pub(crate) log: Option<Configured>,
+}
+
+/// A container that another one waits for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) container: String,
+    /// `START`, `COMPLETE`, `SUCCESS` or `HEALTHY`.
+    pub(crate) condition: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -12,7 +12,9 @@ mod rollout;
 mod service;
 mod task;
 
-pub(crate) use definition::{Configured, ContainerDefinition, ContainerHealthCheck, Definition};
+pub(crate) use definition::{
+    Configured, ContainerDefinition, ContainerHealthCheck, Definition, Dependency,
+};
 pub(crate) use rollout::{Revision, Rollback, Rollout};
 pub(crate) use service::{Attachment, Deployment, Event, Service, attachments};
 pub(crate) use task::{Container, Destination, Task};
@@ -24,6 +26,9 @@ pub(crate) struct Ecs {
     pub(crate) clusters: BTreeMap<String, Cluster>,
     /// By family, then revision.
     pub(crate) families: BTreeMap<String, BTreeMap<u32, Definition>>,
+    /// The newest revision that each family ever had, where it is not there any more.
+    #[serde(default)]
+    pub(crate) deleted: BTreeMap<String, u32>,
     /// By ARN.
     pub(crate) services: BTreeMap<String, Service>,
     /// By ARN.

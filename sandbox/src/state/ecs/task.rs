@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Attachment, ContainerHealthCheck, Tags, last};
+use super::{Attachment, ContainerHealthCheck, Dependency, Tags, last};
 use crate::{clock::Time, image::Behaviour};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,6 +66,13 @@ pub(crate) struct Container {
     #[serde(default)]
     pub(crate) log: Option<Destination>,
     pub(crate) health_check: Option<ContainerHealthCheck>,
+    /// What must be so before it starts.
+    #[serde(default)]
+    pub(crate) depends_on: Vec<Dependency>,
+    #[serde(default)]
+    pub(crate) start_timeout: Option<u64>,
+    #[serde(default)]
+    pub(crate) stop_timeout: Option<u64>,
     pub(crate) last_status: String,
     pub(crate) health: String,
     pub(crate) failures: u32,
