@@ -186,8 +186,17 @@ impl<'a> Reference<'a> {
     /// Account, region and repository, if it is an image of an Amazon ECR private registry.
     pub(crate) fn ecr(&self) -> Option<(&'a str, &'a str, &'a str)> {
         let (host, repository) = self.name.split_once('/')?;
-        let (account, region) = host.split_once(".dkr.ecr.")?;
-        Some((account, region.strip_suffix(".amazonaws.com")?, repository))
+        let classic = host.split_once(".dkr.ecr.").and_then(|(account, rest)| {
+            let china = rest.strip_suffix(".amazonaws.com.cn");
+            Some((account, china.or_else(|| rest.strip_suffix(".amazonaws.com"))?))
+        });
+        let dual_stack = || {
+            let (account, rest) = host.split_once(".dkr-ecr.")?;
+            let china = rest.strip_suffix(".on.amazonwebservices.com.cn");
+            Some((account, china.or_else(|| rest.strip_suffix(".on.aws"))?))
+        };
+        let (account, region) = classic.or_else(dual_stack)?;
+        Some((account, region, repository))
     }
 }
 
@@ -245,5 +254,7 @@ mod tests {
         assert_eq!(parsed.ecr(), Some(("1", "eu-central-1", "shop/web")));
         assert_eq!(Reference::parse("localhost:5000/a/b").tag, None);
         assert_eq!(Reference::parse("public.ecr.aws/a/b:1").ecr(), None);
+        let dual = Reference::parse("1.dkr-ecr.eu-central-1.on.aws/shop/web:7");
+        assert_eq!(dual.ecr(), Some(("1", "eu-central-1", "shop/web")));
     }
 }
