@@ -22,7 +22,6 @@ use crate::plan::{
     self, Decision, Digest, Identity, Survey, Wanted, live, plan, unfinished, wanted,
 };
 use crate::record::{Closed, End, Heading, Reason, Record};
-use crate::request::image::ImageRef;
 use crate::request::{EngineName, Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
@@ -105,7 +104,7 @@ pub async fn decide(
         survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
     }
     let wanted = wanted(request, &survey)?;
-    let digests = digests(setting.aws, &wanted.images).await?;
+    let digests = digests(setting.aws, &wanted).await?;
     let runs = match survey.twin {
         None => survey.world.service(service),
         // What a record says of it is not enough to call it live.
@@ -139,6 +138,7 @@ async fn has_images(
     record: &Record,
 ) -> Result<bool, Failure> {
     let Some(revision) = survey.revisions.get(&record.revision) else { return Ok(false) };
+    let wanted_account = wanted.account();
     for (container, image) in &wanted.images {
         let own = revision.containers.iter().find(|(name, _)| name == container);
         let Some((_, own)) = own else { return Ok(false) };
@@ -148,21 +148,21 @@ async fn has_images(
         let (Ok(own), Some(Digest::Known(wanted))) = (own.parse(), digests.get(container)) else {
             return Ok(false);
         };
-        if !matches!(setting.aws.digest(&own).await?, Digest::Known(own) if own == *wanted) {
+        if !matches!(setting.aws.digest(&own, wanted_account.as_deref()).await?, Digest::Known(own) if own == *wanted)
+        {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// The digests of images, by container.
-pub async fn digests(
-    aws: &Aws,
-    images: &BTreeMap<String, ImageRef>,
-) -> Result<BTreeMap<String, Digest>, Failure> {
-    let digests = images
-        .iter()
-        .map(|(container, image)| async move { Ok((container.clone(), aws.digest(image).await?)) });
+/// The digests of the wanted images, by container.
+pub async fn digests(aws: &Aws, wanted: &Wanted) -> Result<BTreeMap<String, Digest>, Failure> {
+    let account = wanted.account();
+    let account = account.as_deref();
+    let digests = wanted.images.iter().map(|(container, image)| async move {
+        Ok((container.clone(), aws.digest(image, account).await?))
+    });
     Ok(try_join_all(digests).await?.into_iter().collect())
 }
 

@@ -36,6 +36,7 @@ pub(super) fn plan(
     why: String,
     mut warnings: Vec<String>,
 ) -> Result<Decision, Refusal> {
+    refusals::for_listener_only(request)?;
     let service = service(request, survey)?;
     let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
     let asked = asked(request, service);
