@@ -38,6 +38,9 @@ pub struct Failure {
     pub action: Option<String>,
 }
 
+/// The code of a profile that is not there.
+pub const UNKNOWN_PROFILE: &str = "UnknownProfile";
+
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
@@ -120,6 +123,9 @@ impl Failure {
             FailureKind::Region => "export AWS_REGION=eu-central-1".into(),
             FailureKind::Credentials if self.code.contains("Expired") => {
                 "renew the credentials, for example: aws sso login".into()
+            }
+            FailureKind::Credentials if self.code == UNKNOWN_PROFILE => {
+                "aws configure list-profiles".into()
             }
             FailureKind::Credentials => {
                 "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()

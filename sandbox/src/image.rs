@@ -275,5 +275,7 @@ mod tests {
         assert_eq!(parsed.ecr(), Some(("1", "eu-central-1", "shop/web")));
         assert_eq!(Reference::parse("localhost:5000/a/b").tag, None);
         assert_eq!(Reference::parse("public.ecr.aws/a/b:1").ecr(), None);
+        let dual = Reference::parse("1.dkr-ecr.eu-central-1.on.aws/shop/web:7");
+        assert_eq!(dual.ecr(), Some(("1", "eu-central-1", "shop/web")));
     }
 }

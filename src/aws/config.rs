@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -25,7 +26,7 @@ use ecs_bg_sandbox::sdk::InProcess;
 use super::{Aws, EcrClients, Meter, environment, trust};
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, UNKNOWN_PROFILE};
 
 /// What to connect to.
 #[derive(Clone)]
@@ -122,6 +123,12 @@ async fn credentials(provider: &SharedCredentialsProvider) -> Result<Credentials
 /// Why there are no credentials, in the words of whoever refused them.
 fn not_given(error: &CredentialsError) -> Failure {
     let why = super::error::causes(error);
+    if let Some((before, _)) = why.split_once("` was not defined")
+        && let Some((_, profile)) = before.rsplit_once('`')
+    {
+        let what = format!("no AWS credentials: there is no profile `{profile}`");
+        return Failure::before_any_call(FailureKind::Credentials, UNKNOWN_PROFILE, what);
+    }
     // The chain tells on six lines what it did not find.
     if why.contains("no credentials found in chain") {
         return no_credentials();
@@ -190,6 +197,7 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .build();
     // The SDK takes an empty variable for a name.
     let region = region.or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
+    let asked = profile.clone();
     let empty = || std::env::var_os("AWS_PROFILE").is_some_and(|profile| profile.is_empty());
     let profile = profile.or_else(|| empty().then(|| "default".to_owned()));
     let mut profile_region = ProfileFileRegionProvider::builder().configure(&provider);
@@ -206,8 +214,16 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .region()
         .await
         .ok_or_else(no_region)?;
-    let chain = chain.region(region.clone()).build().await;
-    Ok(loader.region(region).credentials_provider(chain).load().await)
+    // As with every AWS tool, a profile that was asked for outranks keys in the environment.
+    let credentials = match &asked {
+        Some(profile) => {
+            let provider = provider.with_region(Some(region.clone()));
+            let builder = ProfileFileCredentialsProvider::builder().configure(&provider);
+            SharedCredentialsProvider::new(builder.profile_name(profile).build())
+        }
+        None => SharedCredentialsProvider::new(chain.region(region.clone()).build().await),
+    };
+    Ok(loader.region(region).credentials_provider(credentials).load().await)
 }
 
 /// Those that are text.

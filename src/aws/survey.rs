@@ -294,7 +294,7 @@ impl Aws {
     }
 
     /// The digest of an image in ECR.
-    pub async fn digest(&self, image: &ImageRef) -> Result<Digest, Failure> {
+    pub async fn digest(&self, image: &ImageRef, account: Option<&str>) -> Result<Digest, Failure> {
         if let Some(digest) = &image.digest {
             return Ok(Digest::Known(digest.clone()));
         }
@@ -320,6 +320,16 @@ impl Aws {
                     (None, Some(digest)) => Ok(Digest::Known(digest.to_owned())),
                     (None, None) => Ok(Digest::Missing("ECR does not know it".into())),
                 }
+            }
+            // Another account shows a repository only to those whom it allows to see it.
+            Err(error)
+                if error.code == "RepositoryNotFoundException"
+                    && account.is_some_and(|account| account != repository.account) =>
+            {
+                Ok(Digest::Unknown(format!(
+                    "the registry of account {} does not show it",
+                    repository.account
+                )))
             }
             Err(error) if error.kind == FailureKind::Missing => Ok(Digest::Missing(error.message)),
             Err(error) if error.kind == FailureKind::Denied => Ok(Digest::Unknown(error.message)),

@@ -6,8 +6,9 @@ use std::fs;
 use clap::Args;
 
 use crate::error::Refusal;
+use crate::render::Render;
 use crate::request::edits::{self, Base, Hidden};
-use crate::request::template::fill_in;
+use crate::request::template::{decode, fill_in};
 
 /// What the new revision has that its original has not.
 #[derive(Debug, Args)]
@@ -40,8 +41,8 @@ pub(super) struct Changes {
     #[arg(long, value_name = "[CONTAINER:]COMMAND", help_heading = EDITS)]
     command: Vec<Hidden>,
     /// Register what is in this file: JSON as RegisterTaskDefinition takes it or as
-    /// DescribeTaskDefinition prints it; `${NAME}` inside a text is a variable of the environment,
-    /// `$${` is a plain `${`
+    /// DescribeTaskDefinition prints it; in the former, `${NAME}` or
+    /// `${NAME:-DEFAULT}` inside a text is a variable of the environment, `$${` is a plain `${`
     #[arg(long, value_name = "FILE", help_heading = EDITS)]
     pub(super) task_definition: Option<String>,
 }
@@ -50,10 +51,10 @@ const EDITS: &str = "Changes of the task definition";
 
 impl Changes {
     /// What was typed, with the file read.
-    pub(super) fn edits(&self, from: Base) -> Result<edits::Typed, Refusal> {
+    pub(super) fn edits(&self, from: Base, render: &Render<'_>) -> Result<edits::Typed, Refusal> {
         let file = match &self.task_definition {
             None => None,
-            Some(path) => Some((path.clone(), Hidden(read(path)?))),
+            Some(path) => Some((path.clone(), Hidden(read(path, render)?))),
         };
         Ok(edits::Typed {
             env: self.env.clone(),
@@ -68,11 +69,18 @@ impl Changes {
     }
 }
 
-/// A file with its variables filled in.
-fn read(path: &str) -> Result<String, Refusal> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        let what = format!("--task-definition: {path} cannot be read: {error}");
+/// A file with its variables filled in, which are told.
+fn read(path: &str, render: &Render<'_>) -> Result<String, Refusal> {
+    let unread = |why: &str| {
+        let what = format!("--task-definition: {path} cannot be read: {why}");
         Refusal::new(what, format!("ls -l {path}"))
-    })?;
-    fill_in(path, &text, &|name| std::env::var_os(name))
+    };
+    let bytes = fs::read(path).map_err(|error| unread(&error.to_string()))?;
+    let text = decode(bytes).ok_or_else(|| unread("it is not UTF-8"))?;
+    let filled = fill_in(path, &text, &|name| std::env::var_os(name))?;
+    if !filled.names.is_empty() {
+        let names = filled.names.into_iter().collect::<Vec<_>>().join(", ");
+        render.note(&format!("filled in from the environment in {path}: {names}"));
+    }
+    Ok(filled.text)
 }

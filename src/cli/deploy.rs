@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Either service of the pair
+    /// Either service of the pair, by name, CLUSTER/SERVICE or ARN
     #[arg(long, value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
@@ -69,14 +69,14 @@ pub(super) struct Arguments {
     engine: WhichEngine,
     /// How long the new version is watched before it is done: at 100 %, before the old one is
     /// retired [default: 60s], or after ECS replaced the tasks [default: 0]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait")]
     bake: Option<String>,
     /// How long there may be no progress
-    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait")]
     timeout: String,
     /// How long the load balancer is given to follow a change of weights [default: 120s; 600s behind
     /// a Network Load Balancer]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait")]
     follow: Option<String>,
     /// Run this command as one task of the new revision before anything of it serves, such as a
     /// migration; go back unless it exits with 0. It is parted as a shell does it, or a JSON array
@@ -108,7 +108,7 @@ pub(super) struct Arguments {
     force_new_deployment: bool,
     /// After a success, deregister all but the newest N revisions that ecs-bg registered for this
     /// service; never the one to go back to
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_wait")]
     keep_revisions: Option<u32>,
     /// What to do about another process that deploys this pair
     #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
@@ -140,8 +140,8 @@ impl From<WhichEngine> for Option<EngineName> {
 }
 
 impl Arguments {
-    fn request(self) -> Result<Request, Error> {
-        let edits = self.changes.edits(self.from).map_err(Error::Usage)?;
+    fn request(self, render: &Render<'_>) -> Result<Request, Error> {
+        let edits = self.changes.edits(self.from, render).map_err(Error::Usage)?;
         Request::new(&Typed {
             cluster: self.cluster,
             service: self.service,
@@ -177,7 +177,7 @@ pub(super) async fn run(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let (on_conflict, on_cancel) = (arguments.on_conflict, arguments.on_cancel);
-    let request = arguments.request()?;
+    let request = arguments.request(render)?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
     let prepare = request.prepare.clone();

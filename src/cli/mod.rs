@@ -20,8 +20,10 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::error::Error;
 use crate::host::Host;
 use crate::render::{Output, Render};
+use crate::request::names::Names;
 
 /// Blue/green deployments for Amazon ECS.
 #[derive(Debug, Parser)]
@@ -83,12 +85,24 @@ struct Target {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Either service of the pair
+    /// Either service of the pair, by name, CLUSTER/SERVICE or ARN
     #[arg(long, value_name = "SERVICE")]
     service: String,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
+}
+
+impl Target {
+    /// Brought to names.
+    fn pair(&self) -> Result<verbs::Pair, Error> {
+        let mut services = vec![("--service", self.service.as_str())];
+        services.extend(self.twin.iter().map(|twin| ("--twin", twin.as_str())));
+        let names = Names::new(("--cluster", &self.cluster), &services).map_err(Error::Usage)?;
+        let mut services = names.services.into_iter();
+        let service = services.next().unwrap_or_default();
+        Ok(verbs::Pair { cluster: names.cluster, service, twin: services.next() })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -184,10 +198,10 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
-        Command::Resume(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
-        Command::Rollback(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
-        Command::Abort(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
-        Command::Promote(verb) => verbs::run(verb.verb(), &cli.globals, host, &render).await,
+        Command::Resume(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Abort(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Promote(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
         Command::EcsDeploy(words) => return ecs_deploy::run(words, cli.globals, host).await,
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,

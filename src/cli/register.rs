@@ -44,7 +44,7 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     let Register { family, changes } = arguments;
     let images = image_changes(&changes.images, &changes.tags).map_err(Error::Usage)?;
-    let typed = changes.edits(Base::Service).map_err(Error::Usage)?;
+    let typed = changes.edits(Base::Service, render).map_err(Error::Usage)?;
     let edits = Edits::new(&typed).map_err(Error::Usage)?;
     if let Some(family) = family.as_ref().filter(|_| images.is_empty() && edits.is_empty()) {
         let what =

@@ -10,8 +10,9 @@ use crate::host::Host;
 use crate::ops;
 use crate::ops::run::OneOff;
 use crate::render::Render;
+use crate::request::duration;
 use crate::request::edits::{self, Base, Edits, Hidden};
-use crate::request::{cluster, duration};
+use crate::request::names::Names;
 
 /// Run a one-off task and wait for its end.
 ///
@@ -23,7 +24,7 @@ pub(super) struct Run {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Service whose revision, network, capacity and platform the task gets
+    /// Service, by name, CLUSTER/SERVICE or ARN, whose revision, network, capacity and platform the task gets
     #[arg(long, value_name = "SERVICE", required_unless_present = "task_definition")]
     service: Option<String>,
     /// Task definition to run: FAMILY, FAMILY:REVISION or its ARN [default: the service's]
@@ -61,7 +62,7 @@ pub(super) struct Run {
     #[arg(long, default_value_t = 1, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(1..=10))]
     count: u32,
     /// How long it may take; then it is stopped
-    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    #[arg(long, default_value = "1h", value_name = "DURATION", conflicts_with = "no_wait")]
     timeout: String,
     /// Leave it alone once it has been started
     #[arg(long)]
@@ -102,11 +103,13 @@ pub(super) async fn run(
         ..edits::Typed::default()
     };
     let edits = Edits::new(&typed).map_err(Error::Usage)?;
-    let cluster = cluster(&arguments.cluster).map_err(Error::Usage)?;
+    let service = arguments.service.as_deref().map(|service| ("--service", service));
+    let named = Names::new(("--cluster", &arguments.cluster), service.as_slice());
+    let Names { cluster, services } = named.map_err(Error::Usage)?;
     let timeout = duration("--timeout", &arguments.timeout).map_err(Error::Usage)?;
     let task = OneOff {
         cluster,
-        service: arguments.service,
+        service: services.into_iter().next(),
         task_definition: arguments.task_definition,
         container: arguments.container,
         command: arguments.command,
@@ -128,6 +131,7 @@ pub(super) async fn run(
         return Err(Error::Usage(Refusal::new(what, task.again("--timeout 1h"))));
     }
     let context = Context::connect(globals, host).await?;
+    context.check_region(&task.cluster)?;
     let setting = context.setting(&task.cluster, OnCancel::Hold);
     let mut emit = |event| render.event(&event);
     let result = ops::run::run(&task, &edits, &setting, &mut emit).await;

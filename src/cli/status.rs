@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::context::Context;
+use super::verbs::Pair;
 use super::{Globals, Target};
 use crate::drive::interrupt::or_interrupted;
 use crate::error::Error;
@@ -25,7 +26,7 @@ pub(super) async fn run(
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    let Target { cluster, service, twin } = status.target;
+    let Pair { cluster, service, twin } = status.target.pair()?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&cluster)?;
     let surveying = survey(&context.aws, &cluster, &service, twin.as_deref());

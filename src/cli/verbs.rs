@@ -8,8 +8,10 @@ use crate::drive::claim::OnConflict;
 use crate::drive::{OnCancel, Setting};
 use crate::error::Error;
 use crate::host::Host;
+pub(super) use crate::ops::verbs::Target as Pair;
 use crate::ops::verbs::{self, Verb};
 use crate::render::Render;
+use crate::request::names::{Names, is_service};
 
 /// Go on with a deployment that was killed or stuck.
 #[derive(Debug, Args)]
@@ -53,46 +55,56 @@ pub(super) struct Promote {
     target: Target,
 }
 
-impl Target {
-    fn pair(self) -> verbs::Target {
-        let Self { cluster, service, twin } = self;
-        verbs::Target { cluster, service, twin }
-    }
+/// A verb that was typed.
+pub(super) trait Typed {
+    /// What it asks for, for which pair, and whether it goes on from what the rules show.
+    fn verb(self) -> Result<(Verb, Pair, bool), Error>;
 }
 
-impl Resume {
-    /// What it asks for, and whether it goes on from what the rules show.
-    pub(super) fn verb(self) -> (Verb, verbs::Target, bool) {
+impl Typed for Resume {
+    fn verb(self) -> Result<(Verb, Pair, bool), Error> {
         let Self { target, on_conflict, accept_drift } = self;
-        (Verb::Resume { on_conflict }, target.pair(), accept_drift)
+        Ok((Verb::Resume { on_conflict }, target.pair()?, accept_drift))
     }
 }
 
-impl Rollback {
-    pub(super) fn verb(self) -> (Verb, verbs::Target, bool) {
+impl Typed for Rollback {
+    fn verb(self) -> Result<(Verb, Pair, bool), Error> {
+        let mut pair = self.target.pair()?;
+        // A revision has names of its own.
+        let to = match self.to {
+            Some(to) if is_service(&to) => {
+                let names = Names::new(("--cluster", &pair.cluster), &[("--to", &to)]);
+                let names = names.map_err(Error::Usage)?;
+                pair.cluster = names.cluster;
+                names.services.into_iter().next()
+            }
+            to => to,
+        };
         // Back is where it goes from any weight.
-        (Verb::Rollback { to: self.to }, self.target.pair(), true)
+        Ok((Verb::Rollback { to }, pair, true))
     }
 }
 
-impl Abort {
-    pub(super) fn verb(self) -> (Verb, verbs::Target, bool) {
-        (Verb::Abort, self.target.pair(), true)
+impl Typed for Abort {
+    fn verb(self) -> Result<(Verb, Pair, bool), Error> {
+        Ok((Verb::Abort, self.target.pair()?, true))
     }
 }
 
-impl Promote {
-    pub(super) fn verb(self) -> (Verb, verbs::Target, bool) {
-        (Verb::Promote, self.target.pair(), false)
+impl Typed for Promote {
+    fn verb(self) -> Result<(Verb, Pair, bool), Error> {
+        Ok((Verb::Promote, self.target.pair()?, false))
     }
 }
 
 pub(super) async fn run(
-    (verb, target, accept_drift): (Verb, verbs::Target, bool),
+    typed: impl Typed,
     globals: &Globals,
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
+    let (verb, target, accept_drift) = typed.verb()?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&target.cluster)?;
     let setting = context.setting(&target.cluster, OnCancel::Rollback);

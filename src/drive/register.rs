@@ -103,13 +103,13 @@ async fn clone(
     let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
     // Nobody goes on with what nobody watches.
     let watched = plan.record.until != WaitFor::Accepted;
-    let mut tags = match watched && plan.record_fits() {
+    let unkept = plan.without_record().filter(|_| watched);
+    let mut tags = match watched && unkept.is_none() {
         true => Tags::WithRecord,
         false => Tags::Own,
     };
-    if tags == Tags::Own && watched {
-        let what = "the record does not fit into tags beside this task definition's own: this run cannot be resumed";
-        warn(setting, emit, what);
+    if let Some(why) = unkept {
+        warn(setting, emit, &format!("{why}: this run cannot be resumed"));
     }
     let arn = loop {
         let body = plan.registration(tags).map_err(unwritable)?;

@@ -4,20 +4,38 @@
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
+use super::definition::comparable;
+use super::raw_json::RawObject;
 use super::revision::OUTPUT_ONLY;
 
 /// What differs between the `wanted` body of a RegisterTaskDefinition and what AWS says it
 /// `registered` (an answer to DescribeTaskDefinition), as paths. Members that AWS added are its
 /// defaults and no loss; environment and secrets are sets by name.
 pub fn lost(wanted: &str, registered: &str) -> Result<Vec<String>, serde_json::Error> {
-    let mut wanted: Value = serde_json::from_str(wanted)?;
-    if let Some(object) = wanted.as_object_mut() {
-        object.remove("tags");
-    }
-    let registered: Value = serde_json::from_str(registered)?;
+    let (wanted, registered) = (wanted_form(wanted)?, described_form(registered)?);
     let mut paths = Vec::new();
-    compare(&wanted, registered.get("taskDefinition").unwrap_or(&Value::Null), "", &mut paths);
+    compare(&wanted, &registered, "", &mut paths);
     Ok(paths)
+}
+
+/// The body of a RegisterTaskDefinition as it is compared.
+fn wanted_form(body: &str) -> Result<Value, serde_json::Error> {
+    let mut wanted = comparable(serde_json::from_str(body)?)?;
+    if let Some(members) = wanted.as_object_mut() {
+        members.remove("tags");
+    }
+    Ok(wanted)
+}
+
+/// An answer to DescribeTaskDefinition as it is compared.
+fn described_form(answer: &str) -> Result<Value, serde_json::Error> {
+    let top: RawObject = serde_json::from_str(answer)?;
+    let Some(definition) = top.get("taskDefinition") else { return Ok(Value::Null) };
+    let mut described = comparable(definition)?;
+    if let Some(members) = described.as_object_mut() {
+        members.retain(|member, _| !OUTPUT_ONLY.contains(&member.as_str()));
+    }
+    Ok(described)
 }
 
 fn compare(wanted: &Value, found: &Value, path: &str, paths: &mut Vec<String>) {
@@ -27,7 +45,8 @@ fn compare(wanted: &Value, found: &Value, path: &str, paths: &mut Vec<String>) {
                 let path = format!("{path}/{key}");
                 match found.get(key) {
                     Some(other) => compare(value, other, &path, paths),
-                    None if is_empty(value) => {}
+                    // AWS may leave out what holds nothing.
+                    None if value.as_str() == Some("") => {}
                     None => paths.push(path),
                 }
             }
@@ -60,45 +79,15 @@ fn are_named(items: &[Value]) -> bool {
     names.len() == items.len() && !items.is_empty()
 }
 
-/// AWS may leave out what holds nothing.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
-    }
-}
-
-/// What holds nothing is the same as what is not there.
-fn drop_empty(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, value| !is_empty(value));
-            members.values_mut().for_each(drop_empty);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_empty),
-        _ => {}
-    }
-}
-
 /// The lines that a registration of `body` changes against the revision that AWS `described`, as a
 /// unified diff. What may be secret is masked on both sides, so a changed secret shows as changed
 /// and a kept one does not show.
 pub fn diff(described: &str, body: &str) -> Result<Vec<String>, serde_json::Error> {
-    let before: Value = serde_json::from_str(described)?;
-    let mut before = before.get("taskDefinition").cloned().unwrap_or_default();
-    let mut after: Value = serde_json::from_str(body)?;
-    if let Some(object) = before.as_object_mut() {
-        object.retain(|key, _| !OUTPUT_ONLY.contains(&key.as_str()));
-    }
-    if let Some(object) = after.as_object_mut() {
-        object.remove("tags");
-    }
+    let (mut before, mut after) = (described_form(described)?, wanted_form(body)?);
+    align(&before, &mut after);
     let mut seen = Vec::new();
     for value in [&mut before, &mut after] {
         mask(value, false, &mut seen);
-        drop_empty(value);
         value.sort_all_objects();
     }
     let (before, after) =
@@ -119,6 +108,25 @@ pub fn diff(described: &str, body: &str) -> Result<Vec<String>, serde_json::Erro
         }
     }
     Ok(lines)
+}
+
+/// Containers, and the variables of each, are sets by name: they follow the order of `before`.
+fn align(before: &Value, after: &mut Value) {
+    let place = |items: &Value, one: &Value| {
+        let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
+        items.iter().position(|other| other["name"] == one["name"]).unwrap_or(usize::MAX)
+    };
+    let Some(containers) = after["containerDefinitions"].as_array_mut() else { return };
+    let old = &before["containerDefinitions"];
+    containers.sort_by_key(|container| place(old, container));
+    for container in containers {
+        let old = old.get(place(old, container)).unwrap_or(&Value::Null);
+        for list in ["environment", "secrets"] {
+            if let Some(items) = container.get_mut(list).and_then(Value::as_array_mut) {
+                items.sort_by_key(|item| place(&old[list], item));
+            }
+        }
+    }
 }
 
 /// Members whose values may be secret: an environment's values, what a secret points to, a logging

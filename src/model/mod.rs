@@ -1,6 +1,7 @@
 //! What AWS said, as data. Knows nothing but itself: no client, no request, no decision.
 
 pub mod arn;
+pub mod definition;
 pub mod diff;
 pub mod health;
 pub mod log;

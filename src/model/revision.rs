@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::arn::short;
+use super::definition::{self, Flaw};
 use super::raw_json::RawObject;
 
 /// Members of DescribeTaskDefinition's `taskDefinition` that RegisterTaskDefinition does not take.
@@ -86,7 +87,7 @@ impl Revision {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Port {
-            container_port: Option<u16>,
+            container_port: Option<u64>,
         }
         #[derive(serde::Deserialize)]
         struct Tag {
@@ -104,7 +105,8 @@ impl Revision {
             ports: containers
                 .iter()
                 .flat_map(|c| {
-                    c.port_mappings.iter().filter_map(|p| Some((c.name.clone(), p.container_port?)))
+                    let ports = c.port_mappings.iter().filter_map(|p| p.container_port);
+                    ports.filter_map(|port| Some((c.name.clone(), u16::try_from(port).ok()?)))
                 })
                 .collect(),
             has_cpu: definition.cpu.is_some(),
@@ -125,53 +127,79 @@ impl Revision {
     }
 
     /// A definition that somebody wrote into a file, as RegisterTaskDefinition takes it or as
-    /// DescribeTaskDefinition prints it. Its name is the file's.
-    pub fn written(path: &str, text: &str) -> Result<Self, String> {
-        // A value that is of another kind than it should be is not repeated: it may be secret.
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let inner = value.get("taskDefinition").unwrap_or(&value);
-        let family = match inner.get("family").and_then(Value::as_str) {
-            Some(family) if !family.is_empty() => family,
-            _ => return Err("it is no task definition: it has no `family`".to_owned()),
+    /// DescribeTaskDefinition prints it, in its normal form. Its name is the file's.
+    pub fn written(path: &str, text: &str) -> Result<Self, Flaw> {
+        let other = |why: &str| Flaw {
+            what: format!("it is no task definition: {why}"),
+            fix: "aws ecs register-task-definition --generate-cli-skeleton".to_owned(),
         };
-        let containers = inner.get("containerDefinitions").and_then(Value::as_array);
-        if containers
-            .is_none_or(|list| list.is_empty() || list.iter().any(|c| !c["name"].is_string()))
-        {
-            return Err(
-                "it is no task definition: `containerDefinitions` must be containers with names"
-                    .to_owned(),
-            );
+        let unread = |error: serde_json::Error| Flaw {
+            what: error.to_string(),
+            fix: format!("write JSON: look at line {}", error.line().max(1)),
+        };
+        let top: &RawValue = serde_json::from_str(text).map_err(unread)?;
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(text).map_err(|_| other("it is no JSON object"))?;
+        let inner = members.get("taskDefinition").copied().unwrap_or(top);
+        let (normal, flaws) = definition::normal(inner, text);
+        if let Some(flaw) = flaws.into_iter().next() {
+            return Err(flaw);
         }
-        let read = || -> Result<Self, serde_json::Error> {
-            let top: RawObject = serde_json::from_str(text)?;
-            let mut definition: RawObject = match top.get("taskDefinition") {
-                Some(_) => top.part("taskDefinition")?,
-                None => top.clone(),
-            };
+        let mut definition: RawObject =
+            serde_json::from_str(&normal).map_err(|_| other("it is no JSON object"))?;
+        let family: String = definition.part("family").unwrap_or_default();
+        if family.is_empty() {
+            return Err(other("it has no `family`"));
+        }
+        let containers = definition.items("containerDefinitions").unwrap_or_default();
+        let is_named = |container: &RawObject| container.get("name").is_some();
+        if containers.is_empty() || !containers.iter().all(is_named) {
+            return Err(other("`containerDefinitions` must be containers with names"));
+        }
+        let mut read = || -> Result<Self, serde_json::Error> {
             // Registered, the tags are a member; described, they stand beside the definition.
-            let tags = definition.get("tags").or_else(|| top.get("tags")).map(ToOwned::to_owned);
+            let beside = members.get("tags").map(|tags| (*tags).to_owned());
+            let tags = definition.get("tags").map(ToOwned::to_owned).or(beside);
             definition.0.retain(|(key, _)| key != "tags");
             let arn = format!("task-definition/{family}:0");
             definition.set("taskDefinitionArn", to_raw_value(&arn)?);
             let mut described = RawObject(vec![]);
             described.set("taskDefinition", to_raw_value(&definition)?);
-            if let Some(tags) = tags {
+            if let Some(tags) = tags.filter(|tags| tags.get() != "null") {
                 described.set("tags", tags);
             }
             Self::read(&serde_json::to_string(&described)?)
         };
-        let revision = read().map_err(|error| {
-            let place = format!("near line {}, column {}", error.line(), error.column());
-            format!("it is no task definition: a member of another kind than AWS takes, {place}")
-        })?;
+        // What AWS does not know may have any form, but what is read here.
+        let revision = read().map_err(|_| other("a member of another kind than AWS takes"))?;
         Ok(Self { name: path.to_owned(), active: true, ..revision })
+    }
+
+    /// Whether a file is what DescribeTaskDefinition printed: it has what only AWS writes.
+    pub fn is_described(text: &str) -> bool {
+        let Ok(top) = serde_json::from_str::<RawObject>(text) else { return false };
+        top.get("taskDefinition").is_some() || top.get("taskDefinitionArn").is_some()
     }
 
     /// This one, where `other` is: with the beginning of its ARN.
     pub fn beside(self, other: &str) -> Self {
         let prefix = other.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         Self { arn: format!("{prefix}/{}", short(&self.arn)), ..self }
+    }
+
+    /// The account that it is for: that of its ARN, else of its roles. A file's need not say.
+    pub fn account(&self) -> Option<String> {
+        let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+        let read = || {
+            let top: RawObject = serde_json::from_str(&self.raw).ok()?;
+            top.part::<RawObject>("taskDefinition").ok()
+        };
+        let role = || {
+            let definition = read()?;
+            let roles = ["executionRoleArn", "taskRoleArn"];
+            roles.into_iter().find_map(|role| account(&definition.part::<String>(role).ok()?))
+        };
+        account(&self.arn).or_else(role)
     }
 
     /// The family.

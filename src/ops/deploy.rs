@@ -23,7 +23,6 @@ use crate::plan::{
     self, Decision, Digest, Identity, Survey, Wanted, live, plan, unfinished, wanted,
 };
 use crate::record::{Closed, End, Heading, Reason, Record};
-use crate::request::image::ImageRef;
 use crate::request::{EngineName, Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
@@ -42,6 +41,7 @@ pub async fn deploy(
     let mut ended_before = None;
     // Deployments that ours has taken the place of; a read that lags may show them open once more.
     let mut overtaken: Vec<String> = Vec::new();
+    let mut confirmed = false;
     loop {
         let looked = setting.clock.now();
         let deciding = decide(request, setting, &claimant.owner);
@@ -64,6 +64,12 @@ pub async fn deploy(
                 or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
                 return Ok(nothing(setting, format!("nothing to do: {what}"), emit));
             }
+            // AWS may answer with the past, or with parts of it.
+            Decision::Deploy(plan) if plan.outage && !confirmed => {
+                confirmed = true;
+                look_again(setting).await?;
+                continue;
+            }
             Decision::Deploy(plan) => {
                 return carry_out(*plan, request, setting, survey, looked, emit).await;
             }
@@ -71,7 +77,7 @@ pub async fn deploy(
                 if overtaken.contains(&record.id) && overtaken.len() < OVERTAKEN_MAX =>
             {
                 overtaken.push(record.id.clone());
-                setting.clock.sleep(LOOK_TWICE).await;
+                look_again(setting).await?;
                 continue;
             }
             Decision::Adopt(record) | Decision::Unfinished(record)
@@ -121,6 +127,15 @@ pub async fn deploy(
     }
 }
 
+/// Waits until AWS may be asked again.
+async fn look_again(setting: &Setting<'_>) -> Result<(), Error> {
+    let waiting = async {
+        setting.clock.sleep(LOOK_TWICE).await;
+        Ok::<(), Error>(())
+    };
+    or_interrupted(&setting.interrupts, waiting).await
+}
+
 /// What would be done about a request, and what was seen. Changes nothing.
 pub async fn decide(
     request: &Request,
@@ -133,7 +148,7 @@ pub async fn decide(
         survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
     }
     let wanted = wanted(request, &survey)?;
-    let digests = digests(setting.aws, &wanted.images).await?;
+    let digests = digests(setting.aws, &wanted).await?;
     let runs = match survey.twin {
         None => survey.world.service(service),
         // What a record says of it is not enough to call it live.
@@ -172,6 +187,7 @@ async fn has_images(
     record: &Record,
 ) -> Result<bool, Failure> {
     let Some(revision) = survey.revisions.get(&record.revision) else { return Ok(false) };
+    let wanted_account = wanted.account();
     for (container, image) in &wanted.images {
         let own = revision.containers.iter().find(|(name, _)| name == container);
         let Some((_, own)) = own else { return Ok(false) };
@@ -181,21 +197,21 @@ async fn has_images(
         let (Ok(own), Some(Digest::Known(wanted))) = (own.parse(), digests.get(container)) else {
             return Ok(false);
         };
-        if !matches!(setting.aws.digest(&own).await?, Digest::Known(own) if own == *wanted) {
+        if !matches!(setting.aws.digest(&own, wanted_account.as_deref()).await?, Digest::Known(own) if own == *wanted)
+        {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// The digests of images, by container.
-pub async fn digests(
-    aws: &Aws,
-    images: &BTreeMap<String, ImageRef>,
-) -> Result<BTreeMap<String, Digest>, Failure> {
-    let digests = images
-        .iter()
-        .map(|(container, image)| async move { Ok((container.clone(), aws.digest(image).await?)) });
+/// The digests of the wanted images, by container.
+pub async fn digests(aws: &Aws, wanted: &Wanted) -> Result<BTreeMap<String, Digest>, Failure> {
+    let account = wanted.account();
+    let account = account.as_deref();
+    let digests = wanted.images.iter().map(|(container, image)| async move {
+        Ok((container.clone(), aws.digest(image, account).await?))
+    });
     Ok(try_join_all(digests).await?.into_iter().collect())
 }
 

@@ -30,7 +30,7 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
     if let Some((repository, true)) = &wanted {
         match aws.find_repository(repository).await {
             Err(error) if error.kind == FailureKind::Missing => {
-                let EcrRepository { account, region, name } = repository;
+                let EcrRepository { account, region, name, .. } = repository;
                 let what = format!("there is no repository {name} of {account} in {region}");
                 let hint = format!(
                     "aws ecr create-repository --registry-id {account} --region {region} --repository-name {name}"
@@ -45,11 +45,7 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
     }
     let login = aws.login(region).await?;
     let registry = match &wanted {
-        // The endpoint's name is that of the caller's own account.
-        Some((wanted, _)) => match login.registry.split_once('.') {
-            Some((_, rest)) => format!("{}.{rest}", wanted.account),
-            None => login.registry.clone(),
-        },
+        Some((wanted, _)) => wanted.host.clone(),
         None => login.registry.clone(),
     };
     let (user, password, expires) = (login.user, login.password, login.expires);

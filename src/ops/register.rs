@@ -62,7 +62,7 @@ async fn new(
         (None, family) => aws.known_revision(family.unwrap_or_default()).await?,
     };
     let wanted = Wanted::of(base, images, edits)?;
-    let digests = digests(aws, &wanted.images).await?;
+    let digests = digests(aws, &wanted).await?;
     wanted.check(&digests)?;
     let mut warnings = Vec::new();
     for (container, image) in wanted.images.iter().filter(|(_, image)| image.ecr().is_some()) {

@@ -1,8 +1,8 @@
 //! What serves, and how far a deployment has come.
 
 use crate::aws::{Aws, Focus, Pair};
+use crate::error::Error;
 use crate::error::Failure;
-use crate::error::{Error, Refusal};
 use crate::model::world::Look;
 use crate::plan::Survey;
 
@@ -17,11 +17,7 @@ pub async fn survey(
         survey if survey.twin.is_none() => looked_at(aws, survey).await?,
         survey => survey,
     };
-    if survey.world.service(service).is_none() {
-        let name = survey.cluster_name();
-        let what = format!("cluster {name} has no service {service}");
-        return Err(Refusal::new(what, format!("aws ecs list-services --cluster {name}")).into());
-    }
+    survey.known(service)?;
     Ok(survey)
 }
 

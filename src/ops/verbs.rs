@@ -65,6 +65,7 @@ pub async fn run(
     let looked = setting.clock.now();
     let surveying = setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref());
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
+    survey.known(&target.service)?;
     if let Verb::Rollback { to: Some(to) } = verb
         && survey.names(to)
     {

@@ -47,7 +47,8 @@ pub(super) fn plan(
         let what = format!("{revision} with {with} serves in {}", sides.blue.name);
         return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
     }
-    warnings.extend(refusals::outage(survey, sides.blue));
+    let outage = refusals::outage(survey, sides.blue);
+    warnings.extend(outage.iter().cloned());
     refusals::usable(survey, sides.blue)?;
     warnings.extend(refusals::differences(survey, &sides)?);
     warnings.extend(refusals::foreign_rules(survey, &sides)?);
@@ -63,7 +64,8 @@ pub(super) fn plan(
     let changes = wanted.changes();
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let steps = steps(&record, &base, &changes, &sides, &survey.world);
-    let plan = Plan { record, why, way_back: None, base, changes, warnings, steps, diff };
+    let outage = !outage.is_empty();
+    let plan = Plan { record, why, way_back: None, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

@@ -37,6 +37,9 @@ use crate::route::watch::Watch;
 /// How long the new version is watched at 100 % before the old one is retired, unless said.
 const BAKE: Duration = Duration::from_secs(60);
 
+/// The largest task definition, in bytes (ECS service quotas).
+const LARGEST: usize = 64 * 1024;
+
 /// What only the process can add to a plan.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -93,6 +96,8 @@ pub struct Plan {
     pub base: Revision,
     /// What the clone has that it has not.
     pub changes: Changes,
+    /// Nothing answers on the side that has the traffic, as far as one look can tell.
+    pub outage: bool,
     /// What the user should know before.
     pub warnings: Vec<String>,
     /// What will be done, in order: step and what it does.
@@ -205,6 +210,7 @@ pub fn plan(
     let overtaken = survey.overtaken().into_iter();
     warnings.extend(overtaken.map(|(record, by)| format!("{} is over: {by}", record.name())));
     let (engine, why) = engine?;
+    warnings.extend(refusals::surprises(request, survey));
     if engine == EngineName::Rolling {
         return rolling::plan(
             request,
@@ -283,11 +289,16 @@ impl Plan {
         clone_request(&self.base.raw, &self.changes, &tags)
     }
 
-    /// Whether the record fits beside the user's own tags.
-    pub fn record_fits(&self) -> bool {
+    /// Why the record is not kept in tags; `None`: it fits beside the user's own and into what AWS takes.
+    pub fn without_record(&self) -> Option<&'static str> {
         let record =
             Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
-        record.to_tags(&own_tags(&self.base.tags)).is_some()
+        if record.to_tags(&own_tags(&self.base.tags)).is_none() {
+            return Some("the record does not fit into tags beside this task definition's own");
+        }
+        let body = self.registration(Tags::WithRecord);
+        body.is_ok_and(|body| body.len() > LARGEST)
+            .then_some("with the record the task definition would be larger than 64 KiB")
     }
 }
 

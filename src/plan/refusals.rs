@@ -49,14 +49,14 @@ pub(super) fn sides_back<'a>(survey: &'a Survey, blue: &str) -> Result<Sides<'a>
 fn pair(survey: &Survey) -> Result<[&Service; 2], Refusal> {
     let service = existing(survey, &survey.service)?;
     deployable(survey, service)?;
-    weighable(survey, service)?;
+    weighable(service)?;
     let Some(twin) = &survey.twin else { return Err(no_twin(survey)) };
     if *twin == survey.service {
         return refuse(format!("{twin} cannot be its own twin"), "--twin OTHER_SERVICE");
     }
     let twin = existing(survey, twin)?;
     deployable(survey, twin)?;
-    weighable(survey, twin)?;
+    weighable(twin)?;
     readable(survey)?;
     paired(survey, service, twin)?;
     Ok([service, twin])
@@ -116,7 +116,22 @@ pub(super) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
             format!(
                 "{option} is for services whose tasks ECS replaces; here weights are moved between two services"
             ),
-            "--engine rolling",
+            format!("leave out {option}"),
+        ),
+    }
+}
+
+/// Options that only mean something where weights are moved.
+pub(super) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
+    let in_shares = request.shares.iter().any(|share| share.percent < 100);
+    let given = [("--shares", in_shares), ("--follow", request.follow.is_some())];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => refuse(
+            format!(
+                "{option} is for two services between which weights are moved; here ECS replaces the tasks"
+            ),
+            format!("leave out {option}, or name the other service of a pair with --twin SERVICE"),
         ),
     }
 }
@@ -172,11 +187,14 @@ fn readable(survey: &Survey) -> Result<(), Refusal> {
 pub(super) fn existing<'a>(survey: &'a Survey, name: &str) -> Result<&'a Service, Refusal> {
     match survey.world.service(name).filter(|service| service.status != "INACTIVE") {
         Some(service) => Ok(service),
-        None => refuse(
-            format!("cluster {} has no service {name}", survey.cluster_name()),
-            format!("aws ecs list-services --cluster {}", survey.cluster_name()),
-        ),
+        None => Err(no_service(survey, name)),
     }
+}
+
+pub(super) fn no_service(survey: &Survey, name: &str) -> Refusal {
+    let cluster = survey.cluster_name();
+    let what = format!("cluster {cluster} has no service {name}");
+    Refusal::new(what, format!("aws ecs list-services --cluster {cluster}"))
 }
 
 /// What is in the way of deploying a service by changing what it runs.
@@ -194,7 +212,7 @@ pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refus
         Some("CODE_DEPLOY") => {
             return refuse(
                 format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY)"),
-                format!("{update} --deployment-controller type=ECS"),
+                "deploy it with CodeDeploy: aws deploy list-applications",
             );
         }
         Some(other) if other != "ECS" => {
@@ -202,7 +220,9 @@ pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refus
                 format!(
                     "{name} has the deployment controller {other}: its task sets are somebody else's"
                 ),
-                format!("{update} --deployment-controller type=ECS"),
+                format!(
+                    "aws ecs describe-task-sets --cluster {cluster} --service {name}: deploy it with the tool that made them"
+                ),
             );
         }
         _ => {}
@@ -211,7 +231,7 @@ pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refus
     if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
         return refuse(
             format!("ECS itself deploys {name} with the strategy {strategy} and moves its weights"),
-            format!("{update} --deployment-configuration strategy=ROLLING"),
+            format!("{update} --task-definition FAMILY, after ecs-bg register --family FAMILY"),
         );
     }
     Ok(())
@@ -223,10 +243,12 @@ fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Option<&'a Value> {
     rest.iter().try_fold(service.settings.get(*first)?, |value, key| value.get(key))
 }
 
+/// A way that leaves the service's settings as they are.
+const KEEPS: &str = "--engine rolling, which keeps that and lets ECS replace the tasks";
+
 /// What the `listener` engine cannot do with a service, whatever its twin is.
-fn weighable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
-    let (name, cluster) = (&service.name, survey.cluster_name());
-    let update = format!("aws ecs update-service --cluster {cluster} --service {name}");
+fn weighable(service: &Service) -> Result<(), Refusal> {
+    let name = &service.name;
     let setting = |path: &[&str]| setting_at(service, path);
     if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
         return refuse(
@@ -244,19 +266,19 @@ fn weighable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
     if filled(in_primary("/serviceConnectConfiguration/services")) {
         return refuse(
             format!("{name} takes traffic through Service Connect, past the load balancer"),
-            format!("{update} --service-connect-configuration enabled=false"),
+            KEEPS,
         );
     }
     if filled(setting(&["serviceRegistries"])) {
         return refuse(
             format!("{name} is in a service registry: callers find it past the load balancer"),
-            format!("{update} --service-registries '[]'"),
+            KEEPS,
         );
     }
     if filled(in_primary("/vpcLatticeConfigurations")) {
         return refuse(
             format!("{name} takes traffic through VPC Lattice, past the load balancer"),
-            format!("{update} --vpc-lattice-configurations '[]'"),
+            KEEPS,
         );
     }
     let balancers = setting(&["loadBalancers"]).and_then(Value::as_array);
@@ -269,7 +291,7 @@ fn weighable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
     if service.attachments.is_empty() {
         return refuse(
             format!("{name} is in no target group: there are no weights to move"),
-            format!("{update} --task-definition FAMILY"),
+            "--engine rolling",
         );
     }
     Ok(())
@@ -609,7 +631,7 @@ fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
                 group.name
             ),
             format!(
-                "aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
+                "if its clients can do without: aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
                 group.arn
             ),
         );
@@ -850,6 +872,29 @@ pub(super) fn usable(survey: &Survey, service: &Service) -> Result<(), Refusal> 
         }
     }
     Ok(())
+}
+
+/// What a user may not expect of a deployment like this.
+pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if request.timeout < Duration::from_secs(60) {
+        warnings.push(format!(
+            "--timeout is {}: a task that takes longer to become healthy is rolled back; 15m is 15 minutes",
+            humantime::format_duration(request.timeout)
+        ));
+    }
+    let copies = |service: &&Service| {
+        setting_at(service, &["propagateTags"]).and_then(Value::as_str) == Some("TASK_DEFINITION")
+    };
+    if let Some(service) = survey.world.services.values().find(copies).filter(|_| !request.no_wait)
+    {
+        warnings.push(format!(
+            "{} copies the tags of its task definition to its tasks (propagateTags=TASK_DEFINITION): \
+             the tags of the record, ecs-bg:*, are copied too",
+            service.name
+        ));
+    }
+    warnings
 }
 
 /// What could not be read, what is lost by it, and the permission that brings it back.

@@ -36,6 +36,7 @@ pub(super) fn plan(
     why: String,
     mut warnings: Vec<String>,
 ) -> Result<Decision, Refusal> {
+    refusals::for_listener_only(request)?;
     let service = service(request, survey)?;
     let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
     let asked = asked(request, service);
@@ -111,7 +112,7 @@ pub(super) fn plan(
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let plan = Plan { record, why, way_back, base, changes, warnings, steps, diff };
+    let plan = Plan { record, why, way_back, base, changes, outage: false, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

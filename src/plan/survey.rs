@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::trust::{Verdict, judge};
+use crate::error::Refusal;
 use crate::model::revision::Revision;
 use crate::model::world::{Service, Target, World};
 use crate::record::{End, Had, Record};
@@ -53,6 +54,14 @@ pub struct Survey {
 impl Survey {
     pub(super) fn pair(&self) -> Option<[&Service; 2]> {
         Some([self.world.service(&self.service)?, self.world.service(self.twin.as_deref()?)?])
+    }
+
+    /// A service that the user named must be there.
+    pub fn known(&self, service: &str) -> Result<(), Refusal> {
+        match self.world.service(service) {
+            Some(_) => Ok(()),
+            None => Err(super::refusals::no_service(self, service)),
+        }
     }
 
     /// The cluster's name.

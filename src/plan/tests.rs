@@ -278,11 +278,12 @@ fn the_longest_name_of_a_family_leaves_room_for_the_record() {
         way_back: None,
         base,
         changes: Changes::default(),
+        outage: false,
         warnings: vec![],
         steps: vec![],
         diff: (String::new(), vec![]),
     };
-    assert!(plan.record_fits());
+    assert_eq!(plan.without_record(), None);
     let body = plan.registration(Tags::WithRecord).expect("a body");
     assert!(body.contains(r#"{"key":"ecs-bg:from","value":"42"}"#), "{body}");
 }

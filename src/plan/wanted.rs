@@ -34,6 +34,7 @@ pub struct Wanted {
 impl Wanted {
     /// Brings what is wanted to the containers of `base`.
     pub fn of(base: Revision, images: &[ImageChange], edits: &Edits) -> Result<Self, Refusal> {
+        no_placeholders(&base, images)?;
         let named = resolve(images, &base.containers)?;
         let placed = edits.place(&base, &named.keys().collect::<BTreeSet<_>>())?;
         let mut images = BTreeMap::new();
@@ -52,6 +53,11 @@ impl Wanted {
         Ok(Self { base, images, edits: placed })
     }
 
+    /// The account that the definition is for: that of its ARN, else of its roles. A file's need not say.
+    pub fn account(&self) -> Option<String> {
+        self.base.account()
+    }
+
     /// What the clone has that its original has not.
     pub fn changes(&self) -> Changes {
         let image =
@@ -67,5 +73,25 @@ impl Wanted {
     /// A file has no revision's number.
     pub(super) fn is_from_file(&self) -> bool {
         self.base.arn.ends_with(":0")
+    }
+}
+
+/// A text such as `<IMAGE1_NAME>` stands where a build puts the image: a tag is for the images that there
+/// are, and would leave it.
+fn no_placeholders(base: &Revision, images: &[ImageChange]) -> Result<(), Refusal> {
+    let is_given = |name: &str| {
+        images.iter().any(|change| {
+            matches!(change, ImageChange::Image { container: Some(own), .. } if own == name)
+        })
+    };
+    let is_placeholder = |image: &str| image.starts_with('<') && image.ends_with('>');
+    let left =
+        base.containers.iter().find(|(name, image)| is_placeholder(image) && !is_given(name));
+    match left {
+        None => Ok(()),
+        Some((container, image)) => Err(Refusal::new(
+            format!("{}, container {container}: the image `{image}` is a placeholder", base.name),
+            format!("--image {container}=REPOSITORY:TAG"),
+        )),
     }
 }

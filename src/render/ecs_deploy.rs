@@ -58,9 +58,9 @@ pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Te
                 say(WAITING.into());
             }
         }
-        Kind::TurnedBack { to, .. } => {
+        Kind::TurnedBack { to, what, .. } => {
             if !said.runs.get() && !words.restart {
-                say(not_running(words));
+                say(not_running(words, what));
             }
             if words.rollback {
                 say(format!("Rolling back to {to}"));
@@ -87,15 +87,18 @@ pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Te
     text
 }
 
-fn not_running(words: &Words) -> String {
-    format!("ERROR: New task definition not running within {} seconds", words.timeout)
+/// The end of a first phase, which need not have lasted so long.
+fn not_running(words: &Words, why: &str) -> String {
+    format!("ERROR: New task definition not running within {} seconds: {why}", words.timeout)
 }
 
 fn end(words: &Words, said: &Said, ended: &Ended, err: Vec<String>) -> Text {
     let mut text = Text { out: vec![], err };
     match ended.outcome.as_str() {
         "live" if !words.skip_check => text.out.push("Service deployment successful.".into()),
-        "left" if !said.runs.get() && !words.restart => text.out.push(not_running(words)),
+        "left" if !said.runs.get() && !words.restart => {
+            text.out.push(not_running(words, ended.why.as_deref().unwrap_or(&ended.what)));
+        }
         _ => {}
     }
     if ended.exit_code == 0 {

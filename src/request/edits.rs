@@ -198,10 +198,10 @@ impl Edits {
         }
         let file = match &typed.file {
             None => None,
-            Some((path, text)) => Some(
-                Revision::written(path, &text.0)
-                    .map_err(|why| bad("--task-definition", format!("{path}: {why}"), "FILE"))?,
-            ),
+            Some((path, text)) => Some(Revision::written(path, &text.0).map_err(|flaw| {
+                let what = format!("--task-definition: {path}: {}", flaw.what);
+                Refusal::new(what, flaw.fix)
+            })?),
         };
         let edits = Self { list, file, from: typed.from };
         for (index, one) in edits.list.iter().enumerate() {

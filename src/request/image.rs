@@ -22,6 +22,8 @@ pub struct ImageRef {
 /// Where an image lives, when that is Amazon ECR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EcrRepository {
+    /// The registry's host name, as it was written: a container engine logs in to each name apart.
+    pub host: String,
     /// The account that owns the registry, 12 digits.
     pub account: String,
     /// The registry's region.
@@ -58,11 +60,19 @@ impl ImageRef {
     pub fn ecr(&self) -> Option<EcrRepository> {
         let host = self.registry.as_deref()?;
         let parts: Vec<&str> = host.split('.').collect();
-        let [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", ..] = parts[..] else {
-            return None;
+        // The last two are for IPv4 and IPv6 (Amazon ECR User Guide, "Getting started with making requests
+        // over IPv6"), in China below `amazonwebservices.com.cn`.
+        let (account, region) = match parts[..] {
+            [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", ..]
+            | [account, "dkr-ecr" | "dkr-ecr-fips", region, "on", "aws"]
+            | [account, "dkr-ecr", region, "on", "amazonwebservices", "com", "cn"] => {
+                (account, region)
+            }
+            _ => return None,
         };
         let twelve_digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
         twelve_digits.then(|| EcrRepository {
+            host: host.to_owned(),
             account: account.to_owned(),
             region: region.to_owned(),
             name: self.path.clone(),
@@ -70,6 +80,9 @@ impl ImageRef {
     }
 
     fn canonical(&self) -> (String, String) {
+        if let Some(EcrRepository { account, region, name, .. }) = self.ecr() {
+            return (format!("{account}.dkr.ecr.{region}"), name);
+        }
         match self.registry.as_deref() {
             None | Some("docker.io" | "index.docker.io") => {
                 let path = match self.path.contains('/') {
@@ -108,6 +121,10 @@ impl FromStr for ImageRef {
         if digest.is_some_and(|d| !is_digest(d)) {
             return bad("a digest is `sha256:` and 64 hexadecimal digits");
         }
+        // With a digest, this is what ECS counts (API reference, ContainerDefinition).
+        if rest.len() > LONGEST {
+            return bad("it has more than 255 characters before the digest");
+        }
         let (name, tag) = match rest.rsplit_once(':') {
             // A colon before a slash belongs to the registry's port.
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
@@ -122,6 +139,12 @@ impl FromStr for ImageRef {
             Some((host, path)) if is_host(host) => (Some(host), path),
             _ => (None, name),
         };
+        let port = registry.and_then(|host| host.split_once(':'));
+        if port.is_some_and(|(_, port)| {
+            port.is_empty() || !port.bytes().all(|digit| digit.is_ascii_digit())
+        }) {
+            return bad("the port of a registry is digits, and a tag has no `/`");
+        }
         if path.is_empty() {
             return bad("the repository is missing");
         }
@@ -138,6 +161,9 @@ impl FromStr for ImageRef {
         })
     }
 }
+
+/// Characters of an image, as ECS takes them.
+const LONGEST: usize = 255;
 
 /// As Docker decides it: the first component is a registry when it has a dot or a port.
 fn is_host(text: &str) -> bool {
@@ -397,10 +423,28 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_refused() {
-        for text in
-            ["", ":1", "a//b", "a/", "A/b", "a:b:c", "a:", "a@sha256:12", "a b", "-a", "r.io/"]
-        {
+        for text in [
+            "",
+            ":1",
+            "a//b",
+            "a/",
+            "A/b",
+            "a:b:c",
+            "a:",
+            "a@sha256:12",
+            "a b",
+            "-a",
+            "r.io/",
+            "app:feature/x",
+            "r.io:/x",
+        ] {
             assert!(text.parse::<ImageRef>().is_err(), "{text:?}");
+        }
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (length, fits) in [(255, true), (256, false)] {
+            let name = "a".repeat(length);
+            assert_eq!(name.parse::<ImageRef>().is_ok(), fits, "{length}");
+            assert_eq!(format!("{name}@{digest}").parse::<ImageRef>().is_ok(), fits, "{length}");
         }
     }
 
@@ -414,6 +458,22 @@ mod tests {
             ("123456789012", "eu-central-1", "shop/web")
         );
         assert!("docker.io/shop/web".parse::<ImageRef>().unwrap().ecr().is_none());
+        for (host, region) in [
+            ("dkr.ecr-fips.us-east-1.amazonaws.com", "us-east-1"),
+            ("dkr-ecr.eu-central-1.on.aws", "eu-central-1"),
+            ("dkr-ecr-fips.us-gov-west-1.on.aws", "us-gov-west-1"),
+            ("dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            ("dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "cn-north-1"),
+        ] {
+            let image: ImageRef = format!("123456789012.{host}/shop/web:2").parse().unwrap();
+            assert_eq!(image.ecr().unwrap().region, region, "{host}");
+        }
+        let dual: ImageRef = "123456789012.dkr-ecr.eu-central-1.on.aws/shop/web:3".parse().unwrap();
+        assert!(dual.same_repository(&image), "one repository, reached in two ways");
+        for host in ["dkr-ecr.eu-central-1.on.example", "x.dkr-ecr.eu-central-1.on.aws"] {
+            let image: ImageRef = format!("123456789012.{host}/a").parse().unwrap();
+            assert!(image.ecr().is_none(), "{host}");
+        }
     }
 
     fn containers() -> Vec<(String, String)> {

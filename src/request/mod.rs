@@ -4,6 +4,7 @@ pub mod before;
 pub mod edits;
 pub mod engine;
 pub mod image;
+pub mod names;
 mod shares;
 pub mod template;
 pub mod wait_for;
@@ -18,6 +19,7 @@ use self::before::Preparation;
 use self::edits::{Edits, Hidden};
 pub use self::engine::EngineName;
 use self::image::{ImageChange, ImageRef};
+use self::names::Names;
 pub use self::shares::Share;
 use self::shares::shares;
 pub use self::wait_for::WaitFor;
@@ -142,6 +144,10 @@ impl Request {
     pub fn new(typed: &Typed) -> Result<Self, Refusal> {
         let changes = image_changes(&typed.images, &typed.tags)?;
         let edits = Edits::new(&typed.edits)?;
+        let mut services = vec![("--service", typed.service.as_str())];
+        services.extend(typed.twin.iter().map(|twin| ("--twin", twin.as_str())));
+        let names = Names::new(("--cluster", &typed.cluster), &services)?;
+        let mut services = names.services.into_iter();
         if changes.is_empty() && edits.is_empty() && !typed.restart {
             return Err(Refusal::new(
                 "no image, and no change of the task definition: say what is to be deployed",
@@ -149,9 +155,9 @@ impl Request {
             ));
         }
         Ok(Self {
-            cluster: cluster(&typed.cluster)?,
-            service: service("--service", &typed.service)?,
-            twin: typed.twin.as_deref().map(|name| service("--twin", name)).transpose()?,
+            cluster: names.cluster,
+            service: services.next().unwrap_or_default(),
+            twin: services.next(),
             changes,
             edits,
             shares: shares(&typed.shares)?,
@@ -256,44 +262,6 @@ pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
         }
         fine => Ok(fine),
     }
-}
-
-fn service(argument: &str, text: &str) -> Result<String, Refusal> {
-    // A service's ARN ends in its name.
-    let name = match text.starts_with("arn:") {
-        true => text.rsplit('/').next().unwrap_or_default(),
-        false => text,
-    };
-    match is_ecs_name(name) {
-        true => Ok(name.to_owned()),
-        false => Err(bad(
-            argument,
-            format!("`{text}` is not a service: 1 to 255 letters, digits, `_` and `-`"),
-            &format!("{argument} NAME"),
-        )),
-    }
-}
-
-/// Reads `--cluster`.
-pub fn cluster(text: &str) -> Result<String, Refusal> {
-    let name = match text.starts_with("arn:") {
-        true => text.rsplit('/').next().unwrap_or_default(),
-        false => text,
-    };
-    match is_ecs_name(name) {
-        true => Ok(text.to_owned()),
-        false => Err(bad(
-            "--cluster",
-            format!("`{text}` is not a cluster: 1 to 255 letters, digits, `_` and `-`"),
-            "--cluster NAME",
-        )),
-    }
-}
-
-/// ECS's rule for the names of clusters and services (API reference of CreateService).
-fn is_ecs_name(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// What makes two requests the same one: which images (by digest where that is known) and which

@@ -208,3 +208,26 @@ fn what_is_wrong_with_them_is_said_with_a_hint() {
         "AWS_ENDPOINT_URL",
     );
 }
+
+#[test]
+fn a_profile_that_was_asked_for_wins_over_keys_in_the_environment() {
+    let sandbox = Sandbox::start(&[]);
+    let endpoint = ("AWS_ENDPOINT_URL", sandbox.variable("AWS_ENDPOINT_URL"));
+    let config = file(
+        "profiles",
+        "[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n\
+         [profile broken]\ncredential_process = /nonexistent/program\n",
+    );
+    let environment = [KEYS[0], KEYS[1], REGION, endpoint, ("AWS_CONFIG_FILE", &config)];
+    assert!(status(&environment, &["--profile", "keys"]).status.success());
+    // The keys of the environment would do, and are not what was asked for.
+    let broken = &["--profile", "broken"];
+    refused(&status(&environment, broken), "no AWS credentials: ", "--profile NAME");
+    let unknown = &["--profile", "nope"];
+    let said = "no AWS credentials: there is no profile `nope`";
+    refused(&status(&environment, unknown), said, "aws configure list-profiles");
+    // A variable says less than an option: there the keys win, as with every AWS tool.
+    let variable = [&environment[..], &[("AWS_PROFILE", "broken")]].concat();
+    assert!(status(&variable, &[]).status.success());
+    std::fs::remove_file(config).expect("removed");
+}

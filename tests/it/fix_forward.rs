@@ -21,6 +21,7 @@ fn image(tag: &str, does: Does) -> Image {
         after: None,
         reason: None,
         ready: None,
+        stops: None,
         logs: vec![],
     }
 }

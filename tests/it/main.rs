@@ -16,12 +16,14 @@ mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes
+mod files; // task definitions as people have them in files
 mod fix_forward; // an old side that cannot run either
 mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
 mod left_behind; // what fails after a revision was registered leaves nothing behind
 mod listening; // `ecs-bg sandbox` as a process
+mod names; // names and ARNs of clusters and services
 mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up

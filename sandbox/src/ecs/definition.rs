@@ -121,7 +121,8 @@ fn container(value: &Value, mode: &str) -> Result<ContainerDefinition, Fault> {
     let (name, image) = (text("name")?, text("image")?);
     if Reference::parse(&image).name.is_empty()
         || image.contains(char::is_whitespace)
-        || image.len() > 255
+        // With a digest, what stands before it counts.
+        || image.split('@').next().is_some_and(|name| name.len() > 255)
     {
         return Err(Fault::client("Container.image contains invalid characters."));
     }

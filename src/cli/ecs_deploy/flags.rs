@@ -51,16 +51,16 @@ const TIMEOUT: u64 = 90;
 const NEW: u8 = 20;
 
 impl Flags {
-    /// Reads the words. Empty ones are skipped; the last one of its kind wins.
+    /// Reads the words. An empty flag is skipped; an empty value is none; the last one of its kind wins.
     pub(super) fn read(words: &[String]) -> Result<Self, Wrong> {
         let mut flags = Self { timeout: TIMEOUT, ..Self::default() };
         let mut raw = Numbers::default();
         if words.iter().all(String::is_empty) {
             return Err(Wrong::Usage(String::new()));
         }
-        let mut words = words.iter().filter(|word| !word.is_empty());
+        let mut words = words.iter();
         while let Some(word) = words.next() {
-            if flags.switch(word) {
+            if word.is_empty() || flags.switch(word) {
                 continue;
             }
             let slot = match flags.valued(word, &mut raw) {
@@ -68,7 +68,7 @@ impl Flags {
                 None => return Err(Wrong::Usage(format!("{word} is no flag of ecs-deploy"))),
             };
             match words.next() {
-                Some(value) => *slot = Some(value.clone()),
+                Some(value) => *slot = Some(value.clone()).filter(|value| !value.is_empty()),
                 None => return Err(Wrong::Usage(format!("{word} needs a value"))),
             }
         }
@@ -229,7 +229,25 @@ mod tests {
     }
 
     #[test]
-    fn the_last_one_wins_and_empty_words_are_nothing() {
+    fn an_empty_word_is_the_value_of_the_flag_before_it_and_else_nothing() {
+        for flag in ["-e", "-p", "-to", "-a", "--task-definition-file"] {
+            let flags = read(&format!("-c c -n web -i a:1 {flag}  --enable-rollback")).unwrap();
+            assert!(flags.enable_rollback, "{flag}");
+        }
+        let flags = read("-c c -n web -i a:1 -e  -p  -to  -a  -t  -D ").unwrap();
+        assert_eq!((flags.tag_env_var, flags.profile, flags.tag_only), (None, None, None));
+        assert_eq!((flags.assume_role, flags.timeout, flags.desired_count), (None, 90, None));
+        assert_eq!(read("-c  -n web -i a"), Err(wrong_cluster()));
+        assert_eq!(read("-c one -n web -i a -c "), Err(wrong_cluster()), "the last one counts");
+    }
+
+    fn wrong_cluster() -> Wrong {
+        let text = "CLUSTER is required. You can pass the value using -c or --cluster";
+        Wrong::Message(7, text.to_owned())
+    }
+
+    #[test]
+    fn the_last_one_wins_and_empty_flags_are_nothing() {
         let flags = read("-c one -n web  -i a  -c two").unwrap();
         assert_eq!(flags.cluster.as_deref(), Some("two"));
         assert_eq!((flags.timeout, flags.desired_count), (90, None));

@@ -83,7 +83,9 @@ mod tests {
         for at in ["@", ":@"] {
             assert_eq!(image(&format!("x/y{at}{digest}"), None), Some(format!("x/y@{digest}")));
         }
-        for text in ["", ":tag", "a_b/c", "a//b", "a/b/", "a b", "x@sha512:aa"] {
+        for text in
+            ["domain.com:abc/repo/image", "", ":tag", "a_b/c", "a//b", "a/b/", "a b", "x@sha512:aa"]
+        {
             assert_eq!(image(text, None), None, "{text}");
         }
         assert_eq!(image(&format!("repo/image:1@{digest}"), None), None);

@@ -27,6 +27,8 @@ use crate::plan::Wanted;
 use crate::render::{Render, Words};
 use crate::request::edits::{self, Base, Edits, Hidden};
 use crate::request::image::{ImageChange, is_tag};
+use crate::request::names::Names;
+use crate::request::template::decode;
 use crate::request::{EngineName, WaitFor};
 use crate::request::{Keep, Request, Scale};
 
@@ -200,8 +202,12 @@ async fn connected(
 ) -> Result<u8, Error> {
     let change = change(flags, render)?;
     let edits = edits(flags)?;
+    let service = flags.service.as_deref().map(|service| ("-n", service));
+    let cluster = flags.cluster.as_deref().map(|cluster| ("-c", cluster));
+    let names = cluster.map(|cluster| Names::new(cluster, service.as_slice()));
+    let names = names.transpose()?.unwrap_or_default();
+    let Names { cluster, services } = names;
     let context = Context::connect(globals, host).await?;
-    let cluster = flags.cluster.clone().unwrap_or_default();
     context.check_region(&cluster)?;
     let setting = Setting {
         on_trouble: if flags.enable_rollback { OnTrouble::TurnBack } else { OnTrouble::Leave },
@@ -216,7 +222,7 @@ async fn connected(
     let changes: Vec<ImageChange> = change.into_iter().collect();
     let result = match &flags.task_definition {
         Some(name) => task_definition(name, &changes, &edits, flags, &setting, render).await,
-        None => service(flags, changes, edits, &setting, render).await,
+        None => deploy_service(flags, services.concat(), changes, edits, &setting, render).await,
     };
     context.save()?;
     result
@@ -233,10 +239,12 @@ fn edits(flags: &Flags) -> Result<Edits, Error> {
 }
 
 fn read(path: &str) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| {
-        let what = format!("--task-definition-file: {path} cannot be read: {error}");
-        Refusal::new(what, format!("ls -l {path}")).into()
-    })
+    let unread = |why: &str| {
+        let what = format!("--task-definition-file: {path} cannot be read: {why}");
+        Refusal::new(what, format!("ls -l {path}"))
+    };
+    let bytes = std::fs::read(path).map_err(|error| unread(&error.to_string()))?;
+    Ok(decode(bytes).ok_or_else(|| unread("it is not UTF-8"))?)
 }
 
 /// What `-i`, `-e` and `-to` ask for. An error without a hint is one of silintl's own messages.
@@ -267,8 +275,9 @@ fn change(flags: &Flags, render: &Render<'_>) -> Result<Option<ImageChange>, Err
     Ok(Some(ImageChange::Repository(image)))
 }
 
-async fn service(
+async fn deploy_service(
     flags: &Flags,
+    service: String,
     changes: Vec<ImageChange>,
     edits: Edits,
     setting: &Setting<'_>,
@@ -288,7 +297,7 @@ async fn service(
         },
         until: flags.skip_check.then_some(WaitFor::Started),
         keep: (flags.max_definitions > 0).then_some(Keep::OfFamily(flags.max_definitions)),
-        ..Request::back(&setting.cluster, flags.service.as_deref().unwrap_or_default(), None)
+        ..Request::back(&setting.cluster, &service, None)
     };
     // Whoever runs it again after it was killed means to go on, or to deploy something else.
     let claimant =
@@ -325,7 +334,7 @@ async fn task_definition(
     }
     render.say(&format!("Current task definition: {}", current.arn));
     let wanted = Wanted::of(base, changes, edits)?;
-    wanted.check(&or_interrupted(interrupts, digests(setting.aws, &wanted.images)).await?)?;
+    wanted.check(&or_interrupted(interrupts, digests(setting.aws, &wanted)).await?)?;
     let (aws, changes, registration) = (setting.aws, wanted.changes(), Registration::default());
     let registering = register(aws, setting.clock, &registration, &wanted.base, &changes);
     let (revision, untagged) = registration.or_undone(interrupts, aws, registering).await?;

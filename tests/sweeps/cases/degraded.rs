@@ -48,6 +48,7 @@ fn image(reference: &str, does: Does) -> Image {
         after: None,
         reason: None,
         ready: None,
+        stops: None,
         logs: vec![],
     }
 }
