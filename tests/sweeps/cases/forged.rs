@@ -87,7 +87,7 @@ impl Engine {
     }
 }
 
-fn tag(cloud: &mut Cloud, resource: &str, tags: &[(String, String)]) {
+pub(super) fn tag(cloud: &mut Cloud, resource: &str, tags: &[(String, String)]) {
     let tags: Vec<Value> =
         tags.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     call(
@@ -98,7 +98,7 @@ fn tag(cloud: &mut Cloud, resource: &str, tags: &[(String, String)]) {
     );
 }
 
-fn tags_of(cloud: &mut Cloud, revision: &str) -> Vec<(String, String)> {
+pub(super) fn tags_of(cloud: &mut Cloud, revision: &str) -> Vec<(String, String)> {
     let body = json!({ "taskDefinition": revision, "include": ["TAGS"] }).to_string();
     let told: Value =
         serde_json::from_str(&call(cloud, "ecs", "DescribeTaskDefinition", &body)).expect("JSON");

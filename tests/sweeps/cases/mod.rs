@@ -15,3 +15,4 @@ pub(crate) mod permanent; // reads that always fail or always take long
 pub(crate) mod rolling; // deaths, faults and rivals where ECS replaces the tasks
 mod starts; // generated starts: some can never succeed, some only take long
 mod tampered; // records that were edited, things that were deleted
+pub(crate) mod version_one; // records that an older release left
