@@ -38,7 +38,7 @@ const WAYS: [(&str, Kind, u64); 6] = [
 /// When a green becomes unhealthy that does, in seconds after it started: while it bakes.
 const SICK_AFTER: u64 = 70;
 /// When a fault begins, in seconds after the deployment does: while it starts, shifts, bakes, follows.
-const STEPS: [u64; 8] = [0, 1, 10, 30, 40, 60, 100, 130];
+const STEPS: [u64; 4] = [0, 10, 40, 100];
 
 /// Two engines: the scenario, the service, its image, and what the deployment is given.
 const PAIR: Engine =
