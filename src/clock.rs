@@ -1,7 +1,7 @@
 //! Time, for everything that waits or measures. Virtual time is a tokio runtime with paused time:
 //! the same struct serves both, because both clocks below follow tokio's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::TimeSource;
@@ -21,8 +21,17 @@ pub struct Clock {
 enum Wall {
     /// This machine.
     System,
-    /// A simulation: seconds that the machine was suspended for, in which the monotonic clock stood still.
-    Simulated(Option<&'static AtomicU64>),
+    /// A simulation, in which AWS and the machine have the same time, but for what is said here.
+    Simulated(Option<&'static Machine>),
+}
+
+/// What becomes of the clocks of a machine in a simulation.
+#[derive(Debug, Default)]
+pub struct Machine {
+    /// For how many seconds it was suspended: its monotonic clock stood still.
+    pub suspended: AtomicU64,
+    /// How many seconds its wall clock is fast.
+    pub fast: AtomicI64,
 }
 
 impl Clock {
@@ -37,9 +46,17 @@ impl Clock {
         Self { wall: Wall::System, ..Self::starting_at(SystemTime::now()) }
     }
 
-    /// This clock on a machine that is suspended now and then, for so many seconds in all.
-    pub fn suspended(self, seconds: Option<&'static AtomicU64>) -> Self {
-        Self { wall: Wall::Simulated(seconds), ..self }
+    /// This clock on that machine.
+    pub fn on(self, machine: Option<&'static Machine>) -> Self {
+        Self { wall: Wall::Simulated(machine), ..self }
+    }
+
+    /// The machine of a simulation.
+    fn machine(&self) -> Option<&'static Machine> {
+        match self.wall {
+            Wall::System => None,
+            Wall::Simulated(machine) => machine,
+        }
     }
 
     /// The time of day, whatever the machine did meanwhile.
@@ -47,9 +64,10 @@ impl Clock {
     pub fn wall(&self) -> SystemTime {
         match self.wall {
             Wall::System => SystemTime::now(),
-            Wall::Simulated(suspended) => {
-                let seconds = suspended.map_or(0, |seconds| seconds.load(Ordering::Relaxed));
-                self.now() + Duration::from_secs(seconds)
+            Wall::Simulated(machine) => {
+                let fast = machine.map_or(0, |machine| machine.fast.load(Ordering::Relaxed));
+                let by = Duration::from_secs(fast.unsigned_abs());
+                if fast < 0 { self.simulated() - by } else { self.simulated() + by }
             }
         }
     }
@@ -59,22 +77,21 @@ impl Clock {
         Moment { mono: self.elapsed(), wall: self.wall(), aws, took: Duration::ZERO }
     }
 
-    /// The time now.
-    pub fn now(&self) -> SystemTime {
+    /// The time of a simulated AWS, whatever becomes of the machine.
+    pub fn simulated(&self) -> SystemTime {
         self.epoch + self.start.elapsed()
     }
 
-    /// The time since the clock was made.
-    pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+    /// The time now, by the monotonic clock.
+    pub fn now(&self) -> SystemTime {
+        self.epoch + self.elapsed()
     }
 
-    /// The moment at which this clock showed `then`.
-    pub fn moment_of(&self, then: SystemTime, aws: SystemTime) -> Moment {
-        let ago = self.now().duration_since(then).unwrap_or_default();
-        let now = self.moment(aws);
-        let wall = now.wall.checked_sub(ago).unwrap_or(now.wall);
-        Moment { mono: now.mono.saturating_sub(ago), wall, ..now }
+    /// The time since the clock was made, by the monotonic clock.
+    pub fn elapsed(&self) -> Duration {
+        let suspended = |machine: &Machine| machine.suspended.load(Ordering::Relaxed);
+        let suspended = Duration::from_secs(self.machine().map_or(0, suspended));
+        self.start.elapsed().saturating_sub(suspended)
     }
 
     /// Lets `duration` pass.

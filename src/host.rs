@@ -8,7 +8,6 @@ use std::fmt;
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use ecs_bg_sandbox::Cloud;
@@ -16,6 +15,7 @@ use ecs_bg_sandbox::sdk::Interfere;
 use tokio::sync::{oneshot, watch};
 
 use self::output::{Lane, Output};
+use crate::clock::Machine;
 
 /// The surroundings of a command.
 pub struct Host {
@@ -81,14 +81,14 @@ pub struct Sandbox {
     pub cloud: Arc<Mutex<Cloud>>,
     /// What may happen to calls on their way.
     pub interfere: Option<Arc<dyn Interfere>>,
-    /// For how many seconds the machine of the command was suspended.
-    pub suspended: Option<&'static AtomicU64>,
+    /// What becomes of the clocks of the command's machine.
+    pub machine: Option<&'static Machine>,
 }
 
 impl Sandbox {
     /// A sandbox of this world, undisturbed.
     pub fn new(cloud: Cloud) -> Self {
-        Self { cloud: Arc::new(Mutex::new(cloud)), interfere: None, suspended: None }
+        Self { cloud: Arc::new(Mutex::new(cloud)), interfere: None, machine: None }
     }
 }
 

@@ -49,9 +49,11 @@ impl Context {
             let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
             (cloud.now(), cloud.region().to_owned())
         };
-        let clock = Clock::starting_at(now.into()).suspended(sandbox.suspended);
-        let mut http =
-            InProcess::new(Arc::clone(&sandbox.cloud), Arc::new(move || Time::from(clock.wall())));
+        let clock = Clock::starting_at(now.into()).on(sandbox.machine);
+        let mut http = InProcess::new(
+            Arc::clone(&sandbox.cloud),
+            Arc::new(move || Time::from(clock.simulated())),
+        );
         if let Some(interfere) = &sandbox.interfere {
             http = http.interfered(Arc::clone(interfere));
         }
@@ -97,7 +99,7 @@ impl Context {
     pub(super) fn save(&self) -> Result<(), Error> {
         let Some((path, cloud)) = &self.state else { return Ok(()) };
         let mut cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
-        cloud.advance(Time::from(self.clock.wall()));
+        cloud.advance(Time::from(self.clock.simulated()));
         let write = serde_json::to_vec(&*cloud)
             .map_err(std::io::Error::from)
             .and_then(|json| private().truncate(true).write(true).open(path)?.write_all(&json));

@@ -9,6 +9,7 @@ use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
 use crate::drive::{Setting, without_rules};
 use crate::error::{Error, Interruption, Refusal};
 use crate::event::{Event, Kind};
+use crate::model::reads::Moment;
 use crate::model::world::{Look, World};
 use crate::plan::trust::{Bounds, Limited};
 use crate::record::{DEAD_AFTER, Record};
@@ -65,7 +66,7 @@ pub struct Claimed {
     /// The last look.
     pub world: World,
     /// When that began, by our clock.
-    pub looked: SystemTime,
+    pub looked: Moment,
     /// The numbers that we do not follow.
     pub limited: Vec<Limited>,
 }
@@ -172,7 +173,7 @@ async fn claiming(
         // A time that cannot be: it counts from now.
         held.since = held.since.min(world.at + LOOK_TWICE);
     }
-    let looked = setting.clock.now();
+    let looked = setting.clock.moment(setting.aws.date());
     // With the owner: nothing may have happened since it was read but what this look shows.
     let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
     let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::{LOOK_TWICE, SILENCE};
-use super::{FAILURES_MAX, FROZEN, Run, Stop};
+use super::{FAILURES_MAX, FRESH, FROZEN, Run, Stop};
 use crate::aws::{Focus, PART_MAX, Wanted};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
@@ -89,8 +89,8 @@ impl Run<'_> {
             }
             EngineName::Rolling => {
                 let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-                let since = self.setting.clock.now().duration_since(self.checked);
-                if rolling::wants_health(&view, since.unwrap_or_default()) {
+                let since = self.checked.age(&self.setting.clock.moment(self.world.at));
+                if rolling::wants_health(&view, since) {
                     focus.health.push(self.record.green.clone());
                 }
                 stopped || rolling::has_sick_targets(&view)
@@ -115,7 +115,23 @@ impl Run<'_> {
         self.look_at(look, Some(parts)).await
     }
 
+    /// After this process may have stood still it looks at everything, and at whose the deployment is,
+    /// before anything is decided. The time in which it did not watch counts for nothing.
     async fn look_at(&mut self, look: Look, only: Option<&[Part]>) -> Option<Stop> {
+        if !self.woke {
+            let stop = self.look_once(look, only).await;
+            if stop.is_some() || !self.woke {
+                return stop;
+            }
+        }
+        self.woke = false;
+        let stop = self.look_once(Look::Listing, None).await;
+        self.watch.go_on(self.world.at);
+        self.woke |= self.recorded && self.age(&Part::Owner) >= FRESH;
+        stop
+    }
+
+    async fn look_once(&mut self, look: Look, only: Option<&[Part]>) -> Option<Stop> {
         // Where no rule is ours to look after, none is listed.
         let look = match self.record.engine() {
             EngineName::Listener => look,
@@ -157,7 +173,7 @@ impl Run<'_> {
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());
         }
         if wanted.parts().iter().any(|part| matches!(part, Part::Health(_)) && answered(part)) {
-            self.checked = self.setting.clock.now();
+            self.checked = self.setting.clock.moment(self.world.at);
         }
         if answered(&Part::Services) || answered(&Part::Settings) {
             self.changed = false;
@@ -219,7 +235,8 @@ impl Run<'_> {
         self.world.answered.get(part).map_or(Duration::MAX, |at| at.age(&now))
     }
 
-    /// A process that stood still asks again whose the deployment is before it changes anything.
+    /// Whether this process may have stood still, while it waited for what was to take no longer than
+    /// `asked`.
     pub(super) fn notice_freeze(&mut self, begin: Moment, asked: Duration) {
         let now = self.setting.clock.moment(self.world.at);
         let stood_still = begin.age(&now) > asked.saturating_add(FROZEN);
@@ -227,6 +244,7 @@ impl Run<'_> {
         let suspended = begin.age(&now) > mono.saturating_add(FROZEN);
         if stood_still || suspended {
             self.world.answered.remove(&Part::Owner);
+            self.woke = true;
         }
     }
 }

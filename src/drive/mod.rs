@@ -19,7 +19,7 @@ pub use self::interrupt::OnCancel;
 use self::interrupt::{Interrupted, asked, or_skipped};
 pub use self::look::without_rules;
 pub use self::register::{Kept, deregister, register, withdraw};
-use crate::aws::{Aws, Pair};
+use crate::aws::{Aws, PART_MAX, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::event::{Event, Kind};
@@ -101,19 +101,25 @@ pub enum OnTrouble {
     Leave,
 }
 
-/// Drives a deployment to its end. `world` was looked at when our clock showed `looked`.
+/// Drives a deployment to its end. `world` was looked at from the moment `looked` on.
 pub async fn run(
     setting: &Setting<'_>,
     record: Record,
     world: World,
     kept: Kept,
-    looked: SystemTime,
+    looked: Moment,
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
     let pair = Pair::of(&setting.cluster, &record);
     let mut world = without_rules(&record, world);
-    world.answered = surveyed(&world, setting.clock.moment_of(looked, world.at));
+    world.answered = surveyed(&world, Moment { aws: world.at, ..looked });
     let mut watch = Watch::new(world.at);
+    let young = match record.engine() {
+        EngineName::Listener => PART_MAX + FROZEN,
+        // Nothing but this makes it read the owner before its first change.
+        EngineName::Rolling => FRESH,
+    };
+    let woke = looked.age(&setting.clock.moment(world.at)) >= young;
     let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
         warn(setting, emit, &going_on_from(accepted.to));
@@ -139,6 +145,7 @@ pub async fn run(
         running: false,
         sent: Vec::new(),
         missed: 0,
+        woke,
         changed: false,
         touched: kept == Kept::OlderTags,
         refused: None,
@@ -208,12 +215,14 @@ struct Run<'a> {
     explained: bool,
     /// It was told that a task of the new revision runs.
     running: bool,
-    /// When targets were looked at last, by our clock.
-    checked: SystemTime,
+    /// When targets were looked at last.
+    checked: Moment,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
     missed: u32,
+    /// This process may have stood still, and has not looked at everything since.
+    woke: bool,
     /// Nothing was looked at since.
     changed: bool,
     /// A service or a rule was changed, or may have been.

@@ -6,6 +6,7 @@ use backon::BackoffBuilder;
 
 use super::backoff::backoff;
 use super::{FRESH, Run};
+use crate::aws::PART_MAX;
 use crate::error::Failure;
 use crate::event::Kind;
 use crate::model::reads::Part;
@@ -67,7 +68,10 @@ impl Run<'_> {
             return;
         }
         let action = Action::Write(Box::new(self.record.clone()));
-        match self.send_record(&action).await {
+        let begin = self.setting.clock.moment(self.world.at);
+        let sent = self.send_record(&action).await;
+        self.notice_freeze(begin, PART_MAX);
+        match sent {
             Ok(()) => self.unwritten = false,
             Err(error) => self.unrecorded(&error),
         }

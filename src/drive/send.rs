@@ -6,7 +6,7 @@ use backon::BackoffBuilder;
 
 use super::backoff::{LOOK_TWICE, backoff};
 use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
-use crate::aws::SLOW;
+use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Kind;
@@ -61,6 +61,9 @@ impl Run<'_> {
             parts.extend(tasks.map(Part::Tasks));
         }
         if self.record.engine() == EngineName::Rolling {
+            if self.woke {
+                parts.extend(self.recorded.then_some(Part::Owner));
+            }
             parts.retain(|part| !matches!(part, Part::Rules | Part::Listing));
         }
         parts.into_iter().map(|part| (part, FRESH)).collect()
@@ -141,7 +144,9 @@ impl Run<'_> {
         self.changed = true;
         // What was listed before a change is no ground for emptying a side after it.
         self.world.answered.remove(&Part::Listing);
+        let begin = self.setting.clock.moment(self.world.at);
         let sent = self.send(&action).await;
+        self.notice_freeze(begin, PART_MAX);
         self.touched |= action == Action::Prepare
             || sent.as_ref().map_or_else(|error| !error.did_not_happen(), |()| true);
         match sent {

@@ -1,7 +1,7 @@
 //! A deployment, from a request to its end.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -17,6 +17,7 @@ use crate::error::Failure;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::model::arn::short;
+use crate::model::reads::Moment;
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited, Verdict, judge};
 use crate::plan::{
@@ -30,6 +31,10 @@ use crate::route::{Outcome, View};
 /// Answers that may show a deployment open once more after it was closed.
 const OVERTAKEN_MAX: usize = 6;
 
+/// Nothing is registered on a survey that began so long ago, unless surveys always take as long.
+const OLD: Duration = Duration::from_secs(60);
+const SURVEYS_MAX: usize = 3;
+
 /// Surveys, plans, and does what the plan says. What another process is doing about the pair is
 /// settled first; then everything is looked at anew.
 pub async fn deploy(
@@ -42,8 +47,9 @@ pub async fn deploy(
     // Deployments that ours has taken the place of; a read that lags may show them open once more.
     let mut overtaken: Vec<String> = Vec::new();
     let mut confirmed = false;
+    let mut surveys = 1;
     loop {
-        let looked = setting.clock.now();
+        let looked = setting.clock.moment(setting.aws.date());
         let deciding = decide(request, setting, &claimant.owner);
         let decided = or_interrupted(&setting.interrupts, deciding).await;
         let (survey, decision) = match (decided, ended_before.take()) {
@@ -68,6 +74,14 @@ pub async fn deploy(
             Decision::Deploy(plan) if plan.outage && !confirmed => {
                 confirmed = true;
                 look_again(setting).await?;
+                continue;
+            }
+            // This process stood still meanwhile: it plans from what is there now.
+            Decision::Deploy(_)
+                if surveys < SURVEYS_MAX
+                    && looked.age(&setting.clock.moment(setting.aws.date())) >= OLD =>
+            {
+                surveys += 1;
                 continue;
             }
             Decision::Deploy(plan) => {
@@ -221,7 +235,7 @@ async fn carry_out(
     request: &Request,
     setting: &Setting<'_>,
     survey: Survey,
-    looked: SystemTime,
+    looked: Moment,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     for what in &plan.warnings {
@@ -417,7 +431,7 @@ struct Driven {
     record: Record,
     world: World,
     kept: Kept,
-    looked: SystemTime,
+    looked: Moment,
     /// Revisions of the service to keep after a success.
     keep: Option<Keep>,
 }
@@ -438,7 +452,7 @@ pub async fn drive_back(
     setting: &Setting<'_>,
     record: Record,
     world: World,
-    looked: SystemTime,
+    looked: Moment,
     service: &str,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {

@@ -2,7 +2,6 @@
 //! Each takes the deployment over; the process that drove it stops touching anything.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
 use crate::drive::Setting;
@@ -12,6 +11,7 @@ use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Event, Kind};
 use crate::model::arn::short;
+use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{Heading, Reason, Record};
@@ -62,7 +62,7 @@ pub async fn run(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    let looked = setting.clock.now();
+    let looked = setting.clock.moment(setting.aws.date());
     let surveying = setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref());
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     survey.known(&target.service)?;
@@ -149,7 +149,7 @@ async fn back_to_service(
     to: &str,
     target: &Target,
     survey: Survey,
-    looked: SystemTime,
+    looked: Moment,
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {

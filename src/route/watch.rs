@@ -148,6 +148,24 @@ impl Watch {
         }
     }
 
+    /// Nobody watched until now: that time counts for nothing.
+    pub fn go_on(&mut self, now: SystemTime) {
+        self.start = now;
+        self.best.1 = now;
+        let times = [
+            &mut self.settled_since,
+            &mut self.put_back_since,
+            &mut self.running_since,
+            &mut self.runs_since,
+            &mut self.reviving_since,
+            &mut self.back_since,
+            &mut self.short_since,
+        ];
+        for since in times.into_iter().flatten() {
+            *since = now;
+        }
+    }
+
     /// Takes in a look.
     pub fn see(&mut self, record: &Record, world: &World) {
         self.pairs = View { record, watch: self, world }.pairs();

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use ecs_bg::clock::Machine;
 use ecs_bg_sandbox::journal::Call;
 use ecs_bg_sandbox::sdk::{Interfere, Interference};
 use ecs_bg_sandbox::{Cloud, Time};
@@ -40,11 +42,24 @@ pub(crate) struct Stale {
     pub(crate) lasts: Duration,
 }
 
-/// The process stands still, as on a machine that sleeps, with the answer of a call unread.
+/// The process stands still, with the answer of a call unread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freeze {
     pub(crate) nth: u32,
     pub(crate) lasts: Duration,
+    pub(crate) clocks: Clocks,
+}
+
+/// What the clocks of its machine show when it wakes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Clocks {
+    /// The time.
+    #[default]
+    Right,
+    /// The machine was suspended: its monotonic clock stood still.
+    Suspended,
+    /// Somebody set the wall clock by so many seconds.
+    Set(i64),
 }
 
 /// What is to happen to one process. All members that are not set do nothing.
@@ -101,6 +116,7 @@ struct State {
     /// Until when reads see what was at that time.
     past: Option<(Time, Time)>,
     frozen_until: Option<Instant>,
+    woke: bool,
     random: Option<fastrand::Rng>,
 }
 
@@ -109,6 +125,8 @@ pub(crate) struct Course {
     fate: Fate,
     world: Arc<Mutex<Cloud>>,
     began: (Instant, Time),
+    /// Where its clocks do not show the time.
+    pub(crate) machine: Option<&'static Machine>,
     pub(crate) dead: Notify,
     pub(crate) froze: Notify,
     state: Mutex<State>,
@@ -141,10 +159,13 @@ impl Course {
     /// The process begins, inside a runtime.
     pub(crate) fn begin(fate: Fate, world: Arc<Mutex<Cloud>>) -> Self {
         let now = world.lock().unwrap_or_else(PoisonError::into_inner).now();
+        let wrong = fate.freeze.is_some_and(|freeze| freeze.clocks != Clocks::Right);
+        let machine = wrong.then(|| &*Box::leak(Box::<Machine>::default()));
         Self {
             fate,
             world,
             began: (Instant::now(), now),
+            machine,
             dead: Notify::new(),
             froze: Notify::new(),
             state: Mutex::default(),
@@ -188,6 +209,21 @@ impl Course {
         if let Some(freeze) = self.fate.freeze.filter(|freeze| freeze.nth == nth) {
             state.frozen_until = Some(Instant::now() + freeze.lasts);
             self.froze.notify_one();
+        }
+    }
+
+    /// It goes on: its clocks show what became of them.
+    fn wake(&self) {
+        let mut state = self.state();
+        let over = state.frozen_until.is_some_and(|until| Instant::now() >= until);
+        if !over || std::mem::replace(&mut state.woke, true) {
+            return;
+        }
+        let (Some(machine), Some(freeze)) = (self.machine, self.fate.freeze) else { return };
+        match freeze.clocks {
+            Clocks::Right => {}
+            Clocks::Suspended => machine.suspended.store(freeze.lasts.as_secs(), Relaxed),
+            Clocks::Set(by) => machine.fast.store(by, Relaxed),
         }
     }
 
@@ -307,6 +343,7 @@ pub(crate) async fn living<T>(course: &Course, process: impl Future<Output = T>)
     let mut thaw: Option<std::pin::Pin<Box<tokio::time::Sleep>>> = None;
     std::future::poll_fn(|context| {
         loop {
+            course.wake();
             let frozen_until = course.state().frozen_until;
             match frozen_until.filter(|until| Instant::now() < *until) {
                 None => return process.as_mut().poll(context),

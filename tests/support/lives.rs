@@ -170,8 +170,8 @@ impl World {
         let interrupts = fate.interrupts.clone();
         let course = Arc::new(Course::begin(fate, Arc::clone(&self.cloud)));
         let interfere: Arc<dyn Interfere> = Arc::clone(&course) as _;
-        let sandbox =
-            Sandbox { cloud: Arc::clone(&self.cloud), interfere: Some(interfere), suspended: None };
+        let (cloud, machine) = (Arc::clone(&self.cloud), course.machine);
+        let sandbox = Sandbox { cloud, interfere: Some(interfere), machine };
         let (mut host, captured) = Host::captured(sandbox);
         host.interrupts = interrupts.or(host.interrupts);
         Process { arguments, course, host, captured }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::sdk::Interference;
 
-use crate::support::fate::{Fate, Freeze, is_read};
+use crate::support::fate::{Clocks, Fate, Freeze, is_read};
 use crate::support::invariants::{broken, serves};
 use crate::support::lives::{REPOSITORY, World, deploy};
 use crate::support::scenes::SMALL;
@@ -45,7 +45,8 @@ fn cases(wanted: impl Fn(&str, u32) -> bool) -> Vec<Case> {
 
 fn attempt(case: &Case) -> Result<(), String> {
     let world = World::of(SMALL.cloud());
-    let freeze = Freeze { nth: case.nth, lasts: Duration::from_secs(case.lasts) };
+    let freeze =
+        Freeze { nth: case.nth, lasts: Duration::from_secs(case.lasts), clocks: Clocks::Right };
     let frozen = Fate { freeze: Some(freeze), ..Fate::default() };
     let line = SMALL.deploy();
     let [first, second] = world.live_together(
@@ -119,7 +120,8 @@ fn an_owner_that_slept_through_a_sickness_finds_out_before_it_retires_the_old_si
     let cases = calls.flat_map(|nth| (40..80).step_by(8).map(move |lasts| (nth, lasts)));
     sweep("frozen while green falls sick", cases, |(nth, lasts)| {
         let world = World::of(SMALL.cloud_with(sick));
-        let freeze = Some(Freeze { nth: *nth, lasts: Duration::from_secs(*lasts) });
+        let freeze =
+            Some(Freeze { nth: *nth, lasts: Duration::from_secs(*lasts), clocks: Clocks::Right });
         let once = Some((*nth, Interference::LoseAnswer));
         let life = world.live(&line, Fate { once, freeze, ..Fate::default() });
         match life.code {

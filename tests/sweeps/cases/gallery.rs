@@ -1,11 +1,13 @@
 //! What happens beside a deployment, at every step of it: sickness, lost tasks, ECS's own rollback,
-//! outsiders at the desired counts, the weights and the rules, rivals. On the whole machine.
+//! outsiders at the services, the desired counts, the weights, the rules and the record, rivals. On the
+//! whole machine.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::{Cloud, Does};
+use serde_json::{Value, json};
 
 use crate::support::fate::{Fate, When, is_read};
 use crate::support::invariants::{Promise, answers, broken, serves, sick_with_traffic};
@@ -293,5 +295,144 @@ fn a_rival_that_supersedes_takes_over_at_any_moment() {
             true => Ok(()),
             false => Err(told(format!("{:?}", world.cloud().violations()))),
         }
+    });
+}
+
+/// What a plain `deploy` of a good image comes to after whatever happened, when nobody drives any more.
+fn a_good_image_gets_live(world: &World, scene: &Scene, before: &Life) -> Result<(), String> {
+    world.wait(200);
+    let life = world.run(&deploy("5", "--follow 30s --bake 0"));
+    let wrong =
+        |why: String| format!("a good image afterwards: {why}\n{}\n{}", before.text, life.text);
+    match life.code {
+        Some(0) => serves(&world.cloud(), &image("5"), scene.count).map_err(wrong),
+        code => Err(wrong(format!("{code:?}"))),
+    }
+}
+
+/// As `at_every_step`, with a judgement of its own and a good image afterwards.
+fn beside_every_step(
+    what: &str,
+    act: impl Fn(&mut Cloud) + Send + Sync + Clone + 'static,
+    judge: impl Fn(&World, &Scene, &Life) -> Result<(), String> + Sync,
+) {
+    sweep(what, STEPS.iter().copied(), |(scene, nth)| {
+        let world = World::of(scene.cloud());
+        let outsider = outside(When::Call(*nth), act.clone());
+        let life = world.live(&scene.deploy(), Fate { outsider, ..Fate::default() });
+        let told = |why| format!("{}: {what} before call {nth}: {why}", scene.name);
+        judge(&world, scene, &life).map_err(told)?;
+        a_good_image_gets_live(&world, scene, &life).map_err(told)
+    });
+}
+
+/// The record on a revision: our tags, as AWS lists them.
+fn record_on(cloud: &mut Cloud, revision: &str) -> Vec<Value> {
+    let body = json!({ "taskDefinition": revision, "include": ["TAGS"] }).to_string();
+    let told = call(cloud, "ecs", "DescribeTaskDefinition", &body);
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let tags = told["tags"].as_array().cloned().unwrap_or_default();
+    tags.into_iter()
+        .filter(|tag| tag["key"].as_str().is_some_and(|key| key.starts_with("ecs-bg:")))
+        .collect()
+}
+
+fn tag_with(cloud: &mut Cloud, revision: &str, tags: &[Value]) {
+    let arn = format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/{revision}");
+    let body = json!({ "resourceArn": arn, "tags": tags }).to_string();
+    call(cloud, "ecs", "TagResource", &body);
+}
+
+fn is_registered(cloud: &Cloud) -> bool {
+    let ours = |change: &Change| matches!(change, Change::Registered { revision } if revision.ends_with("web:2"));
+    cloud.journal().iter().any(|entry| ours(&entry.change))
+}
+
+/// As a tool does it that copies a revision with its tags. The old revision serves.
+#[test]
+fn an_outsider_copies_the_record_to_another_revision_at_any_step() {
+    let copies = |cloud: &mut Cloud| {
+        if is_registered(cloud) {
+            let tags = record_on(cloud, "web:2");
+            tag_with(cloud, "web:1", &tags);
+        }
+    };
+    beside_every_step("the record copied", copies, |world, _, life| fits(world, life, "2", &[0]));
+}
+
+/// The record of another deployment of the pair, in the middle of its way.
+static ANOTHER: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let world = World::of(SMALL.cloud());
+    let mut moments = world.run_kept(&deploy("5", "--follow 60s --bake 30s")).moments;
+    let shifted = moments.iter().position(|moment| moment.done && moment.operation == "ModifyRule");
+    record_on(&mut moments[shifted.expect("a shift")].cloud, "web:2")
+});
+
+/// It names another owner: whoever reads that has lost its deployment, and the next one goes on.
+#[test]
+fn an_outsider_writes_another_record_over_ours_at_any_step() {
+    assert!(ANOTHER.len() >= 5);
+    let overwrites = |cloud: &mut Cloud| {
+        if is_registered(cloud) {
+            tag_with(cloud, "web:2", &ANOTHER);
+        }
+    };
+    beside_every_step("another record", overwrites, |world, _, life| {
+        fits(world, life, "2", &[0, 1, 4, 5])
+    });
+}
+
+/// What served before is not there any more: the deployment ends well onto green where that can be, and what
+/// nobody serves is never said to be well.
+fn ends_onto_green(world: &World, scene: &Scene, life: &Life) -> Result<(), String> {
+    let told = |what: String| Err(format!("{what} ({:?})\n{}", life.code, life.text));
+    world.wait(120);
+    let whole = serves(&world.cloud(), &image("2"), scene.count);
+    let ours = world.cloud().violations().iter().find_map(|violation| {
+        let is_ours = violation.call.as_ref().is_some_and(|call| !call.user_agent.is_empty());
+        is_ours.then(|| violation.what.clone())
+    });
+    if let Some(what) = ours.filter(|_| !raced(&world.cloud())) {
+        return told(what);
+    }
+    match (life.code, whole) {
+        (Some(0), Ok(())) => Ok(()),
+        (Some(3 | 4), Err(_)) if life.text.contains("\nhint: ") => Ok(()),
+        (_, whole) => told(format!("{whole:?}")),
+    }
+}
+
+#[test]
+fn an_outsider_deletes_blue_at_any_step() {
+    let what = "blue deleted";
+    sweep(what, STEPS.iter().copied(), |(scene, nth)| {
+        let world = World::of(scene.cloud());
+        let outsider = outside(When::Call(*nth), |cloud| {
+            let body = r#"{"cluster":"shop","service":"web","force":true}"#;
+            call(cloud, "ecs", "DeleteService", body);
+        });
+        let life = world.live(&scene.deploy(), Fate { outsider, ..Fate::default() });
+        let told = |why| format!("{}: {what} before call {nth}: {why}", scene.name);
+        ends_onto_green(&world, scene, &life).map_err(told)
+    });
+}
+
+#[test]
+fn an_outsider_empties_blue_at_any_step() {
+    let empties = |cloud: &mut Cloud| count(cloud, "web", 0);
+    beside_every_step("blue emptied", empties, |world, scene, life| match life.code {
+        // Nothing was changed: a service at 0 is not deployed to.
+        Some(3) => match life.calls.contains_key("ModifyRule")
+            || life.calls.contains_key("UpdateService")
+        {
+            true => Err(format!("exit 3, but {:?}\n{}", life.calls, life.text)),
+            false => Ok(()),
+        },
+        Some(1) => {
+            world.wait(60);
+            serves(&world.cloud(), &image("1"), scene.count)
+                .map_err(|why| format!("{why}\n{}", life.text))
+        }
+        _ => ends_onto_green(world, scene, life),
     });
 }

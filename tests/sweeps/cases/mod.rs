@@ -2,6 +2,7 @@
 //! of them it tries.
 
 pub(crate) mod before; // one task prepares a deployment, whichever call the process dies at
+mod clocks; // a machine that is suspended, a wall clock that is set
 mod deaths; // killed at every call, once or twice; random lives
 pub(crate) mod degraded; // the old side is not whole; a good image gets live all the same
 pub(crate) mod drift; // back to a service without a record, killed at every call
