@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use ecs_bg_sandbox::sdk::Interference;
-
 use super::rolling;
 use crate::support::fate::{Clocks, Fate, Freeze, is_read};
 use crate::support::invariants::{Promise, broken, serves};
@@ -192,33 +190,4 @@ impl Case {
 #[test]
 fn clocks_that_go_wrong_at_any_answer_change_no_outcome() {
     sweep("clocks that go wrong", cases(), Case::attempt);
-}
-
-/// As in `frozen`, but the monotonic clock has not moved: it alone would call the last look young.
-#[test]
-fn an_owner_that_was_suspended_while_green_became_unhealthy_finds_out() {
-    let sick = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";
-    let line = deploy("2", "--follow 60s --bake 60s");
-    let life = World::of(SMALL.cloud_with(sick)).run_kept(&line);
-    assert_eq!(life.code, Some(1), "{}", life.text);
-    let shifted = life.moments.iter().filter(|m| m.operation == "ModifyRule").nth(1);
-    let from = shifted.map(|moment| moment.nth).expect("a shift");
-    let lengths = [30, 45, 60, 75, 100, 200];
-    let cases = (from..from + 25)
-        .flat_map(|nth| lengths.map(move |lasts| (nth, lasts)))
-        .flat_map(|(nth, lasts)| [false, true].map(|lost| (nth, lasts, lost)));
-    sweep("suspended while green becomes unhealthy", cases, |(nth, lasts, lost)| {
-        let world = World::of(SMALL.cloud_with(sick));
-        let lasts = Duration::from_secs(*lasts);
-        let freeze = Some(Freeze { nth: *nth, lasts, clocks: Clocks::Suspended });
-        let once = lost.then_some((*nth, Interference::LoseAnswer));
-        let life = world.live(&line, Fate { once, freeze, ..Fate::default() });
-        let told = |why: String| {
-            format!("suspended at call {nth} for {lasts:?}, lost {lost}: {why}\n{}", life.text)
-        };
-        if life.code != Some(1) {
-            return Err(told(format!("{:?}", life.code)));
-        }
-        serves(&world.cloud(), &SMALL.old_image(), SMALL.count).map_err(told)
-    });
 }
