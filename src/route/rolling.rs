@@ -38,8 +38,6 @@ const WATCHFUL: Duration = Duration::from_millis(2400);
 const DOUBT: Duration = Duration::from_secs(60);
 /// Between looks at targets that are all healthy.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
-/// Until the first look after an update: an AWS that starts tasks at once is not waited for.
-const AT_ONCE: Duration = Duration::from_millis(100);
 /// No task is started, or has failed, sooner.
 const START: Duration = Duration::from_secs(9);
 /// Looks may be dense for this long at a stretch.
@@ -444,9 +442,6 @@ fn look_in(view: &View<'_>, service: &Service) -> Duration {
         return WATCHFUL / 2;
     }
     if towards.running + towards.pending == 0 && service.desired > 0 {
-        if !view.watch.looked_after_launch {
-            return AT_ONCE;
-        }
         let left = towards.created.and_then(|begun| START.checked_sub(view.since(begun)));
         return left.unwrap_or(WATCHFUL).max(WATCHFUL);
     }

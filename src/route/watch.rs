@@ -66,10 +66,6 @@ pub struct Watch {
     pub before: Vec<String>,
     /// Green's service was seen on our revision.
     pub launched: bool,
-    /// The services were looked at since they were first seen to be on our revision.
-    pub looked_after_launch: bool,
-    /// The answer that showed that first.
-    launch_answer: Option<Moment>,
     /// Since when green, once on our revision, shows the one before and no trace of ours.
     pub put_back_since: Option<SystemTime>,
     /// Since when green's tasks all run and only targets are awaited.
@@ -123,8 +119,6 @@ impl Watch {
             proved: false,
             before: Vec::new(),
             launched: false,
-            looked_after_launch: false,
-            launch_answer: None,
             put_back_since: None,
             running_since: None,
             runs_since: None,
@@ -212,12 +206,7 @@ impl Watch {
     fn see_green(&mut self, record: &Record, world: &World) {
         let Some(green) = world.service(&record.green) else { return };
         let running = View { record, watch: self, world }.ours().map(|ours| ours.running);
-        let answer = world.answered.get(&Part::Services).copied();
-        if running.is_some() && !self.launched {
-            self.launch_answer = answer;
-        }
         self.launched |= running.is_some();
-        self.looked_after_launch |= self.launched && answer != self.launch_answer;
         let launched = self.launched || record.to.is_some();
         let put_back = launched && View { record, watch: self, world }.green_was_put_back();
         self.put_back_since = put_back.then(|| self.put_back_since.unwrap_or(world.at));
