@@ -114,7 +114,7 @@ def moto(tmp_path_factory):
         layer.server.shutdown()
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")
