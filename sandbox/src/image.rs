@@ -47,6 +47,25 @@ pub struct Image {
     pub logs: Vec<String>,
 }
 
+impl Image {
+    /// An image that does this, in every way that is not said by default.
+    pub fn new(reference: impl Into<String>, does: Does) -> Self {
+        Self {
+            reference: reference.into(),
+            container: None,
+            command: None,
+            does,
+            status: None,
+            code: None,
+            after: None,
+            reason: None,
+            ready: None,
+            stops: None,
+            logs: vec![],
+        }
+    }
+}
+
 /// What an image does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -96,7 +96,8 @@ pub struct Plan {
     pub base: Revision,
     /// What the clone has that it has not.
     pub changes: Changes,
-    /// Nothing answers on the side that has the traffic, as far as one look can tell.
+    /// It may start only because nothing answers on the side that has the traffic, as far as one look can
+    /// tell.
     pub outage: bool,
     /// What the user should know before.
     pub warnings: Vec<String>,
@@ -143,7 +144,7 @@ fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
         Some(record) => known(&record.from).or_else(|| known(&record.revision)),
         None => {
             let live = live(request, survey)?;
-            known(&survey.proved(live, &live.revision).0)
+            known(&survey.last_good(live, &live.revision).0)
         }
     };
     let live = live.ok_or_else(unreadable)?;

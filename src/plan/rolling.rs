@@ -57,7 +57,7 @@ pub(super) fn plan(
     if request.leave_tags {
         base.tags.clear();
     }
-    let (from, had) = survey.proved(service, &way_back(service));
+    let (from, had) = survey.last_good(service, &way_back(service));
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
             let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));

@@ -189,10 +189,10 @@ impl Survey {
 
     /// What counts as the way back from whatever follows `arn` in `service`: itself, unless its own record
     /// says that it never got live; and what ran when that deployment began.
-    pub(super) fn proved(&self, service: &Service, arn: &str) -> (String, Option<Had>) {
-        let (mut proved, mut had) = (arn.to_owned(), None);
+    pub(super) fn last_good(&self, service: &Service, arn: &str) -> (String, Option<Had>) {
+        let (mut good, mut had) = (arn.to_owned(), None);
         // A record names an earlier revision: this ends.
-        while let Some(record) = self.record_on(&proved) {
+        while let Some(record) = self.record_on(&good) {
             let failed = record.closed.is_some_and(|closed| {
                 matches!(closed.end, End::WentBack | End::Neither | End::Overtaken)
             });
@@ -200,9 +200,9 @@ impl Survey {
             if !failed || !is_ours || !self.revisions.contains_key(&record.from) {
                 break;
             }
-            (proved, had) = (record.from, record.had);
+            (good, had) = (record.from, record.had);
         }
-        (proved, had)
+        (good, had)
     }
 
     /// The record that is closed on the revision that `service` runs.

@@ -289,7 +289,12 @@ impl Record {
     /// way any more, or the traffic is back already.
     pub fn may_be_overtaken(&self, now: SystemTime) -> bool {
         let is_back = self.to == Some(0) && self.held.is_some_and(|held| held.share == 0);
-        !self.forward() && (self.is_abandoned(now) || is_back)
+        match self.heading {
+            Heading::Forward => false,
+            Heading::Back(_) => self.is_abandoned(now) || is_back,
+            // Somebody takes its place already.
+            Heading::Overtaken => self.is_abandoned(now),
+        }
     }
 
     /// Turned back. If traffic was ever meant for green, it is to have none; if none ever was, there
@@ -359,6 +364,24 @@ pub(crate) mod tests {
         for done in [false, true] {
             let prepare = Some(Prepare { timeout: Duration::from_secs(60), done });
             assert_eq!(Record { prepare, ..record() }.is_preparing(), !done);
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_back_may_be_overtaken_once_nobody_is_on_it_or_the_traffic_is_back() {
+        let held = |share| Some(Held { share, since: at(0) });
+        let back = Record { to: Some(0), held: held(100), ..record() }.turned_back(Reason::Sick);
+        let returned = Record { held: held(0), ..back.clone() };
+        let overtaken = Record { heading: Heading::Overtaken, ..returned.clone() };
+        let dead = at(5) + DEAD_AFTER;
+        for (record, alive, abandoned) in [
+            (record(), false, false),
+            (back, false, true),
+            (returned, true, true),
+            (overtaken, false, true),
+        ] {
+            assert_eq!(record.may_be_overtaken(at(6)), alive, "{record:?}");
+            assert_eq!(record.may_be_overtaken(dead), abandoned, "{record:?}");
         }
     }
 

@@ -287,9 +287,7 @@ impl Watch {
             || running < self.running_max
             || given_up && known == 0
     }
-}
 
-impl Watch {
     /// Whether the old side loses tasks on the way back, or ran none before: why is worth knowing.
     pub fn wants_old_tasks(&self, record: &Record, world: &World) -> bool {
         if record.forward() || record.is_restart() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::{Does, Image};
 
 use crate::support::invariants::{Promise, broken, serves};
 use crate::support::lives::{REPOSITORY, World, call, deploy};
@@ -17,12 +18,6 @@ const PROMISE: Promise = Promise {
 
 fn image(tag: &str) -> String {
     format!("{REPOSITORY}:{tag}")
-}
-
-/// What a test changes about image 2.
-fn cloud_image() -> ecs_bg_sandbox::Image {
-    let json = r#"{"ref":"shop/web:2","does":"serve"}"#;
-    serde_json::from_str(json).expect("an image")
 }
 
 fn is_well(world: &World, promise: &Promise) {
@@ -356,11 +351,8 @@ fn losing_most_of_green_is_trouble_before_all_of_it_is_lost() {
     let world = World::parsed(four);
     // From then on new tasks do not come up, and three of the four that run are gone.
     let life = world.run_beside(&deploy("2", "--bake 10m"), 100, |cloud| {
-        let gone = ecs_bg_sandbox::Image {
-            does: ecs_bg_sandbox::Does::Slow,
-            ready: Some(Duration::from_secs(7200)),
-            ..cloud_image()
-        };
+        let slow = Image::new("shop/web:2", Does::Slow);
+        let gone = Image { ready: Some(Duration::from_secs(7200)), ..slow };
         cloud.set_image(gone);
         let body = r#"{"cluster":"shop","serviceName":"web-green"}"#;
         let tasks = call(cloud, "ecs", "ListTasks", body);

@@ -3,27 +3,11 @@
 
 use ecs_bg_sandbox::{Does, Image};
 
-use crate::support::lives::{Life, REPOSITORY, World};
+use crate::support::lives::{Life, REPOSITORY, World, call};
 
 fn deploy(tag: &str) -> String {
     let image = REPOSITORY.replace("/web", "/api");
     format!("deploy --cluster shop --service api --image {image}:{tag}")
-}
-
-fn image(tag: &str, does: Does) -> Image {
-    Image {
-        reference: format!("shop/api:{tag}"),
-        container: None,
-        command: None,
-        does,
-        status: None,
-        code: None,
-        after: None,
-        reason: None,
-        ready: None,
-        stops: None,
-        logs: vec![],
-    }
 }
 
 /// The first one fails quickly and says why of both sides; the second one is live.
@@ -55,7 +39,7 @@ fn a_service_whose_old_image_is_gone_gets_a_good_one() {
         "extends = 'solo'\n[[service]]\ncluster = 'shop'\nserviceName = 'api'\ndesiredCount = 1\n\
          deploymentConfiguration = { minimumHealthyPercent = 0, maximumPercent = 100 }",
     );
-    world.cloud().set_image(image("1", Does::Missing));
+    world.cloud().set_image(Image::new("shop/api:1", Does::Missing));
     let first = ends_and_goes_on(&world, "CannotPullContainerError");
     assert!(first.text.contains(" of api:1: "), "the old side's task is told: {}", first.text);
 }
@@ -65,9 +49,8 @@ fn a_service_whose_old_image_is_gone_gets_a_good_one() {
 fn as_many_tasks_as_before_are_enough() {
     let world = World::parsed("extends = 'solo'\n[[image]]\nref = 'shop/api:1'\ndoes = 'serve'");
     {
-        use crate::support::lives::call;
         let mut cloud = world.cloud();
-        cloud.set_image(image("1", Does::Missing));
+        cloud.set_image(Image::new("shop/api:1", Does::Missing));
         let told =
             call(&mut cloud, "ecs", "ListTasks", r#"{"cluster":"shop","serviceName":"api"}"#);
         let tasks: serde_json::Value = serde_json::from_str(&told).expect("JSON");

@@ -1,5 +1,5 @@
 //! Why a deployment does not come to be, on small worlds that real reports were reduced to
-//! (`tests/cases`): the reason is the real one, and it is told as early as it can be.
+//! (`tests/cases`): the reason is the real one, as early as it can be known.
 
 use std::fs;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(crate) fn was_healthy_lately(journal: &[Entry], violation: &Violation, past:
     violation.invariant == Invariant::WeightOnEmpty && journal.iter().filter(lately).any(lost)
 }
 
-fn by_us(journal: &[Entry]) -> impl Iterator<Item = &Entry> {
+pub(crate) fn by_us(journal: &[Entry]) -> impl Iterator<Item = &Entry> {
     journal.iter().filter(|entry| is_ours(entry.call.as_ref()))
 }
 

@@ -93,19 +93,7 @@ fn errors_name_the_file_the_line_and_the_member() {
 #[test]
 fn an_image_changes_for_tasks_that_start_later() {
     let mut world = World::shop();
-    let image = |does| Image {
-        reference: "shop/web:1".into(),
-        container: None,
-        command: None,
-        does,
-        status: None,
-        code: None,
-        after: None,
-        reason: None,
-        ready: None,
-        stops: None,
-        logs: vec![],
-    };
+    let image = |does| Image::new("shop/web:1", does);
     world.cloud.set_image(image(Does::Sick));
     world.pass(120);
     assert_eq!(world.states("web-a"), ["healthy", "healthy"]);

@@ -37,22 +37,6 @@ struct Case {
     same: bool,
 }
 
-fn image(reference: &str, does: Does) -> Image {
-    Image {
-        reference: reference.into(),
-        container: None,
-        command: None,
-        does,
-        status: None,
-        code: (does == Does::Exit).then_some(1),
-        after: None,
-        reason: None,
-        ready: None,
-        stops: None,
-        logs: vec![],
-    }
-}
-
 impl Case {
     fn reference(&self, tag: &str) -> String {
         format!("shop/{}:{tag}", self.engine.2)
@@ -76,7 +60,7 @@ impl Case {
         let world = World::new(self.engine.0);
         {
             let mut cloud = world.cloud();
-            cloud.set_image(image(&self.reference("1"), self.cause.1));
+            cloud.set_image(Image::new(self.reference("1"), self.cause.1));
             let list = json!({ "cluster": "shop", "serviceName": self.engine.1 }).to_string();
             let tasks: Value =
                 serde_json::from_str(&call(&mut cloud, "ecs", "ListTasks", &list)).expect("JSON");
@@ -124,7 +108,7 @@ impl Case {
             world.wait(DEAD);
         }
         let tag = if self.same { self.bad } else { "2" };
-        world.cloud().set_image(image(&self.reference(tag), Does::Serve));
+        world.cloud().set_image(Image::new(self.reference(tag), Does::Serve));
         let mut begin = world.now();
         let mut second = world.run(&self.deploy(tag));
         // What was killed on its way forward is continued by the same command, and it has failed.

@@ -57,19 +57,7 @@ fn deploy(more: &str) -> String {
 }
 
 fn image(does: Does, reason: Option<&str>) -> Image {
-    Image {
-        reference: IMAGE.into(),
-        container: None,
-        command: None,
-        does,
-        status: None,
-        code: None,
-        after: None,
-        reason: reason.map(str::to_owned),
-        ready: None,
-        stops: None,
-        logs: vec![],
-    }
+    Image { reason: reason.map(str::to_owned), ..Image::new(IMAGE, does) }
 }
 
 /// A service of some size and pace, with or without load balancer and circuit breaker.
