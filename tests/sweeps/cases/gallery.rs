@@ -2,7 +2,6 @@
 //! outsiders at the services, the desired counts, the weights, the rules and the record, rivals. On the
 //! whole machine.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -302,7 +301,12 @@ fn a_rival_that_supersedes_takes_over_at_any_moment() {
 /// What a plain `deploy` of a good image comes to after whatever happened, when nobody drives any more.
 fn a_good_image_gets_live(world: &World, scene: &Scene, before: &Life) -> Result<(), String> {
     world.wait(200);
-    let life = world.run(&deploy("5", "--follow 30s --bake 0"));
+    let mut life = world.run(&deploy("5", "--follow 30s --bake 0"));
+    if life.code == Some(4) && life.text.contains("which this deployment did not write") {
+        // The record is another's: a person judges the weights.
+        world.run("rollback --cluster shop --service web --to web");
+        life = world.run(&deploy("5", "--follow 30s --bake 0"));
+    }
     let wrong =
         |why: String| format!("a good image afterwards: {why}\n{}\n{}", before.text, life.text);
     match life.code {
@@ -364,6 +368,8 @@ fn an_outsider_copies_the_record_to_another_revision_at_any_step() {
 /// The record of another deployment of the pair, in the middle of its way.
 static ANOTHER: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let world = World::of(SMALL.cloud());
+    // Ids are drawn by the time: those of another owner.
+    world.wait(7);
     let mut moments = world.run_kept(&deploy("5", "--follow 60s --bake 30s")).moments;
     let shifted = moments.iter().position(|moment| moment.done && moment.operation == "ModifyRule");
     record_on(&mut moments[shifted.expect("a shift")].cloud, "web:2")
@@ -379,24 +385,26 @@ fn an_outsider_writes_another_record_over_ours_at_any_step() {
         }
     };
     beside_every_step("another record", overwrites, |world, _, life| {
-        // One change may be under way, and is sent; then it finds out.
+        // What rests on its last reading, 10 s ago at most, is still sent; what it writes then crosses theirs,
+        // and stands.
         let journal = world.journal(0);
         let theirs = |entry: &Entry| {
             entry.call.as_ref().is_some_and(|call| call.user_agent.is_empty())
                 && matches!(entry.change, Change::Tagged { .. })
         };
-        let since = journal.iter().position(theirs).unwrap_or(journal.len());
-        let ours = by_us(&journal[since..]).filter(|entry| {
-            matches!(
-                entry.change,
-                Change::Weights { .. } | Change::Desired { .. } | Change::Revision { .. }
-            )
-        });
-        // A service is put on a revision and its count raised in one call.
-        let calls: BTreeSet<_> = ours.map(|entry| entry.at).collect();
-        match calls.len() {
-            0 | 1 => fits(world, life, "2", &[0, 1, 4, 5]),
-            more => Err(format!("{more} changes after another took over\n{}", life.text)),
+        let Some(since) = journal.iter().position(theirs) else {
+            return fits(world, life, "2", &[0]);
+        };
+        let later = journal[since].at + Duration::from_secs(11);
+        let tags = |entry: &&Entry| matches!(entry.change, Change::Tagged { .. });
+        if by_us(&journal[since..]).filter(tags).any(|entry| entry.at <= later) {
+            return fits(world, life, "2", &[0, 1, 4, 5]);
+        }
+        match by_us(&journal[since..]).find(|entry| entry.at > later) {
+            None => fits(world, life, "2", &[0, 5]),
+            Some(entry) => {
+                Err(format!("{:?} after another took over\n{}", entry.change, life.text))
+            }
         }
     });
 }
