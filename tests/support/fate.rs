@@ -1,7 +1,7 @@
 //! What happens to the calls of one process, and beside them: deaths, faults, reads of the past,
 //! outsiders, a machine that stands still. It also keeps the world as it is at each call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -138,11 +138,8 @@ impl std::fmt::Debug for Course {
     }
 }
 
-/// Somebody else with access to the account.
-pub(crate) struct Outsider {
-    pub(crate) at: When,
-    pub(crate) act: Mutex<Option<Act>>,
-}
+/// Somebody else with access to the account: what is done, and when, in order.
+pub(crate) struct Outsider(pub(crate) Mutex<VecDeque<(When, Act)>>);
 
 pub(crate) type Act = Box<dyn Fn(&mut Cloud) + Send>;
 
@@ -228,14 +225,13 @@ impl Course {
     }
 
     fn outsider_acts(&self, nth: u32) {
-        let Some(outsider) = &self.fate.outsider else { return };
-        let is_time = match outsider.at {
+        let Some(Outsider(acts)) = &self.fate.outsider else { return };
+        let mut acts = acts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = |(at, _): &mut (When, Act)| match *at {
             When::Time(at) => self.now() >= at,
             When::Call(call) => nth >= call,
         };
-        if is_time
-            && let Some(act) = outsider.act.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
+        while let Some((_, act)) = acts.pop_front_if(is_time) {
             let mut cloud = self.world();
             cloud.advance(self.now());
             act(&mut cloud);

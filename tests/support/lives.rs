@@ -1,7 +1,7 @@
 //! Processes of `ecs-bg` on one world, in virtual time: each runs a command line with the real SDK.
 //! What happens to one is its `Fate`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +90,21 @@ impl World {
     ) -> Life {
         let at = When::Time(self.now() + Duration::from_secs(second));
         self.live(arguments, Fate { outsider: outside(at, outsider), ..Fate::default() })
+    }
+
+    /// The same, with an outsider who acts at each of these seconds.
+    pub(crate) fn run_beside_often(
+        &self,
+        arguments: &str,
+        seconds: impl Iterator<Item = u64>,
+        outsider: impl Fn(&mut Cloud) + Send + Clone + 'static,
+    ) -> Life {
+        let begin = self.now();
+        let act = |second| -> (When, Act) {
+            (When::Time(begin + Duration::from_secs(second)), Box::new(outsider.clone()))
+        };
+        let outsider = Some(Outsider(Mutex::new(seconds.map(act).collect())));
+        self.live(arguments, Fate { outsider, ..Fate::default() })
     }
 
     /// A process whose credentials do not allow some operations.
@@ -232,7 +247,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 /// An outsider, for a `Fate`.
 pub(crate) fn outside(at: When, act: impl Fn(&mut Cloud) + Send + 'static) -> Option<Outsider> {
     let act: Act = Box::new(act);
-    Some(Outsider { at, act: Mutex::new(Some(act)) })
+    Some(Outsider(Mutex::new(VecDeque::from([(at, act)]))))
 }
 
 /// A deployment of the shop's service.
