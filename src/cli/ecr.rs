@@ -47,6 +47,12 @@ pub(super) async fn run(
     let Command::Login(login) = ecr.command;
     let wanted = login.registry.as_deref().map(registry).transpose().map_err(Error::Usage)?;
     let region = wanted.as_ref().map(|(host, _)| host.region.clone());
+    if let (Some(named), Some(asked)) = (&region, &globals.region)
+        && named != asked
+    {
+        let what = format!("--registry is in {named}, --region says {asked}");
+        return Err(Error::Usage(Refusal::new(what, format!("--region {named}, or leave it out"))));
+    }
     // The registry's name says its region; there need be no other.
     let globals = Globals { region: globals.region.clone().or(region), ..globals.clone() };
     let context = Context::connect(&globals, host).await?;

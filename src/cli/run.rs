@@ -68,10 +68,10 @@ pub(super) struct Run {
     #[arg(long)]
     no_wait: bool,
     /// Do not show what the task's containers log (with the driver awslogs)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_wait")]
     no_logs: bool,
     /// What a first SIGINT or SIGTERM means; a second one leaves at once
-    #[arg(long, value_enum, default_value_t = Cancel::Stop, value_name = "WHAT")]
+    #[arg(long, value_enum, default_value_t = Cancel::Stop, value_name = "WHAT", conflicts_with = "no_wait")]
     on_cancel: Cancel,
 }
 

@@ -22,6 +22,9 @@ const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at an owner that is waited for.
 const WAIT_LOOK: Duration = Duration::from_secs(15);
 
+/// A living owner writes that it lives within this time (three heartbeats), else it counts as dead.
+const SECOND_SIGN: Duration = Duration::from_secs(200);
+
 /// Beats of a living owner that may cross our writing, one after the other.
 const CROSSED_MAX: u32 = 3;
 
@@ -241,6 +244,25 @@ async fn read_back(setting: &Setting<'_>, ours: &Record) -> Result<Option<Record
         }
     }
     Ok(last)
+}
+
+/// Whether a process that has taken over `ours` shows a second time that it lives, or is done with it.
+pub async fn is_driven(setting: &Setting<'_>, ours: &Record) -> bool {
+    let mut first: Option<Record> = None;
+    let begin = setting.clock.moment(setting.aws.date());
+    while begin.age(&setting.clock.moment(setting.aws.date())) <= SECOND_SIGN {
+        // What cannot be read now is no sign.
+        let read = setting.aws.record(&ours.revision).await.ok().flatten();
+        if let Some(read) = read.filter(|read| read.owner != ours.owner) {
+            let is_over = read.closed.is_some() || read.released.is_some();
+            if is_over || first.as_ref().is_some_and(|first| *first != read) {
+                return true;
+            }
+            first = Some(read);
+        }
+        setting.clock.sleep(WAIT_LOOK).await;
+    }
+    false
 }
 
 fn pair(setting: &Setting<'_>, record: &Record) -> Pair {

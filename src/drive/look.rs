@@ -15,6 +15,9 @@ use crate::record::Record;
 use crate::request::EngineName;
 use crate::route::{View, Wait, rolling};
 
+/// The first look after ECS was told to replace tasks.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// Whether what failed was to tell of tasks.
 fn is_about_tasks(error: &Failure) -> bool {
     matches!(error.call, Some(Call::ListTasks | Call::DescribeTasks))
@@ -42,7 +45,9 @@ impl Run<'_> {
             self.said = (gist, now);
             self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
         }
-        self.sleep(wait.look_in).await;
+        // Where AWS is quick, what a change was to bring about is there already.
+        let is_first = self.changed && self.record.engine() == EngineName::Rolling;
+        self.sleep(if is_first { wait.look_in.min(AT_ONCE) } else { wait.look_in }).await;
         if let Some(stop) = self.look(wait.look).await {
             return Some(stop);
         }

@@ -10,7 +10,7 @@ use super::last_words::last_words;
 use super::prune::prune;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
-use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim};
+use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim, is_driven};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
@@ -30,6 +30,9 @@ use crate::route::{Outcome, View};
 
 /// Answers that may show a deployment open once more after it was closed.
 const OVERTAKEN_MAX: usize = 6;
+
+/// How often a process claims a deployment again that it lost.
+const REGAINED_MAX: u32 = 3;
 
 /// Nothing is registered on a survey that began so long ago, unless surveys always take as long.
 const OLD: Duration = Duration::from_secs(60);
@@ -470,7 +473,17 @@ pub async fn drive_back(
 /// Drives it to its end.
 async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event)) -> Finished {
     let Driven { record, world, kept, looked, keep } = driven;
-    let finished = drive::run(setting, record, world, kept, looked, emit).await;
+    let mut finished = drive::run(setting, record, world, kept, looked, emit).await;
+    for _ in 0..REGAINED_MAX {
+        let regaining = Box::pin(regained(setting, &finished, emit));
+        let Some(Some(claimed)) = or_skipped(&setting.interrupts, regaining).await else { break };
+        let Claimed { record, world, looked, limited } = claimed;
+        for one in &limited {
+            setting.tell(emit, Kind::Warning { what: one.told() });
+        }
+        begin(setting, &record, true, emit);
+        finished = drive::run(setting, record, world, Kept::OlderTags, looked, emit).await;
+    }
     if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
         let Finished { record, world, .. } = &finished;
         let pruned = or_skipped(&setting.interrupts, prune(setting.aws, record, world, keep)).await;
@@ -485,6 +498,37 @@ async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event))
         kind.into_iter().for_each(|kind| setting.tell(emit, kind));
     }
     finished
+}
+
+/// A process that lost its deployment to another one changes nothing, but it waits for a second sign of
+/// life of the other one. Without one it claims the deployment again: whoever may write a tag could
+/// otherwise leave it half-way.
+async fn regained(
+    setting: &Setting<'_>,
+    finished: &Finished,
+    emit: &mut dyn FnMut(Event),
+) -> Option<Claimed> {
+    let ours = &finished.record;
+    let other = finished.world.owner.as_ref().filter(|owner| **owner != ours.owner)?;
+    let is_lost = matches!(finished.outcome, Outcome::Superseded(_)) && finished.recorded;
+    if !is_lost || finished.interrupted {
+        return None;
+    }
+    let why = format!("process {other} has taken over {}: does it live?", ours.name());
+    setting.tell(emit, Kind::Waiting { step: "check".to_owned(), why });
+    if is_driven(setting, ours).await {
+        return None;
+    }
+    let twin = (ours.engine() == EngineName::Listener).then_some(ours.green.as_str());
+    let survey = setting.aws.survey(&setting.cluster, &ours.blue, twin).await.ok()?;
+    let record = survey.open_record()?.ok().filter(|record| record.id == ours.id)?;
+    let owner = ours.owner.clone();
+    let claimant = Claimant { owner, on_conflict: OnConflict::Refuse, by_name: true };
+    let bounds = Bounds::of(&survey, Scale::default());
+    match claim(setting, record, survey.world, &claimant, &bounds, emit).await {
+        Ok(Claim::Ours(claimed)) => Some(*claimed),
+        _ => None,
+    }
 }
 
 /// Says how it ended.

@@ -114,6 +114,14 @@ pub async fn run(
             format!("nothing to do: no deployment of {service} is under way"),
             emit,
         )),
+        (Verb::Resume { .. }, Some(record))
+            if setting.accept_drift && record.engine() == EngineName::Rolling =>
+        {
+            let what = format!(
+                "--accept-drift is for two services between which weights are moved; ECS replaces the tasks of {service}"
+            );
+            Err(Refusal::new(what, verb_for(target, "resume")).into())
+        }
         (Verb::Resume { on_conflict }, Some(record)) => {
             let heading = record.heading.clone();
             let claimant = by_name(*on_conflict);

@@ -27,6 +27,7 @@ use crate::model::rule::GroupPair;
 use crate::model::served::Served;
 use crate::model::world::{Rule, Service, World};
 use crate::plan::clone::{Changes, clone_request, own_tags};
+use crate::plan::trust::Verdict;
 use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
@@ -157,6 +158,8 @@ fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
     let id = open.map(|record| record.id);
     let unfinished = |revision: &Revision| {
         let record = Record::from_tags(&revision.arn, &revision.tags).and_then(Result::ok);
+        let record =
+            record.filter(|record| trust::judge(survey, revision, record) == Verdict::Trusted);
         id.is_some() && record.map(|record| record.id) == id
     };
     let newest = survey.newest.iter().filter_map(|arn| known(arn));

@@ -125,6 +125,17 @@ pub(super) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
 pub(super) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
     let in_shares = request.shares.iter().any(|share| share.percent < 100);
     let given = [("--shares", in_shares), ("--follow", request.follow.is_some())];
+    if let (Some(twin), Some(EngineName::Rolling)) = (&request.twin, request.engine) {
+        return refuse(
+            format!(
+                "--twin {twin} names a pair between which weights are moved; --engine rolling deploys one service"
+            ),
+            format!(
+                "leave out --engine rolling to deploy the pair, or --twin to deploy {} alone",
+                request.service
+            ),
+        );
+    }
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => refuse(

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use serde_json::json;
 
 use crate::support::fate::Moment;
 use crate::support::invariants::{Promise, broken, serves};
@@ -156,18 +158,36 @@ fn verbs_with_nothing_under_way_say_so() {
     }
 }
 
+/// Writes another owner into the record, which was seen right now.
+fn takes_over(cloud: &mut Cloud) {
+    let seen = cloud.now().0 / 1000;
+    let body = json!({
+        "resourceArn": "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2",
+        "tags": [{"key": "ecs-bg:owner", "value": format!("id=other seen={seen}")}],
+    });
+    crate::support::lives::call(cloud, "ecs", "TagResource", &body.to_string());
+}
+
+fn owner(entry: &Entry) -> Option<&String> {
+    match &entry.change {
+        Change::Tagged { tags, .. } => tags.get("ecs-bg:owner"),
+        _ => None,
+    }
+}
+
 #[test]
 fn the_process_that_lost_its_deployment_stops_touching_anything() {
     let world = World::new("shop");
-    // Another process writes its name into the record while ours waits.
-    let life = world.run_beside(&deploy("2", "--bake 10m"), 90, |cloud| {
-        let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
-        crate::support::lives::call(cloud, "ecs", "TagResource", body);
-    });
+    // Another process writes its name into the record while ours waits, and goes on to say that it lives.
+    let life =
+        world.run_beside_often(&deploy("2", "--bake 10m"), (90..700).step_by(60), takes_over);
     assert_eq!(life.code, Some(5), "{}", life.text);
     assert!(life.text.contains("process other has taken over web:2"), "{}", life.text);
-    let taken = world.journal(0).iter().rposition(|e| matches!(&e.change, Change::Tagged { tags, .. } if tags.get("ecs-bg:owner").is_some_and(|o| o.contains("other")))).expect("taken over");
-    assert!(world.journal(taken + 1).iter().all(|entry| entry.call.is_none()));
+    let journal = world.journal(0);
+    let taken = journal.iter().position(|e| owner(e).is_some_and(|o| o.contains("other")));
+    let mut after = journal.iter().skip(taken.expect("taken over"));
+    let is_others = |entry: &Entry| owner(entry).is_some_and(|owner| owner.contains("id=other"));
+    assert!(after.all(|entry| entry.call.is_none() || is_others(entry)));
 }
 
 /// It would turn back at once, and with that write its own name over that of the new owner.
@@ -176,18 +196,26 @@ fn the_process_that_lost_its_deployment_does_not_even_turn_it_back() {
     let world = World::parsed(
         "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '60s'",
     );
-    let life = world.run_beside(&deploy("2", "--bake 10m"), 80, |cloud| {
-        let body = r#"{"resourceArn":"arn:aws:ecs:eu-central-1:123456789012:task-definition/web:2","tags":[{"key":"ecs-bg:owner","value":"id=other seen=1768478500"}]}"#;
-        crate::support::lives::call(cloud, "ecs", "TagResource", body);
-    });
+    let life =
+        world.run_beside_often(&deploy("2", "--bake 10m"), (80..700).step_by(60), takes_over);
     assert_eq!(life.code, Some(5), "{}", life.text);
     let journal = world.journal(0);
-    let owner = |entry: &Entry| match &entry.change {
-        Change::Tagged { tags, .. } => tags.get("ecs-bg:owner").cloned(),
-        _ => None,
-    };
     let last = journal.iter().filter_map(owner).next_back().expect("an owner");
     assert!(last.contains("id=other"), "{last}");
+}
+
+/// One forged tag must not leave a canary where it is.
+#[test]
+fn an_owner_that_shows_no_second_sign_of_life_loses_the_deployment_again() {
+    for (sick_after, code) in [("2h", 0), ("400s", 1)] {
+        let world = World::parsed(&format!(
+            "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '{sick_after}'"
+        ));
+        let life = world.run_beside(&deploy("2", "--shares 10:2m,100 --bake 10m"), 80, takes_over);
+        assert_eq!(life.code, Some(code), "{}", life.text);
+        assert!(life.text.contains("process other has taken over web:2"), "{}", life.text);
+        is_well(&world);
+    }
 }
 
 #[test]
