@@ -128,7 +128,7 @@ def deployed(moto):
 
 
 def test_deployments_come_to_their_end(moto, deployed):
-    for done, name in zip(deployed, ("api:2 is live in api", "worker:2 is live in worker", "nobody watches")):
+    for done, name in zip(deployed, ("api:2 serves in api", "worker:2 serves in worker", "does not wait")):
         assert done.returncode == 0, done.stdout + done.stderr
         assert name in done.stdout
     assert "0 of 2 tasks running" in deployed[0].stdout

@@ -2,7 +2,8 @@
 //! what is lost without it.
 
 /// An AWS operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Call {
     /// Which services there are, and how they are.
     DescribeServices,

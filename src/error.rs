@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::call::{About, Call};
 
 /// Why a deployment is not started. Nothing was changed.
@@ -12,29 +14,37 @@ pub struct Refusal {
     pub what: String,
     /// One line that can be pasted.
     pub hint: String,
+    /// The check that found it, where it was one of `plan::checks`.
+    pub check: Option<&'static str>,
+    /// What else is the matter.
+    pub also: Vec<Refusal>,
 }
 
 impl Refusal {
     /// A refusal with its hint.
     pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+        Self { what: what.into(), hint: hint.into(), check: None, also: Vec::new() }
     }
 }
 
 /// A call to AWS that failed, or could not be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// What was called; `None`: it did not come to a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
     /// What it was about: `web in cluster shop`.
     pub on: String,
     /// What kind of failure it is.
     pub kind: FailureKind,
     /// AWS's error code, or ours.
+    #[serde(rename = "error_code")]
     pub code: String,
     /// In AWS's words, or the transport's.
     pub message: String,
     /// The IAM action that AWS names as not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
 }
 
@@ -42,7 +52,9 @@ pub struct Failure {
 pub const UNKNOWN_PROFILE: &str = "UnknownProfile";
 
 /// What a failure means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// No region is known.
     Region,
@@ -210,6 +222,14 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Refused(_) | Self::Aws(_) => 3,
             Self::Interrupted(interruption) => interruption.code,
+        }
+    }
+
+    /// What else is the matter.
+    pub fn also(&self) -> &[Refusal] {
+        match self {
+            Self::Usage(refusal) | Self::Refused(refusal) => &refusal.also,
+            Self::Aws(_) | Self::Interrupted(_) => &[],
         }
     }
 

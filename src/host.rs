@@ -10,6 +10,8 @@ use std::io::{IsTerminal, Write};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use anstream::ColorChoice;
+use anstream::stream::RawStream;
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::sdk::Interfere;
 use tokio::sync::{oneshot, watch};
@@ -35,7 +37,42 @@ pub struct Host {
 
 /// Where lines go.
 #[derive(Clone)]
-pub struct Stream(Way);
+pub struct Stream {
+    way: Way,
+    look: Look,
+}
+
+/// What a reader can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Colours.
+    pub colours: bool,
+    /// More characters than ASCII.
+    pub unicode: bool,
+}
+
+impl Look {
+    /// Of a stream of this process. `NO_COLOR`, `CLICOLOR_FORCE` and `TERM=dumb` are honoured; GitHub and
+    /// CircleCI show colours without being a terminal.
+    fn of(stream: &impl RawStream) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let colours = match anstream::AutoStream::choice(stream) {
+            ColorChoice::Never => {
+                let asked_not = set("NO_COLOR") || std::env::var("TERM").is_ok_and(|t| t == "dumb");
+                !asked_not && (set("GITHUB_ACTIONS") || set("CIRCLECI"))
+            }
+            _ => true,
+        };
+        // The first one that is set decides; none says nothing.
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter(|name| set(name));
+        let locale = locale.filter_map(|name| std::env::var(name).ok()).next();
+        let unicode = locale.is_none_or(|locale| {
+            let locale = locale.to_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        Self { colours, unicode }
+    }
+}
 
 #[derive(Clone)]
 enum Way {
@@ -57,13 +94,19 @@ impl Drop for Queue {
 impl Stream {
     /// Writes to this at once, in order.
     pub fn direct(to: impl Write + 'static) -> Self {
-        Self(Way::Direct(Rc::new(RefCell::new(to))))
+        let look = Look { colours: false, unicode: true };
+        Self { way: Way::Direct(Rc::new(RefCell::new(to))), look }
+    }
+
+    /// What its reader can show.
+    pub(crate) fn look(&self) -> Look {
+        self.look
     }
 
     /// Prints a line. One that need not be `kept` may be dropped while the reader stalls.
     pub(crate) fn print(&self, mut text: String, kept: bool) {
         text.push('\n');
-        match &self.0 {
+        match &self.way {
             Way::Direct(to) => {
                 let mut to = to.borrow_mut();
                 // A reader that went away is no reason to stop a deployment.
@@ -104,8 +147,11 @@ impl Host {
         let output = Output::start(raw(std::io::stdout()), raw(std::io::stderr()));
         let queue = Rc::new(Queue(output));
         Self {
-            out: Stream(Way::Queued(Rc::clone(&queue), Lane::Out)),
-            err: Stream(Way::Queued(queue, Lane::Err)),
+            out: Stream {
+                way: Way::Queued(Rc::clone(&queue), Lane::Out),
+                look: Look::of(&std::io::stdout()),
+            },
+            err: Stream { way: Way::Queued(queue, Lane::Err), look: Look::of(&std::io::stderr()) },
             terminal: std::io::stdout().is_terminal(),
             pace: None,
             sandbox: None,
@@ -130,7 +176,7 @@ impl Host {
     /// Waits until what was printed is written, or its reader has stalled for 5 s, or the user asks us to
     /// stop.
     pub(crate) async fn finish(&self) {
-        let Way::Queued(queue, _) = &self.out.0 else { return };
+        let Way::Queued(queue, _) = &self.out.way else { return };
         let output = &queue.0;
         let (tell, told) = oneshot::channel();
         let waiting = Arc::clone(output);

@@ -1,5 +1,5 @@
-//! `ecs-bg` puts a new image of an Amazon ECS service into production without dropping a request,
-//! and puts the old one back by itself when the new one is not good.
+//! `ecs-bg` deploys a new image to an Amazon ECS service without dropping a request, and rolls back by
+//! itself when the new version fails.
 //!
 //! # The map
 //!
@@ -23,17 +23,19 @@
 //! * [`request`] is what the user asked for, validated: [`request::image`] which container an image is
 //!   for, [`request::edits`] which one another change is for, [`request::before`] the task of `--before`.
 //! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
-//! * [`event`] is what the user should hear.
-//! * [`route`] decides what comes next: tables of steps, one file per engine (`listener`: we move
-//!   weights; `rolling`: ECS replaces the tasks). A deployment is at the first step of its route that
-//!   does not hold yet; going on after a crash is running again. [`route::watch`] is what this process
-//!   has seen: memory that may be lost.
-//! * [`plan`] makes every choice once, or refuses; [`plan::clone`] clones a task definition.
+//! * [`event`] is what the user should hear, as facts: why it waits, what it changed, why it rolls back,
+//!   how it ended. Texts in it are names, ids, and what AWS or a container said.
+//! * [`route`] decides what comes next: tables of steps, one file and one row ([`route::Engine`]) per
+//!   engine (`listener`: we move weights; `rolling`: ECS replaces the tasks). A deployment is at the
+//!   first step of its route that does not hold yet; resuming after a crash is running again.
+//!   [`route::watch`] is what this process has seen: memory that may be lost.
+//! * [`plan`] makes every choice once, or refuses with all that is in the way (`plan/checks.rs`: a table
+//!   for each engine); [`plan::clone`] clones a task definition.
 //! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
 //! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
 //!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.
 //! * [`ops`] carries out what a command asks for, one file per command. It never prints.
-//! * [`render`] is the only place that prints.
+//! * [`render`] is the only place that prints. `render/words/` has every sentence about a fact.
 //! * [`cli`] turns what was typed into a request; one file per command.
 //!
 //! `model`, `request`, `record`, `route` and `plan` are pure: they wait for nothing, print nothing and

@@ -10,25 +10,25 @@ use crate::render::Render;
 use crate::request::edits::{self, Base, Hidden};
 use crate::request::template::{decode, fill_in};
 
-/// What the new revision has that its original has not.
+/// What the new revision changes.
 #[derive(Debug, Args)]
 pub(super) struct Changes {
     /// New image, for the container that uses its repository or for the named one; may be repeated
-    #[arg(long = "image", value_name = "[CONTAINER=]IMAGE")]
+    #[arg(long = "image", value_name = "[CONTAINER=]IMAGE", help_heading = WHAT)]
     pub(super) images: Vec<String>,
-    /// New tag for the one repository that the task definition uses, or for the named one; may be
+    /// New tag, for the only repository that the task definition uses or for the named one; may be
     /// repeated
-    #[arg(long = "tag", value_name = "[REPOSITORY=]TAG")]
+    #[arg(long = "tag", value_name = "[REPOSITORY=]TAG", help_heading = WHAT)]
     pub(super) tags: Vec<String>,
-    /// Set a variable, in the named container, else the only one or those whose image changes; may be
-    /// repeated. Others on this machine can see it; a password belongs into a secret
+    /// Set a variable in the named container, else in the only one or in those whose image changes;
+    /// may be repeated. Other users of this machine can see it; put passwords in a secret
     #[arg(long, value_name = "[CONTAINER:]NAME=VALUE", help_heading = EDITS)]
     env: Vec<Hidden>,
-    /// Set a variable to what a secret of Secrets Manager or a parameter of the Parameter Store holds;
-    /// may be repeated
+    /// Set a variable from a secret of Secrets Manager or a parameter of the SSM Parameter Store; may
+    /// be repeated
     #[arg(long, value_name = "[CONTAINER:]NAME=ARN", help_heading = EDITS)]
     secret: Vec<Hidden>,
-    /// Remove a variable, whether its value is plain or secret; may be repeated
+    /// Remove a variable or secret; may be repeated
     #[arg(long, value_name = "[CONTAINER:]NAME", help_heading = EDITS)]
     unset_env: Vec<String>,
     /// CPU units (1024 are one vCPU) of the task, or of a container
@@ -37,17 +37,19 @@ pub(super) struct Changes {
     /// Memory in MiB of the task, or of a container
     #[arg(long, value_name = "[CONTAINER:]MIB", help_heading = EDITS)]
     memory: Vec<String>,
-    /// Command, parted as a shell does it or a JSON array; an empty one is the image's
+    /// Command, split into words as a shell would, or a JSON array; empty: the image's own
     #[arg(long, value_name = "[CONTAINER:]COMMAND", help_heading = EDITS)]
     command: Vec<Hidden>,
-    /// Register what is in this file: JSON as RegisterTaskDefinition takes it or as
-    /// DescribeTaskDefinition prints it; in the former, `${NAME}` or
-    /// `${NAME:-DEFAULT}` inside a text is a variable of the environment, `$${` is a plain `${`
+    /// Register this file instead of a copy: JSON as RegisterTaskDefinition takes it, where `${NAME}`
+    /// and `${NAME:-DEFAULT}` are filled in from the environment (`$${` is a plain `${`), or as
+    /// DescribeTaskDefinition prints it
     #[arg(long, value_name = "FILE", help_heading = EDITS)]
     pub(super) task_definition: Option<String>,
 }
 
-const EDITS: &str = "Changes of the task definition";
+/// The heading of what is deployed.
+pub(super) const WHAT: &str = "What to deploy";
+const EDITS: &str = "Task definition";
 
 impl Changes {
     /// What was typed, with the file read.

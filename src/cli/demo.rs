@@ -9,14 +9,14 @@ use crate::error::Error;
 use crate::host::{Host, Sandbox};
 use crate::render::{Output, Render};
 
-/// Watch three deployments on an AWS that lives in the process: no account, no network.
+/// Watch three deployments on a simulated AWS: no account, no network.
 ///
-/// A service of two tasks behind a load balancer gets a good image, one whose health check answers
-/// 500, and one whose container exits at once.
+/// Deploys three images to a service with two tasks behind a load balancer: a good one, one whose
+/// health check answers 500, and one whose container exits at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg demo --speed 30")]
+#[command(before_help = "Example:\n  ecs-bg demo --speed 30")]
 pub(super) struct Demo {
-    /// Simulated seconds per second [default: 20 on a terminal, else as fast as it goes]
+    /// Simulated seconds per second [default: 60 on a terminal, else as fast as possible]
     #[arg(long, value_name = "FACTOR", value_parser = speed)]
     speed: Option<f64>,
 }
@@ -37,7 +37,7 @@ pub(super) async fn run(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let sandbox = Sandbox::new(context::build(globals.sandbox.as_deref().unwrap_or("shop"))?);
-    let pace = demo.speed.or(host.terminal.then_some(20.0));
+    let pace = demo.speed.or(host.terminal.then_some(60.0));
     let interrupts = host.interrupts.clone().unwrap_or_else(crate::host::signals);
     let inner = Host {
         out: host.out.clone(),

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Globals;
-use super::changes::Changes;
+use super::changes::{Changes, WHAT};
 use super::context::Context;
 use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::or_interrupted;
@@ -15,13 +15,13 @@ use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::{EngineName, Request, Typed, WaitFor};
 
-/// Put a new image into production.
+/// Deploy a new image to a service.
 ///
-/// Clones the task definition of the service that serves with the new image, starts it in the idle
-/// twin, waits until the load balancer finds it healthy, moves the traffic, keeps watching, and puts
-/// the old one back when the new one is not good. Run again after it was killed, it goes on.
+/// Registers a copy of the live task definition with your changes, starts it, waits until the load
+/// balancer finds it healthy, shifts the traffic, and rolls back if the new version fails. If the
+/// command is killed, run it again: it resumes.
 #[derive(Debug, Args)]
-#[command(after_help = DEPLOY_EXAMPLE)]
+#[command(before_help = DEPLOY_EXAMPLES)]
 pub(super) struct Deploy {
     #[command(flatten)]
     pub(super) all: Arguments,
@@ -30,102 +30,106 @@ pub(super) struct Deploy {
     pub(super) dry_run: bool,
 }
 
-const DEPLOY_EXAMPLE: &str = "\
+const DEPLOY_EXAMPLES: &str = "\
 Examples:
-  ecs-bg deploy --cluster shop --service web --tag shop/web=2
+  ecs-bg deploy --cluster shop --service web --tag 2
   ecs-bg deploy --cluster shop --service web --env web:LOG_LEVEL=debug --cpu 512
-  ecs-bg deploy --cluster shop --service web --tag shop/web=2 --before 'rake db:migrate'
+  ecs-bg deploy --cluster shop --service web --tag 2 --before 'rake db:migrate'
   ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m";
 
 /// Show what a deployment would do; change nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg plan --cluster shop --service web --tag shop/web=2")]
+#[command(before_help = "Example:\n  ecs-bg plan --cluster shop --service web --tag 2")]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) all: Arguments,
 }
+
+const TRAFFIC: &str = "How traffic moves";
+const GIVE_UP: &str = "When to give up";
+const ROLLING: &str = "Rolling only (ECS replaces the tasks of one service)";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Either service of the pair, by name, CLUSTER/SERVICE or ARN
+    /// Service, by name, CLUSTER/SERVICE or ARN; of a pair, either one
     #[arg(long, value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
     changes: Changes,
-    /// What to clone: what the service runs, or what was registered last
-    #[arg(long, value_enum, default_value_t = Base::Service, value_name = "WHAT", conflicts_with = "task_definition")]
+    /// What to copy: the revision that the service runs, or the newest one of its family
+    #[arg(long, value_enum, default_value_t = Base::Service, value_name = "WHAT", conflicts_with = "task_definition", help_heading = WHAT)]
     from: Base,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
-    #[arg(long, value_name = "SERVICE")]
-    twin: Option<String>,
-    /// Shares of the traffic in percent, each with the time that it is held
-    #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…")]
-    shares: String,
-    /// Who moves things [default: the two services' weights where there is a twin, else ECS]
-    #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE")]
-    engine: WhichEngine,
-    /// How long the new version is watched before it is done: at 100 %, before the old one is
-    /// retired [default: 60s], or after ECS replaced the tasks [default: 0]
-    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait")]
-    bake: Option<String>,
-    /// How long there may be no progress
-    #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait")]
-    timeout: String,
-    /// How long the load balancer is given to follow a change of weights [default: 120s; 600s behind
-    /// a Network Load Balancer]
-    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait")]
-    follow: Option<String>,
-    /// Run this command as one task of the new revision before anything of it serves, such as a
-    /// migration; go back unless it exits with 0. It is parted as a shell does it, or a JSON array
-    #[arg(long, value_name = "[CONTAINER=]COMMAND")]
+    /// Run this command in one task of the new revision first, for example a migration; roll back
+    /// unless it exits with 0. Split into words as a shell would, or a JSON array
+    #[arg(long, value_name = "[CONTAINER=]COMMAND", help_heading = WHAT)]
     before: Option<Hidden>,
-    /// How long the task of --before may take; then it is stopped
-    #[arg(long, default_value = "1h", value_name = "DURATION", requires = "before")]
-    before_timeout: String,
-    /// Deploy even what serves already
-    #[arg(long)]
+    /// Deploy even if nothing changed
+    #[arg(long, help_heading = WHAT)]
     force: bool,
-    /// Tasks that the service is to have from now on (rolling)
-    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(0..=5000))]
+    /// How to deploy [default: listener if the service has a twin, else rolling]
+    #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE", help_heading = TRAFFIC)]
+    engine: WhichEngine,
+    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
+    #[arg(long, value_name = "SERVICE", help_heading = TRAFFIC)]
+    twin: Option<String>,
+    /// Steps: the new version's share of the traffic in percent, and how long to hold it
+    #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…", help_heading = TRAFFIC)]
+    shares: String,
+    /// Watch the new version this long before the deployment is done: at 100 %, before the old one is
+    /// stopped [default: 60s], or after ECS replaced the tasks [default: 0]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
+    bake: Option<String>,
+    /// Give the load balancer this long to apply new weights before a side is stopped [default: 120s;
+    /// 600s for a Network Load Balancer]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
+    follow: Option<String>,
+    /// Give up after this long without progress, and roll back
+    #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait", help_heading = GIVE_UP)]
+    timeout: String,
+    /// Stop the task of --before after this long, and roll back
+    #[arg(long, default_value = "1h", value_name = "DURATION", requires = "before", help_heading = GIVE_UP)]
+    before_timeout: String,
+    /// What to do if another process deploys this service
+    #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT", help_heading = GIVE_UP)]
+    on_conflict: OnConflict,
+    /// What the first SIGINT or SIGTERM does; a second one stops at once
+    #[arg(long, value_enum, default_value_t = OnCancel::Rollback, value_name = "WHAT", help_heading = GIVE_UP)]
+    on_cancel: OnCancel,
+    /// Change the service's desired count
+    #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(0..=5000), help_heading = ROLLING)]
     desired_count: Option<u32>,
-    /// The service's minimumHealthyPercent from now on (rolling)
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+    /// Change the service's minimumHealthyPercent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100), help_heading = ROLLING)]
     min_healthy: Option<u32>,
-    /// The service's maximumPercent from now on (rolling)
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(100..))]
+    /// Change the service's maximumPercent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(100..), help_heading = ROLLING)]
     max_percent: Option<u32>,
-    /// What to wait for (rolling)
-    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "no_wait")]
+    /// What to wait for
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "no_wait", help_heading = ROLLING)]
     wait_for: Option<WaitFor>,
-    /// Leave it to ECS once it has been told: nothing is watched, nothing is put back (rolling)
-    #[arg(long)]
+    /// Start the deployment and exit: ecs-bg neither watches it nor rolls back
+    #[arg(long, help_heading = ROLLING)]
     no_wait: bool,
-    /// Start all tasks anew; without a new image, those of the present revision (rolling)
-    #[arg(long)]
+    /// Start new tasks; without other changes, of the same revision
+    #[arg(long, help_heading = ROLLING)]
     force_new_deployment: bool,
     /// After a success, deregister all but the newest N revisions that ecs-bg registered for this
-    /// service; never the one to go back to
+    /// service; never the one to roll back to
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_wait")]
     keep_revisions: Option<u32>,
-    /// What to do about another process that deploys this pair
-    #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
-    on_conflict: OnConflict,
-    /// What a first SIGINT or SIGTERM means; a second one stops at once
-    #[arg(long, value_enum, default_value_t = OnCancel::Rollback, value_name = "WHAT")]
-    on_cancel: OnCancel,
 }
 
 /// `--engine`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum WhichEngine {
-    /// The strongest one that the service is set up for
+    /// Listener if the service has a twin, else rolling
     Auto,
     /// ECS replaces the tasks of the service
     Rolling,
-    /// Weights are moved between the target groups of two services
+    /// ecs-bg shifts traffic between the target groups of two services
     Listener,
 }
 

@@ -27,7 +27,7 @@ enum Command {
 
 /// Print the password that `docker login` takes, and nothing else. It is valid for 12 hours.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLE)]
+#[command(before_help = EXAMPLE)]
 struct Login {
     /// Registry, or a repository in it, which then must exist [default: the account's own registry]
     #[arg(long, value_name = "ACCOUNT.dkr.ecr.REGION.amazonaws.com[/REPOSITORY]")]

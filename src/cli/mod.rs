@@ -25,9 +25,9 @@ use crate::host::Host;
 use crate::render::{Output, Render};
 use crate::request::names::Names;
 
-/// Blue/green deployments for Amazon ECS.
+/// Deploy to Amazon ECS without downtime, and roll back by itself.
 #[derive(Debug, Parser)]
-#[command(name = "ecs-bg", version, max_term_width = 100, after_help = EXAMPLE)]
+#[command(name = "ecs-bg", version, max_term_width = 100, before_help = EXAMPLE, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -36,21 +36,23 @@ pub struct Cli {
 }
 
 const EXAMPLE: &str = "\
-Exit codes say what serves now:
-  0  the new version, everywhere, at full count
-  1  the old version; the new one was withdrawn
-  2  usage; nothing was changed
-  3  refused, or failed before the first change; nothing was changed
-  4  a person must look; the message says what serves and what to type
-  5  another deployment has taken over
-
 Example:
-  ecs-bg deploy --cluster shop --service web --image 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:2";
+  ecs-bg deploy --cluster shop --service web --tag 2";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the new version serves, everywhere, at full count
+  1    rolled back: the old version serves
+  2    the command line is wrong; nothing was changed
+  3    refused, or failed before the first change; nothing was changed
+  4    a person must look; the message says what serves and what to type
+  5    another deployment took over
+  130  stopped at once by a second SIGINT or SIGTERM";
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Globals {
-    /// How to tell what happens
+    /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Output::Lines, value_name = "FORMAT")]
     output: Output,
     /// AWS region [default: AWS_REGION, or the profile's]
@@ -59,13 +61,13 @@ struct Globals {
     /// Profile of the AWS configuration [default: AWS_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
-    /// Role to assume with these credentials
+    /// Assume this IAM role
     #[arg(long, global = true, value_name = "ARN")]
     role_arn: Option<String>,
-    /// Run on an AWS that lives in the process, built from this scenario
+    /// Run on a simulated AWS, built from this scenario
     #[arg(long, global = true, value_name = "NAME|FILE", env = "ECS_BG_SANDBOX")]
     sandbox: Option<String>,
-    /// Carry the sandbox's world from one command to the next in this file
+    /// Keep the simulated AWS in this file from one command to the next
     #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_STATE")]
     sandbox_state: Option<PathBuf>,
     /// An access key and its secret.
@@ -85,7 +87,7 @@ struct Target {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Either service of the pair, by name, CLUSTER/SERVICE or ARN
+    /// Service, by name, CLUSTER/SERVICE or ARN; of a pair, either one
     #[arg(long, value_name = "SERVICE")]
     service: String,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
@@ -107,7 +109,7 @@ impl Target {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Put a new image into production
+    /// Deploy a new image to a service
     Deploy(deploy::Deploy),
     /// Show what a deployment would do; change nothing
     Plan(deploy::Plan),
@@ -117,21 +119,21 @@ enum Command {
     Run(run::Run),
     /// Log a container engine in to Amazon ECR
     Ecr(ecr::Ecr),
-    /// Show what serves
+    /// Show which version serves
     Status(status::Status),
-    /// Go on with a deployment that was killed or stuck
+    /// Resume a deployment that was killed or is stuck
     Resume(verbs::Resume),
-    /// Put the old version back
+    /// Roll back to the version before
     Rollback(verbs::Rollback),
-    /// Turn a deployment around that is under way
+    /// Roll back a deployment that is in progress
     Abort(verbs::Abort),
-    /// Skip the rest of the present hold
+    /// End the hold of the current step now
     Promote(verbs::Promote),
-    /// Watch three deployments on an AWS that lives in the process
+    /// Watch three deployments on a simulated AWS
     Demo(demo::Demo),
-    /// Run an AWS that lives in this process, for any AWS client
+    /// Run a simulated AWS for any AWS client
     Sandbox(sandbox::Sandbox),
-    /// Take the flags of silintl's `ecs-deploy`, and say what it says
+    /// Take the flags of silintl/ecs-deploy and print what it prints
     EcsDeploy(ecs_deploy::EcsDeploy),
 }
 

@@ -15,11 +15,11 @@ use crate::request::image_changes;
 
 /// Register a revision of a task definition; deploy nothing.
 ///
-/// Clones the newest ACTIVE revision of a family with the changes, or registers what is in a file.
+/// Copies the newest ACTIVE revision of a family with your changes, or registers a file.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLE)]
+#[command(before_help = EXAMPLE)]
 pub(super) struct Register {
-    /// Family whose newest ACTIVE revision is cloned, or FAMILY:REVISION
+    /// Copy the newest ACTIVE revision of this family, or FAMILY:REVISION
     #[arg(
         long,
         value_name = "FAMILY",
@@ -57,7 +57,7 @@ pub(super) async fn run(
     context.save()?;
     let new = result?;
     new.warnings.iter().for_each(|what| render.warn(what));
-    let line = format!("{} like {}{}", new.revision.name, new.base, new.changes.show());
+    let line = format!("{}: a copy of {}{}", new.revision.name, new.base, new.changes.show());
     let document = json!({
         "revision": new.revision.name,
         "arn": new.revision.arn,

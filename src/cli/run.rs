@@ -16,10 +16,10 @@ use crate::request::names::Names;
 
 /// Run a one-off task and wait for its end.
 ///
-/// It runs as the service's tasks do: the same revision, network, capacity and platform. The exit code
-/// is that of its container (125 for larger ones), 126 when it has none, 130 when it was interrupted.
+/// The task runs like the service's tasks: same revision, network, capacity and platform. The exit code
+/// is the container's (125 if larger), 126 if it has none, 130 if interrupted.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLE)]
+#[command(before_help = EXAMPLE)]
 pub(super) struct Run {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
@@ -30,17 +30,17 @@ pub(super) struct Run {
     /// Task definition to run: FAMILY, FAMILY:REVISION or its ARN [default: the service's]
     #[arg(long, value_name = "FAMILY")]
     task_definition: Option<String>,
-    /// Container that is meant where none is named, and whose exit code counts [default: the only one,
-    /// or the one with a command, or the first essential one]
+    /// Container for options that name none, and whose exit code counts [default: the only one, or the
+    /// one with a command, or the first essential one]
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
-    /// Command, parted as a shell does it or a JSON array
+    /// Command, split into words as a shell would, or a JSON array
     #[arg(long, value_name = "[CONTAINER:]COMMAND")]
     command: Vec<Hidden>,
-    /// Set a variable; may be repeated. Whoever may describe the task can read it
+    /// Set a variable; may be repeated. Everybody who may describe the task can read it
     #[arg(long, value_name = "[CONTAINER:]NAME=VALUE")]
     env: Vec<Hidden>,
-    /// Subnet of the task, where its network mode is awsvpc; may be repeated [default: the service's]
+    /// Subnet of the task, if its network mode is awsvpc; may be repeated [default: the service's]
     #[arg(long, value_name = "SUBNET")]
     subnet: Vec<String>,
     /// Security group of the task; may be repeated [default: the service's]
@@ -49,7 +49,7 @@ pub(super) struct Run {
     /// Give the task a public address
     #[arg(long)]
     assign_public_ip: bool,
-    /// Where it runs [default: as the service's tasks, or the cluster's default]
+    /// Launch type [default: the service's, or the cluster's default]
     #[arg(long, value_name = "TYPE", value_parser = ["FARGATE", "EC2", "EXTERNAL"])]
     launch_type: Option<String>,
     /// CPU units of the task, or of a container
@@ -58,19 +58,19 @@ pub(super) struct Run {
     /// Memory in MiB of the task, or of a container
     #[arg(long, value_name = "[CONTAINER:]MIB")]
     memory: Vec<String>,
-    /// How many tasks
+    /// Number of tasks
     #[arg(long, default_value_t = 1, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(1..=10))]
     count: u32,
-    /// How long it may take; then it is stopped
+    /// Stop the task after this long
     #[arg(long, default_value = "1h", value_name = "DURATION", conflicts_with = "no_wait")]
     timeout: String,
-    /// Leave it alone once it has been started
+    /// Start the task and exit
     #[arg(long)]
     no_wait: bool,
     /// Do not show what the task's containers log (with the driver awslogs)
     #[arg(long, conflicts_with = "no_wait")]
     no_logs: bool,
-    /// What a first SIGINT or SIGTERM means; a second one leaves at once
+    /// What the first SIGINT or SIGTERM does; a second one stops at once
     #[arg(long, value_enum, default_value_t = Cancel::Stop, value_name = "WHAT", conflicts_with = "no_wait")]
     on_cancel: Cancel,
 }

@@ -13,30 +13,30 @@ use super::{Globals, context};
 use crate::error::{Error, Refusal};
 use crate::render::{Listening, Render};
 
-/// Run an AWS that lives in this process, for any AWS client: Amazon ECS, Elastic Load Balancing,
-/// Amazon ECR, AWS STS and scalable targets, over HTTP.
+/// Run a simulated AWS over HTTP for any AWS client: Amazon ECS, Elastic Load Balancing, Amazon ECR,
+/// AWS STS and scalable targets.
 ///
-/// It checks no signatures and keeps nothing when it ends. What it holds, and what goes wrong in it,
-/// can be seen and set below /_sandbox/.
+/// It checks no signatures and keeps nothing when it ends. Read and change its state, images and
+/// faults below /_sandbox/.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg sandbox --scenario shop --scale 20")]
+#[command(before_help = "Example:\n  ecs-bg sandbox --scenario shop --scale 20")]
 pub(super) struct Sandbox {
-    /// Port; 0 takes one that is free
+    /// Port; 0: any free one
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     port: u16,
-    /// Address; another than loopback lets other machines in
+    /// Address; anything but loopback lets other machines in
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// World to begin with: a built-in scenario or a file [default: --sandbox, or empty]
+    /// Start from this built-in scenario or file [default: --sandbox, or empty]
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
     /// Simulated seconds per second
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
     scale: f64,
-    /// Policy document that each call is authorised against [default: everything is allowed]
+    /// Authorise each call with this policy document [default: allow everything]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Take only as many calls as AWS does
+    /// Throttle calls as AWS does
     #[arg(long)]
     throttle: bool,
 }

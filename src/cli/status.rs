@@ -11,10 +11,10 @@ use crate::host::Host;
 use crate::ops::status::survey;
 use crate::render::Render;
 
-/// Show what serves: weights, tasks and target health of both sides, and how far a deployment has
-/// come. Changes nothing.
+/// Show which version serves: traffic, tasks and target health of both sides, and the last or current
+/// deployment. Changes nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg status --cluster shop --service web --output json")]
+#[command(before_help = "Example:\n  ecs-bg status --cluster shop --service web --output json")]
 pub(super) struct Status {
     #[command(flatten)]
     target: Target,

@@ -13,43 +13,43 @@ use crate::ops::verbs::{self, Verb};
 use crate::render::Render;
 use crate::request::names::{Names, is_service};
 
-/// Go on with a deployment that was killed or stuck.
+/// Resume a deployment that was killed or is stuck.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg resume --cluster shop --service web")]
+#[command(before_help = "Example:\n  ecs-bg resume --cluster shop --service web")]
 pub(super) struct Resume {
     #[command(flatten)]
     target: Target,
-    /// What to do about another process that drives it
+    /// What to do if another process drives it
     #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
     on_conflict: OnConflict,
-    /// Where a rule shows a weight that the deployment did not write, go on from what the rules show
+    /// Go on from the weights that the rules have now, though this deployment did not write them
     #[arg(long)]
     accept_drift: bool,
 }
 
-/// Put the old version back: turn a deployment around, or deploy what served before it.
+/// Roll back to the version before: a deployment that is in progress, or the last one that ended.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg rollback --cluster shop --service web")]
+#[command(before_help = "Example:\n  ecs-bg rollback --cluster shop --service web")]
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
-    /// What to go back to: either service of the pair, as it is and whatever the weights are, or a
-    /// revision [default: the revision that served before]
+    /// Roll back to this revision, or move all traffic to this service of the pair [default: the
+    /// revision that served before]
     #[arg(long, value_name = "SERVICE|REVISION")]
     to: Option<String>,
 }
 
-/// Turn a deployment around that is under way.
+/// Roll back a deployment that is in progress.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg abort --cluster shop --service web")]
+#[command(before_help = "Example:\n  ecs-bg abort --cluster shop --service web")]
 pub(super) struct Abort {
     #[command(flatten)]
     target: Target,
 }
 
-/// Skip the rest of the present hold.
+/// End the hold of the current step now, and go on with the next one.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ecs-bg promote --cluster shop --service web")]
+#[command(before_help = "Example:\n  ecs-bg promote --cluster shop --service web")]
 pub(super) struct Promote {
     #[command(flatten)]
     target: Target,

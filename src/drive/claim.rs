@@ -8,12 +8,12 @@ use crate::aws::{Focus, Pair};
 use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
 use crate::drive::{Setting, without_rules};
 use crate::error::{Error, Interruption, Refusal};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, WaitReason};
 use crate::model::reads::Moment;
 use crate::model::world::{Look, World};
 use crate::plan::trust::{Bounds, Limited};
 use crate::record::{DEAD_AFTER, Record};
-use crate::request::EngineName;
+use crate::route::engine;
 
 /// A record that nobody has touched for this long is history: only a person goes on with it.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -31,11 +31,11 @@ const CROSSED_MAX: u32 = 3;
 /// What to do about another process that drives a deployment of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnConflict {
-    /// Do not start while it is alive
+    /// Do not start while the other process lives
     Refuse,
-    /// Wait until it has ended, or is dead
+    /// Wait until its deployment has ended or its process is dead
     Wait,
-    /// Take its place
+    /// Take over its deployment
     Supersede,
 }
 
@@ -136,15 +136,9 @@ async fn claiming(
         }
         unchanged(setting, &judged, &record)?;
         if !may(setting, &record, &world, claimant, first)? {
-            let why = match record.is_seen_in_the_future(world.at) {
-                true => format!(
-                    "the owner of {} was seen at a time that is yet to come: whether it lives shows within {}",
-                    record.name(),
-                    about(DEAD_AFTER)
-                ),
-                false => format!("{} is being driven by another process", record.name()),
-            };
-            let kind = Kind::Waiting { step: "claim".into(), why };
+            let in_the_future = record.is_seen_in_the_future(world.at);
+            let why = WaitReason::Owner { deployment: record.name().to_owned(), in_the_future };
+            let kind = Kind::Waiting { step: "claim", why };
             emit(Event { at: setting.clock.now(), kind });
             setting.clock.sleep(WAIT_LOOK).await;
             continue;
@@ -220,7 +214,7 @@ fn may(
     }
     if claimant.on_conflict == OnConflict::Refuse && !is_later {
         let what = format!(
-            "{} is being driven by another process, which was seen {} ago (dead after {})",
+            "another process drives {}: its last heartbeat was {} ago (it counts as dead after {})",
             record.name(),
             about(silent),
             about(DEAD_AFTER)
@@ -271,10 +265,7 @@ fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
 
 /// All there is to look at.
 fn widest(record: &Record) -> Look {
-    match record.engine() {
-        EngineName::Listener => Look::Listing,
-        EngineName::Rolling => Look::Whole,
-    }
+    engine(record.engine()).widest
 }
 
 /// A newcomer looks twice: AWS may answer with the past. Returns when two looks, 5 s apart, agree.

@@ -11,20 +11,19 @@ use tokio::sync::watch;
 use super::Run;
 use crate::aws::Aws;
 use crate::error::{Error, Failure, Interruption};
-use crate::event::Kind;
+use crate::event::{Cause, Kind, Warning};
 use crate::model::arn::short;
 use crate::record::Reason;
-use crate::request::EngineName;
 use crate::route::{Outcome, Trouble, View};
 
 /// What a first SIGINT or SIGTERM means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnCancel {
-    /// Turn back; once the old version is being retired, finish
+    /// Roll back; if the old version is being stopped already, finish
     Rollback,
     /// Leave everything as it is
     Hold,
-    /// Finish, where the new version has all the traffic; else turn back
+    /// Finish if the new version has all the traffic, else roll back
     Finish,
 }
 
@@ -206,41 +205,28 @@ impl Run<'_> {
         }
         let (whole, past_return) = self.serves_alone();
         let finish = self.setting.on_cancel == OnCancel::Finish && whole;
-        let what = match self.setting.on_cancel {
+        let warning = match self.setting.on_cancel {
             OnCancel::Hold => {
-                let share = self.record.held.map_or(0, |held| held.share);
-                let how = match self.record.engine() {
-                    EngineName::Listener => format!("with {share} % on {}", self.record.green),
-                    EngineName::Rolling => "ECS goes on with it".to_owned(),
-                };
-                return Some(Interrupted::End(Outcome::Stuck(format!(
-                    "told to stop: left as it is, {how}"
-                ))));
+                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
+                let share = (view.engine().share)(&view);
+                let service = self.record.green.clone();
+                return Some(Interrupted::End(Outcome::Stuck(Cause::Held { share, service })));
             }
-            _ if !self.record.forward() => "told to stop: going back all the same".to_owned(),
-            _ if past_return || finish => {
-                "told to stop: it has all the traffic, finishing".to_owned()
-            }
+            _ if !self.record.forward() => Warning::StillRollingBack,
+            _ if past_return || finish => Warning::Finishing,
             _ => {
-                let what = "told to stop".to_owned();
-                return Some(Interrupted::Back(Trouble { reason: Reason::Interrupted, what }));
+                let (reason, cause) = (Reason::Interrupted, Cause::Interrupted);
+                return Some(Interrupted::Back(Trouble { reason, cause }));
             }
         };
-        self.tell(Kind::Warning { what });
+        self.tell(Kind::Warning(warning));
         None
     }
 
     /// Whether the new version has all the traffic, and whether the old one is being retired.
     pub(super) fn serves_alone(&self) -> (bool, bool) {
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        let whole = self.record.forward()
-            && match self.record.engine() {
-                EngineName::Listener => view.all_read(100),
-                EngineName::Rolling => self.watch.settled_since.is_some(),
-            };
-        let retiring = self.record.engine() == EngineName::Listener
-            && view.blue().is_some_and(|blue| blue.desired == 0);
-        (whole, whole && retiring)
+        (view.engine().serves_alone)(&view)
     }
 
     /// Whether the user asked us to stop and the loop has not handled that yet.

@@ -8,12 +8,12 @@ use super::{FAILURES_MAX, FRESH, FROZEN, Run, Stop};
 use crate::aws::{Focus, PART_MAX, Wanted};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::event::Kind;
+use crate::event::{Kind, Then};
 use crate::model::reads::{Moment, Part};
 use crate::model::world::{Look, World};
 use crate::record::Record;
 use crate::request::EngineName;
-use crate::route::{View, Wait, rolling};
+use crate::route::{View, Wait, engine, rolling};
 
 /// The first look after ECS was told to replace tasks.
 const AT_ONCE: Duration = Duration::from_millis(50);
@@ -34,16 +34,16 @@ pub fn without_rules(record: &Record, world: World) -> World {
 
 impl Run<'_> {
     /// Waits, then looks.
-    pub(super) async fn wait(&mut self, step: &str, wait: Wait) -> Option<Stop> {
+    pub(super) async fn wait(&mut self, step: &'static str, wait: Wait) -> Option<Stop> {
         self.missed = 0;
         let now = self.setting.clock.now();
         let silent = now.duration_since(self.said.1).unwrap_or_default();
         // What only counts down is not news each time.
-        let gist = format!("{step} {}", wait.why.split(" another ").next().unwrap_or_default());
+        let gist = Some((step, wait.why.gist()));
         let news = gist != self.said.0 || silent >= SILENCE;
         if news && !wait.look_in.is_zero() {
             self.said = (gist, now);
-            self.tell(Kind::Waiting { step: step.to_owned(), why: wait.why });
+            self.tell(Kind::Waiting { step, why: wait.why });
         }
         // Where AWS is quick, what a change was to bring about is there already.
         let is_first = self.changed && self.record.engine() == EngineName::Rolling;
@@ -137,11 +137,7 @@ impl Run<'_> {
     }
 
     async fn look_once(&mut self, look: Look, only: Option<&[Part]>) -> Option<Stop> {
-        // Where no rule is ours to look after, none is listed.
-        let look = match self.record.engine() {
-            EngineName::Listener => look,
-            EngineName::Rolling => look.min(Look::Whole),
-        };
+        let look = look.min(engine(self.record.engine()).widest);
         let mut focus = self.focus(look);
         if self.recorded && only.is_some_and(|only| only.contains(&Part::Owner)) {
             focus.record = Some(self.record.revision.clone());
@@ -201,8 +197,7 @@ impl Run<'_> {
                 return self.blind(error).await;
             }
             self.watch.tasks_denied = true;
-            let what = format!("{error}; going by targets alone, without the reasons of tasks");
-            self.tell(Kind::Warning { what });
+            self.warn(error, Then::WithoutTasks);
         }
         None
     }
@@ -216,8 +211,7 @@ impl Run<'_> {
         if denied && !self.world.groups.is_empty() {
             self.world.groups.clear();
             self.world.health.clear();
-            let what = format!("{error}; target health is left to ECS");
-            self.tell(Kind::Warning { what });
+            self.warn(error.clone(), Then::WithoutTargets);
         }
         denied
     }
@@ -228,7 +222,7 @@ impl Run<'_> {
         if !error.passes_while_driving() || self.failed > FAILURES_MAX {
             return Some(Stop::Blind(error));
         }
-        self.tell(Kind::Warning { what: format!("{error}; trying again") });
+        self.warn(error, Then::TriesAgain);
         self.sleep(LOOK_TWICE).await;
         None
     }

@@ -22,7 +22,7 @@ pub use self::register::{Kept, deregister, register, withdraw};
 use crate::aws::{Aws, PART_MAX, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;
-use crate::event::{Event, Kind};
+use crate::event::{Cause, Event, Kind, Then, WaitReason, Warning};
 use crate::model::arn::short;
 use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
@@ -122,7 +122,7 @@ pub async fn run(
     let woke = looked.age(&setting.clock.moment(world.at)) >= young;
     let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
-        warn(setting, emit, &going_on_from(accepted.to));
+        setting.tell(emit, Kind::Warning(Warning::GoingOnFrom { share: accepted.to }));
     }
     let record = accepted.unwrap_or(record);
     let green = world.service(&record.green);
@@ -132,7 +132,7 @@ pub async fn run(
     let mut run = Run {
         setting,
         pair,
-        said: (String::new(), setting.clock.now()),
+        said: (None, setting.clock.now()),
         record,
         world,
         watch,
@@ -179,20 +179,11 @@ pub async fn run(
     }
 }
 
-pub(crate) fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), what: &str) {
-    emit(Event { at: setting.clock.now(), kind: Kind::Warning { what: what.to_owned() } });
-}
-
 /// A survey is a look at everything but the owner and the tasks.
 fn surveyed(world: &World, at: Moment) -> Answered {
     let parts = [Part::Services, Part::Settings, Part::Rules, Part::Listing];
     let health = world.health.keys().cloned().map(Part::Health);
     parts.into_iter().chain(health).map(|part| (part, at)).collect()
-}
-
-fn going_on_from(share: Option<u8>) -> String {
-    let from = share.map_or("the first share".to_owned(), |share| format!("{share} %"));
-    format!("the rules show what this deployment did not write: going on from {from}")
 }
 
 struct Run<'a> {
@@ -206,7 +197,7 @@ struct Run<'a> {
     /// The record in tags is older than ours.
     unwritten: bool,
     /// What was said last while waiting, and when.
-    said: (String, SystemTime),
+    said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
     /// The last reading of the rules failed.
@@ -259,8 +250,10 @@ impl Run<'_> {
                 Next::Done(Outcome::WentBack(None)) => return self.gone_back(went_back),
                 // Both sides have their reasons.
                 Next::Done(Outcome::Stuck(old)) if self.record.closed.is_some() => {
-                    let why = went_back.map(|new| format!("{new}; {old}"));
-                    return Outcome::Stuck(why.unwrap_or(old));
+                    return Outcome::Stuck(match went_back {
+                        Some(new) => Cause::Both { new: Box::new(new.cause), old: Box::new(old) },
+                        None => old,
+                    });
                 }
                 Next::Done(outcome) => return outcome,
                 Next::TurnBack(trouble) if self.leaves_it() => {
@@ -279,24 +272,25 @@ impl Run<'_> {
             match ended {
                 None => {}
                 Some(Stop::Refused(error)) if self.record.forward() && !self.touched => {
-                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    let cause = Cause::Aws(error.clone());
+                    let trouble = Trouble { reason: Reason::Refused, cause };
                     self.refused = Some(error);
                     return Outcome::WentBack(Some(trouble));
                 }
                 // AWS refuses what the way forward needs.
                 Some(Stop::Refused(error)) if self.record.forward() => {
-                    let trouble = Trouble { reason: Reason::Refused, what: error.to_string() };
+                    let trouble = Trouble { reason: Reason::Refused, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
                 }
                 // Nobody leaves users on what nobody can look at, as long as rules can be written.
                 Some(Stop::Blind(error)) if self.record.forward() && !self.leaves_it() => {
-                    let trouble = Trouble { reason: Reason::Blind, what: error.to_string() };
+                    let trouble = Trouble { reason: Reason::Blind, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
                 }
                 Some(Stop::Refused(error) | Stop::Blind(error)) => {
-                    return Outcome::Stuck(error.to_string());
+                    return Outcome::Stuck(Cause::Aws(error));
                 }
             }
         }
@@ -314,17 +308,20 @@ impl Run<'_> {
         let moved = blue.filter(|blue| blue.revision != self.record.from);
         // Whom ECS went back to was judged on the way.
         match moved.filter(|_| self.record.engine() == EngineName::Listener) {
-            Some(blue) => Outcome::Superseded(format!(
-                "{} was deployed to {} by somebody else",
-                short(&blue.revision),
-                blue.name
-            )),
+            Some(blue) => Outcome::Superseded(Cause::RevisionChanged {
+                service: blue.name.clone(),
+                revision: short(&blue.revision).to_owned(),
+            }),
             None => Outcome::WentBack(trouble),
         }
     }
 
     fn tell(&mut self, kind: Kind) {
         (self.emit)(Event { at: self.setting.clock.now(), kind });
+    }
+
+    fn warn(&mut self, failure: Failure, then: Then) {
+        self.tell(Kind::Warning(Warning::CallFailed { failure, then }));
     }
 
     fn see(&mut self) {
@@ -334,7 +331,7 @@ impl Run<'_> {
         let old: Vec<_> = self.watch.old_failures[old_before..].to_vec();
         self.tell_of_the_first();
         for failure in new {
-            self.tell(Kind::TaskFailed { task: failure.task, old: None, what: failure.what });
+            self.tell(Kind::TaskFailed { old: None, failure });
         }
         // On the way forward that is nothing new.
         for failure in old {
@@ -342,7 +339,7 @@ impl Run<'_> {
                 break;
             }
             let old = Some(short(&self.record.from).to_owned());
-            self.tell(Kind::TaskFailed { task: failure.task, old, what: failure.what });
+            self.tell(Kind::TaskFailed { old, failure });
         }
     }
 

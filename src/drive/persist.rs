@@ -8,7 +8,7 @@ use super::backoff::backoff;
 use super::{FRESH, Run};
 use crate::aws::PART_MAX;
 use crate::error::Failure;
-use crate::event::Kind;
+use crate::event::{Cause, Change, Kind, Then};
 use crate::model::reads::Part;
 use crate::model::world::Look;
 use crate::record::{DEAD_AFTER, Record, Released};
@@ -21,7 +21,8 @@ impl Run<'_> {
     /// Another process writes its name into the record: it drives now.
     pub(super) fn taken_over(&self) -> Option<Outcome> {
         let other = self.world.owner.as_ref().filter(|owner| **owner != self.record.owner)?;
-        Some(Outcome::Superseded(format!("process {other} has taken over {}", self.record.name())))
+        let (owner, deployment) = (other.clone(), self.record.name().to_owned());
+        Some(Outcome::Superseded(Cause::TakenOver { owner, deployment }))
     }
 
     /// Whether no other process drives it, looked up where the last look does not tell. Who has lost the
@@ -59,8 +60,7 @@ impl Run<'_> {
     /// The record says this now. Writing it down is worth a warning when it fails, never an end.
     pub(super) async fn write(&mut self, record: Record) {
         if self.record.is_preparing() && !record.is_preparing() {
-            let what = "the task of --before has succeeded".to_owned();
-            self.tell(Kind::Changed { step: "prepare".into(), what });
+            self.tell(Kind::Changed { step: "prepare", change: Change::BeforeSucceeded });
         }
         self.record = record;
         self.unwritten = self.recorded;
@@ -92,9 +92,7 @@ impl Run<'_> {
     }
 
     pub(super) fn unrecorded(&mut self, error: &Failure) {
-        self.tell(Kind::Warning {
-            what: format!("{error}; the deployment goes on, a record of it may be old"),
-        });
+        self.warn(error.clone(), Then::RecordOutOfDate);
         if !error.passes() {
             self.recorded = false;
             self.unwritten = false;

@@ -2,14 +2,14 @@
 
 use backon::BackoffBuilder;
 
+use super::Setting;
 use super::backoff::{LOOK_TWICE, backoff};
 use super::interrupt::Registration;
-use super::{Setting, warn};
 use crate::aws::Aws;
 use crate::call::Call;
 use crate::error::{Error, Refusal};
 use crate::error::{Failure, FailureKind};
-use crate::event::{Event, Kind};
+use crate::event::{Event, Kind, NoRecord, Then, Warning};
 use crate::model::arn::short;
 use crate::model::diff::lost;
 use crate::plan::{Plan, Tags};
@@ -28,6 +28,10 @@ pub enum Kept {
     OlderTags,
     /// In memory only.
     Memory,
+}
+
+fn warn(setting: &Setting<'_>, emit: &mut dyn FnMut(Event), warning: Warning) {
+    setting.tell(emit, Kind::Warning(warning));
 }
 
 /// Registers the planned revision and reads it back. On the way out nothing is left that serves or
@@ -57,7 +61,8 @@ pub async fn register(
 /// Takes a revision of ours out of use that nothing runs. Where that fails, it is said.
 pub async fn deregister(setting: &Setting<'_>, arn: &str, emit: &mut dyn FnMut(Event)) {
     if let Err(error) = setting.aws.deregister(arn).await {
-        warn(setting, emit, &format!("{error}; {} stays registered, nothing runs it", short(arn)));
+        let then = Then::StaysRegistered { revision: short(arn).to_owned() };
+        warn(setting, emit, Warning::CallFailed { failure: error, then });
     }
 }
 
@@ -80,17 +85,17 @@ pub async fn withdraw(
     let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
     let closed = Record { closed, ..record.clone() };
     let mut waits = backoff().with_max_times(3).build();
-    let what = loop {
+    let open = loop {
         match setting.aws.write(&closed).await {
-            Ok(()) => break "its record is closed".to_owned(),
+            Ok(()) => break None,
             Err(unwritten) => match waits.next().filter(|_| unwritten.passes()) {
                 Some(wait) => setting.clock.sleep(wait).await,
-                None => break format!("its record stays open: {unwritten}"),
+                None => break Some(Box::new(unwritten)),
             },
         }
     };
-    let name = record.name();
-    warn(setting, emit, &format!("{error}; {name} stays registered, nothing runs it; {what}"));
+    let then = Then::Withdrawn { revision: record.name().to_owned(), open };
+    warn(setting, emit, Warning::CallFailed { failure: error, then });
 }
 
 /// Registers the clone.
@@ -109,7 +114,7 @@ async fn clone(
         false => Tags::Own,
     };
     if let Some(why) = unkept {
-        warn(setting, emit, &format!("{why}: this run cannot be resumed"));
+        warn(setting, emit, Warning::NoRecord { why });
     }
     let arn = loop {
         let body = plan.registration(tags).map_err(unwritable)?;
@@ -132,8 +137,7 @@ async fn clone(
             return Err(error.into());
         }
         tags = Tags::None;
-        let what = "no record is kept: this run cannot be resumed, tags are not copied; allow ecs:TagResource";
-        warn(setting, emit, what);
+        warn(setting, emit, Warning::NoRecord { why: NoRecord::Denied });
     };
     let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
     let record = Record { revision: arn.clone(), ..plan.record.clone() };

@@ -22,10 +22,10 @@ impl Run<'_> {
         self.watch.changes = 0;
         self.sent.clear();
         self.failed = 0;
-        self.tell(Kind::TurnedBack {
+        self.tell(Kind::RollingBack {
             to: self.record.from.clone(),
-            reason: trouble.reason.code().to_owned(),
-            what: trouble.what.clone(),
+            reason_code: trouble.reason.code(),
+            cause: trouble.cause.clone(),
         });
         self.unwritten = self.recorded;
         if !self.recorded || self.age(&Part::Owner) >= FRESH {

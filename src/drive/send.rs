@@ -9,14 +9,14 @@ use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::event::Kind;
+use crate::event::{Change, Kind, StopReason, Then, Weight};
 use crate::model::arn::short;
 use crate::model::health::placement;
 use crate::model::reads::Part;
-use crate::model::world::{Look, World};
+use crate::model::world::{Look, Rule, World};
 use crate::plan::run_task;
 use crate::request::EngineName;
-use crate::route::Action;
+use crate::route::{Action, engine};
 
 impl Run<'_> {
     /// Whether the world tells enough for this change, and each part that it rests on is young enough.
@@ -103,13 +103,10 @@ impl Run<'_> {
 
     /// How much of the world must have been looked at for this change.
     pub(super) fn needed(&self, action: &Action) -> Look {
-        match self.record.engine() {
-            EngineName::Rolling if *action != Action::Prepare => Look::Glance,
-            _ => action.needs(),
-        }
+        (engine(self.record.engine()).needs)(action)
     }
 
-    pub(super) async fn act(&mut self, step: &str, action: Action) -> Option<Stop> {
+    pub(super) async fn act(&mut self, step: &'static str, action: Action) -> Option<Stop> {
         if !self.ready(&action) {
             return self.look_for(&action).await;
         }
@@ -152,8 +149,7 @@ impl Run<'_> {
         match sent {
             Ok(()) => {
                 self.failed = 0;
-                let what = describe(&action, &self.world);
-                self.tell(Kind::Changed { step: step.to_owned(), what });
+                self.tell(Kind::Changed { step, change: change(&action, &self.world) });
                 self.sent.push(action);
                 None
             }
@@ -215,7 +211,7 @@ impl Run<'_> {
         if self.failed > limit {
             return Some(Stop::Refused(error));
         }
-        self.tell(Kind::Warning { what: format!("{error}; looking again") });
+        self.warn(error, Then::LooksAgain);
         let failed = self.failed;
         if self.failed > 1 {
             self.sleep(LOOK_TWICE).await;
@@ -227,48 +223,40 @@ impl Run<'_> {
     }
 }
 
-fn describe(action: &Action, world: &World) -> String {
-    match action {
-        Action::Launch { service, revision, count } => {
-            format!("{service}: {count} tasks of {}", short(revision))
+fn change(action: &Action, world: &World) -> Change {
+    match action.clone() {
+        Action::Launch { service, revision, count: desired } => {
+            Change::Revision { service, revision: short(&revision).to_owned(), desired }
         }
         Action::Roll { service, revision, count, min_healthy, max_percent, force } => {
-            let numbers = [
-                ("tasks", count),
-                ("minimumHealthyPercent", min_healthy),
-                ("maximumPercent", max_percent),
-            ];
-            let changes: String = numbers
-                .iter()
-                .filter_map(|(what, to)| to.map(|to| format!(", {what} {to}")))
-                .collect();
-            match force {
-                true => format!("{service}: all tasks of {} anew{changes}", short(revision)),
-                false => format!("{service}: tasks of {}{changes}", short(revision)),
+            Change::Replacement {
+                service,
+                revision: short(&revision).to_owned(),
+                desired: count,
+                minimum_healthy_percent: min_healthy,
+                maximum_percent: max_percent,
+                forced: force,
             }
         }
-        Action::Count { service, count: 0 } => format!("{service}: no tasks"),
-        Action::Count { service, count } => format!("{service}: {count} tasks"),
+        Action::Count { service, count: desired } => Change::DesiredCount { service, desired },
         Action::Weigh { rule, .. } => {
-            let Some(rule) = world.rules.get(rule) else { return rule.clone() };
             let group =
                 |arn: &str| world.groups.get(arn).map_or(short(arn).to_owned(), |g| g.name.clone());
-            let weights: Vec<String> = rule
-                .weights()
-                .iter()
-                .map(|(arn, weight)| format!("{} {weight}", group(arn)))
-                .collect();
-            format!("{}: {}", rule.name, weights.join(", "))
+            let read = world.rules.get(&rule);
+            let weights = read.map(Rule::weights).unwrap_or_default().into_iter();
+            let weight = |(arn, weight): (String, u32)| Weight { group: group(&arn), weight };
+            let rule = read.map_or(rule.clone(), |rule| rule.name.clone());
+            Change::Weights { rule, weights: weights.map(weight).collect() }
         }
         Action::Prepare => {
             let task = world.prepare.iter().flatten().next();
-            let id = task.map_or("", |task| short(&task.arn));
-            format!("task {} runs the command of --before", id.get(..8).unwrap_or(id))
+            let task = task.map_or("", |task| short(&task.arn)).to_owned();
+            Change::BeforeStarted { task }
         }
         Action::Stop { task } => {
-            let id = short(task);
-            format!("task {} is stopped", id.get(..8).unwrap_or(id))
+            let tasks = vec![short(&task).to_owned()];
+            Change::TasksStopped { tasks, why: StopReason::RollingBack }
         }
-        Action::Write(_) => "the record".into(),
+        Action::Write(_) => Change::Record,
     }
 }

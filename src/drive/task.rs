@@ -10,7 +10,9 @@ use super::backoff::{LOOK_TWICE, SILENCE, backoff};
 use super::interrupt::{PATIENCE, asked as asked_to_stop, nothing_changed, or_skipped};
 use super::log::Follower;
 use crate::error::{Error, Failure, Interruption, Refusal};
-use crate::event::Kind;
+use crate::event::{
+    Cause, Change, Ending, Kind, OneOff, StopReason, TaskStatus, Then, WaitReason, Warning,
+};
 use crate::model::arn::short;
 use crate::model::health::{failure, placement};
 use crate::model::world::{Container, Task};
@@ -29,14 +31,12 @@ const STOPPING_MAX: Duration = Duration::from_secs(300);
 /// How it ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// `exited`, `failed`, `stopped`, `running`.
-    pub outcome: &'static str,
+    /// What became of it.
+    pub ending: Ending,
     /// What the process exits with.
     pub code: u8,
-    /// One sentence.
-    pub what: String,
     /// Why, where it is not good.
-    pub why: Option<String>,
+    pub why: Option<Cause>,
     /// The user asked us to stop.
     pub interrupted: bool,
 }
@@ -115,15 +115,15 @@ pub async fn follow(
     let mut interrupts = setting.interrupts.clone();
     let logs = order.logs.as_deref();
     let mut logs = logs.map(|logs| Follower::of(setting.aws, setting.clock, logs, &arns));
-    let mut stopping: Option<(SystemTime, &'static str)> = None;
-    let (mut said, mut seen, mut failed) = ((String::new(), begin), begin, 0);
+    let mut stopping: Option<(SystemTime, StopReason)> = None;
+    let (mut said, mut seen, mut failed) = ((None, begin), begin, 0);
     loop {
         let now = setting.clock.now();
         let since = |then: SystemTime| now.duration_since(then).unwrap_or_default();
-        let status = statuses(&tasks);
-        if status != said.0 || since(said.1) >= SILENCE {
-            tell(Kind::Waiting { step: "run".into(), why: status.clone() });
-            said = (status, now);
+        let why = WaitReason::TaskEnd { tasks: statuses(&tasks) };
+        if said.0.as_ref() != Some(&why) || since(said.1) >= SILENCE {
+            tell(Kind::Waiting { step: "run", why: why.clone() });
+            said = (Some(why), now);
         }
         if tasks.len() == arns.len() && tasks.iter().all(Task::is_stopped) {
             if let Some(logs) = &mut logs {
@@ -133,30 +133,34 @@ pub async fn follow(
             return ended(&tasks, &order.container, stopping.map(|(_, why)| why));
         }
         if let Some((_, why)) = stopping.filter(|(at, _)| since(*at) > STOPPING_MAX) {
-            return lost(&tasks, format!("{why}, and it does not stop"));
+            return lost(&tasks, Cause::DoNotStop { why });
         }
         if since(seen) > UNKNOWN_MAX {
-            return lost(&tasks, "ECS does not know the task any more".to_owned());
+            return lost(&tasks, Cause::TaskForgotten);
         }
         let asked = *interrupts.borrow_and_update();
         if asked > 0 && hold {
-            let what = format!("told to stop: {} is left as it is", names(&tasks));
-            return Finished { outcome: "running", code: 130, what, why: None, interrupted: true };
+            return running(&tasks, false);
         }
         let over = since(begin) >= timeout;
         if stopping.is_none() && (asked > 0 || over) {
-            let why = if asked > 0 { "told to stop" } else { "it took too long" };
-            tell(Kind::Changed { step: "stop".into(), what: format!("{}: {why}", names(&tasks)) });
+            // ECS shows the words as the task's `stoppedReason`.
+            let (why, words) = match asked > 0 {
+                true => (StopReason::Interrupted, "interrupted"),
+                false => (StopReason::TimedOut, "it took too long"),
+            };
+            let stopped = Change::TasksStopped { tasks: ids(&tasks), why };
+            tell(Kind::Changed { step: "stop", change: stopped });
             for task in tasks.iter().filter(|task| !task.is_stopped()) {
-                let stopped = or_skipped(&setting.interrupts, stop(setting, &task.arn, why)).await;
-                if let Some(Err(error)) = stopped {
-                    tell(Kind::Warning { what: error.to_string() });
+                let stopping = stop(setting, &task.arn, words);
+                if let Some(Err(failure)) = or_skipped(&setting.interrupts, stopping).await {
+                    let then = Then::GoesOn;
+                    tell(Kind::Warning(Warning::CallFailed { failure, then }));
                 }
             }
             stopping = Some((now, why));
         } else if asked > 1 {
-            let what = format!("told to stop at once: {} may still run", names(&tasks));
-            return Finished { outcome: "running", code: 130, what, why: None, interrupted: true };
+            return running(&tasks, true);
         }
         let wait = pause(since(begin))
             .min(timeout.saturating_sub(since(begin)).max(Duration::from_secs(1)));
@@ -179,10 +183,11 @@ pub async fn follow(
             }
             Err(error) if error.passes() && failed < 20 => {
                 failed += 1;
-                tell(Kind::Warning { what: format!("{error}; trying again") });
+                let then = Then::TriesAgain;
+                tell(Kind::Warning(Warning::CallFailed { failure: error, then }));
                 or_skipped(&setting.interrupts, setting.clock.sleep(LOOK_TWICE)).await;
             }
-            Err(error) => return lost(&tasks, error.to_string()),
+            Err(error) => return lost(&tasks, Cause::Aws(error)),
         }
     }
 }
@@ -201,39 +206,39 @@ async fn stop(setting: &Setting<'_>, task: &str, why: &str) -> Result<(), Failur
     }
 }
 
-fn names(tasks: &[Task]) -> String {
-    let ids: Vec<&str> = tasks.iter().map(|task| short(&task.arn)).collect();
-    match ids[..] {
-        [id] => format!("task {id}"),
-        [..] => format!("tasks {}", ids.join(", ")),
-    }
+fn ids(tasks: &[Task]) -> Vec<String> {
+    tasks.iter().map(|task| short(&task.arn).to_owned()).collect()
 }
 
-fn statuses(tasks: &[Task]) -> String {
-    let one = |task: &Task| {
-        let id = short(&task.arn);
-        format!("task {} is {}", id.get(..8).unwrap_or(id), task.last_status)
+fn statuses(tasks: &[Task]) -> Vec<TaskStatus> {
+    let one = |task: &Task| TaskStatus {
+        task: short(&task.arn).to_owned(),
+        status: task.last_status.clone(),
     };
-    tasks.iter().map(one).collect::<Vec<_>>().join(", ")
+    tasks.iter().map(one).collect()
 }
 
 /// We do not know what became of it.
-fn lost(tasks: &[Task], why: String) -> Finished {
-    let what = format!("{}: it is not known how it ended", names(tasks));
-    Finished { outcome: "unknown", code: NO_CODE, what, why: Some(why), interrupted: false }
+fn lost(tasks: &[Task], why: Cause) -> Finished {
+    let ending = Ending::Unknown { tasks: ids(tasks) };
+    Finished { ending, code: NO_CODE, why: Some(why), interrupted: false }
+}
+
+/// The user asked us to stop, and it is left alone; `maybe`: stopping it has begun.
+fn running(tasks: &[Task], maybe: bool) -> Finished {
+    let ending = Ending::Running { tasks: ids(tasks), maybe };
+    Finished { ending, code: 130, why: None, interrupted: true }
 }
 
 /// The exit code is the largest one of the tasks', and `NO_CODE` where one has none.
-fn ended(tasks: &[Task], container: &str, stopped: Option<&'static str>) -> Finished {
+fn ended(tasks: &[Task], container: &str, stopped: Option<StopReason>) -> Finished {
     let of = |task: &Task| -> Option<i32> {
         let own = |one: &&Container| one.name == container;
         task.containers.iter().find(own)?.exit_code
     };
     let codes: Vec<Option<i32>> = tasks.iter().map(of).collect();
     let worst = codes.iter().copied().max_by_key(|code| code.map_or(i32::MAX, i32::abs)).flatten();
-    let all: Vec<String> =
-        codes.iter().map(|code| code.map_or("no code".into(), |code| code.to_string())).collect();
-    let interrupted = stopped == Some("told to stop");
+    let interrupted = stopped == Some(StopReason::Interrupted);
     let code = match (stopped, worst) {
         _ if interrupted => 130,
         (None, Some(code)) => u8::try_from(code).map_or(LARGEST, |code| code.min(LARGEST)),
@@ -241,23 +246,19 @@ fn ended(tasks: &[Task], container: &str, stopped: Option<&'static str>) -> Fini
     };
     let bad = |code: &Option<i32>| *code != Some(0) || stopped.is_some();
     let task = tasks.iter().zip(&codes).find(|(_, code)| bad(code)).map(|(task, _)| task);
-    let why = task.map(|task| match failure(task) {
-        _ if stopped.is_some() => stopped.unwrap_or_default().to_owned(),
-        Some(failure) => failure.what,
-        None => task.stopped_reason.clone().unwrap_or_else(|| "it stopped without a reason".into()),
+    let why = task.map(|task| match (stopped, failure(task)) {
+        (Some(StopReason::TimedOut), _) => Cause::TookTooLong,
+        (Some(_), _) => Cause::Interrupted,
+        (None, Some(task)) => Cause::Tasks { count: 1, task, repeated: false, grace: None },
+        (None, None) => Cause::TaskStopped { reason: task.stopped_reason.clone() },
     });
-    let what = match worst {
-        Some(_) => {
-            format!("{}: container {container} exited with {}", names(tasks), all.join(", "))
-        }
-        None => format!("{}: container {container} did not run to its end", names(tasks)),
+    let one_off = OneOff { tasks: ids(tasks), container: container.to_owned(), exit_codes: codes };
+    let ending = match code {
+        0 => Ending::Succeeded(one_off),
+        _ if stopped.is_some() => Ending::TaskStopped(one_off),
+        _ => Ending::Failed(one_off),
     };
-    let outcome = match code {
-        0 => "succeeded",
-        _ if stopped.is_some() => "stopped",
-        _ => "failed",
-    };
-    Finished { outcome, code, what, why, interrupted }
+    Finished { ending, code, why, interrupted }
 }
 
 #[cfg(test)]
@@ -297,7 +298,8 @@ mod tests {
         assert_eq!(code(&[Some(137)]), LARGEST);
         assert_eq!(code(&[Some(-1)]), LARGEST);
         assert_eq!(code(&[Some(0), None]), NO_CODE);
-        assert_eq!(ended(&[task(Some(143))], "web", Some("told to stop")).code, 130);
-        assert_eq!(ended(&[task(Some(0))], "web", Some("it took too long")).code, NO_CODE);
+        let stopped = |code, why| ended(&[task(Some(code))], "web", Some(why)).code;
+        assert_eq!(stopped(143, StopReason::Interrupted), 130);
+        assert_eq!(stopped(0, StopReason::TimedOut), NO_CODE);
     }
 }

@@ -1,32 +1,116 @@
 //! What a stop code, an exit code or a target's reason means: keep waiting or give up, and why, in
 //! plain words. Decides nothing about a deployment.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use serde::{Serialize, Serializer};
 
 use crate::model::arn::short;
-use crate::model::world::{Check, Container, Group, Target, Task};
+use crate::model::world::{Container, Group, Target, Task};
 
-/// A task that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A task that failed. Its words are in `render::words`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TaskFailure {
     /// The task's id.
     pub task: String,
-    /// What happened, in plain words.
-    pub what: String,
+    /// The container that it ended with, where one is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The container's exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// What ECS says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What that means, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Meaning>,
+    /// A container that did not start because it depends on that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dependent: Option<String>,
     /// Two failures with the same signature have the same cause.
+    #[serde(skip)]
     pub signature: String,
     /// Whether starting it again can help.
     pub outlook: Outlook,
     /// When it was found to be unhealthy, where that is why it was stopped.
+    #[serde(skip)]
     pub unhealthy_at: Option<SystemTime>,
 }
 
+/// What a reason or an exit code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// A secret does not exist.
+    NoSecret,
+    /// A secret lacks a key.
+    NoSecretKey,
+    /// A parameter does not exist.
+    NoParameter,
+    /// The log group does not exist.
+    NoLogGroup,
+    /// The image does not exist.
+    NoImage,
+    /// The image does not exist, or may not be pulled.
+    NoImageOrPermission,
+    /// The execution role lacks a permission.
+    NoPermission,
+    /// The image is built for another CPU architecture.
+    WrongArchitecture,
+    /// The image's name is not valid.
+    BadImageName,
+    /// The image lacks a library.
+    NoLibrary,
+    /// The command is not in the image.
+    NoCommand,
+    /// An image, a secret or a file does not exist.
+    NotFound,
+    /// Something that is named does not exist.
+    DoesNotExist,
+    /// Two containers of the task want the same port.
+    PortTwice,
+    /// Another task on the instance has the port.
+    PortTaken,
+    /// The directory does not exist in the EFS file system.
+    NoEfsDirectory,
+    /// The EFS file system cannot be mounted.
+    EfsMount,
+    /// The log driver cannot start.
+    LogDriver,
+    /// A path of the instance cannot be mounted.
+    InstancePath,
+    /// A volume cannot be mounted.
+    Volume,
+    /// A file does not exist.
+    NoFile,
+    /// The task definition gives it too little memory.
+    Memory,
+    /// Illegal instruction.
+    Sigill,
+    /// It aborted itself.
+    Sigabrt,
+    /// Bus error.
+    Sigbus,
+    /// Out of memory, or it did not stop in time.
+    Sigkill,
+    /// Segmentation fault.
+    Sigsegv,
+    /// It was asked to stop.
+    Sigterm,
+}
+
 /// Whether starting a task again can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Outlook {
     /// It cannot: the next one ends the same way.
     Hopeless,
     /// Once it may; not again and again.
+    #[default]
     Doubtful,
     /// It can: what was missing comes and goes (capacity, a quota, a throttle).
     Passing,
@@ -34,54 +118,43 @@ pub enum Outlook {
 
 /// Parts of `stoppedReason`s and container reasons after which another start ends the same way, with
 /// what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
-const HOPELESS: [(&str, &str); 18] = [
-    ("secrets manager can't find", "a secret that it needs does not exist"),
-    ("did not contain json key", "a secret lacks a key that it needs"),
-    ("invalid ssm parameters", "a parameter that it needs does not exist"),
-    (
-        "specified log group does not exist",
-        "create the log group, or allow logs:CreateLogGroup and set awslogs-create-group",
-    ),
-    ("manifest unknown", "the image does not exist"),
-    ("pull access denied", "the image does not exist, or the execution role may not pull it"),
-    ("check that the role has the permissions", "the execution role lacks a permission"),
-    ("is not authorized to perform", "the execution role lacks a permission"),
-    ("accessdenied", "the execution role lacks a permission"),
-    (
-        "does not contain descriptor matching platform",
-        "the image is not built for this CPU architecture",
-    ),
-    ("exec format error", "the image is not built for this CPU architecture"),
-    ("invalid reference format", "the image's name is not valid"),
-    ("error while loading shared libraries", "the image lacks a library that the command needs"),
-    ("executable file not found", NO_COMMAND),
-    ("not found", "an image, secret or file that it needs does not exist"),
-    ("does not exist", "something that it needs does not exist"),
-    ("address already in use", "two containers of the task want the same port"),
-    ("port is already allocated", "another task on the machine has the port"),
+const HOPELESS: [(&str, Meaning); 18] = [
+    ("secrets manager can't find", Meaning::NoSecret),
+    ("did not contain json key", Meaning::NoSecretKey),
+    ("invalid ssm parameters", Meaning::NoParameter),
+    ("specified log group does not exist", Meaning::NoLogGroup),
+    ("manifest unknown", Meaning::NoImage),
+    ("pull access denied", Meaning::NoImageOrPermission),
+    ("check that the role has the permissions", Meaning::NoPermission),
+    ("is not authorized to perform", Meaning::NoPermission),
+    ("accessdenied", Meaning::NoPermission),
+    ("does not contain descriptor matching platform", Meaning::WrongArchitecture),
+    ("exec format error", Meaning::WrongArchitecture),
+    ("invalid reference format", Meaning::BadImageName),
+    ("error while loading shared libraries", Meaning::NoLibrary),
+    // A file that is not there is the command only where it is executed.
+    ("executable file not found", Meaning::NoCommand),
+    ("not found", Meaning::NotFound),
+    ("does not exist", Meaning::DoesNotExist),
+    ("address already in use", Meaning::PortTwice),
+    ("port is already allocated", Meaning::PortTaken),
 ];
-
-/// A file that is not there is the command only where it is executed.
-const NO_COMMAND: &str = "the command does not exist in the image";
 
 /// Those that no other text makes pass: AWS calls some of them internal errors.
-const CERTAIN: [(&str, &str); 3] = [
-    ("failed to normalize image reference", "the image's name is not valid"),
-    ("invalid reference format", "the image's name is not valid"),
-    ("invalid image reference", "the image's name is not valid"),
-];
+const CERTAIN: [&str; 3] =
+    ["failed to normalize image reference", "invalid reference format", "invalid image reference"];
 
 /// What may be there at the next start and may not: (all of these parts, what to make of them). A missing
 /// file is not always the command.
-const DOUBTFUL: [(&[&str], &str); 8] = [
-    (&["efs", "no such file or directory"], "the directory does not exist in the EFS file system"),
-    (&["mounting fs-", "failed"], "the EFS file system could not be mounted"),
-    (&["efs utils"], "the EFS file system could not be mounted"),
-    (&["logging driver"], "the log driver could not start"),
-    (&["log driver"], "the log driver could not start"),
-    (&["mount source path"], "a path of the instance could not be mounted"),
-    (&["error mounting"], "a volume could not be mounted"),
-    (&["failed to mount"], "a volume could not be mounted"),
+const DOUBTFUL: [(&[&str], Meaning); 8] = [
+    (&["efs", "no such file or directory"], Meaning::NoEfsDirectory),
+    (&["mounting fs-", "failed"], Meaning::EfsMount),
+    (&["efs utils"], Meaning::EfsMount),
+    (&["logging driver"], Meaning::LogDriver),
+    (&["log driver"], Meaning::LogDriver),
+    (&["mount source path"], Meaning::InstancePath),
+    (&["error mounting"], Meaning::Volume),
+    (&["failed to mount"], Meaning::Volume),
 ];
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
@@ -107,13 +180,13 @@ const PASSING: [&str; 16] = [
 ];
 
 /// Exit codes of processes that a signal ended: 128 and its number.
-const SIGNALS: [(i32, &str); 6] = [
-    (132, "SIGILL: maybe built for another CPU"),
-    (134, "SIGABRT: it gave up by itself"),
-    (135, "SIGBUS"),
-    (137, "SIGKILL: out of memory, or it did not stop in time"),
-    (139, "SIGSEGV: it crashed"),
-    (143, "SIGTERM"),
+const SIGNALS: [(i32, Meaning); 6] = [
+    (132, Meaning::Sigill),
+    (134, Meaning::Sigabrt),
+    (135, Meaning::Sigbus),
+    (137, Meaning::Sigkill),
+    (139, Meaning::Sigsegv),
+    (143, Meaning::Sigterm),
 ];
 
 /// What a stopped task says about its revision: `None` when it did not fail, or when the machine
@@ -141,54 +214,51 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
         true => (Outlook::Doubtful, None),
         false => meaning(&lower, exit.is_some()),
     };
-    let mut what = match (culprit, exit) {
-        (Some(container), Some(exit)) if detail.is_empty() || detail == reason => {
-            format!("container `{}` exited with code {exit}", container.name)
-        }
-        (Some(container), Some(exit)) => {
-            format!("container `{}` exited with code {exit}: {detail}", container.name)
-        }
-        (Some(container), None) => format!("container `{}`: {detail}", container.name),
-        (None, _) if reason.is_empty() => "it stopped without a reason".to_owned(),
-        (None, _) => plain(reason),
+    let said = match (culprit, exit) {
+        // The code says it all.
+        (Some(_), Some(_)) if detail == reason => "",
+        (Some(_), _) => detail,
+        (None, _) => reason,
     };
     let waiting = waiting(task).filter(|waiting| culprit.is_some_and(|c| c.name != waiting.name));
-    if let Some(waiting) = waiting {
-        what = format!("{what}, and container `{}` waits for it", waiting.name);
-    }
-    if let Some(meaning) = meaning {
-        what = format!("{what} ({meaning})");
-    } else if exit == Some(137) && lower.contains("outofmemory") {
-        what = format!("{what} (it needs more memory than the task definition gives it)");
-    } else if let Some((_, name)) = SIGNALS.iter().find(|(code, _)| exit == Some(*code)) {
-        what = format!("{what} (killed by {name})");
-    }
+    let memory = exit == Some(137) && lower.contains("outofmemory");
+    let signal = SIGNALS.iter().find(|(code, _)| exit == Some(*code)).map(|(_, signal)| *signal);
+    let meaning = meaning.or(memory.then_some(Meaning::Memory)).or(signal);
     let signature = match exit {
         Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),
         None => code.to_owned(),
     };
-    let unhealthy_at = task.stopping.filter(|_| unhealthy);
-    Some(TaskFailure { task: short(&task.arn).to_owned(), what, signature, outlook, unhealthy_at })
+    Some(TaskFailure {
+        task: short(&task.arn).to_owned(),
+        container: culprit.map(|one| one.name.clone()),
+        exit_code: exit,
+        reason: Some(plain(said)).filter(|said| !said.is_empty()),
+        meaning,
+        dependent: waiting.map(|one| one.name.clone()),
+        signature,
+        outlook,
+        unhealthy_at: task.stopping.filter(|_| unhealthy),
+    })
 }
 
 /// What a reason in lower case says: whether another start can help, and why not. `exited`: a container did.
-fn meaning(text: &str, exited: bool) -> (Outlook, Option<&'static str>) {
+fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
     let has = |part: &str| text.contains(part);
-    if let Some((_, meaning)) = CERTAIN.iter().find(|(part, _)| has(part)) {
-        return (Outlook::Hopeless, Some(meaning));
+    if CERTAIN.iter().any(|part| has(part)) {
+        return (Outlook::Hopeless, Some(Meaning::BadImageName));
     }
     if !exited && PASSING.iter().any(|part| has(part)) {
         return (Outlook::Passing, None);
     }
     if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| has(part)) {
-        return (Outlook::Hopeless, Some(meaning));
+        return (Outlook::Hopeless, Some(*meaning));
     }
     if let Some((_, meaning)) = DOUBTFUL.iter().find(|(all, _)| all.iter().all(|part| has(part))) {
-        return (Outlook::Doubtful, Some(meaning));
+        return (Outlook::Doubtful, Some(*meaning));
     }
     match (has("no such file or directory"), has("exec ") || has("exec:")) {
-        (true, true) => (Outlook::Hopeless, Some(NO_COMMAND)),
-        (true, false) => (Outlook::Doubtful, Some("a file that it needs does not exist")),
+        (true, true) => (Outlook::Hopeless, Some(Meaning::NoCommand)),
+        (true, false) => (Outlook::Doubtful, Some(Meaning::NoFile)),
         (false, _) => (Outlook::Doubtful, None),
     }
 }
@@ -299,58 +369,113 @@ pub fn not_in_use(target: &Target) -> Option<NotInUse> {
     text.contains("not configured to receive traffic").then_some(NotInUse::Group)
 }
 
-/// Why a target is not healthy, in plain words.
-pub fn explain(target: &Target, group: Option<&Group>) -> String {
-    let place = format!("target {}:{}", target.id, target.port);
-    let check =
-        group.map(|group| describe(&group.check)).unwrap_or_else(|| "the health check".into());
-    let expected = group.map_or("", |group| group.check.matcher.as_str());
-    let grpc = group.is_some_and(|group| group.check.grpc);
+/// Why a target is not healthy. Its words are in `render::words`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Sickness {
+    /// `10.0.0.7:8080`
+    pub target: String,
+    /// The load balancer's word for its state.
+    pub state: String,
+    /// How it is checked, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckOf>,
+    /// What is wrong with it.
+    pub what: Sick,
+}
+
+/// How a target is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CheckOf {
+    /// `HTTP`, `TCP`, …
+    pub protocol: String,
+    /// The path of the request; empty where there is none.
+    pub path: String,
+    /// The codes that count as healthy.
+    pub expected: String,
+    /// By gRPC.
+    pub grpc: bool,
+    /// How long it waits for an answer.
+    #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "u64"))]
+    pub timeout: Duration,
+}
+
+/// What is wrong with a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "sick", rename_all = "kebab-case")]
+pub enum Sick {
+    /// It answered its health check with another code.
+    Code {
+        /// The code.
+        answered: String,
+    },
+    /// It did not answer its health check in time.
+    Timeout,
+    /// Its zone is not enabled on the load balancer.
+    Zone,
+    /// No rule forwards to its target group.
+    NoRule,
+    /// One of these two.
+    NotInUse,
+    /// It is being registered.
+    Registering,
+    /// It has not answered its first health check well yet.
+    Starting,
+    /// AWS's reason code and words.
+    Other {
+        /// The reason code.
+        reason: String,
+        /// The description.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_secs())
+}
+
+/// Why a target is not healthy.
+pub fn sickness(target: &Target, group: Option<&Group>) -> Sickness {
     let description = target.description.as_deref().unwrap_or_default();
     let answered = description
         .split_once('[')
         .and_then(|(_, rest)| rest.split_once(']'))
-        .map(|(code, _)| code);
-    match (target.reason.as_deref().unwrap_or_default(), answered) {
-        ("Target.ResponseCodeMismatch", Some(code)) => match grpc {
-            true => format!("{place}: {check} answered gRPC status {code}, expected {expected}"),
-            false => format!("{place}: {check} answered {code}, expected {expected}"),
-        },
-        ("Target.Timeout", _) => format!(
-            "{place}: {check} was not answered within {}",
-            group.map_or("its timeout".into(), |g| humantime::format_duration(g.check.timeout)
-                .to_string())
-        ),
+        .map(|(code, _)| code.to_owned());
+    let what = match (target.reason.as_deref().unwrap_or_default(), answered) {
+        ("Target.ResponseCodeMismatch", Some(answered)) => Sick::Code { answered },
+        ("Target.Timeout", _) => Sick::Timeout,
         ("Target.NotInUse", _) => match not_in_use(target) {
-            Some(NotInUse::Zone) => {
-                format!("{place} is in a zone that is not enabled on the load balancer")
-            }
-            Some(NotInUse::Group) => format!("{place}: no rule forwards to its target group"),
-            None => format!(
-                "{place}: no rule forwards to its target group, or the load balancer is not in its zone"
-            ),
+            Some(NotInUse::Zone) => Sick::Zone,
+            Some(NotInUse::Group) => Sick::NoRule,
+            None => Sick::NotInUse,
         },
-        ("Elb.RegistrationInProgress", _) => format!("{place} is being registered"),
-        ("Elb.InitialHealthChecking", _) => {
-            format!("{place} waits for its first good answer to {check}")
-        }
-        (reason, _) if description.is_empty() => format!("{place} is {} {reason}", target.state),
-        _ => format!("{place} is {}: {description}", target.state),
-    }
-}
-
-fn describe(check: &Check) -> String {
-    match check.path.as_str() {
-        "" => format!("the {} health check", check.protocol),
-        path if check.grpc => format!("gRPC health check {path}"),
-        path => format!("health check GET {path}"),
-    }
+        ("Elb.RegistrationInProgress", _) => Sick::Registering,
+        ("Elb.InitialHealthChecking", _) => Sick::Starting,
+        (reason, _) => Sick::Other {
+            reason: reason.to_owned(),
+            description: Some(description.to_owned()).filter(|text| !text.is_empty()),
+        },
+    };
+    let check = group.map(|Group { check, .. }| CheckOf {
+        protocol: check.protocol.clone(),
+        path: check.path.clone(),
+        expected: check.matcher.clone(),
+        grpc: check.grpc,
+        timeout: check.timeout,
+    });
+    let place = format!("{}:{}", target.id, target.port);
+    Sickness { target: place, state: target.state.clone(), check, what }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::model::world::Check;
+    use crate::render::words;
 
     fn task(stop_code: &str, reason: &str, container: Option<(Option<i32>, &str)>) -> Task {
         let containers = container.map(|(exit_code, reason)| Container {
@@ -412,7 +537,7 @@ mod tests {
             Container { name: "log".into(), exit_code: Some(0), ..both.containers[0].clone() };
         both.containers.insert(0, well);
         let failure = failure(&both).unwrap();
-        assert_eq!(failure.what, "container `web` exited with code 2");
+        assert_eq!(words::task(&failure), "container web exited with code 2");
         assert_eq!(failure.signature, "web:2");
     }
 
@@ -451,7 +576,8 @@ mod tests {
         // A pull that fails is the reason, whatever the container is.
         let pull = [("web", None, "", yes), ("side", None, "CannotPullContainerError: x", no)];
         let failed = failure(&several("TaskFailedToStart", &pull)).unwrap();
-        assert!(failed.what.starts_with("container `side`: CannotPull"), "{}", failed.what);
+        assert_eq!(failed.container.as_deref(), Some("side"));
+        assert!(failed.reason.expect("a reason").starts_with("CannotPull"));
     }
 
     #[test]
@@ -460,8 +586,8 @@ mod tests {
         let all = [("web", Some(143), why, Some(true)), ("side", Some(3), "", Some(false))];
         let failed = failure(&several("EssentialContainerExited", &all)).unwrap();
         assert_eq!(
-            failed.what,
-            "container `side` exited with code 3, and container `web` waits for it"
+            words::task(&failed),
+            "container side exited with code 3; container web depends on it"
         );
         assert_eq!(failed.signature, "side:3");
     }
@@ -470,45 +596,38 @@ mod tests {
     fn a_missing_file_is_the_command_only_where_it_is_executed() {
         let say = |code, reason| {
             let failed = failure(&task(code, reason, None)).unwrap();
-            (
-                failed.what.rsplit_once(" (").map(|(_, why)| why.trim_end_matches(')').to_owned()),
-                failed.outlook,
-            )
+            (failed.meaning, failed.outlook)
         };
-        let command = Some("the command does not exist in the image".to_owned());
+        let command = Some(Meaning::NoCommand);
         for text in [
             "CannotStartContainerError: exec: \"srever\": stat /srever: no such file or directory",
             "CannotStartContainerError: exec: \"x\": executable file not found in $PATH",
         ] {
-            assert_eq!(
-                say("TaskFailedToStart", text),
-                (command.clone(), Outlook::Hopeless),
-                "{text}"
-            );
+            assert_eq!(say("TaskFailedToStart", text), (command, Outlook::Hopeless), "{text}");
         }
         for (text, meaning) in [
             (
                 "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: mounting fs-0abc.efs.eu-central-1.amazonaws.com:/data failed, reason given by server: No such file or directory'",
-                "the directory does not exist in the EFS file system",
+                Meaning::NoEfsDirectory,
             ),
             (
                 "CannotStartContainerError: failed to initialize logging driver: dial unix /var/run/fluent.sock: connect: no such file or directory",
-                "the log driver could not start",
+                Meaning::LogDriver,
             ),
             (
                 "CannotCreateContainerError: error while creating mount source path '/srv/x': mkdir /srv/x: no such file or directory",
-                "a path of the instance could not be mounted",
+                Meaning::InstancePath,
             ),
         ] {
             assert_eq!(
                 say("TaskFailedToStart", text),
-                (Some(meaning.to_owned()), Outlook::Doubtful),
+                (Some(meaning), Outlook::Doubtful),
                 "{text}"
             );
         }
         let library = "error while loading shared libraries: libx.so.1: cannot open shared object file: No such file or directory";
         let (meaning, outlook) = say("TaskFailedToStart", library);
-        assert_eq!(meaning.as_deref(), Some("the image lacks a library that the command needs"));
+        assert_eq!(meaning, Some(Meaning::NoLibrary));
         assert_eq!(outlook, Outlook::Hopeless);
     }
 
@@ -523,12 +642,12 @@ mod tests {
     #[test]
     fn a_failure_says_which_container_how_and_whether_to_go_on() {
         let say = |code, reason, container| {
-            failure(&task(code, reason, container)).map(|f| (f.what, f.outlook)).unwrap()
+            failure(&task(code, reason, container)).map(|f| (words::task(&f), f.outlook)).unwrap()
         };
         let exited = "Essential container in task exited";
         assert_eq!(
             say("EssentialContainerExited", exited, Some((Some(1), ""))),
-            ("container `web` exited with code 1".into(), Outlook::Doubtful)
+            ("container web exited with code 1".into(), Outlook::Doubtful)
         );
         let (what, outlook) = say(
             "EssentialContainerExited",
@@ -544,7 +663,7 @@ mod tests {
         let (what, _) = say("EssentialContainerExited", exited, Some((Some(137), "")));
         assert!(what.ends_with("it did not stop in time)"), "no word of memory: {what}");
         let (what, _) = say("TaskFailedToStart", "", None);
-        assert_eq!(what, "it stopped without a reason");
+        assert_eq!(what, "it stopped; ECS gives no reason");
         let (what, outlook) = say(
             "TaskFailedToStart",
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref x: x: not found",
@@ -595,25 +714,25 @@ mod tests {
             description: Some("Health checks failed with these codes: [301]".into()),
         };
         assert_eq!(
-            explain(&target, Some(&group)),
+            words::sickness(&sickness(&target, Some(&group))),
             "target 10.0.0.7:80: health check GET /up answered 301, expected 200"
         );
         target.reason = Some("Target.Timeout".into());
         assert_eq!(
-            explain(&target, Some(&group)),
-            "target 10.0.0.7:80: health check GET /up was not answered within 5s"
+            words::sickness(&sickness(&target, Some(&group))),
+            "target 10.0.0.7:80: health check GET /up got no answer within 5s"
         );
         let mut told = |reason: &str, state: &str, description: Option<&str>| {
             target.reason = Some(reason.into());
             target.state = state.into();
             target.description = description.map(str::to_owned);
-            let told = explain(&target, Some(&group));
+            let told = words::sickness(&sickness(&target, Some(&group)));
             told.strip_prefix("target 10.0.0.7:80").expect(&told).to_owned()
         };
         let text = Some("AWS's words");
         assert_eq!(
             told("Target.NotInUse", "unused", text),
-            ": no rule forwards to its target group, or the load balancer is not in its zone"
+            ": no rule forwards to its target group, or its zone is not enabled on the load balancer"
         );
         assert_eq!(
             told(
@@ -621,7 +740,7 @@ mod tests {
                 "unused",
                 Some("Target is in an Availability Zone that is not enabled for the load balancer")
             ),
-            " is in a zone that is not enabled on the load balancer"
+            ": its zone is not enabled on the load balancer"
         );
         assert_eq!(
             told(
@@ -634,9 +753,9 @@ mod tests {
         assert_eq!(told("Elb.RegistrationInProgress", "initial", text), " is being registered");
         assert_eq!(
             told("Elb.InitialHealthChecking", "initial", text),
-            " waits for its first good answer to health check GET /up"
+            " has not passed health check GET /up yet"
         );
         assert_eq!(told("Elb.Other", "unhealthy", text), " is unhealthy: AWS's words");
-        assert_eq!(told("Elb.Other", "unhealthy", None), " is unhealthy Elb.Other");
+        assert_eq!(told("Elb.Other", "unhealthy", None), " is unhealthy: Elb.Other");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 /// Who has the traffic of a rule.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Served {
     /// `load balancer:port/priority`
     pub rule: String,

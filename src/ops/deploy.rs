@@ -15,7 +15,9 @@ use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
 use crate::error::{Error, Refusal};
-use crate::event::{Ended, Event, Kind};
+use crate::event::{
+    Cause, Ended, Ending, Event, Hint, Kind, Nothing, Number, Then, WaitReason, Warning,
+};
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::world::World;
@@ -50,6 +52,7 @@ pub async fn deploy(
     // Deployments that ours has taken the place of; a read that lags may show them open once more.
     let mut overtaken: Vec<String> = Vec::new();
     let mut confirmed = false;
+    let mut told = false;
     let mut surveys = 1;
     loop {
         let looked = setting.clock.moment(setting.aws.date());
@@ -60,6 +63,9 @@ pub async fn deploy(
             (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
             (decided, _) => decided?,
         };
+        if !std::mem::replace(&mut told, true) {
+            setting.tell(emit, Kind::Location(survey.location()));
+        }
         if claimant.on_conflict != OnConflict::Supersede
             && matches!(decision, Decision::Deploy(_))
             && let Some(what) = survey.newer()
@@ -69,9 +75,10 @@ pub async fn deploy(
         }
         let service = &request.service;
         let ended = match decision {
-            Decision::Nothing { what, .. } => {
+            Decision::Nothing { service, revision, images } => {
                 or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
-                return Ok(nothing(setting, format!("nothing to do: {what}"), emit));
+                let why = Nothing::RunsAlready { service, revision, images };
+                return Ok(nothing(setting, why, emit));
             }
             // AWS may answer with the past, or with parts of it.
             Decision::Deploy(plan) if plan.outage && !confirmed => {
@@ -241,8 +248,8 @@ async fn carry_out(
     looked: Moment,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    for what in &plan.warnings {
-        setting.tell(emit, Kind::Warning { what: what.clone() });
+    for warning in plan.warnings.clone() {
+        setting.tell(emit, Kind::Warning(warning));
     }
     or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
     let registration = Registration::default();
@@ -328,7 +335,8 @@ pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut 
     for (record, _) in survey.overtaken() {
         let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
         if let Err(error) = setting.aws.write(&Record { closed, ..record }).await {
-            setting.tell(emit, Kind::Warning { what: error.to_string() });
+            let then = Then::GoesOn;
+            setting.tell(emit, Kind::Warning(Warning::CallFailed { failure: error, then }));
         }
     }
 }
@@ -352,15 +360,13 @@ pub async fn adopt(
 ) -> Result<Option<Ended>, Error> {
     let ended = follow(setting, record, survey, asked, heading, claimant, service, emit).await?;
     let Some((mut ended, limited, _)) = ended else { return Ok(None) };
-    let excess: Vec<String> =
-        limited.iter().filter(|one| one.is_excess).map(Limited::told).collect();
-    if !excess.is_empty() && matches!(ended.exit_code, 0 | 1) {
-        let outcome = Outcome::Stuck(excess.join("; "));
-        ended.exit_code = outcome.exit_code();
-        outcome.code().clone_into(&mut ended.outcome);
-        ended.why = Some(excess.join("; "));
-        ended.hint =
-            Some(format!("ecs-bg status --cluster {} --service {service}", setting.cluster));
+    let numbers: Vec<Number> =
+        limited.into_iter().filter(|one| one.is_excess).map(|one| one.number).collect();
+    if !numbers.is_empty() && matches!(ended.exit_code, 0 | 1) {
+        let cause = Cause::NumbersNotFollowed { numbers };
+        ended.exit_code = Outcome::Stuck(cause.clone()).exit_code();
+        ended.why = Some(cause);
+        ended.hint = Some(Hint::new("status", &setting.cluster, service));
     }
     Ok(Some(end(setting, ended, emit)))
 }
@@ -406,13 +412,14 @@ async fn follow(
         Claim::Ours(claimed) => *claimed,
         Claim::Ended => return Ok(None),
         Claim::Lost(owner) => {
-            let by = format!("process {owner} has taken over");
+            let by = Cause::TakenOver { owner, deployment: name.clone() };
             return Ok(Some((superseded_by(setting, &name, by, None), vec![], None)));
         }
     };
     let Claimed { record, world, looked, limited } = claimed;
     for one in &limited {
-        setting.tell(emit, Kind::Warning { what: one.told() });
+        let number = one.number.clone();
+        setting.tell(emit, Kind::Warning(Warning::NumberNotFollowed(number)));
     }
     let record = match (record.forward(), heading) {
         (true, Heading::Back(reason)) => {
@@ -459,10 +466,10 @@ pub async fn drive_back(
     service: &str,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {
-    let back = Kind::TurnedBack {
+    let back = Kind::RollingBack {
         to: record.from.clone(),
-        reason: Reason::Asked.code().to_owned(),
-        what: format!("{} is to have all the traffic", record.blue),
+        reason_code: Reason::Asked.code(),
+        cause: Cause::Asked,
     };
     setting.tell(emit, back);
     let driven = Driven { record, world, kept: Kept::Memory, looked, keep: None };
@@ -479,7 +486,8 @@ async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event))
         let Some(Some(claimed)) = or_skipped(&setting.interrupts, regaining).await else { break };
         let Claimed { record, world, looked, limited } = claimed;
         for one in &limited {
-            setting.tell(emit, Kind::Warning { what: one.told() });
+            let number = one.number.clone();
+            setting.tell(emit, Kind::Warning(Warning::NumberNotFollowed(number)));
         }
         begin(setting, &record, true, emit);
         finished = drive::run(setting, record, world, Kept::OlderTags, looked, emit).await;
@@ -487,13 +495,14 @@ async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event))
     if let Some(keep) = keep.filter(|_| finished.outcome == Outcome::Live) {
         let Finished { record, world, .. } = &finished;
         let pruned = or_skipped(&setting.interrupts, prune(setting.aws, record, world, keep)).await;
-        let kept =
-            |why: String| Some(Kind::Warning { what: format!("{why}; old revisions were kept") });
         let kind = match pruned {
             Some(Ok(pruned)) if pruned.is_empty() => None,
             Some(Ok(revisions)) => Some(Kind::Pruned { revisions }),
-            Some(Err(error)) => kept(error.to_string()),
-            None => kept("interrupted".to_owned()),
+            Some(Err(failure)) => {
+                let then = Then::OldRevisionsKept;
+                Some(Kind::Warning(Warning::CallFailed { failure, then }))
+            }
+            None => Some(Kind::Warning(Warning::OldRevisionsKept)),
         };
         kind.into_iter().for_each(|kind| setting.tell(emit, kind));
     }
@@ -514,8 +523,9 @@ async fn regained(
     if !is_lost || finished.interrupted {
         return None;
     }
-    let why = format!("process {other} has taken over {}: does it live?", ours.name());
-    setting.tell(emit, Kind::Waiting { step: "check".to_owned(), why });
+    let (deployment, owner) = (ours.name().to_owned(), other.clone());
+    let why = WaitReason::SecondSign { deployment, owner };
+    setting.tell(emit, Kind::Waiting { step: "check", why });
     if is_driven(setting, ours).await {
         return None;
     }
@@ -555,30 +565,28 @@ fn end(setting: &Setting<'_>, ended: Ended, emit: &mut dyn FnMut(Event)) -> Ende
 }
 
 /// Says that there is nothing to do.
-pub fn nothing(setting: &Setting<'_>, what: String, emit: &mut dyn FnMut(Event)) -> Ended {
+pub fn nothing(setting: &Setting<'_>, why: Nothing, emit: &mut dyn FnMut(Event)) -> Ended {
     let api_calls = setting.aws.calls();
-    let ended = Ended { outcome: "nothing-to-do".into(), what, api_calls, ..Ended::default() };
-    end(setting, ended, emit)
+    let ending = Ending::NothingToDo { nothing: why };
+    end(setting, Ended { ending, api_calls, ..Ended::default() }, emit)
 }
 
 /// Says that a deployment is another's business now.
 pub fn superseded(
     setting: &Setting<'_>,
     name: &str,
-    by: String,
-    hint: Option<String>,
+    by: Cause,
+    hint: Option<Hint>,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {
     end(setting, superseded_by(setting, name, by, hint), emit)
 }
 
-fn superseded_by(setting: &Setting<'_>, name: &str, by: String, hint: Option<String>) -> Ended {
-    let outcome = Outcome::Superseded(by.clone());
+fn superseded_by(setting: &Setting<'_>, name: &str, by: Cause, hint: Option<Hint>) -> Ended {
     Ended {
-        outcome: outcome.code().into(),
-        exit_code: outcome.exit_code(),
+        ending: Ending::Superseded { revision: name.to_owned() },
+        exit_code: Outcome::Superseded(by.clone()).exit_code(),
         deployment: Some(name.to_owned()),
-        what: format!("{name} is superseded, nothing more is done"),
         why: Some(by),
         hint,
         api_calls: setting.aws.calls(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::drive::Finished;
-use crate::event::Ended;
+use crate::event::{AsBefore, Cause, Ended, Ending, Failed, Hint};
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
 use crate::model::served::Served;
@@ -26,97 +26,22 @@ pub(super) fn ended(
     api_calls: BTreeMap<String, u32>,
 ) -> Ended {
     let Finished { outcome, record, recorded, world, watch, interrupted, .. } = finished;
-    let name = record.name();
     let view = View { record, watch, world };
-    let status = format!("ecs-bg status --cluster {cluster} --service {service}");
-    let (what, why, hint) = match outcome {
-        Outcome::Live if record.until == WaitFor::Accepted => {
-            let what = format!("ECS was told to run {name} in {}, nobody watches", record.green);
-            (what, None, Some(status))
-        }
-        Outcome::Live => (format!("{name} is live in {}", record.green), None, None),
-        Outcome::WentBack(trouble) => {
-            let why = trouble.as_ref().map(ToString::to_string).or_else(|| match record.heading {
-                Heading::Back(Reason::Asked) => Some("that was asked for".to_owned()),
-                Heading::Back(reason) => {
-                    Some(format!("turned back by an earlier run ({})", reason.code()))
-                }
-                Heading::Forward | Heading::Overtaken => None,
-            });
-            let what = format!(
-                "{name} was withdrawn, {} serves in {}{}",
-                serves(record, world),
-                record.blue,
-                as_before(record, world)
-            );
-            (what, why, Some(status))
-        }
-        Outcome::Left(trouble) => {
-            let what = format!("{name} is no good, and was left in {}", record.green);
-            (what, Some(trouble.to_string()), Some(status))
-        }
-        Outcome::Stuck(why) if record.closed.is_some_and(|closed| closed.end == End::Neither) => {
-            let what =
-                format!("neither {name} nor {} serves in {}", short(&record.from), record.blue);
-            (what, Some(why.clone()), Some(status))
-        }
-        Outcome::Stuck(why) if record.closed.is_some() => {
-            let what = format!("{} serves with fewer tasks than planned", serves(record, world));
-            (what, Some(why.clone()), Some(status))
-        }
-        Outcome::Stuck(why) => {
-            let what = format!("{name} is neither live nor withdrawn: a person must look");
-            (what, Some(why.clone()), Some(status))
-        }
-        Outcome::Drifted(why) => {
-            let what = format!("{name} is neither live nor withdrawn: a person must look");
-            let why = match record.forward() && *recorded {
-                true => format!("{why}; `ecs-bg rollback` turns back instead"),
-                false => why.clone(),
-            };
-            (what, Some(why), Some(status))
-        }
-        Outcome::Stopped => {
-            let what = format!(
-                "{name} was left where it was, going {}",
-                if record.forward() { "forward" } else { "back" }
-            );
-            (what, None, Some(status))
-        }
-        Outcome::Superseded(by) => {
-            (format!("{name} is superseded, nothing more is done"), Some(by.clone()), Some(status))
-        }
-    };
-    // Without a record all that another process finds are the weights.
-    let lost = !recorded && record.engine() == EngineName::Listener;
-    let verb = |verb: &str| format!("ecs-bg {verb} --cluster {cluster} --service {service}");
-    let hint = hint.map(|status| match outcome {
-        Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
-            format!("{} --to {}", verb("rollback"), record.blue)
-        }
-        Outcome::Left(_) => verb("rollback"),
-        // Only who knows the command of --before can go on.
-        Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
-        Outcome::Stuck(_) if record.closed.is_some() => status,
-        Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
-        Outcome::Drifted(_) => verb("resume") + " --accept-drift",
-        _ => status,
-    });
     let good = *outcome == Outcome::Live;
     let services = [&record.blue, &record.green].map(|name| world.service(name));
     let failures = watch.failures.iter().take(FAILURES);
-    let failures = failures.map(|failure| format!("task {}: {}", failure.task, failure.what));
+    let failures = failures.map(|failure| Failed { old: None, failure: failure.clone() });
     let old = watch.old_failures.iter().filter(|_| !good && !record.forward()).take(FAILURES);
     let old = old.map(|failure| {
-        format!("task {} of {}: {}", failure.task, short(&record.from), failure.what)
+        let old = Some(short(&record.from).to_owned());
+        Failed { old, failure: failure.clone() }
     });
     Ended {
-        outcome: outcome.code().to_owned(),
+        ending: ending(outcome, record, world),
         exit_code: outcome.exit_code(),
         interrupted: *interrupted,
-        deployment: Some(name.to_owned()),
-        what,
-        why,
+        deployment: Some(record.name().to_owned()),
+        why: why(outcome, record, *recorded),
         failures: failures.chain(old).collect(),
         logs: vec![],
         service_events: match world.service(&record.green) {
@@ -130,28 +55,100 @@ pub(super) fn ended(
             ([Some(service), _], EngineName::Rolling) => vec![running(service)],
             _ => vec![],
         },
-        hint,
+        hint: hint(outcome, record, *recorded, cluster, service),
+        undo: good.then(|| Hint::new("rollback", cluster, service)),
         api_calls,
     }
 }
 
+/// What became of it.
+fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
+    let revision = record.name().to_owned();
+    let green = record.green.clone();
+    match outcome {
+        Outcome::Live => Ending::Live {
+            revision,
+            service: green,
+            not_awaited: record.until == WaitFor::Accepted,
+        },
+        Outcome::WentBack(_) => Ending::RolledBack {
+            revision,
+            old: serves(record, world).to_owned(),
+            service: record.blue.clone(),
+            as_before: as_before(record, world),
+        },
+        Outcome::Left(_) => Ending::Left { revision, service: green },
+        Outcome::Stuck(_) => match record.closed.map(|closed| closed.end) {
+            Some(End::Neither) => Ending::Neither {
+                revision,
+                old: short(&record.from).to_owned(),
+                service: record.blue.clone(),
+            },
+            Some(_) => Ending::FewerTasks { revision: serves(record, world).to_owned() },
+            None => Ending::Stuck { revision },
+        },
+        Outcome::Drifted(_) => Ending::Drifted { revision },
+        Outcome::Stopped => Ending::Stopped { revision, rolling_back: !record.forward() },
+        Outcome::Superseded(_) => Ending::Superseded { revision },
+    }
+}
+
+/// Why it is not good.
+fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
+    match outcome {
+        Outcome::Live | Outcome::Stopped => None,
+        Outcome::WentBack(Some(trouble)) | Outcome::Left(trouble) => Some(trouble.cause.clone()),
+        Outcome::WentBack(None) => match record.heading {
+            Heading::Back(Reason::Asked) => Some(Cause::Asked),
+            Heading::Back(reason) => Some(Cause::EarlierRun { reason_code: reason.code() }),
+            Heading::Forward | Heading::Overtaken => None,
+        },
+        Outcome::Stuck(cause) | Outcome::Superseded(cause) => Some(cause.clone()),
+        Outcome::Drifted(sight) => {
+            let can_roll_back = record.forward() && recorded;
+            Some(Cause::Drift { sight: sight.clone(), can_roll_back })
+        }
+    }
+}
+
+/// What to do next.
+fn hint(
+    outcome: &Outcome,
+    record: &Record,
+    recorded: bool,
+    cluster: &str,
+    service: &str,
+) -> Option<Hint> {
+    let verb = |verb| Hint::new(verb, cluster, service);
+    // Without a record all that another process finds are the weights.
+    let lost = !recorded && record.engine() == EngineName::Listener;
+    Some(match outcome {
+        Outcome::Live if record.until != WaitFor::Accepted => return None,
+        Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
+            Hint { to: Some(record.blue.clone()), ..verb("rollback") }
+        }
+        Outcome::Left(_) => verb("rollback"),
+        // Only who knows the command of --before can go on.
+        Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
+        Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
+        Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
+        Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
+        _ => verb("status"),
+    })
+}
+
 /// What the old side has, where it had fewer tasks than it was to have before already.
-fn as_before(record: &Record, world: &World) -> String {
-    let Some((blue, had)) = world.service(&record.blue).zip(record.had) else {
-        return String::new();
-    };
+fn as_before(record: &Record, world: &World) -> Option<AsBefore> {
+    let (blue, had) = world.service(&record.blue).zip(record.had)?;
     let healthy = had.healthy.unwrap_or(had.running);
-    if blue.running >= blue.desired && healthy >= had.running {
-        return String::new();
+    let wanted = blue.desired;
+    if blue.running >= wanted && healthy >= had.running {
+        return None;
     }
     match world.healthy(blue).and_then(|now| u32::try_from(now).ok()) {
-        Some(now) if now < blue.desired => {
-            format!(" as before: {now} of {} targets healthy", blue.desired)
-        }
-        _ if blue.running < blue.desired => {
-            format!(" as before: {} of {} tasks", blue.running, blue.desired)
-        }
-        _ => String::new(),
+        Some(now) if now < wanted => Some(AsBefore::Targets { now, wanted }),
+        _ if blue.running < wanted => Some(AsBefore::Tasks { now: blue.running, wanted }),
+        _ => None,
     }
 }
 

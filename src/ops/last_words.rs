@@ -39,10 +39,9 @@ fn culprit(finished: &Finished) -> Option<(String, String)> {
         let task = finished.world.prepare.iter().flatten().next()?;
         return Some((task.arn.clone(), task.commanded.clone()?));
     }
-    // The signature of an exit is the container and its code.
     let exit = |failure: &crate::model::health::TaskFailure| {
-        let (container, _) = failure.signature.rsplit_once(':')?;
-        Some((failure.task.clone(), container.to_owned()))
+        failure.exit_code?;
+        Some((failure.task.clone(), failure.container.clone()?))
     };
     finished.watch.failures.iter().find_map(exit)
 }

@@ -9,7 +9,7 @@ use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
-use crate::event::{Ended, Event, Kind};
+use crate::event::{Change, Ended, Ending, Event, Kind, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::plan::run_task::{Order, needs_network, order};
@@ -65,18 +65,18 @@ pub async fn run(
     let ordering = ordered(task, edits, setting);
     let order = or_interrupted(&setting.interrupts, ordering).await?;
     let (tasks, failures) = start(setting, &order).await?;
-    for why in failures {
-        setting.tell(emit, Kind::Warning { what: format!("one task less: {why}") });
+    for reason in failures {
+        setting.tell(emit, Kind::Warning(Warning::TaskNotStarted { reason }));
     }
-    let ids: Vec<&str> = tasks.iter().map(|task| short(&task.arn)).collect();
-    let what = format!("{} of {}", ids.join(", "), short(&tasks[0].revision));
-    setting.tell(emit, Kind::Changed { step: "start".into(), what: what.clone() });
+    let ids: Vec<String> = tasks.iter().map(|task| short(&task.arn).to_owned()).collect();
+    let revision = short(&tasks[0].revision).to_owned();
+    let change = Change::TasksStarted { tasks: ids.clone(), revision: revision.clone() };
+    setting.tell(emit, Kind::Changed { step: "start", change });
     let lacking = (tasks.len() as u32) < task.count;
     let finished = match task.no_wait {
         true => Finished {
-            outcome: "started",
+            ending: Ending::Started { tasks: ids, revision },
             code: 0,
-            what: format!("started, and not waited for: {what}"),
             why: None,
             interrupted: false,
         },
@@ -219,14 +219,13 @@ fn told(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {
-    let Finished { outcome, code, what, why, interrupted } = finished;
+    let Finished { ending, code, why, interrupted } = finished;
     // Fewer tasks than were asked for are no success.
     let code = if lacking && code == 0 { NO_CODE } else { code };
     let ended = Ended {
-        outcome: outcome.to_owned(),
+        ending,
         exit_code: code,
         interrupted,
-        what,
         why,
         api_calls: setting.aws.calls(),
         ..Ended::default()

@@ -9,7 +9,7 @@ use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
-use crate::event::{Ended, Event, Kind};
+use crate::event::{Ended, Event, Hint, Kind, Nothing, Then, Warning};
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
@@ -84,19 +84,23 @@ pub async fn run(
         return Err(Refusal::new(what.clone(), status(target)).into());
     }
     for (_, what) in ignored {
-        setting.tell(emit, Kind::Warning { what });
+        setting.tell(emit, Kind::Warning(what.into()));
     }
     if open.is_none()
         && !matches!(verb, Verb::Rollback { to: Some(_) })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
     {
+        let command = |verb| Hint::new(verb, &target.cluster, &target.service);
         let hint = match (verb, record.engine()) {
             (Verb::Rollback { .. } | Verb::Abort, EngineName::Listener) => {
-                format!("{} --to {}", verb_for(target, "rollback"), record.blue)
+                Hint { to: Some(record.blue.clone()), ..command("rollback") }
             }
-            _ => status(target),
+            _ => command("status"),
         };
         return Ok(superseded(setting, record.name(), by, Some(hint), emit));
+    }
+    if open.is_some() {
+        setting.tell(emit, Kind::Location(survey.location()));
     }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
@@ -109,11 +113,9 @@ pub async fn run(
             let what = format!("no deployment of {service} is under way");
             Err(Refusal::new(what, status(target)).into())
         }
-        (Verb::Resume { .. } | Verb::Abort, None) => Ok(nothing(
-            setting,
-            format!("nothing to do: no deployment of {service} is under way"),
-            emit,
-        )),
+        (Verb::Resume { .. } | Verb::Abort, None) => {
+            Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
+        }
         (Verb::Resume { .. }, Some(record))
             if setting.accept_drift && record.engine() == EngineName::Rolling =>
         {
@@ -162,7 +164,7 @@ async fn back_to_service(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     for (_, what) in survey.ignored() {
-        setting.tell(emit, Kind::Warning { what });
+        setting.tell(emit, Kind::Warning(what.into()));
     }
     match survey.open_record() {
         Some(Ok(record)) if record.engine() == EngineName::Rolling => {
@@ -175,9 +177,8 @@ async fn back_to_service(
             let code = adopt(setting, record, &survey, none, back, &claimant, service, emit);
             match code.await {
                 Err(Error::Aws(error)) if error.kind == FailureKind::Denied => {
-                    let what =
-                        format!("{error}; going by the weights alone, the record stays open");
-                    setting.tell(emit, Kind::Warning { what });
+                    let (failure, then) = (error, Then::WeightsAlone);
+                    setting.tell(emit, Kind::Warning(Warning::CallFailed { failure, then }));
                 }
                 code => return ended(code?, setting, emit),
             }
@@ -186,7 +187,7 @@ async fn back_to_service(
             let what = format!("{to} is what {} introduces, which is under way", record.name());
             return Err(Refusal::new(what, verb_for(target, "resume")).into());
         }
-        Some(Err(what)) => setting.tell(emit, Kind::Warning { what }),
+        Some(Err(what)) => setting.tell(emit, Kind::Warning(what.into())),
         None => {}
     }
     let identity = Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() };
@@ -199,7 +200,7 @@ async fn back_to_service(
             }
             Ok(code)
         }
-        None => Ok(nothing(setting, format!("nothing to do: {to} serves alone"), emit)),
+        None => Ok(nothing(setting, Nothing::ServesAlone { service: to.to_owned() }, emit)),
     }
 }
 
@@ -208,8 +209,7 @@ fn ended(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    Ok(ended
-        .unwrap_or_else(|| nothing(setting, "nothing to do: it has ended meanwhile".into(), emit)))
+    Ok(ended.unwrap_or_else(|| nothing(setting, Nothing::EndedMeanwhile, emit)))
 }
 
 /// The record without the rest of the present hold.
@@ -287,11 +287,9 @@ async fn back_to(
     };
     let images = pinned(&base, &ran);
     for container in base.containers.iter().filter(|(name, _)| !ran.contains_key(name)) {
-        let what = format!(
-            "the digest of {} that ran in container {} is not known any more",
-            container.1, container.0
-        );
-        setting.tell(emit, Kind::Warning { what });
+        let (container, image) = container.clone();
+        let warning = Warning::DigestUnknown { container, image };
+        setting.tell(emit, Kind::Warning(warning));
     }
     let request = request.to(&base.arn, images);
     let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };

@@ -19,9 +19,10 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// For people, without what may be secret: `with web=shop/web:2, web:LOG_LEVEL=***`.
+    /// For people, without what may be secret: `with image shop/web:2 in web, web:LOG_LEVEL=***`.
     pub fn show(&self) -> String {
-        let images = self.images.iter().map(|(container, image)| format!("{container}={image}"));
+        let images = self.images.iter();
+        let images = images.map(|(container, image)| format!("image {image} in {container}"));
         let all: Vec<String> = images.chain(self.edits.iter().map(edits::show)).collect();
         match all[..] {
             [] => String::new(),

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::checks::{self, Case};
 use super::clone::Changes;
 use super::{
     BAKE, Decision, Digest, Identity, Plan, Sides, Survey, Wanted, differences, had, prepare,
-    preparing, refusals, serves_already,
+    preparing, refusals, registered, serves_already,
 };
 use crate::error::Refusal;
+use crate::event::Warning;
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::rule::green_stands;
 use crate::model::world::{Rule, World};
 use crate::record::{Asked, Heading, Record};
-use crate::request::{FOLLOW_MIN, Request, WaitFor};
+use crate::request::{EngineName, FOLLOW_MIN, Request, WaitFor};
 use crate::route::shifted;
 
 /// Every choice, or a refusal.
@@ -27,11 +29,10 @@ pub(super) fn plan(
     fingerprint: String,
     identity: &Identity,
     why: String,
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Warning>,
 ) -> Result<Decision, Refusal> {
-    refusals::for_rolling_only(request)?;
+    checks::all(EngineName::Listener, &Case { request, survey, wanted, digests })?;
     let sides = refusals::sides(survey)?;
-    refusals::for_a_pair(wanted, &sides)?;
     let same = serves_already(survey, sides.blue, wanted, digests, &fingerprint);
     if same
         && !request.force
@@ -43,22 +44,21 @@ pub(super) fn plan(
         && sides.blue.deployments.len() == 1
     {
         let revision = short(&sides.blue.revision).to_owned();
-        let with = if request.edits.is_empty() { "these images" } else { "these settings" };
-        let what = format!("{revision} with {with} serves in {}", sides.blue.name);
-        return Ok(Decision::Nothing { service: sides.blue.name.clone(), revision, what });
+        let service = sides.blue.name.clone();
+        return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
     let outage = refusals::outage(survey, sides.blue);
-    warnings.extend(outage.iter().cloned());
-    refusals::usable(survey, sides.blue)?;
-    warnings.extend(refusals::differences(survey, &sides)?);
-    warnings.extend(refusals::foreign_rules(survey, &sides)?);
+    warnings.extend(outage.iter().cloned().map(Warning::from));
+    warnings.extend(refusals::differences(survey, &sides)?.into_iter().map(Warning::from));
+    warnings.extend(refusals::foreign_rules(survey, &sides)?.into_iter().map(Warning::from));
     let record = draft(request, survey, &sides, fingerprint, identity);
-    warnings.extend(refusals::credentials(survey, &record));
+    warnings.extend(refusals::credentials(survey, &record).into_iter().map(Warning::from));
     if record.follow < FOLLOW_MIN {
-        warnings.push(format!(
-            "--follow {}: requests may be lost, a load balancer can take 30s and more to follow",
-            humantime::format_duration(record.follow)
-        ));
+        let follow = humantime::format_duration(record.follow);
+        let text = format!(
+            "--follow {follow}: requests may be lost, a load balancer can take 30s and more to apply new weights"
+        );
+        warnings.push(text.into());
     }
     let base = wanted.base.clone();
     let changes = wanted.changes();
@@ -139,40 +139,34 @@ fn steps(
     let lacking = |rule: &&&Rule| !green_stands(&rule.actions, &sides.pairs);
     let lacking: Vec<&str> =
         shifted.iter().filter(lacking).map(|rule| rule.name.as_str()).collect();
-    let mut steps = vec![(
-        "register",
-        format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
-    )];
+    let mut steps = vec![("register", registered(base, changes))];
     steps.extend(preparing(record));
     steps.push(match lacking[..] {
-        [] => ("attach", format!("{green} stands in {} already", rules.join(", "))),
-        [..] => ("attach", format!("add {green} to {} at weight 0", lacking.join(", "))),
+        [] => ("attach", format!("{green} is in {} already", rules.join(", "))),
+        [..] => ("attach", format!("add {green} to {} with weight 0", lacking.join(", "))),
     });
     let count = record.count.max(sides.green.desired);
-    steps.push(("launch", format!("{green}: {count} tasks")));
+    let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
+    steps.push(("launch", format!("{green}: {tasks} of the new revision")));
+    let timeout = time(record.timeout);
     steps.push((
         "settle",
-        format!(
-            "until {count} targets are healthy; back if there is no progress for {}",
-            time(record.timeout)
-        ),
+        format!("wait for {count} healthy targets; roll back after {timeout} without progress"),
     ));
     for share in &record.shares {
-        let hold = if share.hold.is_zero() {
-            String::new()
-        } else {
-            format!(", held for {}", time(share.hold))
+        let hold = match share.hold.is_zero() {
+            true => String::new(),
+            false => format!(", hold for {}", time(share.hold)),
         };
-        steps.push((
-            "shift",
-            format!("{} % to {green} in {}{hold}", share.percent, rules.join(", ")),
-        ));
+        let what = format!("{} % to {green} in {}{hold}", share.percent, rules.join(", "));
+        steps.push(("shift", what));
     }
-    steps.push(("bake", format!("watch it for {}; {blue} stays whole", time(record.bake))));
+    steps.push(("bake", format!("watch {green} for {}; {blue} keeps running", time(record.bake))));
+    let follow = time(record.follow);
     steps.push((
         "follow",
-        format!("until {} after the last change of weights", time(record.follow)),
+        format!("wait until the load balancer has had {follow} to apply the last weights"),
     ));
-    steps.push(("retire", format!("{blue}: no tasks")));
+    steps.push(("retire", format!("{blue}: desired count 0")));
     steps
 }

@@ -1,6 +1,8 @@
-//! The plan: every choice, made once, from one survey. Pure. Refusals are in `refusals`.
+//! The plan: every choice, made once, from one survey. Pure. What must be true before is in
+//! `checks`.
 
 mod back;
+mod checks;
 pub mod clone;
 mod listener;
 mod refusals;
@@ -21,6 +23,7 @@ pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 
 use crate::error::Refusal;
+use crate::event::{NoRecord, RunningImage, Warning};
 use crate::model::diff::diff;
 use crate::model::revision::Revision;
 use crate::model::rule::GroupPair;
@@ -67,8 +70,8 @@ pub enum Decision {
         service: String,
         /// The revision that it runs.
         revision: String,
-        /// What makes it the same.
-        what: String,
+        /// The images that its tasks are known to run.
+        images: Vec<RunningImage>,
     },
 }
 
@@ -101,7 +104,7 @@ pub struct Plan {
     /// tell.
     pub outage: bool,
     /// What the user should know before.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// What will be done, in order: step and what it does.
     pub steps: Vec<(&'static str, String)>,
     /// What the new revision is compared with, and the differences, masked.
@@ -122,8 +125,8 @@ pub struct Sides<'a> {
 /// The service that serves, where a deployment like `request` could start.
 pub fn live<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
     Ok(match refusals::engine(request, survey)?.0 {
-        EngineName::Listener => refusals::sides(survey)?.blue,
-        EngineName::Rolling => rolling::service(request, survey)?,
+        EngineName::Listener => refusals::live_side(survey)?,
+        EngineName::Rolling => rolling::service(survey)?,
     })
 }
 
@@ -181,8 +184,8 @@ pub fn plan(
     identity: &Identity,
 ) -> Result<Decision, Refusal> {
     let images = &wanted.images;
-    wanted.check(digests)?;
-    let mut warnings = refusals::unread(survey, images, digests);
+    let unread = refusals::unread(survey, images, digests).into_iter();
+    let mut warnings: Vec<Warning> = unread.map(Warning::from).collect();
     let resolved: BTreeMap<String, String> = images
         .iter()
         .map(|(container, image)| match digests.get(container) {
@@ -204,17 +207,24 @@ pub fn plan(
     let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved, &edits);
     match survey.open_record() {
         Some(Ok(record)) if record.request == fingerprint => {
+            wanted.check(digests)?;
             return Ok(Decision::Adopt(Box::new(record)));
         }
-        Some(Ok(record)) => return Ok(Decision::Unfinished(Box::new(record))),
-        Some(Err(unreadable)) => warnings.push(unreadable),
+        Some(Ok(record)) => {
+            wanted.check(digests)?;
+            return Ok(Decision::Unfinished(Box::new(record)));
+        }
+        Some(Err(unreadable)) => warnings.push(unreadable.into()),
         None => {}
     }
-    warnings.extend(survey.ignored().into_iter().map(|(_, what)| what));
+    warnings.extend(survey.ignored().into_iter().map(|(_, what)| what.into()));
     let overtaken = survey.overtaken().into_iter();
-    warnings.extend(overtaken.map(|(record, by)| format!("{} is over: {by}", record.name())));
+    warnings.extend(overtaken.map(|(record, by)| {
+        let deployment = record.name().to_owned();
+        Warning::Over { deployment, by }
+    }));
     let (engine, why) = engine?;
-    warnings.extend(refusals::surprises(request, survey));
+    warnings.extend(refusals::surprises(request, survey).into_iter().map(Warning::from));
     if engine == EngineName::Rolling {
         return rolling::plan(
             request,
@@ -294,15 +304,14 @@ impl Plan {
     }
 
     /// Why the record is not kept in tags; `None`: it fits beside the user's own and into what AWS takes.
-    pub fn without_record(&self) -> Option<&'static str> {
+    pub fn without_record(&self) -> Option<NoRecord> {
         let record =
             Record { revision: format!("{}:0", family_arn(&self.base)), ..self.record.clone() };
         if record.to_tags(&own_tags(&self.base.tags)).is_none() {
-            return Some("the record does not fit into tags beside this task definition's own");
+            return Some(NoRecord::Tags);
         }
         let body = self.registration(Tags::WithRecord);
-        body.is_ok_and(|body| body.len() > LARGEST)
-            .then_some("with the record the task definition would be larger than 64 KiB")
+        body.is_ok_and(|body| body.len() > LARGEST).then_some(NoRecord::Size)
     }
 }
 
@@ -325,8 +334,15 @@ fn preparing(record: &Record) -> Option<(&'static str, String)> {
     let time = humantime::format_duration(record.prepare?.timeout);
     Some((
         "prepare",
-        format!("one task runs the command of --before; back unless it exits with 0 within {time}"),
+        format!(
+            "run the command of --before in one task; roll back unless it exits with 0 within {time}"
+        ),
     ))
+}
+
+/// The first step: what the new revision is.
+fn registered(base: &Revision, changes: &Changes) -> String {
+    format!("a new revision of {}: a copy of {}{}", base.family(), base.name, changes.show())
 }
 
 /// What serves now, rule by rule. `pairs` are the groups of `one` and `other`.

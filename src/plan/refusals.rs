@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Digest, Sides, Survey, Wanted};
 use crate::error::Refusal;
 use crate::model::arn::short;
-use crate::model::health::{NotInUse, explain, not_in_use};
+use crate::model::health::{NotInUse, not_in_use};
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Check, Group, Rule, Service};
 use crate::record::Record;
@@ -45,19 +45,113 @@ pub(super) fn sides_back<'a>(survey: &'a Survey, blue: &str) -> Result<Sides<'a>
     movable(survey, blue, green)
 }
 
-/// Both services, where they can stand in for each other behind the same rules.
-fn pair(survey: &Survey) -> Result<[&Service; 2], Refusal> {
+/// The side that serves, whatever else is the matter with the pair.
+pub(super) fn live_side(survey: &Survey) -> Result<&Service, Refusal> {
+    let serves = both(survey).and_then(|[service, twin]| by_weight(survey, service, twin));
+    match serves {
+        Ok((blue, _)) => Ok(blue),
+        // What keeps them from being a pair says more.
+        Err(error) => Err(pair(survey).err().unwrap_or(error)),
+    }
+}
+
+/// Both services.
+fn both(survey: &Survey) -> Result<[&Service; 2], Refusal> {
     let service = existing(survey, &survey.service)?;
-    deployable(survey, service)?;
-    weighable(service)?;
     let Some(twin) = &survey.twin else { return Err(no_twin(survey)) };
     if *twin == survey.service {
         return refuse(format!("{twin} cannot be its own twin"), "--twin OTHER_SERVICE");
     }
-    let twin = existing(survey, twin)?;
-    deployable(survey, twin)?;
-    weighable(twin)?;
     readable(survey)?;
+    Ok([service, existing(survey, twin)?])
+}
+
+/// The named service can be deployed by moving weights.
+pub(super) fn service_is_fit(survey: &Survey) -> Result<(), Refusal> {
+    let service = existing(survey, &survey.service)?;
+    deployable(survey, service)?;
+    weighable(service)
+}
+
+/// So can its twin.
+pub(super) fn twin_is_fit(survey: &Survey) -> Result<(), Refusal> {
+    let Ok([_, twin]) = both(survey) else { return both(survey).map(drop) };
+    deployable(survey, twin)?;
+    weighable(twin)
+}
+
+/// They can stand in for each other.
+pub(super) fn are_a_pair(survey: &Survey) -> Result<(), Refusal> {
+    match both(survey) {
+        Ok([service, twin]) if is_fit(survey) => paired(survey, service, twin),
+        _ => Ok(()),
+    }
+}
+
+fn is_fit(survey: &Survey) -> bool {
+    service_is_fit(survey).is_ok() && twin_is_fit(survey).is_ok()
+}
+
+/// The rules say which side serves.
+pub(super) fn traffic_is_on_one_side(survey: &Survey) -> Result<(), Refusal> {
+    match pair(survey) {
+        Ok([service, twin]) => by_weight(survey, service, twin).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Both sides, where the checks before this one found nothing.
+fn known(survey: &Survey) -> Option<Sides<'_>> {
+    let [service, twin] = pair(survey).ok()?;
+    let (blue, green) = by_weight(survey, service, twin).ok()?;
+    Some(Sides { blue, green, pairs: group_pairs(&survey.world, blue, green) })
+}
+
+/// The side that serves is steady.
+pub(super) fn live_side_is_well(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| serving_well(survey, sides.blue))
+}
+
+/// Nothing else changes the counts.
+pub(super) fn nothing_scales(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| unscaled(survey, [sides.blue, sides.green]))
+}
+
+/// No client is pinned to a side.
+pub(super) fn nothing_sticks(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| unsticky(survey, &sides))
+}
+
+/// The task definition is one for both.
+pub(super) fn fits_the_pair(wanted: &Wanted, survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| for_a_pair(wanted, &sides))
+}
+
+/// New targets can become healthy.
+pub(super) fn targets_can_be_healthy(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| usable(survey, sides.blue))
+}
+
+/// The services differ in nothing that matters.
+pub(super) fn twins_are_alike(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| differences(survey, &sides).map(drop))
+}
+
+/// No rule of somebody else's is in the way.
+pub(super) fn no_rule_is_in_the_way(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| foreign_rules(survey, &sides).map(drop))
+}
+
+/// ECS may be told to replace the service's tasks.
+pub(super) fn service_is_deployable(survey: &Survey) -> Result<(), Refusal> {
+    deployable(survey, existing(survey, &survey.service)?)
+}
+
+/// Both services, where they can stand in for each other behind the same rules.
+fn pair(survey: &Survey) -> Result<[&Service; 2], Refusal> {
+    service_is_fit(survey)?;
+    let [service, twin] = both(survey)?;
+    twin_is_fit(survey)?;
     paired(survey, service, twin)?;
     Ok([service, twin])
 }
@@ -869,10 +963,9 @@ pub(super) fn usable(survey: &Survey, service: &Service) -> Result<(), Refusal> 
             let balancer = &group.load_balancers[0];
             return refuse(
                 format!(
-                    "{}: {} (target group {}): new tasks there would never become healthy",
-                    service.name,
-                    explain(target, Some(group)),
-                    group.name
+                    "{}: the zone of target {}:{} is not enabled on the load balancer (target group {}): new \
+                     tasks there would never become healthy",
+                    service.name, target.id, target.port, group.name
                 ),
                 format!(
                     "enable the zone, or take its subnet out of {}: aws elbv2 describe-load-balancers \

@@ -3,25 +3,54 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::checks::{self, Case};
 use super::{
     Decision, Digest, Identity, Plan, Survey, Wanted, differences, is_unchanged, refusals,
-    serves_already,
+    registered, serves_already,
 };
 use crate::error::Refusal;
+use crate::event::{RunningImage, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Deployment, Service};
 use crate::plan::clone::{Changes, clone_request, own_tags};
 use crate::record::{Asked, Change, Heading, Record};
-use crate::request::WaitFor;
-use crate::request::{Request, Share};
+use crate::request::{EngineName, Request, Share, WaitFor};
 
 /// The service, when ECS can replace its tasks.
-pub(super) fn service<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
-    let service = refusals::existing(survey, &survey.service)?;
-    refusals::deployable(survey, service)?;
-    can_progress(request, survey, service)?;
-    Ok(service)
+pub(super) fn service(survey: &Survey) -> Result<&Service, Refusal> {
+    refusals::existing(survey, &survey.service)
+}
+
+/// ECS has room to replace tasks.
+pub(super) fn can_make_progress(case: &Case<'_>) -> Result<(), Refusal> {
+    known(case).map_or(Ok(()), |service| can_progress(case.request, case.survey, service))
+}
+
+/// The load balancers find their container and port.
+pub(super) fn fits_the_service(case: &Case<'_>) -> Result<(), Refusal> {
+    known(case).map_or(Ok(()), |service| refusals::for_a_service(case.wanted, service))
+}
+
+/// New targets can become healthy, where that is waited for.
+pub(super) fn targets_can_be_healthy(case: &Case<'_>) -> Result<(), Refusal> {
+    let Case { request, survey, .. } = case;
+    let waits = !request.no_wait
+        && matches!(request.until, None | Some(WaitFor::Healthy | WaitFor::Drained));
+    let service = known(case).filter(|_| waits);
+    service.map_or(Ok(()), |service| refusals::usable(survey, service))
+}
+
+/// A port that every task needs is free somewhere.
+pub(super) fn port_is_free(case: &Case<'_>) -> Result<(), Refusal> {
+    let Case { request, survey, wanted, .. } = case;
+    known(case).map_or(Ok(()), |service| has_port(request, survey, service, &wanted.base))
+}
+
+/// The service, where it can be deployed.
+fn known<'a>(case: &Case<'a>) -> Option<&'a Service> {
+    refusals::service_is_deployable(case.survey).ok()?;
+    service(case.survey).ok()
 }
 
 /// Every choice, or a refusal.
@@ -34,25 +63,19 @@ pub(super) fn plan(
     fingerprint: String,
     identity: &Identity,
     why: String,
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Warning>,
 ) -> Result<Decision, Refusal> {
-    refusals::for_listener_only(request)?;
-    let service = service(request, survey)?;
+    checks::all(EngineName::Rolling, &Case { request, survey, wanted, digests })?;
+    let service = service(survey)?;
     let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
     let asked = asked(request, service);
     let idle = !request.force && !request.restart && asked == Asked::default();
-    refusals::for_a_service(wanted, service)?;
-    if !request.no_wait && matches!(request.until, None | Some(WaitFor::Healthy | WaitFor::Drained))
-    {
-        refusals::usable(survey, service)?;
-    }
-    has_port(request, survey, service, &wanted.base)?;
     let same = runs_already(survey, service, wanted, digests, &fingerprint);
-    if let Some(what) = same.filter(|_| idle) {
+    if let Some(images) = same.filter(|_| idle) {
         let revision = short(&service.revision).to_owned();
-        return Ok(Decision::Nothing { service: service.name.clone(), revision, what });
+        return Ok(Decision::Nothing { service: service.name.clone(), revision, images });
     }
-    warnings.extend(oddities(survey, service));
+    warnings.extend(oddities(survey, service).into_iter().map(Warning::from));
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
@@ -61,10 +84,11 @@ pub(super) fn plan(
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
             let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));
-            warnings.push(format!(
-                "{} is INACTIVE, no service can be put on it again: a copy is registered as the way back",
+            let text = format!(
+                "{} is INACTIVE: no service can run it again, so a copy is registered to roll back to",
                 revision.name
-            ));
+            );
+            warnings.push(text.into());
             Some(body.map_err(|_| unreadable())?)
         }
         _ => None,
@@ -105,7 +129,7 @@ pub(super) fn plan(
         seen: survey.world.at,
         released: None,
     };
-    warnings.extend(refusals::credentials(survey, &record));
+    warnings.extend(refusals::credentials(survey, &record).into_iter().map(Warning::from));
     let changes = wanted.changes();
     let diff = match restart {
         true => Default::default(),
@@ -142,7 +166,7 @@ fn runs_already(
     wanted: &Wanted,
     digests: &BTreeMap<String, Digest>,
     fingerprint: &str,
-) -> Option<String> {
+) -> Option<Vec<RunningImage>> {
     let healthy = survey.world.healthy(service);
     let steady = service.deployments.len() == 1
         && service.desired > 0
@@ -155,22 +179,18 @@ fn runs_already(
     let base = survey.revisions.get(&service.revision)?;
     if wanted.images.is_empty() || !is_unchanged(service, wanted) {
         let same = serves_already(survey, service, wanted, digests, fingerprint);
-        return same
-            .then(|| format!("{} runs these settings already, in {}", service.name, base.name));
+        return same.then(Vec::new);
     }
     let images = &wanted.images;
     let same = |(container, image): (&String, &crate::request::image::ImageRef)| {
         let Some(Digest::Known(digest)) = digests.get(container) else { return None };
         (survey.ran.get(container) == Some(digest)).then_some(())?;
         let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;
-        let digest = digest.get(..19).unwrap_or(digest);
-        Some(match *runs == image.to_string() {
-            true => format!("{image} ({digest}…)"),
-            false => format!("{image} ({digest}…, as {runs})"),
-        })
+        let (image, digest) = (image.to_string(), digest.clone());
+        let runs_as = Some(runs.clone()).filter(|runs| *runs != image);
+        Some(RunningImage { image, digest, runs_as })
     };
-    let same: Option<Vec<String>> = images.iter().map(same).collect();
-    Some(format!("{} runs {} already, in {}", service.name, same?.join(", "), base.name))
+    images.iter().map(same).collect()
 }
 
 /// What the user should know.
@@ -286,41 +306,36 @@ fn steps(
     let time = |duration: Duration| humantime::format_duration(duration).to_string();
     let mut steps = Vec::new();
     let what = match record.is_restart() {
-        true => format!("all tasks of {} anew", base.name),
+        true => format!("start new tasks of {}", base.name),
         false => {
-            steps.push((
-                "register",
-                format!("a revision of {} like {}{}", base.family(), base.name, changes.show()),
-            ));
-            "tasks of the new revision".to_owned()
+            steps.push(("register", registered(base, changes)));
+            "replace its tasks with the new revision".to_owned()
         }
     };
     steps.extend(super::preparing(record));
     let mut asked = String::new();
     let numbers = [
-        ("tasks", record.asked.count),
+        ("desired count", record.asked.count),
         ("minimumHealthyPercent", record.asked.min_healthy),
         ("maximumPercent", record.asked.max_percent),
     ];
     for (what, change) in numbers {
         if let Some(Change { to, from }) = change {
-            asked += &format!(", {what} {from} -> {to}");
+            asked += &format!(", {what} {from} → {to}");
         }
     }
     steps.push(("update", format!("{name}: {what}{asked}")));
     let until = match record.until {
         WaitFor::Accepted => return steps,
         WaitFor::Started | WaitFor::Running => "run",
-        WaitFor::Healthy => "are healthy and ECS calls it complete",
-        WaitFor::Drained => "are healthy and the old ones' targets are gone",
+        WaitFor::Healthy => "are healthy and ECS has completed the deployment",
+        WaitFor::Drained => "are healthy and the targets of the old ones are gone",
     };
+    let tasks = if record.count == 1 { "1 task" } else { &format!("{} tasks", record.count) };
+    let timeout = time(record.timeout);
     steps.push((
         "settle",
-        format!(
-            "until {} tasks {until}; back if there is no progress for {}",
-            record.count,
-            time(record.timeout)
-        ),
+        format!("wait until {tasks} {until}; roll back after {timeout} without progress"),
     ));
     if !record.bake.is_zero() {
         steps.push(("bake", format!("watch it for {}", time(record.bake))));

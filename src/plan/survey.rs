@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use super::trust::{Verdict, judge};
 use crate::error::Refusal;
+use crate::event::{Cause, Location};
+use crate::model::arn::place;
 use crate::model::revision::Revision;
 use crate::model::world::{Service, Target, World};
 use crate::record::{End, Had, Record};
@@ -81,14 +83,14 @@ impl Survey {
 
     /// Deployments that nobody finished and nobody can: somebody else put their side on another
     /// revision, which is told with each. What is now stands for itself.
-    pub fn overtaken(&self) -> Vec<(Record, String)> {
+    pub fn overtaken(&self) -> Vec<(Record, Cause)> {
         let overtaken = |record| Some((self.overtaker(&record)?, record));
         let found = self.unclosed().into_iter().flatten().filter_map(overtaken);
         found.map(|(by, record)| (record, by)).collect()
     }
 
     /// An owner that lives finds out by itself, and answers for it.
-    fn overtaker(&self, record: &Record) -> Option<String> {
+    fn overtaker(&self, record: &Record) -> Option<Cause> {
         let watch = Watch::new(self.world.at);
         let view = View { record, watch: &watch, world: &self.world };
         superseded(&view).filter(|_| record.is_abandoned(self.world.at))
@@ -177,6 +179,17 @@ impl Survey {
     pub fn record_on(&self, arn: &str) -> Option<Record> {
         let records = self.records().into_iter().flatten();
         records.into_iter().find(|record| record.revision == arn)
+    }
+
+    /// The named service, and where it is.
+    pub fn location(&self) -> Location {
+        let place = self.world.service(&self.service).and_then(|service| place(&service.arn));
+        Location {
+            service: self.service.clone(),
+            cluster: self.cluster_name().to_owned(),
+            account: place.map(|(account, _)| account.to_owned()),
+            region: place.map(|(_, region)| region.to_owned()),
+        }
     }
 
     /// One of its services is enough: a deployment of a service is in the way of every other.

@@ -1,6 +1,7 @@
 //! Which record counts, and for whom.
 
 use super::*;
+use crate::event::Cause;
 use crate::model::world::ServiceEvent;
 use crate::record::End;
 use crate::record::tests::{at, record};
@@ -105,7 +106,7 @@ fn what_somebody_else_took_the_place_of_is_over_once_its_owner_is_dead() {
         let over = survey.overtaken().into_iter().map(|(record, by)| (record.id, by)).next();
         (open(&survey).is_some(), over)
     };
-    let by = "web-green was put on web:9 by somebody else".to_owned();
+    let by = Cause::RevisionChanged { service: "web-green".into(), revision: "web:9".into() };
     assert_eq!(found("web:9", 180, None), (false, Some(("web:43".into(), by))));
     assert_eq!(found("web:9", 179, None), (true, None), "its owner lives");
     assert_eq!(found("web:43", 180, None), (true, None), "green is on its own revision");

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use super::Survey;
+use crate::event::Number;
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Rule, Service, World};
@@ -30,22 +31,10 @@ pub enum Verdict {
 /// A number of a record that is not followed as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limited {
-    /// What it is of: `desired count of api`.
-    pub what: String,
-    /// What the record says.
-    pub recorded: u32,
-    /// What is used.
-    pub used: u32,
+    /// Which number.
+    pub number: Number,
     /// The record asks for more tasks than a newcomer may start.
     pub is_excess: bool,
-}
-
-impl Limited {
-    /// Both numbers, for people.
-    pub fn told(&self) -> String {
-        let Self { what, recorded, used, .. } = self;
-        format!("{what}: the record says {recorded}, {used} is used")
-    }
 }
 
 /// What bounds the numbers of a record for a process that did not write it.
@@ -74,8 +63,9 @@ impl Bounds {
         let most = most.max(self.asked.count.unwrap_or(0));
         let count = record.count.min(most);
         if count != record.count {
-            let (what, recorded) = (format!("tasks of {}", record.green), record.count);
-            limited.push(Limited { what, recorded, used: count, is_excess: true });
+            let (service, recorded) = (record.green.clone(), record.count);
+            let number = Number { setting: "tasks", service, recorded, used: count };
+            limited.push(Limited { number, is_excess: true });
         }
         let service = world.service(&record.green);
         let asked = match service {
@@ -99,8 +89,9 @@ impl Bounds {
                 false => recorded.clamp(service.desired, most.max(service.desired)),
             };
             if used != recorded {
-                let what = format!("desired count of {}", service.name);
-                limited.push(Limited { what, recorded, used, is_excess: recorded > used });
+                let service = service.name.clone();
+                let number = Number { setting: "desiredCount", service, recorded, used };
+                limited.push(Limited { number, is_excess: recorded > used });
             }
             used
         };
@@ -123,10 +114,10 @@ impl Bounds {
             ("minimumHealthyPercent", asked.min_healthy, least),
             ("maximumPercent", asked.max_percent, service.max_percent),
         ];
-        for (what, change, used) in percents {
+        for (setting, change, used) in percents {
             let Some(recorded) = change.map(|own| own.from) else { continue };
-            let what = format!("{what} of {}", service.name);
-            limited.push(Limited { what, recorded, used, is_excess: false });
+            let number = Number { setting, service: service.name.clone(), recorded, used };
+            limited.push(Limited { number, is_excess: false });
         }
         Asked { count: counts, min_healthy: None, max_percent: None }
     }
@@ -395,7 +386,7 @@ mod tests {
         record.green = "web".into();
         change(&mut record, &mut world);
         let (record, limited) = bounds.limit(record, &world);
-        (record, limited.into_iter().map(|one| (one.recorded, one.used)).collect())
+        (record, limited.into_iter().map(|one| (one.number.recorded, one.number.used)).collect())
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use crate::event::{Ended, Kind};
+use super::sanitise::field;
+use super::words::{cause as cause_of, outcome, warning as warning_of};
+use crate::event::{Ended, Ending, Kind};
 
 /// What silintl's lines depend on.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +43,8 @@ pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Te
     let mut say = |line: String| text.out.push(line);
     match kind {
         Kind::Registered { arn, current, .. } => {
-            say(format!("Current task definition: {current}"));
-            say(format!("New task definition: {arn}"));
+            say(format!("Current task definition: {}", field(current)));
+            say(format!("New task definition: {}", field(arn)));
         }
         Kind::Begun { .. } if words.restart => {
             say("Force a new deployment of the service".into());
@@ -58,20 +60,21 @@ pub(super) fn event(words: &Words, said: &Said, kind: &Kind, line: String) -> Te
                 say(WAITING.into());
             }
         }
-        Kind::TurnedBack { to, what, .. } => {
+        Kind::RollingBack { to, cause, .. } => {
             if !said.runs.get() && !words.restart {
-                say(not_running(words, what));
+                say(not_running(words, &field(&cause_of(cause))));
             }
             if words.rollback {
-                say(format!("Rolling back to {to}"));
+                say(format!("Rolling back to {}", field(to)));
             }
         }
         Kind::Pruned { revisions } => {
-            revisions
-                .iter()
-                .for_each(|arn| say(format!("Deregistering outdated task revision: {arn}")));
+            revisions.iter().for_each(|arn| {
+                say(format!("Deregistering outdated task revision: {}", field(arn)))
+            });
         }
-        Kind::Warning { what } => {
+        Kind::Warning(warning) => {
+            let what = field(&warning_of(warning));
             // One line at the end says what more permissions would bring.
             match what.rsplit_once("; allow ") {
                 Some((_, permission)) => {
@@ -94,10 +97,13 @@ fn not_running(words: &Words, why: &str) -> String {
 
 fn end(words: &Words, said: &Said, ended: &Ended, err: Vec<String>) -> Text {
     let mut text = Text { out: vec![], err };
-    match ended.outcome.as_str() {
-        "live" if !words.skip_check => text.out.push("Service deployment successful.".into()),
-        "left" if !said.runs.get() && !words.restart => {
-            text.out.push(not_running(words, ended.why.as_deref().unwrap_or(&ended.what)));
+    match &ended.ending {
+        Ending::Live { .. } if !words.skip_check => {
+            text.out.push("Service deployment successful.".into());
+        }
+        Ending::Left { .. } if !said.runs.get() && !words.restart => {
+            let why = ended.why.as_ref().map_or_else(|| outcome(&ended.ending), cause_of);
+            text.out.push(not_running(words, &field(&why)));
         }
         _ => {}
     }
@@ -108,7 +114,7 @@ fn end(words: &Words, said: &Said, ended: &Ended, err: Vec<String>) -> Text {
     if !lacking.is_empty() {
         text.err.push(format!(
             "warning: with {} as well, the image is checked before anything is registered, target health is \
-             watched, and a deployment that was killed can be gone on with",
+             watched, and a deployment that was killed can be resumed",
             lacking.join(", ")
         ));
     }

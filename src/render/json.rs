@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Listening, SCHEMA, sanitise};
-use crate::error::Error;
-use crate::event::Event;
-use crate::plan::Decision;
+use super::{Listening, SCHEMA, lines, sanitise, words};
+use crate::error::{Error, Refusal};
+use crate::event::{Event, Kind};
+use crate::plan::{Decision, Survey};
 
 /// One event, on one line.
 pub(super) fn event(event: &Event, elapsed: Duration) -> String {
@@ -18,7 +18,25 @@ pub(super) fn event(event: &Event, elapsed: Duration) -> String {
         "elapsed_seconds": elapsed.as_secs(),
     });
     merge(&mut object, &event.kind);
+    object["message"] = message(&event.kind).into();
+    if let Kind::Outcome(ended) = &event.kind
+        && let Some(hint) = &ended.hint
+    {
+        object["hint"]["command"] = words::hint(hint).into();
+    }
     line(object)
+}
+
+/// The same in words.
+fn message(kind: &Kind) -> String {
+    match kind {
+        Kind::Outcome(ended) => match &ended.why {
+            Some(why) => format!("{}: {}", words::outcome(&ended.ending), words::cause(why)),
+            None => words::outcome(&ended.ending),
+        },
+        Kind::Logged { message, .. } => message.clone(),
+        kind => lines::what(kind),
+    }
 }
 
 /// One document.
@@ -30,10 +48,11 @@ pub(super) fn document(value: &impl Serialize) -> String {
 }
 
 /// What would be done.
-pub(super) fn plan(decision: &Decision) -> String {
+pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     let value = match decision {
         Decision::Deploy(plan) => json!({
             "decision": "deploy",
+            "location": survey.location(),
             "engine": plan.record.engine(),
             "why": plan.why,
             "blue": plan.record.blue,
@@ -43,7 +62,7 @@ pub(super) fn plan(decision: &Decision) -> String {
             "edits": plan.changes.edits.iter().map(crate::request::edits::show).collect::<Vec<_>>(),
             "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
             "diff": plan.diff.1,
-            "warnings": plan.warnings,
+            "warnings": plan.warnings.iter().map(words::warning).collect::<Vec<_>>(),
         }),
         Decision::Adopt(record) => json!({
             "decision": "adopt",
@@ -57,8 +76,8 @@ pub(super) fn plan(decision: &Decision) -> String {
             "blue": record.blue,
             "green": record.green,
         }),
-        Decision::Nothing { service, revision, what } => {
-            json!({"decision": "nothing-to-do", "service": service, "revision": revision, "what": what})
+        Decision::Nothing { service, revision, images } => {
+            json!({"decision": "nothing-to-do", "service": service, "revision": revision, "images": images})
         }
     };
     document(&value)
@@ -98,9 +117,14 @@ pub(super) fn error(error: &Error) -> String {
         "event": "outcome",
         "outcome": "error",
         "exit_code": error.exit_code(),
-        "what": error.to_string(),
+        "message": error.to_string(),
         "hint": error.hint(),
     });
+    if !error.also().is_empty() {
+        let one =
+            |also: &Refusal| json!({"check": also.check, "message": also.what, "hint": also.hint});
+        object["also"] = error.also().iter().map(one).collect();
+    }
     if matches!(error, Error::Interrupted(_)) {
         object["interrupted"] = true.into();
     }
@@ -117,5 +141,47 @@ fn merge(object: &mut Value, value: &impl Serialize) {
         (object.as_object_mut(), serde_json::to_value(value))
     {
         object.extend(members);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use schemars::JsonSchema;
+    use schemars::generate::SchemaSettings;
+
+    use crate::event::Kind;
+
+    /// One line of `--output json`.
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "its schema is what matters")]
+    struct Line {
+        /// The version of this schema.
+        schema: u32,
+        /// When, by the clock of the machine that ecs-bg runs on: RFC 3339.
+        at: String,
+        /// Whole seconds since the first event.
+        elapsed_seconds: u64,
+        /// The same in words. They may change; the other members do not, within a version.
+        message: String,
+        #[serde(flatten)]
+        event: Kind,
+    }
+
+    /// The committed schema is that of the types. `UPDATE_SCHEMA=1` writes it.
+    #[test]
+    fn the_schema_of_events_is_that_of_the_types() {
+        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let mut schema = generator.into_root_schema_for::<Line>();
+        schema.insert("title".into(), "A line of ecs-bg --output json".into());
+        let schema = serde_json::to_string_pretty(&schema).expect("a schema") + "\n";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json-schema/event.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(&path, &schema).expect("written");
+        }
+        let committed = std::fs::read_to_string(&path).expect("docs/json-schema/event.json");
+        assert!(committed == schema, "UPDATE_SCHEMA=1 cargo test the_schema_of_events");
     }
 }

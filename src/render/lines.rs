@@ -5,53 +5,95 @@ use std::time::Duration;
 
 use super::Listening;
 use super::report::Status;
-use super::sanitise::{self, field};
-use crate::event::{Ended, Kind};
+use super::sanitise::field;
+use super::words;
+use crate::event::{Cause, Ended, Failed, Kind, Location, Nothing};
 use crate::model::arn::short;
+use crate::model::health::TaskFailure;
 use crate::model::served::Served;
 use crate::plan::{Decision, Survey};
 use crate::request::EngineName;
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
-    let (step, what) = match kind {
+    let clock = clock(elapsed);
+    match kind {
+        Kind::Location(about) => field(&location(about)),
+        Kind::Logged { task, container, message, .. } => {
+            logged(task.as_deref(), container, message, &clock)
+        }
+        kind => {
+            let (step, what) = told(kind);
+            format!("{clock}  {step:<8}  {}", field(&what))
+        }
+    }
+}
+
+/// What happened, without when and in which step.
+pub(super) fn what(kind: &Kind) -> String {
+    told(kind).1
+}
+
+/// The service, and where it is.
+pub(super) fn location(about: &Location) -> String {
+    let place = [&about.account, &about.region].into_iter().flatten().cloned();
+    let place: Vec<String> = place.chain([format!("cluster {}", about.cluster)]).collect();
+    format!("{}  {}", about.service, place.join(" · "))
+}
+
+/// The private registry of an account in a region, as image names begin.
+pub(super) fn registry(about: &Location) -> Option<String> {
+    let (account, region) = (about.account.as_ref()?, about.region.as_ref()?);
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    Some(format!("{account}.dkr.ecr.{region}.{domain}/"))
+}
+
+/// The step, and what happened.
+fn told(kind: &Kind) -> (&'static str, String) {
+    match kind {
+        Kind::Location(about) => ("location", location(about)),
         Kind::Begun { deployment, engine, blue, green, adopted, .. } => {
-            let verb = if *adopted { "goes on with" } else { "begins" };
+            let verb = if *adopted { "resuming" } else { "deploying" };
             let what = match engine {
-                EngineName::Listener => format!("{blue} serves, {green} comes up"),
+                EngineName::Listener => format!("{blue} serves, {green} starts it"),
                 EngineName::Rolling => format!("ECS replaces the tasks of {green}"),
             };
-            ("deploy", format!("{deployment} {verb}: {what}"))
+            ("deploy", format!("{verb} {deployment}: {what}"))
         }
         Kind::Registered { revision, base, images, edits, .. } => {
-            let images = images.iter().map(|(name, image)| format!("{name}={image}"));
-            let changes: Vec<String> = images.chain(edits.iter().cloned()).collect();
+            let image = |(name, image): (&String, &String)| format!("image {image} in {name}");
+            let changes: Vec<String> =
+                images.iter().map(image).chain(edits.iter().cloned()).collect();
             let with = if changes.is_empty() { "" } else { " with " };
-            ("register", format!("{revision} like {base}{with}{}", changes.join(", ")))
+            (
+                "register",
+                format!("registered {revision}: a copy of {base}{with}{}", changes.join(", ")),
+            )
         }
-        Kind::Changed { step, what } => (step.as_str(), what.clone()),
-        Kind::Waiting { step, why } => (step.as_str(), why.clone()),
-        Kind::Runs { revision, tasks: 0 } => ("settle", format!("no task of {revision} is to run")),
-        Kind::Runs { revision, tasks: 1 } => ("settle", format!("a task of {revision} runs")),
+        Kind::Changed { step, change } => (*step, words::change(change)),
+        Kind::Waiting { step, why } => (*step, words::wait(why)),
+        Kind::Runs { revision, tasks: 0 } => {
+            ("settle", format!("the desired count is 0: no task of {revision} starts"))
+        }
+        Kind::Runs { revision, tasks: 1 } => ("settle", format!("1 task of {revision} runs")),
         Kind::Runs { revision, tasks } => ("settle", format!("{tasks} tasks of {revision} run")),
-        Kind::TaskFailed { task, old: Some(old), what } => {
-            ("failed", format!("task {} of {old}: {what}", brief(task)))
+        Kind::TaskFailed { old, failure } => ("failed", failed(old.as_deref(), failure)),
+        Kind::RollingBack { cause, .. } => {
+            ("rollback", format!("rolling back: {}", words::cause(cause)))
         }
-        Kind::TaskFailed { task, old: None, what } => {
-            ("failed", format!("task {}: {what}", brief(task)))
-        }
-        Kind::TurnedBack { what, .. } => ("back", format!("turning back: {what}")),
         Kind::Pruned { revisions } => {
             let names: Vec<&str> = revisions.iter().map(|arn| short(arn)).collect();
             ("prune", format!("deregistered {}", names.join(", ")))
         }
-        Kind::Logged { task, container, message, .. } => {
-            return logged(task.as_deref(), container, message, &clock(elapsed));
-        }
-        Kind::Warning { what } => ("warning", what.clone()),
-        Kind::Outcome(ended) => ("end", ended.what.clone()),
-    };
-    format!("{}  {step:<8}  {what}", clock(elapsed))
+        Kind::Logged { container, message, .. } => ("log", format!("{container}: {message}")),
+        Kind::Warning(warning) => ("warning", words::warning(warning)),
+        Kind::Outcome(ended) => ("end", words::outcome(&ended.ending)),
+    }
+}
+
+fn failed(old: Option<&str>, failure: &TaskFailure) -> String {
+    let of = old.map_or(String::new(), |old| format!(" of {old}"));
+    format!("task {}{of}: {}", words::brief(&failure.task), words::task(failure))
 }
 
 fn clock(elapsed: Duration) -> String {
@@ -61,57 +103,71 @@ fn clock(elapsed: Duration) -> String {
 
 /// No line of ours begins with what a container logs: CI services take commands from there.
 fn logged(task: Option<&str>, container: &str, message: &str, clock: &str) -> String {
-    let task = task.map_or(String::new(), |task| format!("{} ", brief(task)));
-    let line = |line: &str| format!("{clock}  log       {task}{container}: {line}");
+    let task = task.map_or(String::new(), |task| format!("{} ", words::brief(task)));
+    let line =
+        |line: &str| format!("{clock}  log       {}", field(&format!("{task}{container}: {line}")));
     let message = message.trim_end().replace("\r\n", "\n");
     message.split(['\n', '\r']).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The end, on one screen.
-pub(super) fn end(ended: &Ended) -> String {
-    format!("\n{} (exit code {}){}", ended.what, ended.exit_code, details(ended))
+pub(super) fn end(ended: &Ended, elapsed: Duration) -> String {
+    // A rollback that was asked for went well, whatever its exit code says of the new version.
+    let asked = ended.exit_code == 1 && ended.why == Some(Cause::Asked);
+    let mark = if ended.exit_code == 0 || asked { "✔" } else { "✘" };
+    let code = match ended.exit_code {
+        0 => String::new(),
+        code => format!(" · exit code {code}"),
+    };
+    let time = words::time(elapsed);
+    format!("\n{mark} {}  {time}{code}{}", verdict(ended), details(ended))
 }
 
-/// What is worth knowing about an end: why, what failed, what was said, what serves.
+/// What became of it, in one line.
+pub(super) fn verdict(ended: &Ended) -> String {
+    field(&words::outcome(&ended.ending))
+}
+
+/// What is worth knowing about an end: why, what failed, what was said, what serves, how to undo it.
 pub(super) fn details(ended: &Ended) -> String {
     let mut text = String::new();
     let mut row = |name: &str, what: &str| {
-        let _ = write!(text, "\n  {name:<8}  {what}");
+        let _ = write!(text, "\n  {name:<8}  {}", field(what));
     };
     if let Some(why) = &ended.why {
-        row("why", why);
+        row("why", &words::cause(why));
     }
     for (index, failure) in alike(&ended.failures).iter().enumerate() {
         row(if index == 0 { "failed" } else { "" }, failure);
     }
     for (index, line) in ended.logs.iter().enumerate() {
-        row(if index == 0 { "logged" } else { "" }, line);
+        row(if index == 0 { "log" } else { "" }, line);
     }
     for (index, event) in ended.service_events.iter().enumerate() {
         row(if index == 0 { "events" } else { "" }, event);
     }
     for (index, served) in ended.serves.iter().enumerate() {
-        row(if index == 0 { "serves" } else { "" }, &who(served));
+        row(if index == 0 { "traffic" } else { "" }, &traffic(served));
+    }
+    if let Some(undo) = &ended.undo {
+        row("undo", &words::hint(undo));
     }
     text
 }
 
-/// `task ID: WHAT` or `task ID of REVISION: WHAT`, those that ended alike in one line.
-fn alike(failures: &[String]) -> Vec<String> {
-    let what = |failure: &String| {
-        let (_, rest) = failure.strip_prefix("task ")?.split_once([':', ' '])?;
-        Some(rest.to_owned())
-    };
-    let mut lines: Vec<(Option<String>, &String, usize)> = Vec::new();
+/// Failed tasks; those that ended alike in one line.
+fn alike(failures: &[Failed]) -> Vec<String> {
+    let mut lines: Vec<(&Failed, usize)> = Vec::new();
+    let what = |one: &Failed| (one.old.clone(), words::task(&one.failure));
     for failure in failures {
-        match lines.iter_mut().find(|(known, ..)| known.is_some() && *known == what(failure)) {
-            Some((.., count)) => *count += 1,
-            None => lines.push((what(failure), failure, 1)),
+        match lines.iter_mut().find(|(known, _)| what(known) == what(failure)) {
+            Some((_, count)) => *count += 1,
+            None => lines.push((failure, 1)),
         }
     }
-    let line = |(_, first, count): &(Option<String>, &String, usize)| match count {
-        1 => (*first).clone(),
-        more => format!("{more} tasks like {first}"),
+    let line = |(first, count): &(&Failed, usize)| match count {
+        1 => failed(first.old.as_deref(), &first.failure),
+        more => format!("{} ({more} tasks)", failed(first.old.as_deref(), &first.failure)),
     };
     lines.iter().map(line).collect()
 }
@@ -119,30 +175,40 @@ fn alike(failures: &[String]) -> Vec<String> {
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     match decision {
-        Decision::Nothing { what, .. } => format!("nothing to do: {}", field(what)),
+        Decision::Nothing { service, revision, images } => {
+            let (service, revision, images) = (service.clone(), revision.clone(), images.clone());
+            let why = Nothing::RunsAlready { service, revision, images };
+            format!("nothing to do: {}", field(&words::nothing(&why)))
+        }
         Decision::Unfinished(record) => field(&crate::plan::unfinished(survey, record).what),
         Decision::Adopt(record) => field(&format!(
-            "{} {} is under way: deploy would go on with it, at {}",
+            "{} {} is in progress: deploy would resume it at step {}",
             record.name(),
             record.route(),
             crate::plan::standing(record, &survey.world)
         )),
         Decision::Deploy(plan) => {
+            let about = field(&location(&survey.location()));
             let (blue, green) = (field(&plan.record.blue), field(&plan.record.green));
-            let mut text = match plan.record.engine() {
-                EngineName::Listener => format!("{blue} serves, {green} comes up\n"),
+            let begin = match plan.record.engine() {
+                EngineName::Listener => {
+                    format!("{blue} serves; {green} starts the new revision\n")
+                }
                 EngineName::Rolling => {
                     format!("ECS replaces the tasks of {green} ({})\n", field(&plan.why))
                 }
             };
+            let mut text = format!("{about}\n{begin}");
+            let registry = registry(&survey.location());
             for (step, what) in &plan.steps {
-                let _ = write!(text, "\n  {step:<8}  {}", field(what));
+                let what = field(what);
+                let what = registry.as_ref().map_or(what.clone(), |own| what.replace(own, ""));
+                let _ = write!(text, "\n  {step:<8}  {what}");
             }
             let (replaced, diff) = &plan.diff;
             if !diff.is_empty() {
-                let new =
-                    if *replaced == plan.base.name { "its clone" } else { "the new revision" };
-                let _ = write!(text, "\n\n{} and {new}:\n", field(replaced));
+                let new = if *replaced == plan.base.name { "its copy" } else { "the new revision" };
+                let _ = write!(text, "\n\nchanges from {} to {new}:\n", field(replaced));
             }
             for line in diff {
                 let _ = write!(text, "\n  {}", field(line));
@@ -154,21 +220,20 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
 
 /// What serves.
 pub(super) fn status(status: &Status) -> String {
-    let mut text = String::new();
+    let mut text = format!("{}\n", field(&location(&status.location)));
     for service in &status.services {
-        let _ = writeln!(
-            text,
-            "{}  {}  {} of {} tasks{}",
-            field(&service.name),
-            field(&service.revision),
-            service.running,
-            service.desired,
-            if service.pending > 0 {
-                format!(", {} pending", service.pending)
-            } else {
-                String::new()
-            }
-        );
+        let pending = match service.pending {
+            0 => String::new(),
+            pending => format!(", {pending} pending"),
+        };
+        let state = match service.status.as_str() {
+            "ACTIVE" => String::new(),
+            other => format!("  {}", field(other)),
+        };
+        let (name, revision) = (field(&service.name), field(&service.revision));
+        let (running, desired) = (service.running, service.desired);
+        let _ =
+            writeln!(text, "{name}  {revision}  {running}/{desired} tasks running{pending}{state}");
         for container in &service.containers {
             let _ = writeln!(
                 text,
@@ -193,22 +258,22 @@ pub(super) fn status(status: &Status) -> String {
         }
     }
     for served in &status.serves {
-        let _ = writeln!(text, "serves  {}", who(&sanitise::served(served)));
+        let _ = writeln!(text, "traffic     {}", field(&traffic(served)));
     }
     match &status.record {
         Some(record) => {
-            let _ = write!(text, "record  {}", field(&record.what));
+            let _ = write!(text, "deployment  {}", field(&record.what));
         }
-        None => text.push_str("record  none"),
+        None => text.push_str("deployment  none by ecs-bg"),
     }
     text
 }
 
-fn who(served: &Served) -> String {
+fn traffic(served: &Served) -> String {
     let shares: Vec<String> =
         served.percent.iter().map(|(name, percent)| format!("{percent} % {name}")).collect();
     match shares[..] {
-        [] => format!("{}: nobody", served.rule),
+        [] => format!("{}: no target group has any weight", served.rule),
         [..] => format!("{}: {}", served.rule, shares.join(", ")),
     }
 }
@@ -218,7 +283,7 @@ pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
     let codes: Vec<String> = codes.iter().map(u8::to_string).collect();
     let serves = if serves { "serves everywhere" } else { "does NOT serve everywhere" };
     format!(
-        "\nThe three deployments ended {}, as they should end 0, 1, 1; {image} {serves}.",
+        "\nExit codes of the three deployments: {} (expected 0, 1, 1). {image} {serves}.",
         codes.join(", ")
     )
 }
@@ -235,11 +300,6 @@ export AWS_SECRET_ACCESS_KEY=sandbox
 export AWS_REGION={region}
 export AWS_DEFAULT_REGION={region}"
     )
-}
-
-/// Enough of a task's id to tell it from its neighbours.
-fn brief(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }
 
 #[cfg(test)]

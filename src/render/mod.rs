@@ -3,10 +3,12 @@
 mod ecs_deploy;
 mod json;
 mod lines;
+mod paint;
 mod report;
 mod sanitise;
+pub(crate) mod words;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
@@ -15,12 +17,12 @@ pub use ecs_deploy::Words;
 
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::event::{Ended, Event, Kind};
+use crate::event::{Cause, Ended, Ending, Event, Kind, Warning};
 use crate::host::{Host, Stream};
 use crate::plan::{Decision, Survey};
 
 /// Version of the JSON that is printed.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How to tell what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,6 +41,8 @@ pub struct Render<'a> {
     words: Option<(Words, ecs_deploy::Said)>,
     start: Cell<Option<SystemTime>>,
     last: Cell<Option<SystemTime>>,
+    /// The registry of the account and region that were named first: it need not be named again.
+    registry: RefCell<Option<String>>,
 }
 
 /// A sandbox that listens.
@@ -69,13 +73,29 @@ impl Listening<'_> {
 impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
-        Self { host, output, words: None, start: Cell::new(None), last: Cell::new(None) }
+        let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
+        Self { host, output, words: None, start, last, registry }
     }
 
     /// A renderer that speaks as silintl's `ecs-deploy` does.
     pub fn like_ecs_deploy(host: &'a Host, words: Words) -> Self {
         let words = Some((words, ecs_deploy::Said::default()));
         Self { words, ..Self::new(host, Output::Lines) }
+    }
+
+    /// Why a task failed.
+    pub fn because(&self, cause: &Cause) {
+        self.aside(&format!("  why  {}", words::cause(cause)));
+    }
+
+    /// What became of a task.
+    pub fn failed(&self, ending: &Ending) {
+        self.aside(&format!("error: {}", words::outcome(ending)));
+    }
+
+    /// A warning beside that tool's lines.
+    pub fn warning(&self, warning: &Warning) {
+        self.aside(&format!("warning: {}", words::warning(warning)));
     }
 
     /// A line of that tool's.
@@ -99,11 +119,15 @@ impl<'a> Render<'a> {
             print(&self.host.out, &json::event(event, elapsed), last);
             return;
         }
-        let event = &sanitise::event(event);
+        if let Kind::Location(location) = &event.kind {
+            self.registry.replace(lines::registry(location));
+        }
         if let Some((words, said)) = &self.words {
             let line = match &event.kind {
                 // Its exit code is another one there.
-                Kind::Outcome(ended) => format!("\n{}{}", ended.what, lines::details(ended)),
+                Kind::Outcome(ended) => {
+                    format!("\n{}{}", lines::verdict(ended), lines::details(ended))
+                }
                 kind => lines::event(kind, elapsed),
             };
             let text = ecs_deploy::event(words, said, &event.kind, line);
@@ -112,9 +136,17 @@ impl<'a> Render<'a> {
             return;
         }
         match &event.kind {
-            Kind::Warning { what } => print(&self.host.err, &format!("warning: {what}"), false),
-            Kind::Outcome(ended) => self.end(ended),
-            kind => print(&self.host.out, &lines::event(kind, elapsed), false),
+            Kind::Warning(warning) => {
+                let what = sanitise::field(&words::warning(warning));
+                print(&self.host.err, &format!("warning: {what}"), false);
+            }
+            Kind::Outcome(ended) => self.end(ended, elapsed),
+            kind => {
+                let line = lines::event(kind, elapsed);
+                let registry = self.registry.borrow();
+                let line = registry.as_ref().map_or(line.clone(), |own| line.replace(own, ""));
+                print(&self.host.out, &line, false);
+            }
         }
     }
 
@@ -123,20 +155,20 @@ impl<'a> Render<'a> {
         self.event(&Event { at: clock.now(), kind });
     }
 
-    fn end(&self, ended: &Ended) {
-        self.out(&lines::end(ended));
+    fn end(&self, ended: &Ended, elapsed: Duration) {
+        self.out(&lines::end(ended, elapsed));
         if let Some(hint) = &ended.hint {
-            self.err(&format!("hint: {hint}"));
+            self.err(&format!("hint: {}", sanitise::field(&words::hint(hint))));
         }
     }
 
     /// What a deployment would do.
     pub fn plan(&self, survey: &Survey, decision: &Decision) {
         match self.output {
-            Output::Json => self.out(&json::plan(decision)),
+            Output::Json => self.out(&json::plan(survey, decision)),
             Output::Lines => {
                 if let Decision::Deploy(plan) = decision {
-                    plan.warnings.iter().for_each(|what| self.warn(what));
+                    plan.warnings.iter().for_each(|one| self.warn(&words::warning(one)));
                 }
                 self.out(&lines::plan(survey, decision));
             }
@@ -209,6 +241,10 @@ impl<'a> Render<'a> {
         };
         self.err(&format!("error: {what}"));
         self.err(&sanitise::field(&format!("hint: {}", error.hint())));
+        for also in error.also() {
+            self.err(&sanitise::field(&format!("error: {}", also.what)));
+            self.err(&sanitise::field(&format!("hint: {}", also.hint)));
+        }
     }
 
     /// Lets the reader's time pass as the simulated time did. Nobody waits longer than 3 s.
@@ -253,5 +289,5 @@ pub fn usage(error: &clap::Error, host: &Host) {
 
 /// The only place that prints. `kept`: not even a reader that stalls may miss it.
 fn print(stream: &Stream, text: &str, kept: bool) {
-    stream.print(sanitise::lines(text), kept);
+    stream.print(paint::lines(&sanitise::lines(text), stream.look()), kept);
 }

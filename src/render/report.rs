@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::words;
+use crate::event::Location;
 use crate::model::arn::short;
-use crate::model::health::explain;
+use crate::model::health::sickness;
 use crate::model::served::Served;
 use crate::model::world::{Service, World};
 use crate::ops::running;
@@ -16,7 +18,8 @@ use crate::record::Record;
 /// What serves, both sides and the record.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
-    pub(super) cluster: String,
+    #[serde(flatten)]
+    pub(super) location: Location,
     pub(super) services: Vec<Side>,
     pub(super) serves: Vec<Served>,
     pub(super) record: Option<RecordStatus>,
@@ -25,6 +28,8 @@ pub(super) struct Status {
 #[derive(Debug, Serialize)]
 pub(super) struct Side {
     pub(super) name: String,
+    /// ECS's word: `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub(super) status: String,
     pub(super) revision: String,
     pub(super) containers: Vec<ContainerImage>,
     pub(super) desired: u32,
@@ -64,6 +69,9 @@ pub(super) struct RecordStatus {
     pub(super) owner: String,
     /// When it last said so.
     pub(super) seen: String,
+    /// Who drove it last: the URL of a CI run, or user@host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
     pub(super) what: String,
 }
 
@@ -72,7 +80,7 @@ pub(super) fn status(survey: &Survey) -> Status {
     let named = [Some(survey.service.as_str()), survey.twin.as_deref()];
     let services = named.into_iter().flatten().filter_map(|name| world.service(name));
     Status {
-        cluster: survey.cluster_name().to_owned(),
+        location: survey.location(),
         services: services.clone().map(|service| side(survey, world, service)).collect(),
         serves: match pair_of(survey) {
             Some((services, pairs)) => serving(world, &pairs, services),
@@ -98,11 +106,12 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
         GroupStatus {
             name: group.map_or(attachment.group.clone(), |group| group.name.clone()),
             targets: states,
-            why: sick.map(|target| explain(target, group)).collect(),
+            why: sick.map(|target| words::sickness(&sickness(target, group))).collect(),
         }
     });
     Side {
         name: service.name.clone(),
+        status: service.status.clone(),
         revision: short(&service.revision).to_owned(),
         containers: containers.map(|(name, image)| ContainerImage { name, image }).collect(),
         desired: service.desired,
@@ -134,23 +143,28 @@ fn record<'a>(
     let open = record.closed.is_none() && by.is_none();
     let step = open.then(|| standing(&record, &survey.world));
     let started = humantime::format_rfc3339_seconds(record.start).to_string();
+    let route = record.route();
+    let name = record.name();
     let what = match (record.closed, by) {
         (None, Some(by)) => {
-            format!("{} {}, begun {started}: superseded, {by}", record.name(), record.route())
+            let by = words::cause(&by);
+            format!("{name} {route}: {by} (begun {started})")
         }
-        (Some(closed), _) => format!(
-            "{} {} since {}",
-            record.name(),
-            closed.end.code(),
-            humantime::format_rfc3339_seconds(closed.at)
-        ),
-        (None, None) => format!(
-            "{} {}, begun {started}: heading {heading}, at {}; {}",
-            record.name(),
-            record.route(),
-            step.unwrap_or("?"),
-            driven(&record, survey.world.at)
-        ),
+        (Some(closed), _) => {
+            let ended = humantime::format_rfc3339_seconds(closed.at);
+            format!("{name} {route}: {} at {ended}", words::end(closed.end))
+        }
+        (None, None) => {
+            let heading = if record.forward() { "in progress" } else { "rolling back" };
+            let driven = driven(&record, survey.world.at);
+            let step = step.unwrap_or("?");
+            format!("{name} {route}: {heading}, at step {step} (begun {started}); {driven}")
+        }
+    };
+    let by = Some(record.by.clone()).filter(|by| !by.is_empty());
+    let what = match &by {
+        Some(by) => format!("{what}; by {by}"),
+        None => what,
     };
     Some(RecordStatus {
         deployment: record.name().to_owned(),
@@ -165,6 +179,7 @@ fn record<'a>(
         started,
         owner: record.owner.clone(),
         seen: humantime::format_rfc3339_seconds(record.seen).to_string(),
+        by,
         what,
         blue: record.blue,
         green: record.green,
@@ -176,7 +191,7 @@ fn driven(record: &Record, now: SystemTime) -> String {
     let silent = Duration::from_secs(record.silent_for(now).as_secs());
     let ago = humantime::format_duration(silent);
     match record.is_abandoned(now) {
-        true => format!("nobody drives it: process {} was seen {ago} ago", record.owner),
-        false => format!("process {} drives it, seen {ago} ago", record.owner),
+        true => format!("no process drives it, last heartbeat {ago} ago"),
+        false => format!("process {} drives it, last heartbeat {ago} ago", record.owner),
     }
 }

@@ -2,13 +2,9 @@
 //! forge our output: no control characters, nothing that turns the direction of writing, and nothing that
 //! GitHub Actions or Azure Pipelines take for a command.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value;
-
-use crate::event::{Ended, Event, Kind};
-use crate::model::served::Served;
 
 /// A text that is to stay on its line.
 pub(super) fn field(text: &str) -> String {
@@ -35,73 +31,6 @@ pub(super) fn json(value: &mut Value) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// An event whose texts stay on their lines. What a container logs keeps its line ends: each line gets a
-/// beginning of its own.
-pub(super) fn event(event: &Event) -> Event {
-    let list = |texts: &[String]| texts.iter().map(|text| field(text)).collect();
-    let kind = match &event.kind {
-        Kind::Begun { deployment, engine, blue, green, adopted } => Kind::Begun {
-            deployment: field(deployment),
-            engine: *engine,
-            blue: field(blue),
-            green: field(green),
-            adopted: *adopted,
-        },
-        Kind::Registered { revision, arn, base, current, images, edits } => Kind::Registered {
-            revision: field(revision),
-            arn: field(arn),
-            base: field(base),
-            current: field(current),
-            images: images.iter().map(|(name, image)| (field(name), field(image))).collect(),
-            edits: list(edits),
-        },
-        Kind::Changed { step, what } => Kind::Changed { step: field(step), what: field(what) },
-        Kind::Waiting { step, why } => Kind::Waiting { step: field(step), why: field(why) },
-        Kind::Runs { revision, tasks } => Kind::Runs { revision: field(revision), tasks: *tasks },
-        Kind::TaskFailed { task, old, what } => {
-            let old = old.as_deref().map(field);
-            Kind::TaskFailed { task: field(task), old, what: field(what) }
-        }
-        Kind::TurnedBack { to, reason, what } => {
-            Kind::TurnedBack { to: field(to), reason: field(reason), what: field(what) }
-        }
-        Kind::Pruned { revisions } => Kind::Pruned { revisions: list(revisions) },
-        Kind::Logged { task, container, time, message } => Kind::Logged {
-            task: task.as_deref().map(field),
-            container: field(container),
-            time: *time,
-            message: unmarked(&escaped(message, |char| matches!(char, '\n' | '\r'))),
-        },
-        Kind::Warning { what } => Kind::Warning { what: field(what) },
-        Kind::Outcome(outcome) => Kind::Outcome(Box::new(ended(outcome))),
-    };
-    Event { at: event.at, kind }
-}
-
-fn ended(ended: &Ended) -> Ended {
-    let list = |texts: &[String]| texts.iter().map(|text| field(text)).collect();
-    Ended {
-        outcome: field(&ended.outcome),
-        exit_code: ended.exit_code,
-        interrupted: ended.interrupted,
-        deployment: ended.deployment.as_deref().map(field),
-        what: field(&ended.what),
-        why: ended.why.as_deref().map(field),
-        failures: list(&ended.failures),
-        logs: list(&ended.logs),
-        service_events: list(&ended.service_events),
-        serves: ended.serves.iter().map(served).collect(),
-        hint: ended.hint.as_deref().map(field),
-        api_calls: ended.api_calls.clone(),
-    }
-}
-
-pub(super) fn served(served: &Served) -> Served {
-    let percent: BTreeMap<String, f64> =
-        served.percent.iter().map(|(name, part)| (field(name), *part)).collect();
-    Served { rule: field(&served.rule), percent }
 }
 
 fn escaped(text: &str, keeps: impl Fn(char) -> bool) -> String {

@@ -5,10 +5,10 @@
 pub enum WaitFor {
     /// All tasks of the new revision run
     Running,
-    /// They are healthy, and ECS calls the deployment complete
+    /// They are healthy, and ECS has completed the deployment
     #[default]
     Healthy,
-    /// And the targets of the old ones are gone
+    /// The targets of the old tasks are gone, too
     Drained,
     /// Nothing: ECS has been told
     #[value(skip)]

@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
-use super::view::Drift;
+use super::view::{Drift, count};
 use super::watch::Seen;
-use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
+use super::{Action, Engine, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
+use crate::event::{Cause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::rule::{green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service};
 use crate::record::{End, Heading, Held, Reason, Record};
+use crate::request::EngineName;
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -40,6 +42,25 @@ pub const OVERTAKEN: &[Step] = &[
     Step { name: "return", next: bring_to_one_side }, // all traffic on one side
     Step { name: "follow", next: follow_unless_dead },
 ];
+
+/// The row of this engine.
+pub const ENGINE: Engine = Engine {
+    name: EngineName::Listener,
+    forward: FORWARD,
+    back: BACK,
+    overtaken: OVERTAKEN,
+    first: before_every_step,
+    superseded,
+    lacks: |view| view.green_lacks(),
+    progress: |view| view.green().and_then(|green| view.world.healthy(green)).unwrap_or(0),
+    needs: Action::needs,
+    widest: Look::Listing,
+    serves_alone: |view| {
+        let whole = view.record.forward() && view.all_read(100);
+        (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
+    },
+    share: |view| Some(view.record.held.map_or(0, |held| held.share)),
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Between looks while nothing can have changed.
@@ -74,35 +95,37 @@ fn a_service_is_gone(view: &View<'_>, seen: Seen) -> Option<Next> {
     let record = view.record;
     let [blue, green] = [&record.blue, &record.green].map(|name| view.is_gone(name));
     let name = if blue { &record.blue } else { &record.green };
-    let what = match view.world.service(name) {
-        Some(service) if blue || green => format!("the service {name} is {}", service.status),
-        _ => format!("the service {name} is gone"),
+    let status = match view.world.service(name) {
+        Some(service) if blue || green => Some(service.status.clone()),
+        _ => None,
     };
+    let service = name.clone();
     if !seen.lasts(view.now()) {
-        let why = format!("{what}: looking again");
+        let why = WaitReason::SecondLook(Sight::ServiceGone { service, status });
         return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
     }
+    let cause = Cause::ServiceGone { service, status };
     match (blue, record.forward()) {
-        (true, _) if green => stuck(what),
-        (true, _) => without_blue(view, what),
+        (true, _) if green => stuck(cause),
+        (true, _) => without_blue(view, cause),
         (false, true) if view.blue().is_some_and(|blue| blue.desired > 0) => {
-            Some(Next::TurnBack(Trouble { reason: Reason::Gone, what }))
+            Some(Next::TurnBack(Trouble { reason: Reason::Gone, cause }))
         }
         (false, false) if view.blue().is_some_and(|blue| blue.desired > 0) => overdue(view),
-        (false, _) => stuck(what),
+        (false, _) => stuck(cause),
     }
 }
 
 /// Blue is gone: there is nowhere to go back to. Where green can answer, it gets all the traffic at once,
 /// and the deployment ends there.
-fn without_blue(view: &View<'_>, what: String) -> Option<Next> {
+fn without_blue(view: &View<'_>, gone: Cause) -> Option<Next> {
     let (record, green) = (view.record, view.green()?);
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
     }
     let serves = view.world.healthy(green).is_some_and(|healthy| healthy > 0);
     if !serves && (!record.forward() || trouble::out_of_time(view, Duration::ZERO).is_some()) {
-        return stuck(what);
+        return stuck(gone);
     }
     if !serves || (record.forward() && record.to == Some(100)) {
         return None;
@@ -131,12 +154,12 @@ fn only_green_serves(view: &View<'_>) -> Option<Next> {
 }
 
 /// Somebody other than ECS put green on a revision that is neither ours nor the one it had.
-pub(super) fn superseded(view: &View<'_>) -> Option<String> {
+pub(super) fn superseded(view: &View<'_>) -> Option<Cause> {
     let (record, green) = (view.record, view.green()?);
     let primary = green.primary()?;
     let known = primary.revision == record.revision || view.green_was_put_back();
-    (!known)
-        .then(|| format!("{} was put on {} by somebody else", green.name, short(&primary.revision)))
+    let (service, revision) = (green.name.clone(), short(&primary.revision).to_owned());
+    (!known).then_some(Cause::RevisionChanged { service, revision })
 }
 
 /// A rule shows what we neither held nor were writing. One look is no knowledge: AWS may answer with
@@ -148,22 +171,18 @@ fn drifted(view: &View<'_>) -> Option<Next> {
     let (rule, shown) = match drift {
         Drift::Rule(rule, shown) => (rule, shown),
         Drift::NoRule => {
-            let what = format!("no rule forwards to the target groups of {}", view.record.blue);
+            let sight = Sight::NoRule { service: view.record.blue.clone() };
             if looks < 2 || view.since(since) < SPARSE {
-                let why = format!("{what}: looking again");
+                let why = WaitReason::SecondLook(sight);
                 return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Listing }));
             }
-            return Some(Next::Done(Outcome::Drifted(what)));
+            return Some(Next::Done(Outcome::Drifted(sight)));
         }
     };
-    let shows = match shown {
-        Some(per_mille) => {
-            format!("{}.{} % for {}", per_mille / 10, per_mille % 10, view.record.green)
-        }
-        None => "no weight for either side".to_owned(),
-    };
+    let service = view.record.green.clone();
+    let sight = Sight::Rule { rule: rule.name.clone(), per_mille: shown, service };
     if looks < 2 || view.since(since) < SPARSE {
-        let why = format!("rule {} shows {shows}: looking again", rule.name);
+        let why = WaitReason::SecondLook(sight);
         return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
     }
     let serves = |service: &Service| view.world.healthy(service).is_some_and(|healthy| healthy > 0);
@@ -179,8 +198,7 @@ fn drifted(view: &View<'_>) -> Option<Next> {
         };
         return weigh(view, rule, share);
     }
-    let what = format!("rule {} shows {shows}, which this deployment did not write", rule.name);
-    Some(Next::Done(Outcome::Drifted(what)))
+    Some(Next::Done(Outcome::Drifted(sight)))
 }
 
 /// The way back has its bounds too.
@@ -190,19 +208,15 @@ fn overdue(view: &View<'_>) -> Option<Next> {
     let bound =
         record.timeout.saturating_add(record.follow).saturating_add(Duration::from_secs(600));
     let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
-    late.then(|| {
-        Next::Done(Outcome::Stuck(
-            view.blue_lacks().unwrap_or_else(|| "the way back does not end".into()),
-        ))
-    })
+    late.then(|| Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks: view.blue_lacks() })))
 }
 
-fn stuck(what: String) -> Option<Next> {
-    Some(Next::Done(Outcome::Stuck(what)))
+fn stuck(cause: Cause) -> Option<Next> {
+    Some(Next::Done(Outcome::Stuck(cause)))
 }
 
-fn wait(why: impl Into<String>, look_in: Duration) -> Option<Next> {
-    Some(Next::Wait(Wait { why: why.into(), look_in, look: Look::Glance }))
+fn wait(why: WaitReason, look_in: Duration) -> Option<Next> {
+    Some(Next::Wait(Wait { why, look_in, look: Look::Glance }))
 }
 
 fn act(action: Action) -> Option<Next> {
@@ -232,7 +246,8 @@ fn launch(view: &View<'_>) -> Option<Next> {
     let count = view.need().max(green.desired);
     if view.watch.put_back_since.is_some() {
         // Whether ECS did that is found out before anything is done against it.
-        return wait(format!("{} shows its old revision: looking again", green.name), SPARSE);
+        let (service, revision) = (green.name.clone(), short(&green.revision).to_owned());
+        return wait(WaitReason::SecondLook(Sight::OldRevision { service, revision }), SPARSE);
     }
     if green.revision != view.record.revision {
         let revision = view.record.revision.clone();
@@ -270,10 +285,10 @@ fn shift(view: &View<'_>) -> Option<Next> {
     let index = record.shares.iter().position(|share| share.percent == to)?;
     let next = record.shares.get(index + 1)?;
     match left(view, held, record.shares[index].hold) {
-        Some(left) => wait(
-            format!("{to} % on {}, held for another {}", record.green, seconds(left)),
-            left.min(WATCHFUL),
-        ),
+        Some(left) => {
+            let why = WaitReason::Hold { share: to, service: record.green.clone(), left };
+            wait(why, left.min(WATCHFUL))
+        }
         None => write(view.writing(next.percent)),
     }
 }
@@ -284,10 +299,8 @@ fn bake(view: &View<'_>) -> Option<Next> {
         return None;
     }
     let left = left(view, view.record.held?, view.record.bake)?;
-    wait(
-        format!("100 % on {}, watched for another {}", view.record.green, seconds(left)),
-        left.min(WATCHFUL),
-    )
+    let service = view.record.green.clone();
+    wait(WaitReason::Bake { service, left }, left.min(WATCHFUL))
 }
 
 /// Read-back is not what the load balancer's nodes do yet: 503s were seen where the old side was
@@ -296,7 +309,7 @@ fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
     let since = view.record.held?.since;
     let left = view.record.follow.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
-    let why = format!("the load balancer follows, for another {}", seconds(left));
+    let why = WaitReason::Propagation { left };
     // The last wait ends in the look that emptying the other side needs.
     let (look_in, look) = match left <= WATCHFUL + SECOND {
         true => (left, Look::Listing),
@@ -356,20 +369,21 @@ fn clear(view: &View<'_>) -> Option<Next> {
 
 fn recover(view: &View<'_>) -> Option<Next> {
     let blue = view.blue()?;
-    let healthy = view.world.healthy(blue).unwrap_or(0);
-    let (owed_running, owed_healthy) = view.owed(blue.desired);
-    if blue.running >= owed_running && healthy >= owed_healthy as usize {
+    let healthy = count(view.world.healthy(blue).unwrap_or(0));
+    let (owed_running, wanted) = view.owed(blue.desired);
+    if blue.running >= owed_running && healthy >= wanted {
         return None;
     }
     if view.old_is_hopeless().is_some() {
         return write(view.closed(End::Neither));
     }
-    wait(format!("{healthy} of {owed_healthy} targets of {} healthy", blue.name), SPARSE)
+    let service = blue.name.clone();
+    wait(WaitReason::Targets { healthy, wanted, service }, SPARSE)
 }
 
 pub(super) fn explain(view: &View<'_>) -> Option<Next> {
     let unknown = view.old_never_ran() && !view.watch.old_explained;
-    let why = "nothing ran before either: looking why".to_owned();
+    let why = WaitReason::OldTasks;
     unknown.then_some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }))
 }
 
@@ -429,10 +443,11 @@ fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
     });
     match weighty {
         Some(rule) if view.is_listed() => {
-            stuck(format!("rule {} still gives {} traffic", rule.name, service.name))
+            let (rule, service) = (rule.name.clone(), service.name.clone());
+            stuck(Cause::StillHasTraffic { rule, service })
         }
         Some(_) => {
-            let why = format!("a rule gave {} traffic: listing the rules anew", service.name);
+            let why = WaitReason::Rules { service: service.name.clone() };
             Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }))
         }
         None => act(Action::Count { service: service.name.clone(), count: 0 }),
@@ -445,8 +460,4 @@ fn left(view: &View<'_>, held: Held, hold: Duration) -> Option<Duration> {
         return None;
     }
     hold.checked_sub(view.watched_since(held.since)).filter(|left| !left.is_zero())
-}
-
-fn seconds(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }

@@ -4,6 +4,7 @@
 
 mod accept;
 mod action;
+mod engine;
 pub mod listener;
 pub mod pace;
 mod prepare;
@@ -17,12 +18,13 @@ pub mod watch;
 use std::time::Duration;
 
 pub use action::Action;
+pub use engine::{Engine, engine};
 pub use trouble::Trouble;
 pub use view::{View, group_pairs, shifted};
 
+use crate::event::{Cause, Sight, WaitReason};
 use crate::model::world::Look;
 use crate::record::{End, Heading};
-use crate::request::EngineName;
 
 /// Something that must hold. A route is a list of steps.
 pub struct Step {
@@ -49,8 +51,8 @@ pub enum Next {
 /// Waiting, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// What is missing, for the user.
-    pub why: String,
+    /// What is missing.
+    pub why: WaitReason,
     /// When the next look is due.
     pub look_in: Duration,
     /// How much it takes in.
@@ -64,14 +66,14 @@ pub enum Outcome {
     Live,
     /// The old one serves, everywhere, at full count. `None`: turned back by an earlier process.
     WentBack(Option<Trouble>),
-    /// The new one is no good, and was left as it is.
+    /// The new one failed, and was left as it is.
     Left(Trouble),
     /// A person must look.
-    Stuck(String),
+    Stuck(Cause),
     /// A rule shows what this deployment did not write, for a person to judge.
-    Drifted(String),
-    /// Another deployment has taken over.
-    Superseded(String),
+    Drifted(Sight),
+    /// Another deployment or process has taken over.
+    Superseded(Cause),
     /// Stopped at once, at the user's second request.
     Stopped,
 }
@@ -102,46 +104,36 @@ impl Outcome {
     }
 }
 
-/// Who else put the side that the new revision comes up in on another one, where somebody did.
-pub fn superseded(view: &View<'_>) -> Option<String> {
-    match view.record.engine() {
-        EngineName::Listener => listener::superseded(view),
-        EngineName::Rolling => rolling::superseded(view),
-    }
+/// Who else put the side that the new revision starts in on another one, where somebody did.
+pub fn superseded(view: &View<'_>) -> Option<Cause> {
+    (view.engine().superseded)(view)
 }
 
 /// What comes next, and in which step.
 pub fn decide(view: &View<'_>) -> (&'static str, Next) {
     if let Some(closed) = view.record.closed {
-        let outcome = match closed.end {
-            End::Live => Outcome::Live,
-            End::WentBack => Outcome::WentBack(None),
-            End::Neither => Outcome::Stuck(view.neither()),
-            End::Overtaken => Outcome::Superseded("another deployment took its place".into()),
-            End::Left => Outcome::Superseded("it was left as it was".into()),
-            End::Short => Outcome::Stuck(rolling::shortfall(view).unwrap_or_else(|| {
-                format!("{} ended with fewer tasks than planned", view.record.name())
-            })),
-        };
+        let outcome =
+            match closed.end {
+                End::Live => Outcome::Live,
+                End::WentBack => Outcome::WentBack(None),
+                End::Neither => Outcome::Stuck(view.neither()),
+                End::Overtaken => Outcome::Superseded(Cause::Replaced),
+                End::Left => Outcome::Superseded(Cause::LeftBefore),
+                End::Short => Outcome::Stuck(rolling::shortfall(view).unwrap_or_else(|| {
+                    Cause::FewerTasks { revision: view.record.name().to_owned() }
+                })),
+            };
         return ("close", Next::Done(outcome));
     }
-    let engine = view.record.engine();
-    let first = match engine {
-        EngineName::Listener => listener::before_every_step(view),
-        EngineName::Rolling => rolling::before_every_step(view),
-    };
-    if let Some(next) = first {
+    let engine = view.engine();
+    if let Some(next) = (engine.first)(view) {
         return ("check", next);
     }
     let back = if view.old_never_ran() { End::Neither } else { End::WentBack };
-    let (table, end) = match (engine, &view.record.heading) {
-        (EngineName::Listener, Heading::Forward) => (listener::FORWARD, End::Live),
-        (EngineName::Listener, Heading::Back(_)) => (listener::BACK, back),
-        (EngineName::Listener, Heading::Overtaken) => (listener::OVERTAKEN, End::Overtaken),
-        (EngineName::Rolling, Heading::Forward) => (rolling::FORWARD, End::Live),
-        (EngineName::Rolling, Heading::Back(_)) => (rolling::BACK, back),
-        // One service has no traffic to move.
-        (EngineName::Rolling, Heading::Overtaken) => (&[][..], End::Overtaken),
+    let (table, end) = match &view.record.heading {
+        Heading::Forward => (engine.forward, End::Live),
+        Heading::Back(_) => (engine.back, back),
+        Heading::Overtaken => (engine.overtaken, End::Overtaken),
     };
     table
         .iter()

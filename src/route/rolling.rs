@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
-use super::{Action, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
+use super::view::count;
+use super::{Action, Engine, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
+use crate::event::{Cause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, Outlook, is_obstacle, not_in_use, plain};
 use crate::model::world::{Deployment, Look, Service, Target};
 use crate::record::{Change, End, Reason};
-use crate::request::WaitFor;
+use crate::request::{EngineName, WaitFor};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -27,6 +29,27 @@ pub const BACK: &[Step] = &[
     Step { name: "explain", next: explain },    // if nothing ran before either, why is known
     Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
+
+/// The row of this engine.
+pub const ENGINE: Engine = Engine {
+    name: EngineName::Rolling,
+    forward: FORWARD,
+    back: BACK,
+    // One service has no traffic to move.
+    overtaken: &[],
+    first: before_every_step,
+    superseded,
+    lacks: |view| lacks_ahead(view, view.green()?),
+    progress,
+    needs: |action| match action {
+        Action::Prepare => action.needs(),
+        _ => Look::Glance,
+    },
+    // Where no rule is ours to look after, none is listed.
+    widest: Look::Whole,
+    serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
+    share: |_| None,
+};
 
 /// Between looks when something is due; with the calls that follow, it is told within a second.
 const DENSE: Duration = Duration::from_millis(850);
@@ -50,12 +73,15 @@ const LEAVING_MAX: Duration = Duration::from_secs(3600 + 120);
 /// What can end or turn a deployment whatever step it is in.
 pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     let record = view.record;
-    let stuck = |what: String| Some(Next::Done(Outcome::Stuck(what)));
+    let gone = |status| {
+        let service = record.green.clone();
+        Some(Next::Done(Outcome::Stuck(Cause::ServiceGone { service, status })))
+    };
     let Some(service) = view.green() else {
-        return stuck(format!("the service {} is gone", record.green));
+        return gone(None);
     };
     if service.status != "ACTIVE" {
-        return stuck(format!("the service {} is {}", service.name, service.status));
+        return gone(Some(service.status.clone()));
     }
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
@@ -63,7 +89,8 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     match record.forward() {
         // There is nothing to go back to.
         true if record.is_restart() => trouble(view, service)
-            .map(|trouble| Next::Done(Outcome::Stuck(format!("the restart fails: {trouble}")))),
+            .map(|trouble| Cause::RestartFails { why: Box::new(trouble.cause) })
+            .map(|cause| Next::Done(Outcome::Stuck(cause))),
         true => trouble(view, service).map(Next::TurnBack),
         false => {
             let since = view.watch.back_since?;
@@ -71,37 +98,38 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
             let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
             late.then(|| {
                 let lacks = lacks_behind(view, service);
-                Next::Done(Outcome::Stuck(lacks.unwrap_or("the way back does not end".into())))
+                Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks }))
             })
         }
     }
 }
 
 /// Somebody put the service on a revision that is neither ours nor the way back.
-pub(super) fn superseded(view: &View<'_>) -> Option<String> {
+pub(super) fn superseded(view: &View<'_>) -> Option<Cause> {
     let (record, service) = (view.record, view.green()?);
     let primary = service.primary()?;
     let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
     // With a circuit breaker ECS chooses what it goes back to.
-    (!known && !view.ecs_went_back()).then(|| {
-        format!("{} was put on {} by somebody else", service.name, short(&primary.revision))
+    (!known && !view.ecs_went_back()).then(|| Cause::RevisionChanged {
+        service: service.name.clone(),
+        revision: short(&primary.revision).to_owned(),
     })
 }
 
 /// What is wrong with going on, if anything is.
 fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
-    let found = |reason, what: String| Some(Trouble { reason, what });
-    if let Some(what) = given_up_by_ecs(view, service) {
-        return found(Reason::EcsRollback, what);
+    let found = |reason, cause: Cause| Some(Trouble { reason, cause });
+    if let Some(cause) = given_up_by_ecs(view, service) {
+        return found(Reason::EcsRollback, cause);
     }
-    if let Some(what) = failing_tasks(view, service, !view.watch.proved) {
-        return found(Reason::Tasks, what);
+    if let Some(cause) = failing_tasks(view, service, !view.watch.proved) {
+        return found(Reason::Tasks, cause);
     }
-    if let Some(what) = sick_target(view, service) {
-        return found(Reason::Sick, what);
+    if let Some(cause) = sick_target(view, service) {
+        return found(Reason::Sick, cause);
     }
-    if let Some(what) = past_its_phase(view, service) {
-        return found(Reason::Deadline, what);
+    if let Some(cause) = past_its_phase(view, service) {
+        return found(Reason::Deadline, cause);
     }
     // What only waits for old tasks to leave is not late.
     let patience = match whole(view, service) {
@@ -113,25 +141,18 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
 
 /// Each of two phases has its time, where that is asked for: until the first task runs, and from then
 /// on until nothing lacks.
-fn past_its_phase(view: &View<'_>, service: &Service) -> Option<String> {
+fn past_its_phase(view: &View<'_>, service: &Service) -> Option<Cause> {
     let limit = view.watch.phase?;
     let lacks = lacks_ahead(view, service)?;
     let since = view.watch.runs_since.unwrap_or(view.watch.start);
-    let seconds = limit.as_secs();
-    (view.since(since) >= limit).then(|| match view.watch.runs_since {
-        None => format!("no task of the new revision ran within {seconds} seconds: {lacks}"),
-        Some(_) => format!("the deployment was not complete within {seconds} seconds: {lacks}"),
-    })
+    let runs = view.watch.runs_since.is_some();
+    (view.since(since) >= limit).then_some(Cause::PhaseTooLong { limit, runs, lacks })
 }
 
 /// The circuit breaker, an alarm or somebody's StopServiceDeployment ended our deployment.
-fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
-    let because = |what: String| match view.watch.failures.first() {
-        Some(failure) => format!("{what} Task {}: {}", failure.task, failure.what),
-        None => what,
-    };
+fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<Cause> {
     if let Some(failed) = view.failed() {
-        return Some(because(trouble::failed_by_ecs(service, failed.reason.as_deref())));
+        return Some(trouble::failed_by_ecs(view, service, failed.reason.as_deref()));
     }
     let primary = service.primary()?;
     // Without a trace of ours it may be that AWS answers with the past.
@@ -140,11 +161,15 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<String> {
     let lasts = view.watch.put_back_since.is_some_and(|since| view.since(since) >= PAST_MAX);
     let gone =
         view.ours().is_none() && (view.ecs_went_back() || view.watch.launched && (traces || lasts));
-    gone.then(|| because(format!("ECS put {} back on {}.", service.name, short(&primary.revision))))
+    gone.then(|| Cause::EcsRolledBack {
+        service: service.name.clone(),
+        revision: short(&primary.revision).to_owned(),
+        task: view.watch.failures.first().cloned(),
+    })
 }
 
 /// A target of ours that is not healthy though it was, or had the time to become so.
-fn sick_target(view: &View<'_>, service: &Service) -> Option<String> {
+fn sick_target(view: &View<'_>, service: &Service) -> Option<Cause> {
     // Tasks of both revisions stand in the same groups: whose a target is, its task tells.
     let tasks = view.world.tasks.get(&service.arn)?;
     let ours = |target: &Target| {
@@ -154,8 +179,8 @@ fn sick_target(view: &View<'_>, service: &Service) -> Option<String> {
     trouble::sick_target(view, service, ours)
 }
 
-fn wait(why: impl Into<String>, look_in: Duration) -> Option<Next> {
-    Some(Next::Wait(Wait { why: why.into(), look_in, look: Look::Glance }))
+fn wait(why: WaitReason, look_in: Duration) -> Option<Next> {
+    Some(Next::Wait(Wait { why, look_in, look: Look::Glance }))
 }
 
 fn update(view: &View<'_>) -> Option<Next> {
@@ -164,7 +189,8 @@ fn update(view: &View<'_>) -> Option<Next> {
     }
     let (record, service) = (view.record, view.green()?);
     if view.watch.launched {
-        return wait(format!("{} shows {} again", service.name, short(&record.was)), WATCHFUL);
+        let (service, revision) = (service.name.clone(), short(&record.was).to_owned());
+        return wait(WaitReason::SecondLook(Sight::OldRevision { service, revision }), WATCHFUL);
     }
     // Only another revision makes ECS replace tasks by itself.
     roll(view, &record.revision, |change| change.to, record.is_restart())
@@ -199,8 +225,7 @@ fn bake(view: &View<'_>) -> Option<Next> {
     let failed = view.watch.failures.iter().any(|one| one.outlook != Outlook::Passing);
     let bake = view.record.bake.max(if failed { DOUBT } else { Duration::ZERO });
     let left = bake.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
-    let seconds = humantime::format_duration(Duration::from_secs(left.as_secs()));
-    wait(format!("{} serves, watched for another {seconds}", view.record.name()), left.min(SPARSE))
+    wait(WaitReason::Bake { service: view.record.green.clone(), left }, left.min(SPARSE))
 }
 
 /// What ECS is told once more changes nothing. Unless it went back by itself, it is told: an update
@@ -234,17 +259,16 @@ fn settle_back(view: &View<'_>) -> Option<Next> {
 
 /// Somebody lowered the count in mid-deployment: it is followed, and it is no success. Full count is the
 /// planned one, or what auto scaling made of it.
-pub(super) fn shortfall(view: &View<'_>) -> Option<String> {
+pub(super) fn shortfall(view: &View<'_>) -> Option<Cause> {
     let (record, service) = (view.record, view.green()?);
     let before = record.asked.count.filter(|_| !record.forward());
     let planned = before.map_or(record.count, |change| change.from);
     let is_scaled = service.desired > 0 && record.scaled != Some(false);
-    (service.desired < planned && !is_scaled).then(|| {
-        let (name, cluster, desired) = (&service.name, &record.cluster, service.desired);
-        format!(
-            "somebody set the desired count of {name} to {desired}, {planned} tasks were planned; to have them: \
-             aws ecs update-service --cluster {cluster} --service {name} --desired-count {planned}"
-        )
+    (service.desired < planned && !is_scaled).then(|| Cause::DesiredCountLowered {
+        service: service.name.clone(),
+        cluster: record.cluster.clone(),
+        desired: service.desired,
+        planned,
     })
 }
 
@@ -256,15 +280,16 @@ fn end_short(view: &View<'_>) -> Option<Next> {
 
 /// What a glance did not take in is older than what it did.
 fn once_more(view: &View<'_>) -> Option<Next> {
-    let why = "all is well: looking at everything once more".into();
+    let why = WaitReason::LastLook;
     let next = Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole });
     (view.world.look == Look::Glance).then_some(next)
 }
 
 /// What the new revision still lacks of what the user waits for.
-pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<String> {
+pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<WaitReason> {
     let Some(ours) = view.ours() else {
-        return Some(format!("{} is not on {} yet", service.name, view.record.name()));
+        let (service, revision) = (service.name.clone(), view.record.name().to_owned());
+        return Some(WaitReason::Revision { service, revision });
     };
     if view.record.until == WaitFor::Accepted {
         return None;
@@ -287,50 +312,39 @@ pub fn lacks_ahead(view: &View<'_>, service: &Service) -> Option<String> {
 
 /// What the old revision lacks of being all that runs. Whether ECS still replaces its tasks with others
 /// of the same revision does not matter: where there is no room for them, it does so for ever.
-fn lacks_behind(view: &View<'_>, service: &Service) -> Option<String> {
+fn lacks_behind(view: &View<'_>, service: &Service) -> Option<WaitReason> {
     let record = view.record;
     let (old, ours): (Vec<&Deployment>, Vec<&Deployment>) =
         service.deployments.iter().partition(|one| one.revision != record.revision);
-    let count = |these: &[&Deployment], of: fn(&Deployment) -> u32| -> u32 {
+    let sum = |these: &[&Deployment], of: fn(&Deployment) -> u32| -> u32 {
         these.iter().map(|one| of(one)).sum()
     };
-    let left = count(&ours, |one| one.running + one.pending);
-    match left {
-        0 => {}
-        1 => return Some(format!("1 task of {} is leaving", record.name())),
-        more => return Some(format!("{more} tasks of {} are leaving", record.name())),
+    let left = sum(&ours, |one| one.running + one.pending);
+    if left > 0 {
+        return Some(WaitReason::NewTasks { running: left, revision: record.name().to_owned() });
     }
-    let running = count(&old, |one| one.running);
-    let (owed_running, owed_healthy) = view.owed(service.desired);
-    if running < owed_running {
-        let lacks = format!("{running} of {owed_running} tasks running");
-        return Some(match trouble_told(view, service) {
-            Some(told) => format!("{lacks}; ECS: {told}"),
-            None => lacks,
-        });
+    let running = sum(&old, |one| one.running);
+    let (wanted_running, wanted) = view.owed(service.desired);
+    if running < wanted_running {
+        let obstacle = obstacle(view, service);
+        return Some(WaitReason::Tasks { running, wanted: wanted_running, pending: 0, obstacle });
     }
-    let healthy = view.world.healthy(service).filter(|healthy| *healthy < owed_healthy as usize);
-    healthy.map(|healthy| format!("{healthy} of {owed_healthy} targets healthy"))
+    let healthy = count(view.world.healthy(service)?);
+    let service = service.name.clone();
+    (healthy < wanted).then_some(WaitReason::Targets { healthy, wanted, service })
 }
 
-fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
+fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<WaitReason> {
     let wanted = service.desired.max(towards.desired);
-    if towards.running >= wanted && towards.pending == 0 {
+    let Deployment { running, pending, .. } = *towards;
+    if running >= wanted && pending == 0 {
         return None;
     }
-    let pending = match towards.pending {
-        0 => String::new(),
-        pending => format!(", {pending} pending"),
-    };
-    let lacks = format!("{} of {wanted} tasks running{pending}", towards.running);
-    Some(match trouble_told(view, service) {
-        Some(told) => format!("{lacks}; ECS: {told}"),
-        None => lacks,
-    })
+    Some(WaitReason::Tasks { running, wanted, pending, obstacle: obstacle(view, service) })
 }
 
 /// What ECS said last of what is in its way.
-fn trouble_told(view: &View<'_>, service: &Service) -> Option<String> {
+fn obstacle(view: &View<'_>, service: &Service) -> Option<String> {
     let since = |event: &&crate::model::world::ServiceEvent| event.at >= view.record.start;
     let event =
         service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;
@@ -339,14 +353,17 @@ fn trouble_told(view: &View<'_>, service: &Service) -> Option<String> {
     Some(plain(said.trim_end_matches('.')))
 }
 
-fn lacks_completion(view: &View<'_>, service: &Service, towards: &Deployment) -> Option<String> {
+fn lacks_completion(
+    view: &View<'_>,
+    service: &Service,
+    towards: &Deployment,
+) -> Option<WaitReason> {
     if has_unread_targets(view) {
-        return Some("all tasks run, their targets are looked at next".to_owned());
+        return Some(WaitReason::TargetHealth);
     }
-    if let Some(healthy) =
-        healthy(view, service, towards).filter(|healthy| *healthy < service.desired as usize)
-    {
-        return Some(format!("{healthy} of {} targets healthy", service.desired));
+    let (name, wanted) = (service.name.clone(), service.desired);
+    if let Some(healthy) = healthy(view, service, towards).map(count).filter(|one| *one < wanted) {
+        return Some(WaitReason::Targets { healthy, wanted, service: name });
     }
     let completed = match towards.rollout.as_deref() {
         Some(state) => state == "COMPLETED",
@@ -357,19 +374,18 @@ fn lacks_completion(view: &View<'_>, service: &Service, towards: &Deployment) ->
         return None;
     }
     Some(match others_running(service, towards) {
-        0 => "ECS has not said that the deployment is complete".to_owned(),
-        1 => "1 task of an earlier revision is leaving".to_owned(),
-        more => format!("{more} tasks of earlier revisions are leaving"),
+        0 => WaitReason::Completion { may_roll_back: false, service: name },
+        running => WaitReason::EarlierTasks { running: Some(running), service: name },
     })
 }
 
-fn lacks_drained(view: &View<'_>, service: &Service) -> Option<String> {
+fn lacks_drained(view: &View<'_>, service: &Service) -> Option<WaitReason> {
     let groups = service.attachments.iter().filter_map(|own| view.world.targets(&own.group));
     let draining = groups.flatten().filter(|target| target.state == "draining").count();
     match (draining, service.deployments.len()) {
         (0, 0 | 1) => None,
-        (0, _) => Some("tasks of an earlier revision are stopping".to_owned()),
-        (targets, _) => Some(format!("{targets} targets are draining")),
+        (0, _) => Some(WaitReason::EarlierTasks { running: None, service: service.name.clone() }),
+        (targets, _) => Some(WaitReason::Draining { targets: count(targets) }),
     }
 }
 

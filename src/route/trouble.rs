@@ -1,28 +1,22 @@
 //! Whether the way forward is still good: judged once a turn, in one place.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::View;
+use crate::event::{Cause, Grace};
 use crate::model::arn::short;
-use crate::model::health::{NotInUse, Outlook, TaskFailure, explain, not_in_use};
+use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
 use crate::model::reads::Part;
 use crate::model::world::{Service, Target};
 use crate::record::Reason;
 
-/// Why we turn back.
+/// Why a deployment rolls back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// For the record and for programs.
+    /// For the record.
     pub reason: Reason,
-    /// For people: what happened to what.
-    pub what: String,
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
+    /// What happened to what.
+    pub cause: Cause,
 }
 
 /// More changes than any deployment needs; an action that never becomes true stops here.
@@ -40,23 +34,23 @@ pub(super) const PAST_MAX: Duration = Duration::from_secs(15);
 /// What is wrong with going on, if anything is.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let (blue, green) = (view.blue()?, view.green()?);
-    let found = |reason, what: String| Some(Trouble { reason, what });
-    if let Some(what) = rolled_back_by_ecs(view, green) {
-        return found(Reason::EcsRollback, what);
+    let found = |reason, cause: Cause| Some(Trouble { reason, cause });
+    if let Some(cause) = rolled_back_by_ecs(view, green) {
+        return found(Reason::EcsRollback, cause);
     }
-    if let Some(what) = failing_tasks(view, green, view.record.to.is_none()) {
-        return found(Reason::Tasks, what);
+    if let Some(cause) = failing_tasks(view, green, view.record.to.is_none()) {
+        return found(Reason::Tasks, cause);
     }
     let sick = sick_target(view, green, |target| is_ours(view, green, target));
     let sick = sick.or_else(|| was_sick(view));
-    if let Some(what) = sick.or_else(|| thin(view, green)) {
-        return found(Reason::Sick, what);
+    if let Some(cause) = sick.or_else(|| too_few_healthy(view, green)) {
+        return found(Reason::Sick, cause);
     }
-    if let Some(what) = blind(view, green) {
-        return found(Reason::Blind, what);
+    if let Some(cause) = blind(view, green) {
+        return found(Reason::Blind, cause);
     }
-    if let Some(what) = blue_changed(view, blue) {
-        return found(Reason::BlueChanged, what);
+    if let Some(cause) = blue_changed(view, blue) {
+        return found(Reason::BlueChanged, cause);
     }
     out_of_time(view, Duration::ZERO)
 }
@@ -65,50 +59,50 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
 pub(super) fn out_of_time(view: &View<'_>, patience: Duration) -> Option<Trouble> {
     let timeout = view.record.timeout;
     if view.since(view.watch.best.1) >= timeout.saturating_add(patience) && !view.settled() {
-        let lacks = view.unsettled().unwrap_or_default();
-        let what = format!("no progress for {}: {lacks}", humantime::format_duration(timeout));
-        return Some(Trouble { reason: Reason::Deadline, what });
+        let cause = Cause::NoProgress { timeout, lacks: view.unsettled() };
+        return Some(Trouble { reason: Reason::Deadline, cause });
     }
-    (view.watch.changes > CHANGES_MAX).then(|| Trouble {
+    (view.watch.changes > CHANGES_MAX).then_some(Trouble {
         reason: Reason::Bound,
-        what: format!("{CHANGES_MAX} changes were not enough"),
+        cause: Cause::TooManyChanges { changes: CHANGES_MAX },
     })
 }
 
 /// The deployment circuit breaker, an alarm or somebody's StopServiceDeployment put green back on
 /// its old revision, or is doing so.
-fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<String> {
+fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<Cause> {
     if let Some(failed) = view.failed() {
-        let why = failed_by_ecs(green, failed.reason.as_deref());
-        return Some(match view.watch.failures.first() {
-            Some(failure) => format!("{why} Task {}: {}", failure.task, failure.what),
-            None => why,
-        });
+        return Some(failed_by_ecs(view, green, failed.reason.as_deref()));
     }
     let since = view.watch.put_back_since?;
     // Without a trace of ours it may be that AWS answers with the past.
     let trace = green.deployments.iter().any(|one| view.is_ours(one));
     let lasts = trace || view.since(since) >= PAST_MAX;
     let primary = green.primary().filter(|_| lasts)?;
-    Some(format!("ECS put {} back on {}", green.name, short(&primary.revision)))
+    Some(Cause::EcsRolledBack {
+        service: green.name.clone(),
+        revision: short(&primary.revision).to_owned(),
+        task: None,
+    })
 }
 
-/// Why ECS failed a deployment, in its words, with the names of the alarms that it watches.
-pub(super) fn failed_by_ecs(service: &Service, reason: Option<&str>) -> String {
-    let why = reason.unwrap_or("ECS says that the deployment failed.");
-    let alarms = service.settings.get("deploymentConfiguration");
-    let names = alarms.and_then(|all| all["alarms"]["alarmNames"].as_array());
-    let names: Vec<&str> = names.into_iter().flatten().filter_map(|name| name.as_str()).collect();
-    match (why.to_lowercase().contains("alarm"), &names[..]) {
-        (false, _) | (true, []) => why.to_owned(),
-        (true, [one]) => format!("{why} The alarm is {one}."),
-        (true, _) => format!("{why} It is one of the alarms {}.", names.join(", ")),
+/// Why ECS failed a deployment, with the names of the alarms that it watches.
+pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&str>) -> Cause {
+    let settings = service.settings.get("deploymentConfiguration");
+    let names = settings.and_then(|all| all["alarms"]["alarmNames"].as_array());
+    let names = names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
+    let is_alarm = reason.is_some_and(|reason| reason.to_lowercase().contains("alarm"));
+    Cause::EcsFailed {
+        service: service.name.clone(),
+        reason: reason.map(str::to_owned),
+        alarms: names.filter(|_| is_alarm).collect(),
+        task: view.watch.failures.first().cloned(),
     }
 }
 
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
 /// nothing served yet, so that the same end twice is no accident.
-pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<String> {
+pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<Cause> {
     failing(&view.watch.failures, green, early, view.watch.proved)
 }
 
@@ -118,25 +112,31 @@ pub(super) fn failing(
     side: &Service,
     early: bool,
     proved: bool,
-) -> Option<String> {
+) -> Option<Cause> {
     let failures: Vec<_> =
         failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
-    let say = |task: &str, what: &str| format!("task {task}: {what}");
+    let found = |task: &TaskFailure, repeated| {
+        let count = u32::try_from(failures.len()).unwrap_or(u32::MAX);
+        Cause::Tasks { count, task: task.clone(), repeated, grace: None }
+    };
     if let Some(hopeless) = failures.iter().find(|failure| failure.outlook == Outlook::Hopeless) {
-        return Some(say(&hopeless.task, &hopeless.what));
+        return Some(found(hopeless, false));
     }
-    let exits = failures.iter().filter(|f| f.signature.contains(':') && early);
+    let exits = failures.iter().filter(|f| f.exit_code.is_some() && early);
     let exits: Vec<_> = exits.collect();
     for (index, failure) in exits.iter().enumerate() {
         if exits[..index].iter().any(|other| other.signature == failure.signature) {
-            return Some(say(&failure.task, &failure.what) + ", as another before it");
+            return Some(found(failure, true));
         }
     }
     let limit = (side.desired as usize).div_ceil(2).max(3);
     let last = failures.last().filter(|_| failures.len() >= limit)?;
     let slow = last.unhealthy_at.is_some() && !proved;
-    let grace = if slow { short_grace(side) } else { String::new() };
-    Some(format!("{} tasks failed; {}{grace}", failures.len(), say(&last.task, &last.what)))
+    let mut cause = found(last, false);
+    if let Cause::Tasks { grace, .. } = &mut cause {
+        *grace = slow.then(|| short_grace(side));
+    }
+    Some(cause)
 }
 
 /// Whether a target may be a task's of our revision. While tasks of an earlier one leave the same groups,
@@ -157,7 +157,7 @@ pub(super) fn sick_target(
     view: &View<'_>,
     green: &Service,
     ours: impl Fn(&Target) -> bool,
-) -> Option<String> {
+) -> Option<Cause> {
     green.attachments.iter().find_map(|attachment| {
         let group = view.world.groups.get(&attachment.group);
         let patience = group.map_or(green.grace, |group| {
@@ -166,7 +166,7 @@ pub(super) fn sick_target(
         let targets = view.world.targets(&attachment.group)?;
         let outside = |t: &&Target| not_in_use(t) == Some(NotInUse::Zone) && ours(t);
         if let Some(outside) = targets.iter().find(outside) {
-            return Some(explain(outside, group));
+            return Some(Cause::Target { target: sickness(outside, group), grace: None });
         }
         let overdue = |target: &Target| {
             let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
@@ -176,7 +176,8 @@ pub(super) fn sick_target(
             targets.iter().find(|t| t.state.starts_with("unhealthy") && overdue(t) && ours(t))?;
         let slow = view.watch.unproved_for(&attachment.group, sick, view.now()).is_some();
         let slow = slow && answers_nothing(sick);
-        Some(explain(sick, group) + &if slow { short_grace(green) } else { String::new() })
+        let grace = slow.then(|| short_grace(green));
+        Some(Cause::Target { target: sickness(sick, group), grace })
     })
 }
 
@@ -187,62 +188,47 @@ fn answers_nothing(target: &Target) -> bool {
 }
 
 /// What a slow start needs. ECS stops a task whose target is unhealthy once the grace period is over.
-fn short_grace(service: &Service) -> String {
-    format!(
-        " (it was never healthy; the health check grace period of {} is {})",
-        service.name,
-        humantime::format_duration(service.grace)
-    )
+fn short_grace(service: &Service) -> Grace {
+    Grace { service: service.name.clone(), period: service.grace }
 }
 
 /// A task that ECS stopped for its health since green has its traffic was as sick as a target that is
 /// seen to be, though no look came at the time and another task has taken its place.
-fn was_sick(view: &View<'_>) -> Option<String> {
+fn was_sick(view: &View<'_>) -> Option<Cause> {
     let held = view.record.held.filter(|held| held.share > 0)?;
     let since = |one: &&TaskFailure| one.unhealthy_at.is_some_and(|at| at >= held.since);
-    let failure = view.watch.failures.iter().find(since)?;
-    Some(format!("task {}: {}", failure.task, failure.what))
+    let task = view.watch.failures.iter().find(since)?.clone();
+    Some(Cause::Tasks { count: 1, task, repeated: false, grace: None })
 }
 
 /// Green has traffic and too little to answer it: nothing at all, or for a while less than its service
 /// is to have at least.
-fn thin(view: &View<'_>, green: &Service) -> Option<String> {
-    let healthy = view.world.healthy(green)?;
+fn too_few_healthy(view: &View<'_>, green: &Service) -> Option<Cause> {
+    let healthy = u32::try_from(view.world.healthy(green)?).unwrap_or(u32::MAX);
     let since = view.watch.short_since?;
     let lasts = healthy == 0 || view.since(since) >= SHORT_FOR;
-    lasts.then(|| {
-        format!("{} has traffic and {healthy} of {} healthy targets", green.name, view.need())
-    })
+    let (service, wanted) = (green.name.clone(), view.need());
+    lasts.then_some(Cause::TooFewHealthy { service, healthy, wanted })
 }
 
 /// Green has traffic, and for too long nobody could tell whether it is healthy.
-fn blind(view: &View<'_>, green: &Service) -> Option<String> {
+fn blind(view: &View<'_>, green: &Service) -> Option<Cause> {
     let groups =
         green.attachments.iter().map(|own| &own.group).filter(|_| view.green_has_traffic());
     let answered = |group: &String| view.world.answered.get(&Part::Health(group.clone()));
     let oldest = groups.filter_map(answered).map(|at| at.aws).min()?;
     let silent = view.since(oldest);
-    (silent >= BLIND_AFTER).then(|| {
-        let silent = humantime::format_duration(Duration::from_secs(silent.as_secs()));
-        format!("{} has traffic, and its target health was not answered for {silent}", green.name)
-    })
+    let service = green.name.clone();
+    (silent >= BLIND_AFTER).then_some(Cause::HealthUnknown { service, silent })
 }
 
-fn blue_changed(view: &View<'_>, blue: &Service) -> Option<String> {
+fn blue_changed(view: &View<'_>, blue: &Service) -> Option<Cause> {
     // Nothing answered there when it began: whatever ECS does about it, there is no way back to protect.
     if view.record.had.is_some_and(|had| had.healthy == Some(0)) {
         return None;
     }
     let other = blue.deployments.iter().find(|deployment| deployment.revision != view.record.from);
-    match other.filter(|_| blue.desired > 0) {
-        Some(other) => Some(format!(
-            "somebody deployed {} to {}, which serves",
-            short(&other.revision),
-            blue.name
-        )),
-        None if blue.desired > 0 && blue.deployments.len() > 1 => {
-            Some(format!("somebody started another deployment of {}, which serves", blue.name))
-        }
-        None => None,
-    }
+    let revision = other.map(|other| short(&other.revision).to_owned());
+    let changed = blue.desired > 0 && (revision.is_some() || blue.deployments.len() > 1);
+    changed.then(|| Cause::OldSideChanged { service: blue.name.clone(), revision })
 }

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::rolling;
+use super::engine::{Engine, engine};
 use super::trouble::failing;
+use crate::event::{Cause, WaitReason};
 use crate::model::arn::short;
+use crate::model::health::TaskFailure;
 use crate::model::reads::Part;
 use crate::model::rule::{GroupPair, green_per_mille, holds};
 use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
 use crate::record::{Closed, End, Held, Record};
-use crate::request::EngineName;
 use crate::route::watch::{Side, Watch};
 
 /// What was listed longer ago is listed anew before a side is emptied.
@@ -77,6 +78,11 @@ fn partners(world: &World, service: &Service) -> Vec<(String, String)> {
         }
     };
     service.attachments.iter().filter_map(beside).collect()
+}
+
+/// As AWS counts tasks and targets.
+pub(super) fn count(all: usize) -> u32 {
+    u32::try_from(all).unwrap_or(u32::MAX)
 }
 
 /// A rule that shows neither what was held nor what is being written.
@@ -164,12 +170,12 @@ impl<'a> View<'a> {
 
     /// How far green has come: rises as long as things get better.
     pub fn progress(&self) -> usize {
-        match self.record.engine() {
-            EngineName::Rolling => rolling::progress(self),
-            EngineName::Listener => {
-                self.green().and_then(|green| self.world.healthy(green)).unwrap_or(0)
-            }
-        }
+        (self.engine().progress)(self)
+    }
+
+    /// The engine's row.
+    pub fn engine(&self) -> &'static Engine {
+        engine(self.record.engine())
     }
 
     /// Now, by AWS's clock.
@@ -290,33 +296,33 @@ impl<'a> View<'a> {
     }
 
     /// What green still lacks.
-    pub fn unsettled(&self) -> Option<String> {
+    pub fn unsettled(&self) -> Option<WaitReason> {
+        (self.engine().lacks)(self)
+    }
+
+    /// What green lacks of running only our revision, whole and healthy.
+    pub(super) fn green_lacks(&self) -> Option<WaitReason> {
         let green = self.green()?;
-        if self.record.engine() == EngineName::Rolling {
-            return rolling::lacks_ahead(self, green);
-        }
         let need = self.need().max(green.desired);
-        let revision = self.record.name();
+        let service = green.name.clone();
         let Some(ours) = self.ours() else {
-            return Some(format!("{} is not on {revision} yet", green.name));
+            let revision = self.record.name().to_owned();
+            return Some(WaitReason::Revision { service, revision });
         };
-        if ours.running < need || ours.pending > 0 {
-            let pending = match ours.pending {
-                0 => String::new(),
-                pending => format!(", {pending} pending"),
-            };
-            return Some(format!("{} of {need} tasks running{pending}", ours.running));
+        let Deployment { running, pending, .. } = *ours;
+        if running < need || pending > 0 {
+            return Some(WaitReason::Tasks { running, wanted: need, pending, obstacle: None });
         }
         if self.others_leave() == Some(true) {
-            return Some(format!("tasks of an earlier revision are leaving {}", green.name));
+            return Some(WaitReason::EarlierTasks { running: None, service });
         }
         if green.ecs_rolls_back && ours.rollout.as_deref() != Some("COMPLETED") {
-            return Some(format!("ECS may still roll {} back", green.name));
+            return Some(WaitReason::Completion { may_roll_back: true, service });
         }
         self.unhealthy(green, need)
     }
 
-    fn unhealthy(&self, green: &Service, need: u32) -> Option<String> {
+    fn unhealthy(&self, green: &Service, wanted: u32) -> Option<WaitReason> {
         for attachment in &green.attachments {
             let targets = self.world.targets(&attachment.group).unwrap_or_default();
             let healthy: Vec<&Target> =
@@ -330,16 +336,16 @@ impl<'a> View<'a> {
                     })
                 };
                 if let Some(stranger) = healthy.iter().find(|target| !ours(target)) {
-                    return Some(format!(
-                        "target {}:{} is not of {}",
-                        stranger.id,
-                        stranger.port,
-                        self.record.name()
-                    ));
+                    return Some(WaitReason::ForeignTarget {
+                        target: format!("{}:{}", stranger.id, stranger.port),
+                        revision: self.record.name().to_owned(),
+                    });
                 }
             }
-            if healthy.len() < need as usize {
-                return Some(format!("{} of {need} targets healthy", healthy.len()));
+            let healthy = count(healthy.len());
+            if healthy < wanted {
+                let service = green.name.clone();
+                return Some(WaitReason::Targets { healthy, wanted, service });
             }
         }
         None
@@ -380,24 +386,25 @@ impl<'a> View<'a> {
     }
 
     /// Why the old side never gets whole again, where its own tasks say so.
-    pub fn old_is_hopeless(&self) -> Option<String> {
+    pub fn old_is_hopeless(&self) -> Option<Cause> {
         let blue = self.blue().filter(|_| !self.record.forward())?;
-        let failing = failing(&self.watch.old_failures, blue, false, true)?;
-        Some(format!("{} does not run either: {failing}", short(&self.record.from)))
+        let why = Some(Box::new(failing(&self.watch.old_failures, blue, false, true)?));
+        let revision = short(&self.record.from).to_owned();
+        Some(Cause::OldSideFails { revision, never_ran: false, why })
     }
 
     /// Why neither side serves.
-    pub fn neither(&self) -> String {
-        if let Some(why) = self.old_is_hopeless() {
-            return why;
-        }
-        let old = short(&self.record.from);
-        match self.watch.old_failures.last() {
-            Some(failure) => {
-                format!("{old} ran no task before either: task {}: {}", failure.task, failure.what)
-            }
-            None => format!("{old} ran no task before either"),
-        }
+    pub fn neither(&self) -> Cause {
+        self.old_is_hopeless().unwrap_or_else(|| {
+            let failures = &self.watch.old_failures;
+            let of = |task: &TaskFailure| {
+                let (count, task) = (count(failures.len()), task.clone());
+                Box::new(Cause::Tasks { count, task, repeated: false, grace: None })
+            };
+            let revision = short(&self.record.from).to_owned();
+            let why = failures.last().map(of);
+            Cause::OldSideFails { revision, never_ran: true, why }
+        })
     }
 
     /// Whether the way back waits for blue to have enough healthy targets.
@@ -406,7 +413,7 @@ impl<'a> View<'a> {
     }
 
     /// What blue lacks to take the traffic back.
-    pub fn blue_lacks(&self) -> Option<String> {
+    pub fn blue_lacks(&self) -> Option<WaitReason> {
         let (blue, green) = (self.blue()?, self.green()?);
         let healthy = self.world.healthy(blue).unwrap_or(0);
         let green_healthy = self.world.healthy(green).unwrap_or(0);
@@ -428,8 +435,8 @@ impl<'a> View<'a> {
             _ if waited && sick => 1,
             _ => enough.max(green_healthy).min((self.owed(u32::MAX).1 as usize).max(1)),
         };
-        (healthy < wanted)
-            .then(|| format!("{healthy} of {wanted} targets of {} healthy", blue.name))
+        let (service, healthy, lacking) = (blue.name.clone(), count(healthy), count(wanted));
+        (healthy < lacking).then_some(WaitReason::Targets { healthy, wanted: lacking, service })
     }
 
     /// The record, closed now.

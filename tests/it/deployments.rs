@@ -63,7 +63,7 @@ fn green_that_falls_sick_at_100_percent_is_left_within_seconds() {
     let from = world.cloud().journal().len();
     let life = world.run(&deploy("2", "--bake 10m"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("turning back: target"), "{}", life.text);
+    assert!(life.text.contains("rolling back: target"), "{}", life.text);
     serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
     let sick = first(
         &world,
@@ -168,7 +168,7 @@ fn ecs_putting_green_back_is_a_way_back_and_no_success() {
         );
     });
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("ECS put web-green back on web:1"), "{}", life.text);
+    assert!(life.text.contains("ECS rolled web-green back to web:1"), "{}", life.text);
     serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
     is_well(&world, &PROMISE);
 }
@@ -201,7 +201,7 @@ fn another_revision_on_green_supersedes_us() {
         call(cloud, "ecs", "UpdateService", r#"{"cluster":"shop","service":"web-green","taskDefinition":"other:1"}"#);
     });
     assert_eq!(life.code, Some(5), "{}", life.text);
-    assert!(life.text.contains("web-green was put on other:1 by somebody else"), "{}", life.text);
+    assert!(life.text.contains("somebody else deployed other:1 to web-green"), "{}", life.text);
     is_well(&world, &PROMISE);
 }
 
@@ -214,7 +214,7 @@ fn no_progress_for_too_long_goes_back() {
     let before = world.now();
     let life = world.run(&deploy("2", "--timeout 5m"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("no progress for 5m: 0 of 2 targets healthy"), "{}", life.text);
+    assert!(life.text.contains("no progress for 5m: 0/2 targets of "), "{}", life.text);
     let took = world.now() - before;
     assert!(took >= Duration::from_secs(300) && took < Duration::from_secs(320), "{took:?}");
     is_well(&world, &PROMISE);
@@ -342,7 +342,7 @@ fn tasks_that_may_not_be_read_are_done_without() {
     let world = World::new("shop");
     let life = world.run_denied(&deploy("2", "--bake 0"), &["ListTasks", "DescribeTasks"]);
     assert_eq!(life.code, Some(0), "{}", life.text);
-    assert!(life.text.contains("going by targets alone"), "{}", life.text);
+    assert!(life.text.contains("going by target health alone"), "{}", life.text);
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn a_deployment_to_blue_by_somebody_else_is_no_way_back() {
         );
     });
     assert_eq!(life.code, Some(5), "{}", life.text);
-    assert!(life.text.contains("web:2 was deployed to web by somebody else"), "{}", life.text);
+    assert!(life.text.contains("somebody else deployed web:2 to web"), "{}", life.text);
 }
 
 /// A public and an internal load balancer on one port: what belongs together shares the balancer.
@@ -453,7 +453,7 @@ fn a_record_that_finds_no_room_beside_the_users_tags_is_kept_in_memory() {
             tag["key"].as_str().is_some_and(|key| key.starts_with("ecs-bg:"))
         };
         let ours = tags.iter().filter(is_ours).count();
-        (tags.len() - ours, ours, life.text.contains("this run cannot be resumed"))
+        (tags.len() - ours, ours, life.text.contains("no other process can resume this deployment"))
     };
     assert_eq!(lives(40), (40, 10, false));
     assert_eq!(lives(41), (41, 0, true));

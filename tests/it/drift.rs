@@ -44,7 +44,7 @@ fn hint(life: &Life) -> String {
 fn what_is_hinted_at_goes_on_from_the_live_weights() {
     let (world, life) = drifted();
     assert_eq!(hint(&life), format!("resume {PAIR} --accept-drift"));
-    assert!(life.text.contains("`ecs-bg rollback` turns back instead"), "{}", life.text);
+    assert!(life.text.contains("to roll back instead: ecs-bg rollback"), "{}", life.text);
     let from = world.cloud().journal().len();
     let life = world.run(&hint(&life));
     assert_eq!(life.code, Some(0), "{}", life.text);
@@ -111,7 +111,7 @@ fn traffic_on_both_sides_without_a_record_is_ended_by_what_is_hinted_at() {
     assert_eq!(hint(&life), format!("rollback {PAIR} --to web"));
     let life = world.run(&hint(&life));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("web:2 was withdrawn, web:1 serves in web"), "{}", life.text);
+    assert!(life.text.contains("rolled back: web:1 serves in web"), "{}", life.text);
     serves_image(&world, "1");
     assert_eq!(world.run(&deploy("5", "")).code, Some(0));
 }
@@ -143,7 +143,7 @@ fn a_finished_deployment_gives_way_to_the_service_that_served_before() {
     let from = world.cloud().journal().len();
     let life = world.run(&format!("rollback {PAIR} --to web"));
     assert_eq!(life.code, Some(0), "{}", life.text);
-    assert!(life.text.contains("nothing to do: web serves alone"), "{}", life.text);
+    assert!(life.text.contains("nothing to do: web has all the traffic"), "{}", life.text);
     assert!(world.journal(from).iter().all(|entry| entry.call.is_none()));
 }
 

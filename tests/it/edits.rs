@@ -47,14 +47,14 @@ fn the_newest_revision_is_cloned_when_asked_for() {
     let tag = format!("{DEPLOY} api --tag 2 --env A=1");
     let life = world.run(&format!("{tag} --from latest"));
     assert_eq!(life.code, Some(0), "{}", life.text);
-    assert!(life.text.contains("api:3 like api:2"), "{}", life.text);
+    assert!(life.text.contains("api:3: a copy of api:2"), "{}", life.text);
     assert_eq!(definition(&world, "api:3")["containerDefinitions"][0]["user"], json!("nobody"));
     // Registered anew, it is news once more; cloned from what runs, it is none.
     world.call("ecs", "RegisterTaskDefinition", &body.to_string());
     let life = world.run(&tag);
     assert!(life.text.contains("nothing to do"), "{}", life.text);
     let life = world.run(&format!("{tag} --from latest"));
-    assert!(life.text.contains("api:5 like api:4"), "{}", life.text);
+    assert!(life.text.contains("api:5: a copy of api:4"), "{}", life.text);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn an_image_that_runs_already_is_deployed_again_with_an_edit() {
         assert_eq!(world.run(&plain).code, Some(0));
         assert!(world.run(&plain).text.contains("nothing to do"));
         let life = world.run(&format!("{plain} --env A=1"));
-        assert!(life.text.contains(":3 like "), "{}", life.text);
+        assert!(life.text.contains(":3: a copy of "), "{}", life.text);
         let life = world.run(&format!("{plain} --env A=1"));
         assert!(life.text.contains("nothing to do"), "{}", life.text);
     }
@@ -82,7 +82,7 @@ fn a_revision_is_registered_once_whatever_becomes_of_the_answer() {
             let life =
                 world.live(register, Fate { once: Some((nth, once.clone())), ..Fate::default() });
             assert_eq!(life.code, Some(0), "{once:?} at call {nth}: {}", life.text);
-            assert!(life.text.starts_with("api:2 like api:1 with api="), "{}", life.text);
+            assert!(life.text.starts_with("api:2: a copy of api:1 with image "), "{}", life.text);
             assert_eq!(revisions(&world, "api"), 2, "{once:?} at call {nth}");
             assert_eq!(running(&world, "api"), "api:1", "nothing is deployed");
         }

@@ -146,7 +146,7 @@ fn a_definition_as_large_as_aws_takes_is_deployed_without_a_record() {
         let path = written(&format!("large-{left}.json"), &large);
         let life = world.run(&format!("{DEPLOY} api --task-definition {}", path.display()));
         assert_eq!(life.code, Some(0), "{}", life.text);
-        let said = "would be larger than 64 KiB: this run cannot be resumed";
+        let said = "would be larger than 64 KiB: no other process can resume";
         assert_eq!(!life.text.contains(said), is_kept, "{left}: {}", life.text);
         assert_eq!(running(&world, "api"), "api:2");
     }

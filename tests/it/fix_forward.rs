@@ -17,8 +17,7 @@ fn ends_and_goes_on(world: &World, old: &str) -> Life {
     let took = world.now() - begin;
     assert_eq!(first.code, Some(4), "{}", first.text);
     assert!(took.as_secs() < 300, "{took:?}: {}", first.text);
-    for told in ["neither api:2 nor api:1 serves in api", "container `api` exited with code 1", old]
-    {
+    for told in ["neither api:2 nor api:1 serves in api", "container api exited with code 1", old] {
         assert!(first.text.contains(told), "{told}: {}", first.text);
     }
     let second = world.run(&deploy("2"));
@@ -61,5 +60,5 @@ fn as_many_tasks_as_before_are_enough() {
     world.wait(300);
     let life = world.run(&deploy("3"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("as before: 1 of 2"), "{}", life.text);
+    assert!(life.text.contains("as before, with 1 of 2"), "{}", life.text);
 }

@@ -42,7 +42,7 @@ fn put_back(family: &str, file: &str) -> World {
 fn is_ended_by_resume(world: &World) {
     let life = world.run(&format!("resume {SERVICE}"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("was withdrawn, api:1 serves in api"), "{}", life.text);
+    assert!(life.text.contains("rolled back: api:1 serves in api"), "{}", life.text);
     let closed = world.journal(0).into_iter().any(|entry| {
         matches!(entry.change, Change::Tagged { tags, .. } if tags.get("ecs-bg:state").is_some_and(|state| state.contains("closed=went-back")))
     });

@@ -77,13 +77,16 @@ fn a_deployment_is_found_by_the_arn_of_its_service() {
         world.wait(200);
         let life = world.run(&format!("{verb} --cluster shop --service {ARN}:service/shop/web"));
         assert_eq!(life.code, Some(code), "{verb}: {}", life.text);
-        assert!(life.text.contains("web:2 goes on with"), "{verb}: {}", life.text);
+        assert!(life.text.contains("resuming web:2"), "{verb}: {}", life.text);
     }
     let world = World::new("shop");
     let back = format!(
         "rollback --cluster shop --service web --twin web-green --to {ARN}:service/shop/web"
     );
-    assert!(world.run(&back).text.contains("web serves alone"), "its ARN is a service of the pair");
+    assert!(
+        world.run(&back).text.contains("web has all the traffic"),
+        "its ARN is a service of the pair"
+    );
     let life = world.run(&back.replace("service/shop/web", "service/prod/web"));
     assert_eq!(life.code, Some(2), "{}", life.text);
 }

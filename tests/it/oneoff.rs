@@ -80,7 +80,7 @@ fn several_tasks_end_with_the_worst_code() {
     let world = world();
     let life = world.run(&format!("{RUN} migrate --count 3"));
     assert_eq!(life.code, Some(7), "{}", life.text);
-    assert!(life.text.contains("exited with 7, 7, 7"), "{}", life.text);
+    assert!(life.text.contains("exited with code 7, 7, 7"), "{}", life.text);
     assert_eq!(life.calls["RunTask"], 1);
 }
 
@@ -91,7 +91,7 @@ fn what_may_not_be_done_is_said() {
     assert!(life.text.contains("hint: allow"), "{}", life.text);
     let life = world().run_denied(&format!("{RUN} migrate"), &["DescribeTasks"]);
     assert_eq!(life.code, Some(126), "{}", life.text);
-    assert!(life.text.contains("it is not known how it ended"), "{}", life.text);
+    assert!(life.text.contains("how it ended is not known"), "{}", life.text);
 }
 
 /// A migration of thirty seconds that logs to another region, beside a container that logs elsewhere or
@@ -186,7 +186,7 @@ fn logs_that_cannot_be_read_are_one_warning_and_change_nothing() {
     assert_eq!(denied.code, Some(7), "{}", denied.text);
     assert_eq!(denied.calls["GetLogEvents"], 1, "{}", denied.text);
     let [warning] = warnings(&denied)[..] else { panic!("{}", denied.text) };
-    assert!(warning.starts_with("warning: what the task logs is not shown (GetLogEvents p/api/"));
+    assert!(warning.starts_with("warning: the task's logs are not shown (GetLogEvents p/api/"));
     assert!(warning.ends_with("; allow logs:GetLogEvents"), "{warning}");
 
     let nameless = same_group.replace(", awslogs-stream-prefix = 'p'", "");
@@ -202,7 +202,7 @@ fn logs_that_cannot_be_read_are_one_warning_and_change_nothing() {
     let fault = |json: &str| serde_json::from_str(json).expect("a fault");
     let missing = r#"{"operation":"GetLogEvents","does":"error","status":400,"code":"ResourceNotFoundException","message":"The specified log stream does not exist."}"#;
     for (fault, says) in [
-        (fault(missing), "there is no stream p/api/"),
+        (fault(missing), "has no stream p/api/"),
         (fault(r#"{"operation":"GetLogEvents","does":"throttle"}"#), "ThrottlingException"),
         (fault(r#"{"operation":"GetLogEvents","does":"lose-request"}"#), "timed out"),
     ] {
@@ -241,7 +241,7 @@ fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
     assert_eq!(life.calls.get("GetLogEvents"), None);
     let described =
         call(&mut world.cloud(), "ecs", "DescribeTaskDefinition", r#"{"taskDefinition":"api"}"#);
-    let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(2));
+    let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(4));
     let id = id.expect("the task's id").to_owned();
     let lines = with_aws(&world, async |aws| {
         let last = ecs_bg::drive::log::last(aws, &described, &id, "api", 10).await;

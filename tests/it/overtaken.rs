@@ -41,7 +41,7 @@ fn it_is_no_success_and_nobody_can_go_on_with_it() {
         for verb in ["resume", "promote", "abort", "rollback"] {
             let life = world.run(&format!("{verb} {PAIR}"));
             assert_eq!(life.code, Some(5), "{verb}: {}", life.text);
-            assert!(life.text.contains("web-green was put on web:3 by somebody else"));
+            assert!(life.text.contains("somebody else deployed web:3 to web-green"));
             let next = match verb {
                 "abort" | "rollback" => format!("ecs-bg rollback {PAIR} --to web"),
                 _ => format!("ecs-bg status {PAIR}"),
@@ -49,7 +49,11 @@ fn it_is_no_success_and_nobody_can_go_on_with_it() {
             assert_eq!(hint(&life), next);
         }
         let life = world.run(&format!("status {PAIR}"));
-        assert!(life.text.contains("superseded, web-green was put on web:3"), "{}", life.text);
+        assert!(
+            life.text.contains("web-green: somebody else deployed web:3 to web-green"),
+            "{}",
+            life.text
+        );
         let life = world.run(&format!("status {PAIR} --output json"));
         assert!(life.text.contains(r#""outcome": "superseded""#), "{}", life.text);
         assert_eq!(ours(&world, from), 0, "nothing was changed");
@@ -62,11 +66,13 @@ fn the_next_deployment_closes_it_and_goes_its_own_way() {
         let world = overtaken(0, "5");
         let life = world.run(&deploy(tag, ""));
         assert_eq!(life.code, Some(0), "{}", life.text);
-        assert!(life.text.contains("warning: web:2 is over: web-green was put on web:3"));
+        assert!(
+            life.text.contains("warning: web:2 is over: somebody else deployed web:3 to web-green")
+        );
         is_well(&world, tag);
         let life = world.run(&format!("resume {PAIR}"));
         assert_eq!(life.code, Some(0), "{}", life.text);
-        assert!(life.text.contains("nothing to do: no deployment of web is under way"));
+        assert!(life.text.contains("nothing to do: no deployment of web is in progress"));
     }
 }
 

@@ -82,7 +82,7 @@ fn a_task_that_exits_is_explained_and_taken_back_within_seconds() {
     let life = world.run(&deploy("4", ""));
     assert_eq!(life.code, Some(1), "{}", life.text);
     assert!(
-        life.text.contains("container `api` exited with code 1, as another before it"),
+        life.text.contains("2 tasks failed: container api exited with code 1"),
         "{}",
         life.text
     );
@@ -136,7 +136,7 @@ fn told_within_two_seconds(world: &World, text: &str) {
     let back: SystemTime = first(world, back).expect("ECS goes back").into();
     let mut events =
         text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let told = events.find(|event| event["event"] == "turned-back").expect("it is told");
+    let told = events.find(|event| event["event"] == "rolling-back").expect("it is told");
     let told = humantime::parse_rfc3339(told["at"].as_str().expect("a time")).expect("a time");
     let late = told.duration_since(back).unwrap_or_default();
     println!("ECS rolled back to told: {late:?}");
@@ -164,7 +164,7 @@ fn no_progress_goes_back() {
     );
     let life = world.run(&deploy("2", "--timeout 5m"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    assert!(life.text.contains("no progress for 5m: 0 of 2 targets healthy"), "{}", life.text);
+    assert!(life.text.contains("no progress for 5m: 0/2 targets of "), "{}", life.text);
     runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
 }
 
@@ -177,7 +177,7 @@ fn somebody_elses_deployment_supersedes_ours() {
         call(cloud, "ecs", "UpdateService", r#"{"cluster":"shop","service":"api","taskDefinition":"other:1"}"#);
     });
     assert_eq!(life.code, Some(5), "{}", life.text);
-    assert!(life.text.contains("api was put on other:1 by somebody else"), "{}", life.text);
+    assert!(life.text.contains("somebody else deployed other:1 to api"), "{}", life.text);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_changing_desired_count_is_followed() {
             call(cloud, "ecs", "UpdateService", &body);
         });
         assert_eq!(life.code, Some(code), "{count}: {}", life.text);
-        let told = format!("set the desired count of api to {count}, 2 tasks were planned");
+        let told = format!("set the desired count of api to {count}, 2 were planned");
         assert_eq!(life.text.contains(&told), code == 4, "{count}: {}", life.text);
         runs(&world, "2", count).unwrap_or_else(|why| panic!("{count}: {why}"));
     }
@@ -242,7 +242,7 @@ fn the_verbs_work_on_it() {
     let killed = world.run_until(&deploy("2", ""), 20, Death::BeforeAnswer);
     assert_eq!(killed.code, None);
     let status = world.run(&format!("status {target}"));
-    assert!(status.text.contains("api:2 in api, begun"), "{}", status.text);
+    assert!(status.text.contains("api:2 in api: in progress, at step settle"), "{}", status.text);
     let life = world.run(&format!("abort {target}"));
     assert_eq!(life.code, Some(1), "{}", life.text);
     runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));

@@ -39,6 +39,77 @@ fn decisions_are_pure() {
     none(impure(&Rooms::read("src"), PRODUCT, PURE, OUTSIDE));
 }
 
+/// Sentences are `render`'s alone: whatever they say, no decision, exit code or fact depends on them.
+#[test]
+fn nobody_but_the_edge_knows_a_sentence() {
+    let rooms = Rooms::read("src");
+    for room in ["event", "route", "plan", "record", "aws", "drive", "ops"] {
+        let way = rooms.way(room, "render", open(PRODUCT));
+        assert!(way.is_none(), "{}", rooms.show(&way.unwrap_or_default()));
+    }
+}
+
+/// The texts in events.
+const NAMES: &[&str] = &[
+    "account",
+    "alarms",
+    "arn",
+    "base",
+    "blue",
+    "cluster",
+    "container",
+    "current",
+    "deployment",
+    "digest",
+    "green",
+    "group",
+    "image",
+    "images",
+    "old",
+    "owner",
+    "region",
+    "revision",
+    "revisions",
+    "rule",
+    "runs_as",
+    "service",
+    "stream",
+    "target",
+    "task",
+    "tasks",
+    "to",
+];
+/// What AWS or a container said.
+const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
+/// Sentences of ours that are not facts yet: what a revision changes, and what a plan found.
+const SENTENCES: &[&str] = &["edits", "text"];
+
+#[test]
+fn texts_in_events_are_names_or_what_others_said() {
+    let sources = Rooms::read("src").sources;
+    let events = sources.iter().filter(|source| source.path.starts_with("event/"));
+    let lines = events.flat_map(|source| source.text.lines());
+    let is_text = |of: &str| {
+        let of = of.trim_end_matches(',').replace("BTreeMap<String, ", "");
+        ["Option<", "Vec<", "Box<"]
+            .iter()
+            .fold(of, |of, start| of.replace(start, ""))
+            .starts_with("String")
+    };
+    let found: BTreeSet<&str> = lines
+        .filter_map(|line| line.trim().trim_start_matches("pub ").split_once(": "))
+        .filter(|(name, of)| {
+            is_text(of) && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        })
+        .map(|(name, _)| name)
+        .collect();
+    let known: BTreeSet<&str> = [NAMES, SAID, SENTENCES].concat().into_iter().collect();
+    assert_eq!(
+        found, known,
+        "a text in an event is a name, an id, or what AWS or a container said"
+    );
+}
+
 #[test]
 fn imports_are_allowed_only_while_they_break_a_rule() {
     none(needless(&Rooms::read("src"), PRODUCT, PURE, OUTSIDE));

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use ecs_bg::Host;
 use ecs_bg::error::{Error, Failure, FailureKind, Refusal};
-use ecs_bg::event::{Ended, Event, Kind};
+use ecs_bg::event::{
+    Cause, Change, Ended, Ending, Event, Failed, Hint, Kind, Location, WaitReason, Weight,
+};
+use ecs_bg::model::health::TaskFailure;
 use ecs_bg::model::served::Served;
 use ecs_bg::render::{Output, Render, Words};
 use ecs_bg::request::EngineName;
@@ -49,6 +52,12 @@ fn nasty() -> String {
 fn events() -> Vec<Kind> {
     let list = || vec![nasty(), nasty()];
     vec![
+        Kind::Location(Location {
+            service: nasty(),
+            cluster: nasty(),
+            account: Some(nasty()),
+            region: Some(nasty()),
+        }),
         Kind::Begun {
             deployment: nasty(),
             engine: EngineName::Listener,
@@ -64,11 +73,20 @@ fn events() -> Vec<Kind> {
             images: BTreeMap::from([(nasty(), nasty())]),
             edits: list(),
         },
-        Kind::Changed { step: nasty(), what: nasty() },
-        Kind::Waiting { step: nasty(), why: nasty() },
+        Kind::Changed {
+            step: "shift",
+            change: Change::Weights {
+                rule: nasty(),
+                weights: vec![Weight { group: nasty(), weight: 7 }],
+            },
+        },
+        Kind::Waiting {
+            step: "settle",
+            why: WaitReason::Tasks { running: 1, wanted: 2, pending: 0, obstacle: Some(nasty()) },
+        },
         Kind::Runs { revision: nasty(), tasks: 2 },
-        Kind::TaskFailed { task: nasty(), old: Some(nasty()), what: nasty() },
-        Kind::TurnedBack { to: nasty(), reason: nasty(), what: nasty() },
+        Kind::TaskFailed { old: Some(nasty()), failure: failure() },
+        Kind::RollingBack { to: nasty(), reason_code: "tasks", cause: cause() },
         Kind::Pruned { revisions: list() },
         Kind::Logged {
             task: Some(nasty()),
@@ -76,22 +94,52 @@ fn events() -> Vec<Kind> {
             time: SystemTime::UNIX_EPOCH,
             message: nasty(),
         },
-        Kind::Warning { what: nasty() },
-        Kind::Warning { what: format!("{}; allow {}", nasty(), nasty()) },
+        Kind::Warning(nasty().into()),
+        Kind::Warning(format!("{}; allow {}", nasty(), nasty()).into()),
         Kind::Outcome(Box::new(Ended {
-            outcome: "live".into(),
+            ending: Ending::RolledBack {
+                revision: nasty(),
+                old: nasty(),
+                service: nasty(),
+                as_before: None,
+            },
             exit_code: 4,
             deployment: Some(nasty()),
-            what: nasty(),
-            why: Some(nasty()),
-            failures: list(),
+            why: Some(cause()),
+            failures: vec![Failed { old: Some(nasty()), failure: failure() }],
             logs: list(),
             service_events: list(),
             serves: vec![Served { rule: nasty(), percent: BTreeMap::from([(nasty(), 10.0)]) }],
-            hint: Some(nasty()),
+            hint: Some(Hint::new("status", &nasty(), &nasty())),
             ..Ended::default()
         })),
     ]
+}
+
+fn failure() -> TaskFailure {
+    TaskFailure {
+        task: nasty(),
+        container: Some(nasty()),
+        reason: Some(nasty()),
+        dependent: Some(nasty()),
+        ..TaskFailure::default()
+    }
+}
+
+fn cause() -> Cause {
+    let task = Some(failure());
+    Cause::EcsFailed { service: nasty(), reason: Some(nasty()), alarms: vec![nasty()], task }
+}
+
+/// Members that are written into one object have names of their own.
+#[test]
+fn no_event_has_a_member_twice() {
+    fastrand::seed(7);
+    for kind in events() {
+        let text = serde_json::to_string(&kind).expect("JSON");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read.to_string().len(), text.len(), "{text}");
+    }
 }
 
 fn is_harmless(text: &str) -> Result<(), String> {
@@ -206,8 +254,8 @@ fn no_error_warning_or_document_forges_a_line() {
 #[test]
 fn texts_of_json_are_harmless_when_they_are_read() {
     let what = "a\u{1b}[2J\n::error::b\u{202e}##[c".to_owned();
-    let event = Event { at: SystemTime::UNIX_EPOCH, kind: Kind::Warning { what } };
+    let event = Event { at: SystemTime::UNIX_EPOCH, kind: Kind::Warning(what.into()) };
     let text = &printed(|render| render.event(&event))[1];
     let read: serde_json::Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(read["what"], r"a\u{1b}[2J\n::error::b\u{202e}# #[c");
+    assert_eq!(read["text"], r"a\u{1b}[2J\n::error::b\u{202e}# #[c");
 }

@@ -182,7 +182,7 @@ fn half_done() -> World {
 #[test]
 fn waiting_for_another_owner_hears_it() {
     let whole = half_done().run(&deploy("5", "--on-conflict wait"));
-    assert!(whole.text.contains("is being driven by another process"), "{}", whole.text);
+    assert!(whole.text.contains("another process drives web:2"), "{}", whole.text);
     let world = half_done();
     let from = world.cloud().journal().len();
     let before = tags(&world);
@@ -240,7 +240,7 @@ fn a_second_request_ends_the_loop_wherever_it_is() {
         assert!(took < Duration::from_millis(50), "{what}");
         assert_eq!(life.code, Some(130), "{what}");
         assert!(
-            life.text.contains("  serves  ") && life.text.contains("\nhint: ecs-bg resume "),
+            life.text.contains("  traffic   ") && life.text.contains("\nhint: ecs-bg resume "),
             "{what}"
         );
     }

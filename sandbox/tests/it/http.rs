@@ -397,6 +397,7 @@ fn so_many_connections_and_no_more() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long the server is waited for, which is real")]
 fn so_many_bytes_of_requests_and_no_more() {
     let server = Running::start("empty");
     let size = 8 << 20;

@@ -8,7 +8,7 @@ use super::flags::Flags;
 use crate::drive::Setting;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
-use crate::event::Kind;
+use crate::event::{Kind, WaitReason};
 use crate::model::revision::Revision;
 use crate::ops::deploy::random_id;
 use crate::plan::run_task::{Order, order};
@@ -44,15 +44,15 @@ pub(super) async fn run(
     render.say(&format!("Executed task: {arn}"));
     if flags.wait_for_success {
         let mut tell = |kind: Kind| {
-            if let Kind::Waiting { why, .. } = &kind {
-                let status = why.rsplit(' ').next().unwrap_or_default();
+            if let Kind::Waiting { why: WaitReason::TaskEnd { tasks }, .. } = &kind {
+                let status = tasks.first().map_or("", |task| task.status.as_str());
                 render.say(&match status {
                     "STOPPED" => "Task finished with status: STOPPED".to_owned(),
                     status => format!("Checking task status every 10 seconds. Status: {status}"),
                 });
             }
-            if let Kind::Warning { what } = kind {
-                render.aside(&format!("warning: {what}"));
+            if let Kind::Warning(warning) = kind {
+                render.warning(&warning);
             }
         };
         let limit = Duration::from_secs(flags.timeout);
@@ -76,10 +76,8 @@ fn failed(finished: &Finished, render: &Render<'_>) -> Option<u8> {
         code => code.to_string(),
     };
     render.say(&format!("Task execution failed with exit code: {code}"));
-    render.aside(&format!("error: {}", finished.what));
-    if let Some(why) = &finished.why {
-        render.aside(&format!("  why  {why}"));
-    }
+    render.failed(&finished.ending);
+    finished.why.iter().for_each(|why| render.because(why));
     Some(if finished.interrupted { 130 } else { super::FAILED })
 }
 

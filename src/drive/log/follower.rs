@@ -9,8 +9,8 @@ use super::Logs;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::drive::backoff::LOOK_TWICE;
-use crate::error::{Failure, FailureKind};
-use crate::event::Kind;
+use crate::error::Failure;
+use crate::event::{Kind, Warning};
 use crate::model::log::{Line, Stream, sources};
 use crate::model::world::{Container, Task};
 
@@ -59,11 +59,7 @@ impl<'a> Follower<'a> {
             return;
         }
         for container in std::mem::take(&mut self.nameless) {
-            let what = format!(
-                "what container {container} logs is not shown: without awslogs-stream-prefix in its \
-                 logConfiguration nobody can tell its log stream"
-            );
-            tell(Kind::Warning { what });
+            tell(Kind::Warning(Warning::NoStreamPrefix { container }));
         }
         let ended = |task: &Task| matches!(&*task.last_status, "DEPROVISIONING" | "STOPPED");
         if tasks.iter().all(ended) {
@@ -89,13 +85,13 @@ impl<'a> Follower<'a> {
                 Err(error) => error,
             };
             if !error.passes() {
-                tell(not_shown(&error));
+                tell(not_shown(error));
                 continue;
             }
             self.failed += 1;
             self.looked = None;
             if self.failed == FAILURES_MAX && !std::mem::replace(&mut self.warned, true) {
-                tell(not_shown(&error));
+                tell(not_shown(error));
             }
             return;
         }
@@ -129,12 +125,9 @@ impl<'a> Follower<'a> {
             return;
         }
         if let Some((container, stream)) = self.logs.missing(tasks) {
-            let Stream { group, name, .. } = stream;
-            let what = format!(
-                "what container {container} logged is not shown: there is no stream {name} of log group \
-                 {group}"
-            );
-            tell(Kind::Warning { what });
+            let Stream { group, name: stream, .. } = stream.clone();
+            let container = container.to_owned();
+            tell(Kind::Warning(Warning::NoLogStream { container, group, stream }));
         }
     }
 }
@@ -148,10 +141,6 @@ fn told(line: Line) -> Kind {
     Kind::Logged { task, container, time: at, message }
 }
 
-fn not_shown(error: &Failure) -> Kind {
-    let mut what = format!("what the task logs is not shown ({error})");
-    if error.kind == FailureKind::Denied {
-        what.push_str("; allow logs:GetLogEvents");
-    }
-    Kind::Warning { what }
+fn not_shown(failure: Failure) -> Kind {
+    Kind::Warning(Warning::LogsUnreadable { failure })
 }

@@ -1,6 +1,7 @@
 //! The steps of the two tables, each at both sides of its border.
 
 use super::*;
+use crate::event::{Cause, Sight, WaitReason};
 use crate::model::reads::{Moment, Part};
 use crate::record::Held;
 use crate::route::listener::{BACK, FORWARD, before_every_step};
@@ -37,8 +38,16 @@ impl Model {
     }
 }
 
-fn stuck(what: &str) -> Option<Next> {
-    Some(Next::Done(Outcome::Stuck(what.to_owned())))
+fn gone_cause(service: &str, status: Option<&str>) -> Cause {
+    Cause::ServiceGone { service: service.into(), status: status.map(str::to_owned) }
+}
+
+fn shown() -> Sight {
+    Sight::Rule { rule: "one".into(), per_mille: Some(300), service: GREEN.into() }
+}
+
+fn stuck(cause: Cause) -> Option<Next> {
+    Some(Next::Done(Outcome::Stuck(cause)))
 }
 
 fn count(service: &str, count: u32) -> Option<Next> {
@@ -77,7 +86,7 @@ fn a_service_that_is_gone_is_looked_for_twice_and_the_other_side_takes_over() {
     let mut model = Model::back();
     model.world.services.remove("arn:web");
     model.healthy_are(GREEN, 0);
-    assert_eq!(twice(&mut model), stuck("the service web is gone"), "nobody can answer");
+    assert_eq!(twice(&mut model), stuck(gone_cause(BLUE, None)), "nobody can answer");
 
     let gone = |desired: u32, back: bool| {
         let mut model = if back { Model::back() } else { Model::with_share(50) };
@@ -86,12 +95,12 @@ fn a_service_that_is_gone_is_looked_for_twice_and_the_other_side_takes_over() {
         model.side(GREEN).status = "INACTIVE".into();
         twice(&mut model)
     };
-    let what = "the service web-green is INACTIVE";
-    assert_eq!(gone(0, false), stuck(what));
-    assert_eq!(gone(0, true), stuck(what));
+    let cause = gone_cause(GREEN, Some("INACTIVE"));
+    assert_eq!(gone(0, false), stuck(cause.clone()));
+    assert_eq!(gone(0, true), stuck(cause.clone()));
     assert_eq!(gone(2, true), None);
     let Some(Next::TurnBack(trouble)) = gone(1, false) else { panic!("it goes on") };
-    assert_eq!((trouble.reason, trouble.what.as_str()), (Reason::Gone, what));
+    assert_eq!((trouble.reason, trouble.cause), (Reason::Gone, cause));
 }
 
 #[test]
@@ -151,8 +160,8 @@ fn a_rule_that_holds_only_greens_group_is_left_alone() {
 fn somebody_elses_revision_in_green_ends_it() {
     let mut model = Model::with_share(50);
     model.side(GREEN).deployments[0].revision = "arn:x/web:99".into();
-    let what = "web-green was put on web:99 by somebody else".to_owned();
-    assert_eq!(before_every_step(&model.view()), Some(Next::Done(Outcome::Superseded(what))));
+    let by = Cause::RevisionChanged { service: GREEN.into(), revision: "web:99".into() };
+    assert_eq!(before_every_step(&model.view()), Some(Next::Done(Outcome::Superseded(by))));
 }
 
 #[test]
@@ -164,11 +173,11 @@ fn drift_is_looked_at_twice_with_time_between() {
         match before_every_step(&model.view()) {
             Some(Next::Wait(wait)) => {
                 assert_eq!((wait.look_in, wait.look), (5 * SECOND, Look::Whole));
-                assert_eq!(wait.why, "rule one shows 30.0 % for web-green: looking again");
+                assert_eq!(wait.why, WaitReason::SecondLook(shown()));
                 false
             }
-            Some(Next::Done(Outcome::Drifted(what))) => {
-                assert!(what.starts_with("rule one shows 30.0 % for web-green, which"), "{what}");
+            Some(Next::Done(Outcome::Drifted(sight))) => {
+                assert_eq!(sight, shown());
                 true
             }
             next => panic!("{next:?}"),
@@ -247,8 +256,9 @@ fn the_way_back_ends_in_time() {
         before_every_step(&model.view())
     };
     assert_eq!(over(0, 0, true), None);
-    assert_eq!(over(1, 0, true), stuck("the way back does not end"));
-    assert_eq!(over(1, 0, false), stuck("0 of 2 targets of web healthy"));
+    assert_eq!(over(1, 0, true), stuck(Cause::RollbackTooLong { lacks: None }));
+    let lacks = Some(WaitReason::Targets { healthy: 0, wanted: 2, service: BLUE.into() });
+    assert_eq!(over(1, 0, false), stuck(Cause::RollbackTooLong { lacks }));
     let hurried = |changes: u32| {
         let mut model = Model::back();
         model.watch.back_since = Some(model.world.at);
@@ -349,11 +359,14 @@ fn a_side_with_traffic_is_not_emptied() {
         model.world.answered.extend(listed.then_some((Part::Listing, now)));
         [model.step(FORWARD, "retire"), model.step(BACK, "clear")]
     };
-    let serves = |name: &str| stuck(&format!("rule one still gives {name} traffic"));
+    let serves = |name: &str| {
+        let (rule, service) = ("one".into(), name.into());
+        stuck(Cause::StillHasTraffic { rule, service })
+    };
     assert_eq!(emptied(50, true), [serves(BLUE), serves(GREEN)]);
     // Before it is believed, every rule is listed.
     let lists = |name: &str| {
-        let why = format!("a rule gave {name} traffic: listing the rules anew");
+        let why = WaitReason::Rules { service: name.to_owned() };
         Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }))
     };
     assert_eq!(emptied(50, false), [lists(BLUE), lists(GREEN)]);

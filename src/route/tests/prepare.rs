@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::world::Container;
 use crate::record::Prepare;
+use crate::render::words;
 use crate::route::Trouble;
 use crate::route::listener::{BACK, FORWARD};
 
@@ -63,13 +64,15 @@ impl Model {
 fn said(next: Option<Next>) -> String {
     match next {
         None => "goes on".into(),
-        Some(Next::Wait(wait)) => format!("{} in {:?}", wait.why, wait.look_in),
+        Some(Next::Wait(wait)) => format!("{} in {:?}", words::wait(&wait.why), wait.look_in),
         Some(Next::Act(Action::Write(record))) => {
             let done = record.prepare.is_some_and(|prepare| prepare.done);
             format!("writes that it is done: {done}")
         }
         Some(Next::Act(action)) => format!("{action:?}"),
-        Some(Next::TurnBack(Trouble { reason: Reason::Before, what })) => format!("back: {what}"),
+        Some(Next::TurnBack(Trouble { reason: Reason::Before, cause })) => {
+            format!("back: {}", words::cause(&cause))
+        }
         Some(next) => format!("{next:?}"),
     }
 }
@@ -105,7 +108,7 @@ fn it_is_over_once_it_has_succeeded_or_something_was_launched() {
 fn it_is_started_once_and_never_on_a_guess() {
     let mut unread = asked();
     unread.world.prepare = None;
-    assert_eq!(said(unread.prepares()), "looking for its task in 0ns");
+    assert_eq!(said(unread.prepares()), "looking for the task of --before in 0ns");
     let none = |prepares: bool, watched: u64, age: u64| {
         let mut model = asked();
         model.watch.prepares = prepares;
@@ -114,9 +117,9 @@ fn it_is_started_once_and_never_on_a_guess() {
         said(model.prepares())
     };
     assert_eq!(none(true, 0, 49 * 60), "Prepare");
-    assert!(none(true, 0, 50 * 60).starts_with("back: it is not known whether"));
-    assert_eq!(none(false, 14, 100), "no task is known: looking again in 5s");
-    assert!(none(false, 15, 100).contains("run the same `deploy` again, or `rollback`"));
+    assert!(none(true, 0, 50 * 60).starts_with("back: nobody knows whether"));
+    assert_eq!(none(false, 14, 100), "the task of --before is not there; checking again in 5s");
+    assert!(none(false, 15, 100).contains("BeforeUnknown"));
 }
 
 #[test]
@@ -128,7 +131,7 @@ fn it_is_waited_for_until_its_time_is_over() {
         said(model.prepares())
     };
     assert!(running(1299, 1299).starts_with("task 01234567 is RUNNING in "));
-    assert_eq!(running(1300, 1300), "back: task 01234567 did not end within 20m");
+    assert_eq!(running(1300, 1300), "back: --before: task 01234567 did not end within 20m");
     // Time that nobody watched counts for nothing.
     assert!(running(1300, 1199).starts_with("task 01234567 is RUNNING in "));
 }
@@ -143,27 +146,27 @@ fn the_container_that_had_the_command_must_have_ended_with_0() {
     assert_eq!(ended(|_| {}), WRITES);
     assert_eq!(
         ended(|task| web_exits(task, Some(3))),
-        "back: task 01234567: container `web` exited with code 3"
+        "back: --before: task 01234567: container web exited with code 3"
     );
     assert_eq!(
         ended(|task| {
             web_exits(task, Some(3));
             task.stop_code = Some("UserInitiated".into());
         }),
-        "back: task 01234567 exited with code 3"
+        "back: --before: task 01234567 exited with code 3"
     );
     let stopped = |task: &mut Task| {
         web_exits(task, None);
         task.stop_code = Some("UserInitiated".into());
     };
-    assert_eq!(ended(stopped), "back: task 01234567: it stopped without a reason");
+    assert_eq!(ended(stopped), "back: --before: task 01234567 stopped; ECS gives no reason");
     assert_eq!(
         ended(|task| {
             web_exits(task, None);
             task.stop_code = Some("UserInitiated".into());
             task.stopped_reason = Some("Task stopped by user".into());
         }),
-        "back: task 01234567: Task stopped by user"
+        "back: --before: task 01234567: Task stopped by user"
     );
     // Without a command it is the first one.
     let first = |task: &mut Task| {

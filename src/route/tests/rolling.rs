@@ -1,9 +1,11 @@
 //! One service whose tasks ECS replaces: each rule at both sides of its border.
 
 use super::*;
+use crate::event::{Cause, WaitReason};
 use crate::model::health::{Outlook, TaskFailure};
 use crate::model::world::ServiceEvent;
 use crate::record::Prepare;
+use crate::render::words::{cause, wait};
 use crate::request::WaitFor;
 use crate::route::rolling::{
     BACK, FORWARD, before_every_step, has_sick_targets, lacks_ahead, progress, wants_health,
@@ -58,15 +60,7 @@ impl Model {
     }
 
     fn fails(&mut self, outlook: Outlook) {
-        let text = String::new;
-        let (task, what, signature) = (text(), text(), text());
-        self.watch.failures.push(TaskFailure {
-            task,
-            what,
-            signature,
-            outlook,
-            unhealthy_at: None,
-        });
+        self.watch.failures.push(TaskFailure { outlook, ..TaskFailure::default() });
     }
 
     fn says(&mut self, seconds: u64, message: &str) {
@@ -90,7 +84,8 @@ impl Model {
     }
 
     fn lacks(&self) -> Option<String> {
-        lacks_ahead(&self.view(), self.view().green().expect("a service"))
+        let lacks = lacks_ahead(&self.view(), self.view().green().expect("a service"));
+        lacks.map(|why| wait(&why))
     }
 
     fn waits(&self, table: &[super::super::Step], name: &str) -> Option<Duration> {
@@ -123,8 +118,8 @@ fn the_way_back_has_the_time_that_tasks_may_take_to_leave() {
         }
         before_every_step(&model.view())
     };
-    let stuck = |what: &str| Some(Next::Done(Outcome::Stuck(what.to_owned())));
-    let leaving = stuck("2 tasks of web:43 are leaving");
+    let lacks = Some(WaitReason::NewTasks { running: 2, revision: "web:43".into() });
+    let leaving = Some(Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks })));
     // The timeout, and the longest that AWS allows; or what is known, and ten minutes.
     assert_eq!(over(900 + 3720, 0, None), None);
     assert_eq!(over(900 + 3721, 0, None), leaving);
@@ -165,10 +160,10 @@ fn ecs_gave_up_if_it_says_so_or_shows_it_for_long_enough() {
     restart.record.was = restart.record.revision.clone();
     let id = restart.side(BLUE).deployments[0].id.clone();
     restart.watch.before = vec![id];
-    let Some(Next::Done(Outcome::Stuck(what))) = before_every_step(&restart.view()) else {
+    let Some(Next::Done(Outcome::Stuck(why))) = before_every_step(&restart.view()) else {
         panic!("it goes on")
     };
-    assert!(what.starts_with("the restart fails: ECS put web back on web:43"), "{what}");
+    assert_eq!(cause(&why), "the restart fails: ECS rolled web back to web:43");
 }
 
 #[test]
@@ -237,16 +232,16 @@ fn completion_is_what_ecs_says_or_where_it_says_nothing_that_nothing_else_is_the
     };
     let told = |text: &str| Some(text.to_owned());
     assert_eq!(lacks(Model::one(), Some("COMPLETED")), None);
-    let silent = told("ECS has not said that the deployment is complete");
+    let silent = told("waiting for ECS to complete the deployment of web");
     assert_eq!(lacks(Model::one(), Some("IN_PROGRESS")), silent);
     assert_eq!(lacks(Model::one(), None), None);
     assert_eq!(lacks(Model::replacing(2, 0, 2), None), silent);
-    let one = told("1 task of an earlier revision is leaving");
+    let one = told("1 task of an earlier revision still runs");
     assert_eq!(lacks(Model::replacing(2, 1, 3), Some("IN_PROGRESS")), one);
-    let two = told("2 tasks of earlier revisions are leaving");
+    let two = told("2 tasks of earlier revisions still run");
     assert_eq!(lacks(Model::replacing(2, 2, 4), None), two);
-    assert_eq!(lacks(Model::replacing(2, 1, 2), None), told("1 of 2 targets healthy"));
-    assert_eq!(lacks(Model::one().on(OTHER), None), told("web is not on web:43 yet"));
+    assert_eq!(lacks(Model::replacing(2, 1, 2), None), told("1/2 targets of web healthy"));
+    assert_eq!(lacks(Model::one().on(OTHER), None), told("waiting for web to be on web:43"));
 }
 
 #[test]
@@ -265,11 +260,11 @@ fn who_waits_for_draining_waits_until_the_old_targets_are_gone() {
     assert_eq!(lacks(Model::one(), 0), None);
     assert_eq!(
         lacks(Model::replacing(2, 0, 2), 0),
-        told("tasks of an earlier revision are stopping")
+        told("tasks of an earlier revision are stopping in web")
     );
     let mut model = Model::replacing(2, 1, 3);
     model.side(BLUE).deployments[1].running = 0;
-    assert_eq!(lacks(model, 1), told("1 targets are draining"));
+    assert_eq!(lacks(model, 1), told("1 target draining"));
 }
 
 #[test]
@@ -374,7 +369,7 @@ fn targets_are_looked_at_until_all_are_healthy_and_then_now_and_then() {
     let mut unread = Model::one();
     unread.world.health.clear();
     assert!(wants(&unread, 0));
-    assert_eq!(unread.lacks().as_deref(), Some("all tasks run, their targets are looked at next"));
+    assert_eq!(unread.lacks().as_deref(), Some("all tasks run; checking target health"));
 }
 
 #[test]

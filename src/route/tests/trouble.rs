@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::health::{Outlook, TaskFailure};
 use crate::record::Held;
+use crate::render::words::cause;
 use crate::route::trouble::{PAST_MAX, failing_tasks, trouble};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,15 +38,15 @@ impl Model {
     }
 
     fn failed(&mut self, task: &str, signature: &str, outlook: Outlook) {
-        let what = format!("{signature} ended");
-        let signature = signature.to_owned();
-        let task = task.to_owned();
+        // The signature of an exit is the container and its code.
+        let exit = signature.split_once(':');
         self.watch.failures.push(TaskFailure {
-            task,
-            what,
-            signature,
+            task: task.to_owned(),
+            container: exit.map(|(container, _)| container.to_owned()),
+            exit_code: exit.map(|(_, code)| code.parse().expect("a code")),
+            signature: signature.to_owned(),
             outlook,
-            unhealthy_at: None,
+            ..TaskFailure::default()
         });
     }
 }
@@ -183,7 +184,7 @@ fn too_many_failures_are_three_or_half_of_the_tasks() {
         }
         let view = model.view();
         let green = view.green().expect("a service");
-        [true, false].map(|early| failing_tasks(&view, green, early))
+        [true, false].map(|early| failing_tasks(&view, green, early).map(|why| cause(&why)))
     };
     let other = |n: usize| format!("web:{n}");
     let same = |_: usize| "web:1".to_owned();
@@ -204,13 +205,13 @@ fn too_many_failures_are_three_or_half_of_the_tasks() {
     }
     // The same end twice is no accident while nothing served yet;
     let [early, late] = failing(2, 2, Doubtful, same);
-    assert_eq!(early.as_deref(), Some("task task-1: web:1 ended, as another before it"));
+    assert_eq!(early.as_deref(), Some("2 tasks failed: container web exited with code 1"));
     assert_eq!(late, None);
     // but a task that did not start has no end of its own.
     assert_eq!(failing(2, 2, Doubtful, start), [None, None]);
     assert_eq!(failing(9, 2, Passing, same), [None, None]);
-    let told = Some("task task-0: web:0 ended".to_owned());
+    let told = Some("task task-0: container web exited with code 0".to_owned());
     assert_eq!(failing(1, 9, Hopeless, other), [told.clone(), told]);
     let [early, _] = failing(3, 2, Doubtful, other);
-    assert_eq!(early.as_deref(), Some("3 tasks failed; task task-2: web:2 ended"));
+    assert_eq!(early.as_deref(), Some("3 tasks failed: container web exited with code 2"));
 }

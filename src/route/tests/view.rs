@@ -1,6 +1,7 @@
 //! What a step sees: each quantity at both sides of its border.
 
 use super::*;
+use crate::render::words::wait;
 use crate::route::group_pairs;
 
 #[test]
@@ -107,15 +108,16 @@ fn blue_counts_for_what_green_needs_until_every_rule_was_read_to_have_left_it() 
 
 #[test]
 fn what_green_lacks_is_told_in_the_order_in_which_it_comes() {
-    let lacks = |change: fn(&mut Model)| Model::seen(change, |view| view.unsettled());
+    let lacks =
+        |change: fn(&mut Model)| Model::seen(change, |view| view.unsettled().map(|why| wait(&why)));
     let told = |text: &str| Some(text.to_owned());
-    let leaving = told("tasks of an earlier revision are leaving web-green");
+    let leaving = told("tasks of an earlier revision are stopping in web-green");
     assert_eq!(lacks(|_| {}), None);
     let other = |model: &mut Model| model.ours().revision = "arn:x/web:99".into();
-    assert_eq!(lacks(other), told("web-green is not on web:43 yet"));
-    assert_eq!(lacks(|model| model.ours().running = 1), told("1 of 2 tasks running"));
+    assert_eq!(lacks(other), told("waiting for web-green to be on web:43"));
+    assert_eq!(lacks(|model| model.ours().running = 1), told("1/2 tasks running"));
     let pending = |model: &mut Model| model.ours().pending = 1;
-    assert_eq!(lacks(pending), told("2 of 2 tasks running, 1 pending"));
+    assert_eq!(lacks(pending), told("2/2 tasks running, 1 pending"));
     assert_eq!(lacks(|model| model.side(GREEN).pending = 1), leaving);
     assert_eq!(lacks(|model| model.side(GREEN).running = 3), leaving);
     let second = |model: &mut Model| {
@@ -131,8 +133,14 @@ fn what_green_lacks_is_told_in_the_order_in_which_it_comes() {
         model.side(GREEN).ecs_rolls_back = true;
         model.ours().rollout = Some("IN_PROGRESS".into());
     };
-    assert_eq!(lacks(both), told("ECS may still roll web-green back"));
-    assert_eq!(lacks(|model| model.healthy_are(GREEN, 1)), told("1 of 2 targets healthy"));
+    assert_eq!(
+        lacks(both),
+        told("waiting for ECS to complete the deployment of web-green: it can still roll back")
+    );
+    assert_eq!(
+        lacks(|model| model.healthy_are(GREEN, 1)),
+        told("1/2 targets of web-green healthy")
+    );
     let more = |model: &mut Model| {
         model.side(GREEN).desired = 3;
         model.pass(Duration::ZERO);
@@ -143,7 +151,7 @@ fn what_green_lacks_is_told_in_the_order_in_which_it_comes() {
         model.pass(Duration::ZERO);
         model.healthy_are(GREEN, 2);
     };
-    assert_eq!(lacks(one_of_three), told("2 of 3 targets healthy"));
+    assert_eq!(lacks(one_of_three), told("2/3 targets of web-green healthy"));
 }
 
 #[test]
@@ -153,15 +161,22 @@ fn a_healthy_target_counts_only_if_a_task_of_ours_stands_behind_it() {
             let tasks = model.world.tasks.get_mut(&format!("arn:{GREEN}")).expect("tasks");
             change(&mut tasks[0]);
         };
-        Model::seen(change, |view| view.unsettled())
+        Model::seen(change, |view| view.unsettled().map(|why| wait(&why)))
     };
-    let stranger = Some("target web-green-0:80 is not of web:43".to_owned());
+    let stranger =
+        Some("waiting: the healthy target web-green-0:80 is not a task of web:43".to_owned());
     assert_eq!(lacks(|_| {}), None);
     assert_eq!(lacks(|task| task.revision = "arn:x/web:42".into()), stranger);
     assert_eq!(lacks(|task| task.last_status = "STOPPED".into()), stranger);
     assert_eq!(lacks(|task| task.endpoints.clear()), stranger);
     // What was not asked for is no stranger.
-    assert_eq!(Model::seen(|model| model.world.tasks.clear(), |view| view.unsettled()), None);
+    assert_eq!(
+        Model::seen(
+            |model| model.world.tasks.clear(),
+            |view| view.unsettled().map(|why| wait(&why))
+        ),
+        None
+    );
 }
 
 #[test]
@@ -201,7 +216,7 @@ fn traffic_goes_back_to_as_many_as_carry_it_or_to_one_once_green_is_sick_for_lon
         model.world.at = at(100 + waited);
         let view = |record: &Record| {
             let view = View { record, watch: &model.watch, world: &model.world };
-            (view.blue_lacks(), view.waits_for_blue())
+            (view.blue_lacks().map(|why| wait(&why)), view.waits_for_blue())
         };
         assert!(!view(&model.record).1, "nobody waits for blue on the way forward");
         let (lacks, waits) = view(&model.record.turned_back(Reason::Asked));
@@ -211,13 +226,13 @@ fn traffic_goes_back_to_as_many_as_carry_it_or_to_one_once_green_is_sick_for_lon
     let told = |text: &str| Some(format!("{text} targets of web healthy"));
     assert_eq!(lacks(4, 0, 100, 0), None);
     assert_eq!(lacks(1, 0, 100, 0), None, "one that answers is better than none");
-    assert_eq!(lacks(3, 1, 100, 29), told("3 of 4"));
+    assert_eq!(lacks(3, 1, 100, 29), told("3/4"));
     assert_eq!(lacks(3, 1, 100, 30), None);
-    assert_eq!(lacks(0, 3, 100, 30), told("0 of 1"));
-    assert_eq!(lacks(3, 4, 100, 30), told("3 of 4"));
+    assert_eq!(lacks(0, 3, 100, 30), told("0/1"));
+    assert_eq!(lacks(3, 4, 100, 30), told("3/4"));
     assert_eq!(lacks(2, 2, 50, 0), None);
-    assert_eq!(lacks(1, 1, 50, 0), told("1 of 2"));
-    assert_eq!(lacks(2, 3, 50, 0), told("2 of 3"));
+    assert_eq!(lacks(1, 1, 50, 0), told("1/2"));
+    assert_eq!(lacks(2, 3, 50, 0), told("2/3"));
     assert_eq!(lacks(1, 0, 0, 0), None);
-    assert_eq!(lacks(0, 0, 0, 0), told("0 of 1"));
+    assert_eq!(lacks(0, 0, 0, 0), told("0/1"));
 }

@@ -97,7 +97,7 @@ fn it_runs_once_whoever_dies() {
                 // Its command is not known, and nothing was started.
                 Some(4) => {
                     assert!(
-                        life.text.contains("run the same `deploy` again"),
+                        life.text.contains("run the same `ecs-bg deploy` again"),
                         "{at}: {}",
                         life.text
                     );

@@ -52,7 +52,7 @@ fn the_same_command_adopts_what_was_killed_and_another_edit_does_not() {
             let life = world.run(&same);
             let what = format!("{scenario}, {death:?} at call {nth}: {}", life.text);
             assert_eq!(life.code, Some(0), "{what}");
-            assert_eq!(life.text.contains("goes on with"), unfinished, "{what}");
+            assert_eq!(life.text.contains("resuming "), unfinished, "{what}");
             if unfinished {
                 assert_eq!(revisions(&world, service), killed, "{what}");
             }

@@ -256,7 +256,7 @@ fn an_owner_of_the_year_9999_is_dead_after_three_minutes() {
         let cloud = forged(engine, &FORGERIES[13], 2);
         let text = judge(engine, &cloud, &engine.deploy(engine.next()));
         let text = text.unwrap_or_else(|why| panic!("{why}"));
-        assert!(text.contains("live in"), "{YEAR_9999}: {text}");
+        assert!(text.contains("serves in"), "{YEAR_9999}: {text}");
     }
 }
 

@@ -105,7 +105,7 @@ fn failures(world: &World, from: Time) -> Vec<Time> {
 fn turned_back(life: &Life) -> Option<Duration> {
     let mut events =
         life.text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let told = events.find(|event| event["event"] == "turned-back")?;
+    let told = events.find(|event| event["event"] == "rolling-back")?;
     Some(Duration::from_secs(told["elapsed_seconds"].as_u64()?))
 }
 

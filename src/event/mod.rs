@@ -1,11 +1,24 @@
-//! What the user should hear about. The engine tells, renderers read; nothing else prints.
+//! What the user should hear about, as data: the engine tells, `render/` has the words, and nothing else
+//! prints. Texts in it are names, ids, and what AWS or a container said.
+
+mod cause;
+mod change;
+mod ending;
+mod wait;
+mod warning;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::model::served::Served;
+pub use cause::{BeforeEnded, Cause, Grace, Number};
+pub use change::{Change, StopReason, Weight};
+pub use ending::{AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, RunningImage};
+pub use wait::{Sight, TaskStatus, WaitReason};
+pub use warning::{NoRecord, Then, Warning};
+
+use crate::model::health::TaskFailure;
 use crate::request::EngineName;
 
 /// Something that happened, and when (by our clock).
@@ -19,17 +32,20 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Kind {
+    /// What it is about: nobody is to deploy to the wrong account.
+    Location(Location),
     /// A deployment begins, or is gone on with.
     Begun {
         /// `web:43`
         deployment: String,
-        /// Who moves things.
+        /// How it deploys.
         engine: EngineName,
         /// The service that serves.
         blue: String,
-        /// The service that the new revision comes up in.
+        /// The service that the new revision starts in.
         green: String,
         /// Begun by another process.
         adopted: bool,
@@ -40,9 +56,9 @@ pub enum Kind {
         revision: String,
         /// Its ARN.
         arn: String,
-        /// The one that it is a clone of.
+        /// The revision that it is a copy of.
         base: String,
-        /// The ARN of the one that the service is on.
+        /// The ARN of the revision that the service is on.
         current: String,
         /// Its new images, by container.
         images: BTreeMap<String, String>,
@@ -53,16 +69,18 @@ pub enum Kind {
     /// A change was made.
     Changed {
         /// In which step.
-        step: String,
+        step: &'static str,
         /// What it did.
-        what: String,
+        #[serde(flatten)]
+        change: Change,
     },
     /// Nothing to do but wait.
     Waiting {
         /// In which step.
-        step: String,
+        step: &'static str,
         /// For what.
-        why: String,
+        #[serde(flatten)]
+        why: WaitReason,
     },
     /// The first task of the new revision runs, where ECS replaces the tasks.
     Runs {
@@ -71,24 +89,24 @@ pub enum Kind {
         /// Tasks that run; none where none are wanted.
         tasks: u32,
     },
-    /// A task failed: of the new revision, or on the way back of the old one.
+    /// A task failed: of the new revision, or while rolling back of the old one.
     TaskFailed {
-        /// Its id.
-        task: String,
         /// The old revision, where the task is one of that.
         #[serde(skip_serializing_if = "Option::is_none")]
         old: Option<String>,
         /// What happened.
-        what: String,
+        #[serde(flatten)]
+        failure: TaskFailure,
     },
-    /// The deployment turns back.
-    TurnedBack {
+    /// The deployment rolls back.
+    RollingBack {
         /// The ARN of the revision that is gone back to.
         to: String,
-        /// The reason's code.
-        reason: String,
+        /// The record's code for the reason.
+        reason_code: &'static str,
         /// What happened.
-        what: String,
+        #[serde(flatten)]
+        cause: Cause,
     },
     /// Old revisions were deregistered.
     Pruned {
@@ -104,58 +122,37 @@ pub enum Kind {
         container: String,
         /// When it did, by its own clock.
         #[serde(serialize_with = "rfc3339")]
+        #[cfg_attr(test, schemars(with = "String"))]
         time: SystemTime,
         /// What.
         message: String,
     },
     /// Something that the user should know, and that does not stop us.
-    Warning {
-        /// What.
-        what: String,
-    },
+    Warning(Warning),
     /// The end.
     Outcome(Box<Ended>),
+}
+
+/// A service, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Location {
+    /// Its name.
+    pub service: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The account's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_rfc3339_millis(*time))
 }
 
-/// How it ended, and what is worth knowing about it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Ended {
-    /// `live`, `went-back`, `left`, `stuck`, `drifted`, `superseded`, `stopped`, `nothing-to-do`, or
-    /// `error`.
-    pub outcome: String,
-    /// What the process exits with.
-    pub exit_code: u8,
-    /// The user asked us to stop.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub interrupted: bool,
-    /// `web:43`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployment: Option<String>,
-    /// One sentence.
-    pub what: String,
-    /// Why, where it is not good.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// Tasks of the new revision that failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub failures: Vec<String>,
-    /// What the container that failed first logged last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub logs: Vec<String>,
-    /// What the services said since it began, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub service_events: Vec<String>,
-    /// What serves, rule by rule.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub serves: Vec<Served>,
-    /// One line that can be pasted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// Calls made to AWS, by operation.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub api_calls: BTreeMap<String, u32>,
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_secs())
 }

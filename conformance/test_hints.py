@@ -1,0 +1,72 @@
+"""Each hint of a transcript that is a command of ours is run on the sandbox world that printed it. It is a command
+that can be typed, and nothing is worse afterwards: what served still serves."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from sandbox import BINARY
+from test_transcripts import TRANSCRIPTS, commands
+
+QUIET = {
+    "PATH": os.environ["PATH"],
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+def run(words, folder, variables):
+    environment = QUIET | variables
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def value(arguments, option):
+    """What stands behind an option, where it was given."""
+    given = dict(zip(arguments, arguments[1:]))
+    return given.get(option)
+
+
+def healthy(folder, state, target):
+    """How many healthy targets there are, and how many rules give nobody any weight."""
+    words = [str(BINARY), "status", *target, "--output", "json", "--sandbox-state", state]
+    shown = run(words, folder, {})
+    if shown.returncode:
+        return None
+    status = json.loads(shown.stdout)
+    targets = sum(group["targets"].get("healthy", 0) for one in status["services"] for group in one["groups"])
+    return targets, sum(not one["percent"] for one in status["serves"])
+
+
+def hints():
+    """The commands of all transcripts that have a world of their own and no state of an earlier one."""
+    for transcript in TRANSCRIPTS:
+        for number, (variables, arguments) in enumerate(commands(transcript)):
+            if value(arguments, "--sandbox") and "--sandbox-state" not in arguments and "json" not in arguments:
+                yield pytest.param(transcript, variables, arguments, id=f"{transcript.stem}-{number}")
+
+
+@pytest.mark.parametrize(("transcript", "variables", "arguments"), hints())
+def test_a_hint_can_be_typed_and_makes_nothing_worse(transcript, variables, arguments, tmp_path):
+    beside = transcript.with_suffix(".in")
+    if beside.exists():
+        shutil.copytree(beside, tmp_path, dirs_exist_ok=True)
+    state = str(tmp_path / "world")
+    first = run([str(BINARY), *arguments, "--sandbox-state", state], tmp_path, variables)
+    told = [line.removeprefix("hint: ") for line in first.stderr.splitlines() if line.startswith("hint: ecs-bg ")]
+    for hint in told:
+        words = shlex.split(hint)[1:]
+        if words == ["--help"] or any(word.isupper() and len(word) > 1 for word in words):
+            # What must be filled in first.
+            continue
+        target = [word for option in ("--cluster", "--service") for word in (option, value(words, option)) if word]
+        before = healthy(tmp_path, state, target) if len(target) == 4 else None
+        done = run([str(BINARY), *words, "--sandbox-state", state], tmp_path, {})
+        assert done.returncode != 2, (hint, done.stderr)
+        if before:
+            after = healthy(tmp_path, state, target)
+            assert after and after[0] >= min(before[0], 1) and after[1] <= before[1], (hint, before, after, done.stdout)

@@ -1,0 +1,97 @@
+//! What a deployment changed.
+
+use serde::Serialize;
+
+/// A change that AWS accepted. Its words are in `render::words`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum Change {
+    /// A service is on a revision with so many tasks.
+    Revision {
+        /// The service.
+        service: String,
+        /// `web:43`
+        revision: String,
+        /// Tasks that it wants.
+        desired: u32,
+    },
+    /// A service wants so many tasks.
+    DesiredCount {
+        /// The service.
+        service: String,
+        /// Tasks that it wants.
+        desired: u32,
+    },
+    /// ECS replaces the tasks of a service.
+    Replacement {
+        /// The service.
+        service: String,
+        /// `web:43`
+        revision: String,
+        /// `desiredCount`, where it changes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        desired: Option<u32>,
+        /// `minimumHealthyPercent`, where it changes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        minimum_healthy_percent: Option<u32>,
+        /// `maximumPercent`, where it changes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        maximum_percent: Option<u32>,
+        /// The tasks run that revision already, and are replaced all the same.
+        forced: bool,
+    },
+    /// A rule has these weights.
+    Weights {
+        /// The rule.
+        rule: String,
+        /// Target groups and their weights.
+        weights: Vec<Weight>,
+    },
+    /// The task of `--before` was started.
+    BeforeStarted {
+        /// Its id.
+        task: String,
+    },
+    /// The task of `--before` succeeded.
+    BeforeSucceeded,
+    /// Tasks were told to stop.
+    TasksStopped {
+        /// Their ids.
+        tasks: Vec<String>,
+        /// Why.
+        why: StopReason,
+    },
+    /// Tasks were started.
+    TasksStarted {
+        /// Their ids.
+        tasks: Vec<String>,
+        /// `web:43`
+        revision: String,
+    },
+    /// The record was written.
+    Record,
+}
+
+/// A target group's weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Weight {
+    /// Its name.
+    pub group: String,
+    /// As it is written: the weights of a rule need not add up to 100.
+    pub weight: u32,
+}
+
+/// Why a task is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum StopReason {
+    /// The user asked to stop.
+    Interrupted,
+    /// Its time is up.
+    TimedOut,
+    /// The deployment rolls back.
+    RollingBack,
+}

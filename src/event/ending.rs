@@ -1,0 +1,272 @@
+//! How a command ended, and what is worth knowing about it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cause::Cause;
+use crate::model::health::TaskFailure;
+use crate::model::served::Served;
+
+/// How it ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Ended {
+    /// What became of it.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// What the process exits with.
+    pub exit_code: u8,
+    /// The user asked us to stop.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// `web:43`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// Why, where it is not good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Cause>,
+    /// Tasks that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failed>,
+    /// What the container that failed first logged last: `container: line`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
+    /// What the services said since it began, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_events: Vec<String>,
+    /// The share of each service in the traffic, rule by rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<Served>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Hint>,
+    /// How to undo a deployment that is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Hint>,
+    /// Calls made to AWS, by operation.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_calls: BTreeMap<String, u32>,
+}
+
+/// A task that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Failed {
+    /// The old revision, where it is one of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub failure: TaskFailure,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Ending {
+    /// The new revision serves, everywhere, at full count.
+    Live {
+        /// `web:43`
+        revision: String,
+        /// The service that runs it.
+        service: String,
+        /// ECS was told; nobody waited.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        not_awaited: bool,
+    },
+    /// The old revision serves, everywhere, at full count.
+    RolledBack {
+        /// The new one.
+        revision: String,
+        /// The old one.
+        old: String,
+        /// The service that runs it.
+        service: String,
+        /// It has what it had before, and that is less than its service wants.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        as_before: Option<AsBefore>,
+    },
+    /// The new revision failed, and was left as it is.
+    Left {
+        /// `web:43`
+        revision: String,
+        /// The service that it is in.
+        service: String,
+    },
+    /// Neither the new nor the old revision serves.
+    Neither {
+        /// The new one.
+        revision: String,
+        /// The old one.
+        old: String,
+        /// The old side's service.
+        service: String,
+    },
+    /// It serves, with fewer tasks than planned.
+    FewerTasks {
+        /// The revision that serves.
+        revision: String,
+    },
+    /// It is neither live nor rolled back: a person must look.
+    Stuck {
+        /// `web:43`
+        revision: String,
+    },
+    /// The rules show what this deployment did not write: a person must look.
+    Drifted {
+        /// `web:43`
+        revision: String,
+    },
+    /// It was left where it was, at the user's second request to stop.
+    Stopped {
+        /// `web:43`
+        revision: String,
+        /// It was rolling back.
+        rolling_back: bool,
+    },
+    /// Another deployment or process has taken over.
+    Superseded {
+        /// `web:43`
+        revision: String,
+    },
+    /// There was nothing to do.
+    NothingToDo {
+        /// Why.
+        nothing: Nothing,
+    },
+    /// Tasks were started, and nobody waited for their end.
+    Started {
+        /// Their ids.
+        tasks: Vec<String>,
+        /// `web:43`
+        revision: String,
+    },
+    /// The task's container exited with 0.
+    Succeeded(OneOff),
+    /// It exited with another code, or has none.
+    Failed(OneOff),
+    /// It was stopped.
+    TaskStopped(OneOff),
+    /// The user asked us to stop, and the tasks run on.
+    Running {
+        /// Their ids.
+        tasks: Vec<String>,
+        /// Whether they still run is not known.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
+    },
+    /// How they ended is not known.
+    Unknown {
+        /// Their ids.
+        tasks: Vec<String>,
+    },
+}
+
+/// One-off tasks that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OneOff {
+    /// Their ids.
+    pub tasks: Vec<String>,
+    /// The container whose exit code counts.
+    pub container: String,
+    /// Its exit codes; none where it has none.
+    pub exit_codes: Vec<Option<i32>>,
+}
+
+/// Why there was nothing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "nothing", rename_all = "kebab-case")]
+pub enum Nothing {
+    /// The service runs what was asked for.
+    RunsAlready {
+        /// The service.
+        service: String,
+        /// `web:43`
+        revision: String,
+        /// The images that were asked for, where its tasks show that they run them.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        images: Vec<RunningImage>,
+    },
+    /// No deployment of the service is under way.
+    NoDeployment {
+        /// The service.
+        service: String,
+    },
+    /// The service has all the traffic.
+    ServesAlone {
+        /// The service.
+        service: String,
+    },
+    /// The deployment has ended meanwhile.
+    EndedMeanwhile,
+}
+
+/// An image that tasks run already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RunningImage {
+    /// As it was asked for.
+    pub image: String,
+    /// Its digest.
+    pub digest: String,
+    /// As the revision names it, where that is another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs_as: Option<String>,
+}
+
+/// Of what the old side has less than its service wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum AsBefore {
+    /// Healthy targets.
+    Targets {
+        /// That there are.
+        now: u32,
+        /// That the service wants.
+        wanted: u32,
+    },
+    /// Running tasks.
+    Tasks {
+        /// That there are.
+        now: u32,
+        /// That the service wants.
+        wanted: u32,
+    },
+}
+
+/// What to do next. Each is a command; its words are in `render::words`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Hint {
+    /// The command of ecs-bg.
+    pub verb: &'static str,
+    /// The cluster.
+    pub cluster: String,
+    /// The service.
+    pub service: String,
+    /// `--to`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// `--accept-drift`
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_drift: bool,
+}
+
+impl Hint {
+    /// A command for a service.
+    pub fn new(verb: &'static str, cluster: &str, service: &str) -> Self {
+        let (cluster, service) = (cluster.to_owned(), service.to_owned());
+        Self { verb, cluster, service, to: None, accept_drift: false }
+    }
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self::NothingToDo { nothing: Nothing::EndedMeanwhile }
+    }
+}

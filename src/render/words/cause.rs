@@ -1,0 +1,176 @@
+//! Why a deployment rolls back, cannot go on, or was taken over, in words.
+
+use super::health::{sickness, task};
+use super::wait::{lacking, sight};
+use super::{brief, counted, stop_reason, time};
+use crate::event::{BeforeEnded, Cause, Grace, Number};
+use crate::model::health::TaskFailure;
+
+pub(crate) fn cause(fact: &Cause) -> String {
+    match fact {
+        Cause::EcsFailed { service, reason, alarms, task } => {
+            let what = match reason {
+                Some(reason) => format!("ECS: {}", reason.trim_end_matches('.')),
+                None => format!("ECS says that the deployment of {service} failed"),
+            };
+            let alarms = match &alarms[..] {
+                [] => String::new(),
+                [one] => format!("; the alarm is {one}"),
+                _ => format!("; one of the alarms {}", alarms.join(", ")),
+            };
+            format!("{what}{alarms}{}", after(task.as_ref()))
+        }
+        Cause::EcsRolledBack { service, revision, task } => {
+            format!("ECS rolled {service} back to {revision}{}", after(task.as_ref()))
+        }
+        Cause::Tasks { count, task: failure, repeated, grace } => {
+            let what = task(failure);
+            let which = match (count, repeated) {
+                (1, false) => format!("task {}", brief(&failure.task)),
+                (count, _) => format!("{} failed", counted((*count).max(2), "task")),
+            };
+            format!("{which}: {what}{}", short_grace(grace.as_ref()))
+        }
+        Cause::Target { target, grace } => {
+            format!("{}{}", sickness(target), short_grace(grace.as_ref()))
+        }
+        Cause::TooFewHealthy { service, healthy, wanted } => {
+            format!("{service} has traffic and {healthy}/{wanted} healthy targets")
+        }
+        Cause::HealthUnknown { service, silent } => {
+            format!(
+                "{service} has traffic, and AWS did not tell its target health for {}",
+                time(*silent)
+            )
+        }
+        Cause::OldSideChanged { service, revision: Some(revision) } => {
+            format!("somebody else deployed {revision} to {service}, which serves")
+        }
+        Cause::OldSideChanged { service, revision: None } => {
+            format!("somebody else started another deployment of {service}, which serves")
+        }
+        Cause::NoProgress { timeout, lacks } => match lacks {
+            Some(lacks) => format!("no progress for {}: {}", time(*timeout), lacking(lacks)),
+            None => format!("no progress for {}", time(*timeout)),
+        },
+        Cause::PhaseTooLong { limit, runs: false, lacks } => format!(
+            "no task of the new revision ran within {} seconds: {}",
+            limit.as_secs(),
+            lacking(lacks)
+        ),
+        Cause::PhaseTooLong { limit, runs: true, lacks } => format!(
+            "the deployment was not complete within {} seconds: {}",
+            limit.as_secs(),
+            lacking(lacks)
+        ),
+        Cause::TooManyChanges { changes } => {
+            format!("gave up after {changes} changes that had no effect")
+        }
+        Cause::RollbackTooLong { lacks: Some(lacks) } => {
+            format!("rolling back takes too long: {}", lacking(lacks))
+        }
+        Cause::RollbackTooLong { lacks: None } => "rolling back takes too long".to_owned(),
+        Cause::ServiceGone { service, status: None } => format!("service {service} is gone"),
+        Cause::ServiceGone { service, status: Some(status) } => {
+            format!("service {service} is {status}")
+        }
+        Cause::StillHasTraffic { rule, service } => {
+            format!("rule {rule} still gives {service} traffic")
+        }
+        Cause::Drift { sight: seen, can_roll_back } => {
+            let what = format!("{}, which this deployment did not write", sight(seen));
+            match can_roll_back {
+                true => format!("{what}; to roll back instead: ecs-bg rollback"),
+                false => what,
+            }
+        }
+        Cause::Interrupted => "interrupted".to_owned(),
+        Cause::Held { share: Some(share), service } => {
+            format!("interrupted; left as it is, with {share} % on {service}")
+        }
+        Cause::Held { share: None, .. } => "interrupted; ECS goes on with it".to_owned(),
+        Cause::Aws(failure) => failure.to_string(),
+        Cause::Before { task, ended } => before(task, ended),
+        Cause::BeforeForgotten => {
+            "nobody knows whether the task of --before ran: ECS has forgotten it".to_owned()
+        }
+        Cause::BeforeUnknown => {
+            "the task of --before was not started, and its command is kept nowhere: run the same \
+             `ecs-bg deploy` again, or `ecs-bg rollback`"
+                .to_owned()
+        }
+        Cause::RestartFails { why } => {
+            format!("the restart fails: {}", cause(why))
+        }
+        Cause::OldSideFails { revision, never_ran, why } => {
+            let what = match never_ran {
+                true => format!("{revision} ran no task before either"),
+                false => format!("{revision} does not run either"),
+            };
+            match why {
+                Some(why) => format!("{what}: {}", cause(why)),
+                None => what,
+            }
+        }
+        Cause::Both { new, old } => format!("{}; {}", cause(new), cause(old)),
+        Cause::DesiredCountLowered { service, cluster, desired, planned } => format!(
+            "somebody else set the desired count of {service} to {desired}, {planned} were planned; to set it: \
+             aws ecs update-service --cluster {cluster} --service {service} --desired-count {planned}"
+        ),
+        Cause::FewerTasks { revision } => format!("{revision} ended with fewer tasks than planned"),
+        Cause::NumbersNotFollowed { numbers } => {
+            numbers.iter().map(number).collect::<Vec<_>>().join("; ")
+        }
+        Cause::Asked => "you asked for it".to_owned(),
+        Cause::EarlierRun { reason_code } => {
+            format!("an earlier run began to roll back ({reason_code})")
+        }
+        Cause::RevisionChanged { service, revision } => {
+            format!("somebody else deployed {revision} to {service}")
+        }
+        Cause::TakenOver { owner, deployment } => {
+            format!("process {owner} has taken over {deployment}")
+        }
+        Cause::TookTooLong => "it took too long".to_owned(),
+        Cause::DoNotStop { why } => format!("{}, and it does not stop", stop_reason(*why)),
+        Cause::TaskForgotten => "ECS does not know the task any more".to_owned(),
+        Cause::TaskStopped { reason: Some(reason) } => reason.clone(),
+        Cause::TaskStopped { reason: None } => "it stopped; ECS gives no reason".to_owned(),
+        Cause::Replaced => "another deployment took over".to_owned(),
+        Cause::LeftBefore => "an earlier run left it as it was".to_owned(),
+    }
+}
+
+/// A task that failed before that.
+fn after(failure: Option<&TaskFailure>) -> String {
+    failure.map_or(String::new(), |failure| {
+        format!("; task {}: {}", brief(&failure.task), task(failure))
+    })
+}
+
+fn short_grace(grace: Option<&Grace>) -> String {
+    grace.map_or(String::new(), |Grace { service, period }| {
+        format!(
+            " (it was never healthy; the health check grace period of {service} is {})",
+            time(*period)
+        )
+    })
+}
+
+fn before(id: &str, ended: &BeforeEnded) -> String {
+    let named = format!("--before: task {}", brief(id));
+    match ended {
+        BeforeEnded::TimedOut { timeout } => {
+            format!("{named} did not end within {}", time(*timeout))
+        }
+        BeforeEnded::Failed(failure) => format!("{named}: {}", task(failure)),
+        BeforeEnded::Exited { exit_code } => format!("{named} exited with code {exit_code}"),
+        BeforeEnded::Stopped { reason: Some(reason) } => format!("{named}: {reason}"),
+        BeforeEnded::Stopped { reason: None } => format!("{named} stopped; ECS gives no reason"),
+    }
+}
+
+pub(super) fn number(number: &Number) -> String {
+    let Number { setting, service, recorded, used } = number;
+    format!("{setting} of {service}: the record says {recorded}, {used} is used")
+}

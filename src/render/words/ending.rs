@@ -1,0 +1,123 @@
+//! How it ended, in words.
+
+use super::ids;
+use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, RunningImage};
+use crate::record::End;
+
+pub(crate) fn outcome(ending: &Ending) -> String {
+    match ending {
+        Ending::Live { revision, service, not_awaited: true } => {
+            format!("ECS deploys {revision} to {service}; ecs-bg does not wait")
+        }
+        Ending::Live { revision, service, .. } => format!("{revision} serves in {service}"),
+        Ending::RolledBack { revision, old, service, as_before } => {
+            let before = match as_before {
+                Some(AsBefore::Targets { now, wanted }) => {
+                    format!(" as before, with {now} of {wanted} targets healthy")
+                }
+                Some(AsBefore::Tasks { now, wanted }) => {
+                    format!(" as before, with {now} of {wanted} tasks")
+                }
+                None => String::new(),
+            };
+            let stopped = match revision == old {
+                true => String::new(),
+                false => format!(", {revision} was stopped"),
+            };
+            format!("rolled back: {old} serves in {service}{before}{stopped}")
+        }
+        Ending::Left { revision, service } => {
+            format!("{revision} failed and is left running in {service}")
+        }
+        Ending::Neither { revision, old, service } => {
+            format!("neither {revision} nor {old} serves in {service}")
+        }
+        Ending::FewerTasks { revision } => {
+            format!("{revision} serves with fewer tasks than planned")
+        }
+        Ending::Stuck { revision } | Ending::Drifted { revision } => {
+            format!("{revision} is neither live nor rolled back: a person must look")
+        }
+        Ending::Stopped { revision, rolling_back: false } => {
+            format!("stopped; {revision} is left half-way")
+        }
+        Ending::Stopped { revision, rolling_back: true } => {
+            format!("stopped; {revision} is left while rolling back")
+        }
+        Ending::Superseded { revision } => {
+            format!("another deployment took over; ecs-bg does nothing more about {revision}")
+        }
+        Ending::NothingToDo { nothing: why } => format!("nothing to do: {}", nothing(why)),
+        Ending::Started { tasks, revision } => {
+            format!("started {} of {revision}; ecs-bg does not wait", ids(tasks))
+        }
+        Ending::Succeeded(one) | Ending::Failed(one) | Ending::TaskStopped(one) => exited(one),
+        Ending::Running { tasks, maybe: false } => {
+            format!("interrupted; {} left running", ids(tasks))
+        }
+        Ending::Running { tasks, maybe: true } => {
+            format!("interrupted; {} may still run", ids(tasks))
+        }
+        Ending::Unknown { tasks } => format!("{}: how it ended is not known", ids(tasks)),
+    }
+}
+
+fn exited(OneOff { tasks, container, exit_codes }: &OneOff) -> String {
+    let tasks = ids(tasks);
+    if exit_codes.iter().all(Option::is_none) {
+        return format!("{tasks}: container {container} has no exit code");
+    }
+    let code = |code: &Option<i32>| code.map_or("no code".to_owned(), |code| code.to_string());
+    let codes: Vec<String> = exit_codes.iter().map(code).collect();
+    format!("{tasks}: container {container} exited with code {}", codes.join(", "))
+}
+
+/// How a record says that its deployment ended.
+pub(crate) fn end(end: End) -> &'static str {
+    match end {
+        End::Live => "succeeded",
+        End::WentBack => "rolled back",
+        End::Neither => "failed, neither revision ran",
+        End::Overtaken => "replaced by another deployment while rolling back",
+        End::Left => "failed, left as it was",
+        End::Short => "ended with fewer tasks than planned",
+    }
+}
+
+/// Why there is nothing to do.
+pub(crate) fn nothing(why: &Nothing) -> String {
+    match why {
+        Nothing::RunsAlready { service, revision, images } if images.is_empty() => {
+            format!("{service} runs {revision} already, and nothing would change")
+        }
+        Nothing::RunsAlready { service, revision, images } => {
+            let image = |RunningImage { image, digest, runs_as }: &RunningImage| {
+                let digest = digest.get(..19).unwrap_or(digest);
+                match runs_as {
+                    None => format!("{image} ({digest}…)"),
+                    Some(name) => format!("{image} ({digest}…, as {name})"),
+                }
+            };
+            let images: Vec<String> = images.iter().map(image).collect();
+            format!("{service} runs {} already, in {revision}", images.join(", "))
+        }
+        Nothing::NoDeployment { service } => {
+            format!("no deployment of {service} is in progress")
+        }
+        Nothing::ServesAlone { service } => format!("{service} has all the traffic"),
+        Nothing::EndedMeanwhile => "the deployment has ended meanwhile".to_owned(),
+    }
+}
+
+/// A command that can be pasted.
+pub(crate) fn hint(hint: &Hint) -> String {
+    let Hint { verb, cluster, service, to, accept_drift } = hint;
+    let mut line = format!("ecs-bg {verb} --cluster {cluster} --service {service}");
+    if let Some(to) = to {
+        line = format!("{line} --to {to}");
+    }
+    if *accept_drift {
+        line.push_str(" --accept-drift");
+    }
+    line
+}

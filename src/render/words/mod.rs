@@ -1,0 +1,108 @@
+//! The sentences: each fact in plain English. Decides nothing; replacing every sentence here changes no
+//! decision, exit code or fact.
+
+mod cause;
+mod ending;
+mod health;
+mod wait;
+mod warning;
+
+use std::time::Duration;
+
+pub(crate) use cause::cause;
+pub(crate) use ending::{end, hint, nothing, outcome};
+pub(crate) use health::{sickness, task};
+pub(crate) use wait::wait;
+pub(crate) use warning::warning;
+
+use crate::event::{Change, StopReason};
+
+/// What was changed.
+pub(crate) fn change(change: &Change) -> String {
+    match change {
+        Change::Revision { service, revision, desired } => {
+            format!("{service}: {} of {revision}", tasks(*desired))
+        }
+        Change::DesiredCount { service, desired } => {
+            format!("{service}: desired count {desired}")
+        }
+        Change::Replacement {
+            service,
+            revision,
+            desired,
+            minimum_healthy_percent,
+            maximum_percent,
+            forced,
+        } => {
+            let numbers = [
+                ("desired count", desired),
+                ("minimumHealthyPercent", minimum_healthy_percent),
+                ("maximumPercent", maximum_percent),
+            ];
+            let numbers = numbers.iter().filter_map(|(what, to)| to.map(|to| (what, to)));
+            let more: String = numbers.map(|(what, to)| format!(", {what} {to}")).collect();
+            match forced {
+                true => format!("{service}: ECS starts new tasks of {revision}{more}"),
+                false => format!("{service}: ECS replaces its tasks with {revision}{more}"),
+            }
+        }
+        Change::Weights { rule, weights } => {
+            let weights: Vec<String> =
+                weights.iter().map(|one| format!("{} {}", one.group, one.weight)).collect();
+            format!("{rule}: {}", weights.join(", "))
+        }
+        Change::BeforeStarted { task } => {
+            format!("started task {} with the command of --before", brief(task))
+        }
+        Change::BeforeSucceeded => "the task of --before succeeded".to_owned(),
+        Change::TasksStopped { tasks, why } => {
+            format!("stopping {}: {}", ids(tasks), stop_reason(*why))
+        }
+        Change::TasksStarted { tasks, revision } => {
+            format!("started {} of {revision}", ids(tasks))
+        }
+        Change::Record => "wrote the record".to_owned(),
+    }
+}
+
+fn stop_reason(why: StopReason) -> &'static str {
+    match why {
+        StopReason::Interrupted => "interrupted",
+        StopReason::TimedOut => "it took too long",
+        StopReason::RollingBack => "the deployment rolls back",
+    }
+}
+
+/// `1 task`, `2 tasks`.
+fn tasks(count: u32) -> String {
+    counted(count, "task")
+}
+
+fn counted(count: u32, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+fn ids(tasks: &[String]) -> String {
+    match tasks {
+        [id] => format!("task {id}"),
+        tasks => format!("tasks {}", tasks.join(", ")),
+    }
+}
+
+/// Enough of a task's id to tell it from its neighbours.
+pub(crate) fn brief(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// As people write durations: `2m37s`.
+pub(crate) fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let parts = [(hours, 'h'), (minutes, 'm'), (seconds, 's')];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let text: String = parts.map(|(count, unit)| format!("{count}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
+}

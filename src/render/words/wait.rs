@@ -1,0 +1,110 @@
+//! Why a deployment waits, in words.
+
+use super::{brief, counted, tasks, time};
+use crate::event::{Sight, TaskStatus, WaitReason};
+
+pub(crate) fn wait(why: &WaitReason) -> String {
+    match why {
+        WaitReason::Revision { service, revision } => {
+            format!("waiting for {service} to be on {revision}")
+        }
+        WaitReason::Tasks { running, wanted, pending, obstacle } => {
+            let pending = match pending {
+                0 => String::new(),
+                pending => format!(", {pending} pending"),
+            };
+            let running = format!("{running}/{wanted} tasks running{pending}");
+            match obstacle {
+                Some(obstacle) => format!("{running}; ECS: {obstacle}"),
+                None => running,
+            }
+        }
+        WaitReason::EarlierTasks { running: Some(running), .. } => match running {
+            1 => "1 task of an earlier revision still runs".to_owned(),
+            running => format!("{running} tasks of earlier revisions still run"),
+        },
+        WaitReason::EarlierTasks { running: None, service } => {
+            format!("tasks of an earlier revision are stopping in {service}")
+        }
+        WaitReason::NewTasks { running: 1, revision } => format!("1 task of {revision} still runs"),
+        WaitReason::NewTasks { running, revision } => {
+            format!("{running} tasks of {revision} still run")
+        }
+        WaitReason::Completion { may_roll_back: true, service } => {
+            format!(
+                "waiting for ECS to complete the deployment of {service}: it can still roll back"
+            )
+        }
+        WaitReason::Completion { may_roll_back: false, service } => {
+            format!("waiting for ECS to complete the deployment of {service}")
+        }
+        WaitReason::Targets { healthy, wanted, service } => {
+            format!("{healthy}/{wanted} targets of {service} healthy")
+        }
+        WaitReason::ForeignTarget { target, revision } => {
+            format!("waiting: the healthy target {target} is not a task of {revision}")
+        }
+        WaitReason::TargetHealth => "all tasks run; checking target health".to_owned(),
+        WaitReason::Draining { targets } => format!("{} draining", counted(*targets, "target")),
+        WaitReason::Hold { share, service, left } => {
+            format!("{share} % on {service}, {} left", time(*left))
+        }
+        WaitReason::Bake { service, left } => {
+            format!("baking: 100 % on {service}, {} left", time(*left))
+        }
+        WaitReason::Propagation { left } => {
+            format!("waiting {} for the load balancer to apply the new weights", time(*left))
+        }
+        WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),
+        WaitReason::LastLook => "all healthy; checking everything once more".to_owned(),
+        WaitReason::Rules { service } => {
+            format!("a rule gave {service} traffic; listing all rules again")
+        }
+        WaitReason::OldTasks => {
+            "the old revision ran no task before either; reading why".to_owned()
+        }
+        WaitReason::TaskSearch => "looking for the task of --before".to_owned(),
+        WaitReason::TaskEnd { tasks } => {
+            let one = |TaskStatus { task, status }: &TaskStatus| {
+                format!("task {} is {status}", brief(task))
+            };
+            tasks.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+        WaitReason::Owner { deployment, in_the_future: false } => {
+            format!("another process drives {deployment}; waiting for it to end")
+        }
+        WaitReason::Owner { deployment, in_the_future: true } => format!(
+            "the last heartbeat of {deployment} lies in the future; whether its owner lives shows within 3m"
+        ),
+        WaitReason::SecondSign { deployment, owner } => format!(
+            "process {owner} has taken over {deployment}; waiting up to 3m20s for its next heartbeat"
+        ),
+    }
+}
+
+/// What one answer showed.
+pub(super) fn sight(sight: &Sight) -> String {
+    match sight {
+        Sight::ServiceGone { service, status: None } => format!("service {service} is gone"),
+        Sight::ServiceGone { service, status: Some(status) } => {
+            format!("service {service} is {status}")
+        }
+        Sight::OldRevision { service, revision } => format!("{service} is on {revision} again"),
+        Sight::Rule { rule, per_mille: Some(per_mille), service } => {
+            format!("rule {rule} gives {service} {}.{} %", per_mille / 10, per_mille % 10)
+        }
+        Sight::Rule { rule, per_mille: None, .. } => {
+            format!("rule {rule} gives neither side any weight")
+        }
+        Sight::NoRule { service } => format!("no rule forwards to the target groups of {service}"),
+        Sight::NoTask => "the task of --before is not there".to_owned(),
+    }
+}
+
+/// The same as part of another sentence.
+pub(super) fn lacking(why: &WaitReason) -> String {
+    match why {
+        WaitReason::Tasks { running, wanted, .. } if running >= wanted => tasks(*running) + " run",
+        why => wait(why),
+    }
+}
