@@ -144,20 +144,23 @@ impl Failure {
             }
             FailureKind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
             FailureKind::Environment => {
-                "in a file for docker's --env-file, write NAME=value: no quotes, no blanks, no comment behind it"
+                "in a file for docker's --env-file, write NAME=value without quotes, blanks or comments"
                     .into()
             }
             FailureKind::Denied => format!("allow {} to these credentials", self.action()),
+            FailureKind::Missing if self.code.contains("ClusterNotFound") => {
+                "check cluster and region: aws ecs list-clusters".into()
+            }
             FailureKind::Missing => {
-                "look at cluster, service and region: aws ecs list-services --cluster NAME".into()
+                "check cluster, service and region: aws ecs list-services --cluster NAME".into()
             }
             FailureKind::Refused => "see the message from AWS above".into(),
             FailureKind::Unreachable => {
-                "look at the region, at AWS_ENDPOINT_URL, HTTPS_PROXY and the way to the network"
+                "check the region, AWS_ENDPOINT_URL, HTTPS_PROXY and the network"
                     .into()
             }
             FailureKind::Throttled | FailureKind::Unknown => {
-                "run the same command again: it goes on where this one stopped".into()
+                "run the same command again; it resumes".into()
             }
         }
     }
@@ -222,6 +225,14 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Refused(_) | Self::Aws(_) => 3,
             Self::Interrupted(interruption) => interruption.code,
+        }
+    }
+
+    /// The check that found it, where it was one before a deployment.
+    pub fn check(&self) -> Option<&'static str> {
+        match self {
+            Self::Usage(refusal) | Self::Refused(refusal) => refusal.check,
+            Self::Aws(_) | Self::Interrupted(_) => None,
         }
     }
 

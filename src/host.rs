@@ -54,12 +54,12 @@ pub(crate) struct Look {
 impl Look {
     /// Of a stream of this process. `NO_COLOR`, `CLICOLOR_FORCE` and `TERM=dumb` are honoured; GitHub and
     /// CircleCI show colours without being a terminal.
-    fn of(stream: &impl RawStream) -> Self {
+    fn of(stream: &(impl RawStream + AsHandle)) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let colours = match anstream::AutoStream::choice(stream) {
             ColorChoice::Never => {
                 let asked_not = set("NO_COLOR") || std::env::var("TERM").is_ok_and(|t| t == "dumb");
-                !asked_not && (set("GITHUB_ACTIONS") || set("CIRCLECI"))
+                !asked_not && !is_file(stream) && (set("GITHUB_ACTIONS") || set("CIRCLECI"))
             }
             _ => true,
         };
@@ -207,6 +207,23 @@ fn raw(stream: impl std::os::fd::AsFd) -> Box<dyn Write + Send> {
 #[cfg(not(unix))]
 fn raw(stream: impl Write + Send + 'static) -> Box<dyn Write + Send> {
     Box::new(stream)
+}
+
+#[cfg(unix)]
+use std::os::fd::AsFd as AsHandle;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle;
+
+/// Whether what is printed goes into a file, which shows no colours.
+#[cfg(unix)]
+fn is_file(stream: &impl AsHandle) -> bool {
+    let own = stream.as_fd().try_clone_to_owned().map(std::fs::File::from);
+    own.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file(_stream: &impl AsHandle) -> bool {
+    false
 }
 
 /// Counts SIGINT and SIGTERM from now on. (A platform without them is interrupted by its own means.)

@@ -20,8 +20,8 @@ pub(super) struct Changes {
     /// repeated
     #[arg(long = "tag", value_name = "[REPOSITORY=]TAG", help_heading = WHAT)]
     pub(super) tags: Vec<String>,
-    /// Set a variable in the named container, else in the only one or in those whose image changes;
-    /// may be repeated. Other users of this machine can see it; put passwords in a secret
+    /// Set a variable; may be repeated. Default container: the only one, or those whose image changes.
+    /// Other users of this machine can see the value; put passwords in a secret
     #[arg(long, value_name = "[CONTAINER:]NAME=VALUE", help_heading = EDITS)]
     env: Vec<Hidden>,
     /// Set a variable from a secret of Secrets Manager or a parameter of the SSM Parameter Store; may

@@ -122,17 +122,17 @@ pub(super) fn private() -> fs::OpenOptions {
 
 fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
     if let Some(path) = globals.sandbox_state.as_ref().filter(|path| path.exists()) {
-        let hint = format!("rm {}", path.display());
+        let hint = "name another file, or one that does not exist yet";
         let json = fs::read(path).map_err(|error| {
             Refusal::new(
                 format!("--sandbox-state: {} cannot be read: {error}", path.display()),
-                &hint,
+                hint,
             )
         })?;
         let cloud = serde_json::from_slice(&json).map_err(|error| {
             Refusal::new(
-                format!("--sandbox-state: {} is no sandbox's world: {error}", path.display()),
-                &hint,
+                format!("--sandbox-state: {} is not a saved sandbox: {error}", path.display()),
+                hint,
             )
         })?;
         return Ok(Some(Sandbox::new(cloud)));

@@ -32,14 +32,14 @@ pub(super) struct Deploy {
 
 const DEPLOY_EXAMPLES: &str = "\
 Examples:
-  ecs-bg deploy --cluster shop --service web --tag 2
-  ecs-bg deploy --cluster shop --service web --env web:LOG_LEVEL=debug --cpu 512
-  ecs-bg deploy --cluster shop --service web --tag 2 --before 'rake db:migrate'
+  ecs-bg deploy --cluster shop --service api --tag 2
+  ecs-bg deploy --cluster shop --service api --env LOG_LEVEL=debug --cpu 512 --memory 1024
+  ecs-bg deploy --cluster shop --service api --tag 2 --before 'rake db:migrate'
   ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m";
 
 /// Show what a deployment would do; change nothing.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg plan --cluster shop --service web --tag 2")]
+#[command(before_help = "Example:\n  ecs-bg plan --cluster shop --service api --tag 2")]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) all: Arguments,
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Service, by name, CLUSTER/SERVICE or ARN; of a pair, either one
+    /// Service name, CLUSTER/SERVICE or ARN; with a pair, name either service
     #[arg(long, value_name = "SERVICE")]
     service: String,
     #[command(flatten)]
@@ -82,8 +82,8 @@ pub(super) struct Arguments {
     /// stopped [default: 60s], or after ECS replaced the tasks [default: 0]
     #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
     bake: Option<String>,
-    /// Give the load balancer this long to apply new weights before a side is stopped [default: 120s;
-    /// 600s for a Network Load Balancer]
+    /// Give the load balancer this long to apply new weights before ecs-bg stops the old service
+    /// [default: 120s; 600s for a Network Load Balancer]
     #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
     follow: Option<String>,
     /// Give up after this long without progress, and roll back
@@ -113,11 +113,11 @@ pub(super) struct Arguments {
     /// Start the deployment and exit: ecs-bg neither watches it nor rolls back
     #[arg(long, help_heading = ROLLING)]
     no_wait: bool,
-    /// Start new tasks; without other changes, of the same revision
+    /// Replace all tasks, even if nothing changed
     #[arg(long, help_heading = ROLLING)]
     force_new_deployment: bool,
-    /// After a success, deregister all but the newest N revisions that ecs-bg registered for this
-    /// service; never the one to roll back to
+    /// After a success, keep the newest N revisions that ecs-bg registered for this service (and the one
+    /// to roll back to) and deregister the others
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_wait")]
     keep_revisions: Option<u32>,
 }

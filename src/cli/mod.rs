@@ -37,7 +37,7 @@ pub struct Cli {
 
 const EXAMPLE: &str = "\
 Example:
-  ecs-bg deploy --cluster shop --service web --tag 2";
+  ecs-bg deploy --cluster shop --service api --tag 2";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -81,13 +81,40 @@ struct Globals {
     chosen_by: Option<&'static str>,
 }
 
+impl Globals {
+    /// The options that say which AWS is meant, to be typed again.
+    fn again(&self) -> String {
+        let path = self.sandbox_state.as_ref().map(|path| path.display().to_string());
+        // What the environment chose, it chooses again.
+        let typed = self.chosen_by.is_none();
+        let given = [
+            ("--region", self.region.as_ref()),
+            ("--profile", self.profile.as_ref()),
+            ("--role-arn", self.role_arn.as_ref()),
+            ("--sandbox", self.sandbox.as_ref().filter(|_| typed)),
+            ("--sandbox-state", path.as_ref().filter(|_| typed)),
+        ];
+        let given = given.into_iter().filter_map(|(option, value)| Some((option, value?)));
+        given.map(|(option, value)| format!(" {option} {}", quoted(value))).collect()
+    }
+}
+
+/// As a shell takes it.
+fn quoted(value: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@=+,".contains(char);
+    match !value.is_empty() && value.chars().all(plain) {
+        true => value.to_owned(),
+        false => format!("'{}'", value.replace('\'', "'\\''")),
+    }
+}
+
 /// Which pair of services a command is about.
 #[derive(Debug, Args)]
 struct Target {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
     cluster: String,
-    /// Service, by name, CLUSTER/SERVICE or ARN; of a pair, either one
+    /// Service name, CLUSTER/SERVICE or ARN; with a pair, name either service
     #[arg(long, value_name = "SERVICE")]
     service: String,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
@@ -127,13 +154,13 @@ enum Command {
     Rollback(verbs::Rollback),
     /// Roll back a deployment that is in progress
     Abort(verbs::Abort),
-    /// End the hold of the current step now
+    /// Skip the rest of the current hold or bake
     Promote(verbs::Promote),
     /// Watch three deployments on a simulated AWS
     Demo(demo::Demo),
     /// Run a simulated AWS for any AWS client
     Sandbox(sandbox::Sandbox),
-    /// Take the flags of silintl/ecs-deploy and print what it prints
+    /// Drop-in for silintl/ecs-deploy: its flags, its output
     EcsDeploy(ecs_deploy::EcsDeploy),
 }
 
@@ -182,7 +209,7 @@ impl Cli {
 
 /// Runs a command to its exit code. The future is boxed because `demo` runs commands.
 pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
-    let render = Render::new(host, cli.globals.output);
+    let render = Render::new(host, cli.globals.output).with_options(cli.globals.again());
     // A sandbox that listens says so itself, and the demo has no other AWS.
     if host.sandbox.is_none()
         && !matches!(cli.command, Command::Sandbox(_) | Command::Demo(_))

@@ -30,14 +30,14 @@ pub(super) struct Run {
     /// Task definition to run: FAMILY, FAMILY:REVISION or its ARN [default: the service's]
     #[arg(long, value_name = "FAMILY")]
     task_definition: Option<String>,
-    /// Container for options that name none, and whose exit code counts [default: the only one, or the
+    /// Default container of the other options; its exit code becomes ours [default: the only one, or the
     /// one with a command, or the first essential one]
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
     /// Command, split into words as a shell would, or a JSON array
     #[arg(long, value_name = "[CONTAINER:]COMMAND")]
     command: Vec<Hidden>,
-    /// Set a variable; may be repeated. Everybody who may describe the task can read it
+    /// Set a variable; may be repeated. Anyone with ecs:DescribeTasks can read it
     #[arg(long, value_name = "[CONTAINER:]NAME=VALUE")]
     env: Vec<Hidden>,
     /// Subnet of the task, if its network mode is awsvpc; may be repeated [default: the service's]

@@ -24,7 +24,7 @@ pub(super) struct Sandbox {
     /// Port; 0: any free one
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
     port: u16,
-    /// Address; anything but loopback lets other machines in
+    /// Address to listen on; other machines can connect unless it is a loopback address
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Start from this built-in scenario or file [default: --sandbox, or empty]

@@ -19,10 +19,10 @@ use crate::request::names::{Names, is_service};
 pub(super) struct Resume {
     #[command(flatten)]
     target: Target,
-    /// What to do if another process drives it
+    /// What to do if another process runs this deployment
     #[arg(long, value_enum, default_value_t = OnConflict::Refuse, value_name = "WHAT")]
     on_conflict: OnConflict,
-    /// Go on from the weights that the rules have now, though this deployment did not write them
+    /// Continue from the weights that the rules have now, even if somebody else changed them
     #[arg(long)]
     accept_drift: bool,
 }
@@ -47,7 +47,7 @@ pub(super) struct Abort {
     target: Target,
 }
 
-/// End the hold of the current step now, and go on with the next one.
+/// Skip the rest of the current hold or bake.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  ecs-bg promote --cluster shop --service web")]
 pub(super) struct Promote {

@@ -106,7 +106,7 @@ pub async fn claim(
         return Err(nothing_changed(asked));
     }
     let what = format!(
-        "interrupted; {} may have this process as its owner for another {}, and nothing else was changed",
+        "interrupted; the record of {} may name this process as its owner for another {}; nothing else was changed",
         before.name(),
         about(DEAD_AFTER)
     );
@@ -183,7 +183,7 @@ fn unchanged(setting: &Setting<'_>, judged: &Record, read: &Record) -> Result<()
     match judged.is_same_as(read) {
         true => Ok(()),
         false => {
-            let what = format!("the record in the tags of {} was edited meanwhile", judged.name());
+            let what = format!("somebody else edited the record in the tags of {}", judged.name());
             Err(Refusal::new(what, verb(setting, judged, "status")))
         }
     }
@@ -203,7 +203,11 @@ fn may(
         false => record.silent_for(world.at),
     };
     if silent > FORGOTTEN_AFTER && !claimant.by_name {
-        let what = format!("{} was left unfinished {} ago", record.name(), about(silent));
+        let what = format!(
+            "{} is unfinished, and no process has driven it for {}",
+            record.name(),
+            about(silent)
+        );
         return Err(Refusal::new(what, verb(setting, record, "resume")));
     }
     if silent >= DEAD_AFTER

@@ -168,11 +168,11 @@ impl Registration {
         let what = match (&names[..], self.sent.get()) {
             ([], false) => return nothing_changed(asked),
             ([], true) => {
-                "interrupted; a revision may have been registered, and nothing runs it".to_owned()
+                "interrupted; a revision may have been registered; nothing uses it".to_owned()
             }
             (names, _) => {
                 let names = names.join(" and ");
-                format!("interrupted; {names} stays registered, and nothing runs it")
+                format!("interrupted; {names} stays registered; nothing uses it")
             }
         };
         let hint = match names.first() {

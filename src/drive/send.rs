@@ -186,7 +186,7 @@ impl Run<'_> {
             Failure::of(&about, FailureKind::Refused, "NotStarted", what.to_owned())
         };
         let Some(preparation) = &self.setting.prepare else {
-            return Err(refused("its command is kept nowhere"));
+            return Err(refused("its command is not stored anywhere"));
         };
         let revision = aws.revision(&record.revision).await?;
         let placed = [preparation.place(&revision).map_err(|refusal| refused(&refusal.what))?];

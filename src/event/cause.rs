@@ -160,7 +160,7 @@ pub enum Cause {
     },
     /// ECS has forgotten whether the task of `--before` ran.
     BeforeForgotten,
-    /// The task of `--before` did not start, and its command is kept nowhere.
+    /// The task of `--before` did not start, and its command is not stored anywhere.
     BeforeUnknown,
     /// A restart has nothing to roll back to.
     RestartFails {

@@ -38,6 +38,9 @@ pub struct Ended {
     /// The share of each service in the traffic, rule by rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub serves: Vec<Served>,
+    /// The share of each revision in the running tasks, where ECS replaces them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<String, f64>,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<Hint>,
@@ -72,9 +75,15 @@ pub enum Ending {
         revision: String,
         /// The service that runs it.
         service: String,
-        /// ECS was told; nobody waited.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        not_awaited: bool,
+        /// What is known of it.
+        proof: Proof,
+    },
+    /// ECS deploys it; nobody waited.
+    Accepted {
+        /// `web:43`
+        revision: String,
+        /// The service that is to run it.
+        service: String,
     },
     /// The old revision serves, everywhere, at full count.
     RolledBack {
@@ -84,6 +93,9 @@ pub enum Ending {
         old: String,
         /// The service that runs it.
         service: String,
+        /// Tasks of the new one that ECS still stops.
+        #[serde(skip_serializing_if = "is_none")]
+        stopping: u32,
         /// It has what it had before, and that is less than its service wants.
         #[serde(skip_serializing_if = "Option::is_none")]
         as_before: Option<AsBefore>,
@@ -162,6 +174,24 @@ pub enum Ending {
         /// Their ids.
         tasks: Vec<String>,
     },
+    /// The command could not do its work.
+    Error {
+        /// All that is in the way.
+        errors: Vec<Fault>,
+    },
+}
+
+/// Something that is in the way of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Fault {
+    /// The check that found it, where it was one before a deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<&'static str>,
+    /// What is the matter.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 /// One-off tasks that ended.
@@ -174,6 +204,23 @@ pub struct OneOff {
     pub container: String,
     /// Its exit codes; none where it has none.
     pub exit_codes: Vec<Option<i32>>,
+}
+
+/// What is known of a revision that a deployment ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// Its tasks run and are healthy, as far as anything checks their health.
+    Healthy,
+    /// Its tasks run; their health was not waited for.
+    Runs,
+    /// The service's desired count is 0: no task shows whether it works.
+    NoTasks,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why there was nothing to do.
@@ -203,6 +250,15 @@ pub enum Nothing {
     },
     /// The deployment has ended meanwhile.
     EndedMeanwhile,
+    /// The last deployment was rolled back already.
+    RolledBackAlready {
+        /// The revision that was rolled back.
+        revision: String,
+        /// The one that serves.
+        old: String,
+        /// The service.
+        service: String,
+    },
 }
 
 /// An image that tasks run already.

@@ -14,7 +14,9 @@ use serde::{Serialize, Serializer};
 
 pub use cause::{BeforeEnded, Cause, Grace, Number};
 pub use change::{Change, StopReason, Weight};
-pub use ending::{AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, RunningImage};
+pub use ending::{
+    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
+};
 pub use wait::{Sight, TaskStatus, WaitReason};
 pub use warning::{NoRecord, Then, Warning};
 

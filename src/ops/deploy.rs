@@ -324,7 +324,8 @@ async fn rival(
 
 /// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
 fn given_way(ours: &Record, rival: &Record) -> Error {
-    let what = format!("{} began at the same moment and before {}", rival.name(), ours.name());
+    let what =
+        format!("{} began at the same moment as {}, and came first", rival.name(), ours.name());
     let hint = "run the same command with --on-conflict wait";
     Refusal::new(what, hint).into()
 }

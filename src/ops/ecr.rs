@@ -38,7 +38,7 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
                 return Err(Refusal::new(what, hint).into());
             }
             Err(error) if error.kind == FailureKind::Denied => {
-                warning = Some(format!("{} was not looked for: {error}", repository.name));
+                warning = Some(format!("{} was not checked: {error}", repository.name));
             }
             answer => answer?,
         }

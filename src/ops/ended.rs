@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::drive::Finished;
-use crate::event::{AsBefore, Cause, Ended, Ending, Failed, Hint};
+use crate::event::{AsBefore, Cause, Ended, Ending, Failed, Hint, Proof};
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
 use crate::model::served::Served;
@@ -52,11 +52,14 @@ pub(super) fn ended(
             ([Some(blue), Some(green)], EngineName::Listener) => {
                 serving(world, &view.pairs(), [blue, green])
             }
-            ([Some(service), _], EngineName::Rolling) => vec![running(service)],
             _ => vec![],
         },
+        runs: match (services[0], record.engine()) {
+            (Some(service), EngineName::Rolling) => running(service).percent,
+            _ => BTreeMap::new(),
+        },
         hint: hint(outcome, record, *recorded, cluster, service),
-        undo: good.then(|| Hint::new("rollback", cluster, service)),
+        undo: good.then(|| undo(record, *recorded, cluster, service)),
         api_calls,
     }
 }
@@ -66,15 +69,23 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
     let revision = record.name().to_owned();
     let green = record.green.clone();
     match outcome {
-        Outcome::Live => Ending::Live {
-            revision,
-            service: green,
-            not_awaited: record.until == WaitFor::Accepted,
-        },
+        Outcome::Live if record.until == WaitFor::Accepted => {
+            Ending::Accepted { revision, service: green }
+        }
+        Outcome::Live => {
+            let wants_none = world.service(&green).is_some_and(|service| service.desired == 0);
+            let proof = match record.until {
+                _ if wants_none => Proof::NoTasks,
+                WaitFor::Started | WaitFor::Running => Proof::Runs,
+                _ => Proof::Healthy,
+            };
+            Ending::Live { revision, service: green, proof }
+        }
         Outcome::WentBack(_) => Ending::RolledBack {
             revision,
             old: serves(record, world).to_owned(),
             service: record.blue.clone(),
+            stopping: stopping(record, world),
             as_before: as_before(record, world),
         },
         Outcome::Left(_) => Ending::Left { revision, service: green },
@@ -91,6 +102,13 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
         Outcome::Stopped => Ending::Stopped { revision, rolling_back: !record.forward() },
         Outcome::Superseded(_) => Ending::Superseded { revision },
     }
+}
+
+/// Tasks of the new revision that run on after a rollback, until ECS has stopped them.
+fn stopping(record: &Record, world: &World) -> u32 {
+    let green = world.service(&record.green).into_iter();
+    let ours = green.flat_map(|service| &service.deployments);
+    ours.filter(|one| one.revision == record.revision).map(|one| one.running).sum()
 }
 
 /// Why it is not good.
@@ -135,6 +153,13 @@ fn hint(
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
         _ => verb("status"),
     })
+}
+
+/// How to undo it: without a record the revision before must be named.
+fn undo(record: &Record, recorded: bool, cluster: &str, service: &str) -> Hint {
+    let is_named = recorded && record.until != WaitFor::Accepted;
+    let to = (!is_named).then(|| short(&record.from).to_owned());
+    Hint { to, ..Hint::new("rollback", cluster, service) }
 }
 
 /// What the old side has, where it had fewer tasks than it was to have before already.

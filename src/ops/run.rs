@@ -133,8 +133,7 @@ fn place(arguments: &OneOff, base: &Revision, body: &mut Value) -> Result<(), Re
     let is_own = needs_network(&base.raw);
     if typed && !is_own {
         let what = format!(
-            "{} has not the network mode awsvpc: its task has the network of its container instance, \
-             not a subnet, security groups or a public address of its own",
+            "the network mode of {} is not awsvpc: its task uses the network of its container instance and takes no subnet, security group or public address",
             base.name
         );
         return Err(Refusal::new(what, arguments.again("")));
@@ -152,7 +151,7 @@ fn place(arguments: &OneOff, base: &Revision, body: &mut Value) -> Result<(), Re
     }
     let subnets = body.pointer("/networkConfiguration/awsvpcConfiguration/subnets");
     if is_own && subnets.is_none_or(|subnets| subnets == &json!([])) {
-        let what = format!("{} has the network mode awsvpc: its task needs subnets", base.name);
+        let what = format!("the network mode of {} is awsvpc: its task needs subnets", base.name);
         let groups = if security_group.is_empty() {
             "GROUP"
         } else {

@@ -18,6 +18,7 @@ pub async fn survey(
         survey => survey,
     };
     survey.known(service)?;
+    twin.map_or(Ok(()), |twin| survey.known(twin))?;
     Ok(survey)
 }
 

@@ -14,7 +14,7 @@ use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::plan::{self, Identity, Survey, live, unfinished};
-use crate::record::{Heading, Reason, Record};
+use crate::record::{End, Heading, Reason, Record};
 use crate::request::image::ImageRef;
 use crate::request::{EngineName, Request, Scale};
 use crate::route::View;
@@ -110,7 +110,7 @@ pub async fn run(
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
         (Verb::Promote, None) => {
-            let what = format!("no deployment of {service} is under way");
+            let what = format!("no deployment of {service} is in progress");
             Err(Refusal::new(what, status(target)).into())
         }
         (Verb::Resume { .. } | Verb::Abort, None) => {
@@ -120,7 +120,7 @@ pub async fn run(
             if setting.accept_drift && record.engine() == EngineName::Rolling =>
         {
             let what = format!(
-                "--accept-drift is for two services between which weights are moved; ECS replaces the tasks of {service}"
+                "--accept-drift works only with two services (engine listener); ECS replaces the tasks of {service}"
             );
             Err(Refusal::new(what, verb_for(target, "resume")).into())
         }
@@ -184,7 +184,7 @@ async fn back_to_service(
             }
         }
         Some(Ok(record)) => {
-            let what = format!("{to} is what {} introduces, which is under way", record.name());
+            let what = format!("{to} starts {}, whose deployment is in progress", record.name());
             return Err(Refusal::new(what, verb_for(target, "resume")).into());
         }
         Some(Err(what)) => setting.tell(emit, Kind::Warning(what.into())),
@@ -222,8 +222,10 @@ fn promoted(record: Record, survey: &Survey, target: &Target) -> Result<Record, 
         Some(held) => Ok(Record { promoted: Some(held.share), ..record }),
         None => {
             let step = crate::plan::standing(&record, &survey.world);
-            let what =
-                format!("{} holds no share that could be promoted: it is at {step}", record.name());
+            let what = format!(
+                "{} holds no share of the traffic right now: it is at step {step}",
+                record.name()
+            );
             Err(Refusal::new(what, status(target)))
         }
     }
@@ -248,6 +250,16 @@ async fn back_to(
 ) -> Result<Ended, Error> {
     let request = Request::back(&target.cluster, &target.service, survey.twin.as_deref());
     let blue = live(&request, survey)?;
+    // A job that rolls back after a deployment that failed must not go one version further back.
+    let last = survey.last_record().filter(|last| {
+        let end = last.closed.map(|closed| closed.end);
+        end == Some(End::WentBack) && last.from == blue.revision && last.revision != last.from
+    });
+    if let Some(last) = last.filter(|_| to.is_none()) {
+        let (revision, old) = (last.name().to_owned(), short(&blue.revision).to_owned());
+        let why = Nothing::RolledBackAlready { revision, old, service: blue.name.clone() };
+        return Ok(nothing(setting, why, emit));
+    }
     let base = match to {
         Some(name) => name.to_owned(),
         None => match survey.closed_on(blue) {

@@ -60,13 +60,13 @@ fn startable(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
     let (blue, cluster) = (sides.blue, survey.cluster_name());
     if blue.deployments.len() > 1 {
         return Err(Refusal::new(
-            format!("{} is being deployed by somebody else", blue.name),
+            format!("somebody else deploys {} right now", blue.name),
             format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
         ));
     }
     if never_ran(blue) {
         return Err(Refusal::new(
-            format!("{} never ran a task: there is nothing to go back to", blue.name),
+            format!("{} never ran a task: there is nothing to roll back to", blue.name),
             format!("ecs-bg status --cluster {cluster} --service {}", blue.name),
         ));
     }
@@ -76,7 +76,7 @@ fn startable(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
         let name = short(&blue.revision);
         let family = name.rsplit_once(':').map_or(name, |(family, _)| family);
         return Err(Refusal::new(
-            format!("{} is on {name}, which is not ACTIVE: no tasks of it are started", blue.name),
+            format!("{} is on {name}, which is not ACTIVE: ECS starts no tasks of it", blue.name),
             format!("aws ecs list-task-definitions --family-prefix {family} --sort DESC"),
         ));
     }

@@ -208,7 +208,7 @@ pub(super) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
         None => Ok(()),
         Some((option, _)) => refuse(
             format!(
-                "{option} is for services whose tasks ECS replaces; here weights are moved between two services"
+                "{option} works only with the engine rolling; this deployment shifts traffic between two services"
             ),
             format!("leave out {option}"),
         ),
@@ -221,9 +221,7 @@ pub(super) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
     let given = [("--shares", in_shares), ("--follow", request.follow.is_some())];
     if let (Some(twin), Some(EngineName::Rolling)) = (&request.twin, request.engine) {
         return refuse(
-            format!(
-                "--twin {twin} names a pair between which weights are moved; --engine rolling deploys one service"
-            ),
+            format!("--twin {twin} names a pair, but --engine rolling deploys one service"),
             format!(
                 "leave out --engine rolling to deploy the pair, or --twin to deploy {} alone",
                 request.service
@@ -234,7 +232,7 @@ pub(super) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
         None => Ok(()),
         Some((option, _)) => refuse(
             format!(
-                "{option} is for two services between which weights are moved; here ECS replaces the tasks"
+                "{option} works only with two services (engine listener); here ECS replaces the tasks of one"
             ),
             format!("leave out {option}, or name the other service of a pair with --twin SERVICE"),
         ),
@@ -249,7 +247,7 @@ pub(super) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<(), Refus
     if wanted.base.family() != own {
         return refuse(
             format!(
-                "{} is of the family {}, {} is of {own}: the services of a pair stay in one family",
+                "{} is of the family {}, but {} runs {own}: the services of a pair must stay in one family",
                 wanted.base.name,
                 wanted.base.family(),
                 sides.blue.name
@@ -270,7 +268,7 @@ pub(super) fn for_a_service(wanted: &Wanted, service: &Service) -> Result<(), Re
         None => Ok(()),
         Some(attachment) => refuse(
             format!(
-                "{} has no container {} with the port {}, where the load balancer of {} sends requests",
+                "{} has no container {} with the port {}, which the load balancer of {} sends requests to",
                 wanted.base.name, attachment.container, attachment.port, service.name
             ),
             format!("\"portMappings\": [{{\"containerPort\": {}}}]", attachment.port),
@@ -323,7 +321,7 @@ pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refus
         Some(other) if other != "ECS" => {
             return refuse(
                 format!(
-                    "{name} has the deployment controller {other}: its task sets are somebody else's"
+                    "{name} has the deployment controller {other}: another tool manages its task sets"
                 ),
                 format!(
                     "aws ecs describe-task-sets --cluster {cluster} --service {name}: deploy it with the tool that made them"
@@ -335,7 +333,9 @@ pub(super) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refus
     let strategy = setting(&["deploymentConfiguration", "strategy"]).and_then(Value::as_str);
     if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
         return refuse(
-            format!("ECS itself deploys {name} with the strategy {strategy} and moves its weights"),
+            format!(
+                "{name} has the deployment strategy {strategy}: ECS shifts its traffic itself, which ecs-bg does not drive yet"
+            ),
             format!("{update} --task-definition FAMILY, after ecs-bg register --family FAMILY"),
         );
     }
@@ -349,7 +349,7 @@ fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Option<&'a Value> {
 }
 
 /// A way that leaves the service's settings as they are.
-const KEEPS: &str = "--engine rolling, which keeps that and lets ECS replace the tasks";
+const KEEPS: &str = "--engine rolling (keeps that setting; ECS replaces the tasks)";
 
 /// What the `listener` engine cannot do with a service, whatever its twin is.
 fn weighable(service: &Service) -> Result<(), Refusal> {
@@ -357,7 +357,9 @@ fn weighable(service: &Service) -> Result<(), Refusal> {
     let setting = |path: &[&str]| setting_at(service, path);
     if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
         return refuse(
-            format!("{name} is a DAEMON service: its tasks cannot stand beside another version's"),
+            format!(
+                "{name} is a DAEMON service: its tasks cannot run beside those of another version"
+            ),
             "--engine rolling",
         );
     }
@@ -370,19 +372,23 @@ fn weighable(service: &Service) -> Result<(), Refusal> {
     let in_primary = |path: &str| primary.and_then(|primary| primary.pointer(path));
     if filled(in_primary("/serviceConnectConfiguration/services")) {
         return refuse(
-            format!("{name} takes traffic through Service Connect, past the load balancer"),
+            format!(
+                "{name} gets traffic through Service Connect, which listener rules do not control"
+            ),
             KEEPS,
         );
     }
     if filled(setting(&["serviceRegistries"])) {
         return refuse(
-            format!("{name} is in a service registry: callers find it past the load balancer"),
+            format!(
+                "{name} is in a service registry: its callers do not go through the load balancer"
+            ),
             KEEPS,
         );
     }
     if filled(in_primary("/vpcLatticeConfigurations")) {
         return refuse(
-            format!("{name} takes traffic through VPC Lattice, past the load balancer"),
+            format!("{name} gets traffic through VPC Lattice, which listener rules do not control"),
             KEEPS,
         );
     }
@@ -395,7 +401,7 @@ fn weighable(service: &Service) -> Result<(), Refusal> {
     }
     if service.attachments.is_empty() {
         return refuse(
-            format!("{name} is in no target group: there are no weights to move"),
+            format!("{name} is in no target group, so there is no traffic to shift"),
             "--engine rolling",
         );
     }
@@ -404,13 +410,12 @@ fn weighable(service: &Service) -> Result<(), Refusal> {
 
 fn no_twin(survey: &Survey) -> Refusal {
     let (name, cluster) = (&survey.service, survey.cluster_name());
-    let what = format!(
-        "{name} has no twin: a second service, whose target groups stand in the same rules"
-    );
+    let what =
+        format!("{name} has no twin (a second service whose target groups are in the same rules)");
     if let Some((named, why)) = &survey.doubted {
         return Refusal::new(
-            format!("the tag `ecs-bg:twin` of {name} names {named}, which does not count: {why}"),
-            format!("--twin {named} where that is right, else --engine rolling"),
+            format!("the tag `ecs-bg:twin` of {name} names {named}, but it is ignored: {why}"),
+            format!("--twin {named} if that is right, else --engine rolling"),
         );
     }
     match &survey.candidate {
@@ -461,7 +466,7 @@ fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal
     if pairs.len() != one.attachments.len() {
         return refuse(
             format!(
-                "{} registers {} in two target groups: which belongs to which is not certain",
+                "{} registers {} in two target groups, and nothing tells which belongs to which",
                 one.name,
                 say(&mine)
             ),
@@ -479,7 +484,7 @@ fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<(), Refusal
         if a.arn == b.arn {
             return refuse(
                 format!(
-                    "{} and {} share the target group {}: traffic cannot be told apart",
+                    "{} and {} share the target group {}, so their traffic cannot be separated",
                     one.name, other.name, a.name
                 ),
                 "aws elbv2 create-target-group --name NAME --protocol HTTP --port 80 --target-type ip --vpc-id VPC",
@@ -558,7 +563,7 @@ pub(super) fn foreign_rules(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<St
             );
         }
         warnings.push(format!(
-            "rule {} forwards to {} and not to {}: it stays as it is",
+            "rule {} forwards to {} and not to {}: ecs-bg does not change it",
             rule.name, green.name, sides.blue.name
         ));
     }
@@ -581,7 +586,7 @@ fn by_weight<'a>(
             Some(1000) => true,
             None => {
                 return refuse(
-                    format!("rule {} gives no side any weight", rule.name),
+                    format!("rule {} gives neither side any weight", rule.name),
                     describe(rule),
                 );
             }
@@ -667,11 +672,12 @@ pub(super) fn outage(survey: &Survey, blue: &Service) -> Vec<String> {
     let name = &blue.name;
     let mut warnings = Vec::new();
     if blue.desired == 0 {
-        warnings.push(format!("{name} has the traffic and wants no tasks: nothing serves now"));
+        warnings
+            .push(format!("{name} has the traffic and its desired count is 0: nothing serves now"));
     }
     if blue.deployments.len() > 1 {
         warnings.push(format!(
-            "{name} has the traffic, no healthy target, and a deployment of somebody else under way"
+            "{name} has the traffic and no healthy target, and somebody else deploys it right now"
         ));
     }
     warnings
@@ -684,7 +690,7 @@ fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
     let cluster = survey.cluster_name();
     if blue.desired == 0 {
         return refuse(
-            format!("{} has the traffic and wants no tasks (desired count 0)", blue.name),
+            format!("{} has the traffic, but its desired count is 0", blue.name),
             format!(
                 "aws ecs update-service --cluster {cluster} --service {} --desired-count 1",
                 blue.name
@@ -693,7 +699,7 @@ fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
     }
     if blue.deployments.len() > 1 {
         return refuse(
-            format!("{} has the traffic and is being deployed by somebody else", blue.name),
+            format!("{} has the traffic, and somebody else deploys it right now", blue.name),
             format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
         );
     }
@@ -708,7 +714,7 @@ fn unscaled(survey: &Survey, pair: [&Service; 2]) -> Result<(), Refusal> {
         None => Ok(()),
         Some(service) => refuse(
             format!(
-                "Application Auto Scaling changes the desired count of {}, which this engine does not handle yet",
+                "Application Auto Scaling changes the desired count of {}, which the engine listener does not handle yet",
                 service.name
             ),
             format!(
@@ -732,11 +738,11 @@ fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
     if let Some(group) = groups.filter_map(|arn| survey.world.groups.get(arn)).find(sticky) {
         return refuse(
             format!(
-                "target group {} has stickiness: clients would stay on a side that is emptied",
+                "target group {} has stickiness: clients would stay on a side that is stopped",
                 group.name
             ),
             format!(
-                "if its clients can do without: aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
+                "if its clients do not need stickiness: aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
                 group.arn
             ),
         );
@@ -747,7 +753,7 @@ fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
     match survey.world.rules.values().find(|rule| rule.actions.iter().any(pins)) {
         Some(rule) => refuse(
             format!(
-                "rule {} has target group stickiness: clients would stay on a side that is emptied",
+                "rule {} has target group stickiness: clients would stay on a side that is stopped",
                 rule.name
             ),
             format!("aws elbv2 describe-rules --rule-arns {}", rule.arn),
@@ -802,7 +808,7 @@ pub(super) fn differences(survey: &Survey, sides: &Sides<'_>) -> Result<Vec<Stri
     if member(blue, "launchType") != member(green, "launchType") {
         return refuse(
             format!(
-                "{} and {} differ in launchType, which cannot be changed: create one of them anew",
+                "{} and {} differ in launchType, which cannot be changed: create one of them again",
                 blue.name, green.name
             ),
             format!(
@@ -1016,14 +1022,14 @@ pub(super) fn unread(
     }
     if survey.scalable.is_none() && survey.twin.is_some() {
         warnings.push(
-            "auto scaling was not looked at: a scalable target could revive the retired service; allow \
+            "auto scaling was not checked: a scalable target could start the stopped service again; allow \
              application-autoscaling:DescribeScalableTargets"
                 .into(),
         );
     }
     if survey.world.groups.values().any(|group| group.attributes.is_none()) {
         warnings.push(
-            "target group attributes were not compared, stickiness was not looked for; allow \
+            "target group attributes and stickiness were not checked; allow \
              elasticloadbalancing:DescribeTargetGroupAttributes"
                 .into(),
         );
@@ -1035,18 +1041,14 @@ pub(super) fn unread(
 pub(super) fn unfinished(survey: &Survey, record: &Record) -> Refusal {
     let known = survey.world.service(&record.blue).is_some()
         && survey.world.service(&record.green).is_some();
-    let step = if known {
-        super::standing(record, &survey.world)
-    } else {
-        "a step that its other service tells"
-    };
+    let step = if known { super::standing(record, &survey.world) } else { "an unknown step" };
     let twin = match record.engine() {
         EngineName::Listener => format!(" --twin {}", record.green),
         EngineName::Rolling => String::new(),
     };
     let heading = if record.forward() { "going forward" } else { "going back" };
     Refusal::new(
-        format!("{} {} is not finished ({heading}, at {step})", record.name(), record.route()),
+        format!("{} {} is unfinished ({heading}, at step {step})", record.name(), record.route()),
         format!(
             "ecs-bg resume --cluster {} --service {}{twin} --on-conflict wait",
             survey.cluster, record.blue
@@ -1063,7 +1065,7 @@ pub(super) fn credentials(survey: &Survey, record: &Record) -> Option<String> {
     let left = expires.duration_since(survey.world.at).unwrap_or_default();
     (left < least).then(|| {
         format!(
-            "the credentials end in {}, the deployment needs at least {}: it depends on their being renewed",
+            "the credentials expire in {}, and the deployment needs at least {}: they must be renewed meanwhile",
             humantime::format_duration(Duration::from_secs(left.as_secs())),
             humantime::format_duration(least)
         )

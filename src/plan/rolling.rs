@@ -198,14 +198,14 @@ fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(why) = &survey.blind {
         found.push(format!(
-            "load balancers were not read ({why}): target health is left to ECS; allow \
+            "load balancers were not read ({why}): ecs-bg leaves target health to ECS; allow \
              elasticloadbalancing:Describe*"
         ));
     }
     let primary = service.primary();
     if let Some(primary) = primary.filter(|_| service.deployments.len() > 1) {
         found.push(format!(
-            "{} is being deployed ({}, {}): that is replaced; the way back is {}",
+            "another deployment of {} is in progress ({}, {}) and will be replaced; a rollback goes to {}",
             service.name,
             short(&primary.revision),
             primary.rollout.as_deref().unwrap_or("not finished"),
@@ -214,13 +214,13 @@ fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
     }
     if service.desired == 0 {
         found.push(format!(
-            "{} wants no tasks: nothing is started, nothing is proved",
+            "the desired count of {} is 0: no task starts, so nothing shows whether the new version works",
             service.name
         ));
     }
     if let Some(twin) = &survey.twin {
         found.push(format!(
-            "{} has a twin, {twin}: which one has the traffic is not looked at",
+            "{} has a twin, {twin}: the engine rolling does not check which of them has the traffic",
             service.name
         ));
     }

@@ -59,7 +59,7 @@ pub fn order(
     let size = overrides.to_string().chars().count();
     if size > OVERRIDES_MAX {
         return Err(Refusal::new(
-            format!("the overrides have {size} characters, RunTask takes {OVERRIDES_MAX}"),
+            format!("the overrides have {size} characters; RunTask takes at most {OVERRIDES_MAX}"),
             "ecs-bg register --family FAMILY --env NAME=VALUE",
         ));
     }
@@ -161,6 +161,6 @@ mod tests {
         assert!(order("shop", "web:7", None, &[], 1, "abc").unwrap().get("overrides").is_none());
         let long = [at("a", Edit::Env("X".into(), hidden(&"x".repeat(8192))))];
         let refusal = order("shop", "web:7", None, &long, 1, "abc").unwrap_err();
-        assert!(refusal.what.contains("RunTask takes 8192"), "{}", refusal.what);
+        assert!(refusal.what.contains("RunTask takes at most 8192"), "{}", refusal.what);
     }
 }

@@ -116,6 +116,14 @@ impl Survey {
         self.written().into_iter().filter_map(counts).collect()
     }
 
+    /// The deployment that began last, where its record counts: also one that rolled back.
+    pub fn last_record(&self) -> Option<Record> {
+        let counts = |(revision, record): (&Revision, Result<Record, String>)| {
+            record.ok().filter(|record| judge(self, revision, record) == Verdict::Trusted)
+        };
+        self.written().into_iter().filter_map(counts).max_by_key(|record| record.start)
+    }
+
     /// Records that are ignored, with what is said of each.
     pub fn ignored(&self) -> Vec<(Record, String)> {
         let told = |(revision, record): (&Revision, Result<Record, String>)| {
@@ -172,7 +180,9 @@ impl Survey {
             self.revisions.get(*arn).is_some_and(|revision| Record::is_newer(&revision.tags))
         })?;
         let name = crate::model::arn::short(arn);
-        Some(format!("a newer ecs-bg wrote the record in the tags of {name}: it may be unfinished"))
+        Some(format!(
+            "a newer version of ecs-bg wrote the record in the tags of {name}; its deployment may be unfinished"
+        ))
     }
 
     /// The record on a revision, where it counts.

@@ -140,7 +140,7 @@ pub fn doubt(survey: &Survey) -> Option<(String, String)> {
     if twin.tags.get("ecs-bg:twin") != Some(&survey.service) {
         return Some((
             named,
-            format!("{} does not carry the tag with {}", twin.name, service.name),
+            format!("{} does not have the tag with the value {}", twin.name, service.name),
         ));
     }
     let holds = |rule: &Rule, side: &Service| {
@@ -183,7 +183,7 @@ fn objection(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Str
         [&record.blue, &record.green].into_iter().find(|name| !ours.contains(&Some(name.as_str())));
     if let Some(stranger) = stranger {
         return Some(format!(
-            "it names {stranger}, which is not known to be the twin of {}: --twin {stranger} says so",
+            "it names {stranger}, which is not known as the twin of {}; if it is: --twin {stranger}",
             survey.service
         ));
     }
@@ -194,7 +194,7 @@ fn objection(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Str
         return Some(format!("it is about {}", record.name()));
     }
     if !is_of_its_time(carrier.registered, record.start, survey.world.at) {
-        return Some("it does not begin when its revision was registered: it is a copy".to_owned());
+        return Some("it is a copy: it did not begin when its revision was registered".to_owned());
     }
     from(survey, carrier, record).or_else(|| was(survey, carrier, record))
 }
@@ -219,19 +219,19 @@ fn from(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> 
     if family(arn) != carrier.family() {
         // What ECS itself says of the services decides.
         return (!is_known || !self::is_known(survey, &carrier.arn)).then(|| {
-            format!("its way back is {name}, of another family, and ECS does not say that the service ran it")
+            format!("it would roll back to {name}, which is of another family and which the service did not run, as far as ECS tells")
         });
     }
     if !is_earlier(arn, carrier) {
-        return Some(format!("its way back is {name}, which is not older"));
+        return Some(format!("it would roll back to {name}, which is not older"));
     }
     if is_known {
         return None;
     }
     match survey.revisions.get(arn) {
-        None => Some(format!("its way back is {name}, which cannot be read")),
+        None => Some(format!("it would roll back to {name}, which cannot be read")),
         Some(revision) => (!is_alike(revision, carrier))
-            .then(|| format!("its way back is {name}, which has other containers")),
+            .then(|| format!("it would roll back to {name}, which has other containers")),
     }
 }
 
@@ -247,8 +247,9 @@ fn was(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
         let shown = green.into_iter().flat_map(|green| {
             green.deployments.iter().map(|one| &one.revision).chain([&green.revision])
         });
-        return (!shown.into_iter().any(|shown| family(shown) == family(arn)))
-            .then(|| format!("it names {name}, of a family that {} does not run", record.green));
+        return (!shown.into_iter().any(|shown| family(shown) == family(arn))).then(|| {
+            format!("it names {name}, which is of a family that {} does not run", record.green)
+        });
     }
     if !is_earlier(arn, carrier) {
         return Some(format!("it names {name} as the revision before, which is not older"));
@@ -317,7 +318,7 @@ mod tests {
     fn only_the_named_pair_in_this_cluster_counts() {
         let stranger = |record: &mut Record| record.green = "billing".into();
         let told = why(|_, record, _| stranger(record)).expect("ignored");
-        assert!(told.contains("billing, which is not known to be the twin of web"), "{told}");
+        assert!(told.contains("billing, which is not known as the twin of web"), "{told}");
         assert!(why(|_, record, _| record.blue = "billing".into()).is_some());
         assert!(why(|survey, _, _| survey.twin = None).is_some());
         assert!(why(|_, record, _| record.cluster = "bazaar".into()).is_some());

@@ -1,28 +1,33 @@
 //! JSON: one object per event and line, or one document. Times are RFC 3339.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
-use crate::error::{Error, Refusal};
-use crate::event::{Event, Kind};
+use crate::error::Error;
+use crate::event::{Ended, Ending, Event, Fault, Kind};
 use crate::plan::{Decision, Survey};
 
 /// One event, on one line.
 pub(super) fn event(event: &Event, elapsed: Duration) -> String {
-    let mut object = json!({
-        "schema": SCHEMA,
-        "at": humantime::format_rfc3339_seconds(event.at).to_string(),
-        "elapsed_seconds": elapsed.as_secs(),
-    });
-    merge(&mut object, &event.kind);
-    object["message"] = message(&event.kind).into();
-    if let Kind::Outcome(ended) = &event.kind
-        && let Some(hint) = &ended.hint
-    {
-        object["hint"]["command"] = words::hint(hint).into();
+    one(&event.kind, Some(event.at), elapsed)
+}
+
+fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration) -> String {
+    let mut object = json!({ "schema": SCHEMA, "elapsed_seconds": elapsed.as_secs() });
+    if let Some(at) = at {
+        object["at"] = humantime::format_rfc3339_seconds(at).to_string().into();
+    }
+    merge(&mut object, kind);
+    object["message"] = message(kind).into();
+    if let Kind::Outcome(ended) = kind {
+        for (name, hint) in [("hint", &ended.hint), ("undo", &ended.undo)] {
+            if let Some(hint) = hint {
+                object[name]["command"] = words::hint(hint).into();
+            }
+        }
     }
     line(object)
 }
@@ -111,24 +116,21 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
 }
 
 /// Why a command could not do its work: the last line of a deployment that never began.
-pub(super) fn error(error: &Error) -> String {
-    let mut object = json!({
-        "schema": SCHEMA,
-        "event": "outcome",
-        "outcome": "error",
-        "exit_code": error.exit_code(),
-        "message": error.to_string(),
-        "hint": error.hint(),
-    });
-    if !error.also().is_empty() {
-        let one =
-            |also: &Refusal| json!({"check": also.check, "message": also.what, "hint": also.hint});
-        object["also"] = error.also().iter().map(one).collect();
-    }
-    if matches!(error, Error::Interrupted(_)) {
-        object["interrupted"] = true.into();
-    }
-    line(object)
+pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) -> String {
+    let fault = |check, message: &str, fix: &str| Fault {
+        check,
+        message: message.to_owned(),
+        fix: fix.to_owned(),
+    };
+    let first = fault(error.check(), &error.to_string(), &error.hint());
+    let also = error.also().iter().map(|one| fault(one.check, &one.what, &one.hint));
+    let ended = Ended {
+        ending: Ending::Error { errors: std::iter::once(first).chain(also).collect() },
+        exit_code: error.exit_code(),
+        interrupted: matches!(error, Error::Interrupted(_)),
+        ..Ended::default()
+    };
+    one(&Kind::Outcome(Box::new(ended)), at, elapsed)
 }
 
 fn line(mut object: Value) -> String {
@@ -159,8 +161,10 @@ mod tests {
     struct Line {
         /// The version of this schema.
         schema: u32,
-        /// When, by the clock of the machine that ecs-bg runs on: RFC 3339.
-        at: String,
+        /// When, by the clock of the machine that ecs-bg runs on: RFC 3339. A command that failed before
+        /// its first event does not say it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
         /// Whole seconds since the first event.
         elapsed_seconds: u64,
         /// The same in words. They may change; the other members do not, within a version.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::Listening;
-use super::report::Status;
+use super::report::{RevisionTasks, Status};
 use super::sanitise::field;
 use super::words;
 use crate::event::{Cause, Ended, Failed, Kind, Location, Nothing};
@@ -111,7 +111,7 @@ fn logged(task: Option<&str>, container: &str, message: &str, clock: &str) -> St
 }
 
 /// The end, on one screen.
-pub(super) fn end(ended: &Ended, elapsed: Duration) -> String {
+pub(super) fn end(ended: &Ended, elapsed: Duration, again: &str) -> String {
     // A rollback that was asked for went well, whatever its exit code says of the new version.
     let asked = ended.exit_code == 1 && ended.why == Some(Cause::Asked);
     let mark = if ended.exit_code == 0 || asked { "✔" } else { "✘" };
@@ -120,7 +120,7 @@ pub(super) fn end(ended: &Ended, elapsed: Duration) -> String {
         code => format!(" · exit code {code}"),
     };
     let time = words::time(elapsed);
-    format!("\n{mark} {}  {time}{code}{}", verdict(ended), details(ended))
+    format!("\n{mark} {}  {time}{code}{}", verdict(ended), details(ended, again))
 }
 
 /// What became of it, in one line.
@@ -129,7 +129,7 @@ pub(super) fn verdict(ended: &Ended) -> String {
 }
 
 /// What is worth knowing about an end: why, what failed, what was said, what serves, how to undo it.
-pub(super) fn details(ended: &Ended) -> String {
+pub(super) fn details(ended: &Ended, again: &str) -> String {
     let mut text = String::new();
     let mut row = |name: &str, what: &str| {
         let _ = write!(text, "\n  {name:<8}  {}", field(what));
@@ -137,7 +137,10 @@ pub(super) fn details(ended: &Ended) -> String {
     if let Some(why) = &ended.why {
         row("why", &words::cause(why));
     }
-    for (index, failure) in alike(&ended.failures).iter().enumerate() {
+    let failures = alike(&ended.failures);
+    // One reason is said once.
+    let is_said = matches!((&ended.why, &failures[..]), (Some(Cause::Tasks { .. }), [_]));
+    for (index, failure) in failures.iter().enumerate().filter(|_| !is_said) {
         row(if index == 0 { "failed" } else { "" }, failure);
     }
     for (index, line) in ended.logs.iter().enumerate() {
@@ -149,8 +152,12 @@ pub(super) fn details(ended: &Ended) -> String {
     for (index, served) in ended.serves.iter().enumerate() {
         row(if index == 0 { "traffic" } else { "" }, &traffic(served));
     }
+    if !ended.runs.is_empty() {
+        let share = |(revision, percent): (&String, &f64)| format!("{percent} % {revision}");
+        row("tasks", &ended.runs.iter().map(share).collect::<Vec<_>>().join(", "));
+    }
     if let Some(undo) = &ended.undo {
-        row("undo", &words::hint(undo));
+        row("undo", &format!("{}{again}", words::hint(undo)));
     }
     text
 }
@@ -234,6 +241,17 @@ pub(super) fn status(status: &Status) -> String {
         let (running, desired) = (service.running, service.desired);
         let _ =
             writeln!(text, "{name}  {revision}  {running}/{desired} tasks running{pending}{state}");
+        for one in &service.revisions {
+            let RevisionTasks { revision, desired, running, pending } = one;
+            let pending =
+                if *pending == 0 { String::new() } else { format!(", {pending} pending") };
+            let revision = field(revision);
+            let _ = writeln!(
+                text,
+                "  {:<8}  {revision}: {running}/{desired} running{pending}",
+                "tasks"
+            );
+        }
         for container in &service.containers {
             let _ = writeln!(
                 text,
@@ -293,7 +311,7 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
     let Listening { address, region, scale } = listening;
     let endpoint = listening.endpoint();
     format!(
-        "# The sandbox listens on {address}; a second is {scale} of its seconds. Ctrl-C ends it.
+        "# The sandbox listens on {address}; its time runs {scale} times as fast. Ctrl-C ends it.
 export AWS_ENDPOINT_URL={endpoint}
 export AWS_ACCESS_KEY_ID=sandbox
 export AWS_SECRET_ACCESS_KEY=sandbox

@@ -27,9 +27,9 @@ pub const SCHEMA: u32 = 2;
 /// How to tell what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// Lines for people
+    /// Text
     Lines,
-    /// JSON: one object per event and line, or one document
+    /// JSON: one object per line (deploy, run, …), or one document (plan, status)
     Json,
 }
 
@@ -41,6 +41,8 @@ pub struct Render<'a> {
     words: Option<(Words, ecs_deploy::Said)>,
     start: Cell<Option<SystemTime>>,
     last: Cell<Option<SystemTime>>,
+    /// Options that a command needs again to mean the same AWS.
+    again: String,
     /// The registry of the account and region that were named first: it need not be named again.
     registry: RefCell<Option<String>>,
 }
@@ -74,7 +76,21 @@ impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
         let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
-        Self { host, output, words: None, start, last, registry }
+        Self { host, output, words: None, start, last, again: String::new(), registry }
+    }
+
+    /// The same, with the options that each hinted command of ours is to have, too.
+    #[must_use]
+    pub fn with_options(self, again: String) -> Self {
+        Self { again, ..self }
+    }
+
+    /// A command of ours that can be pasted.
+    fn hinted(&self, hint: &str) -> String {
+        match hint.starts_with("ecs-bg ") && !hint.ends_with("--help") {
+            true => format!("{hint}{}", self.again),
+            false => hint.to_owned(),
+        }
     }
 
     /// A renderer that speaks as silintl's `ecs-deploy` does.
@@ -100,7 +116,7 @@ impl<'a> Render<'a> {
 
     /// A line of that tool's.
     pub fn say(&self, line: &str) {
-        self.out(line);
+        plain(&self.host.out, line, true);
     }
 
     /// A line beside them.
@@ -126,12 +142,12 @@ impl<'a> Render<'a> {
             let line = match &event.kind {
                 // Its exit code is another one there.
                 Kind::Outcome(ended) => {
-                    format!("\n{}{}", lines::verdict(ended), lines::details(ended))
+                    format!("\n{}{}", lines::verdict(ended), lines::details(ended, &self.again))
                 }
                 kind => lines::event(kind, elapsed),
             };
             let text = ecs_deploy::event(words, said, &event.kind, line);
-            text.out.iter().for_each(|line| print(&self.host.out, line, last));
+            text.out.iter().for_each(|line| plain(&self.host.out, line, last));
             text.err.iter().for_each(|line| print(&self.host.err, line, last));
             return;
         }
@@ -156,9 +172,10 @@ impl<'a> Render<'a> {
     }
 
     fn end(&self, ended: &Ended, elapsed: Duration) {
-        self.out(&lines::end(ended, elapsed));
+        self.out(&lines::end(ended, elapsed, &self.again));
         if let Some(hint) = &ended.hint {
-            self.err(&format!("hint: {}", sanitise::field(&words::hint(hint))));
+            let hint = self.hinted(&words::hint(hint));
+            self.err(&format!("hint: {}", sanitise::field(&hint)));
         }
     }
 
@@ -224,14 +241,19 @@ impl<'a> Render<'a> {
             Output::Lines => self.out(&lines::listening(listening)),
         }
         if !listening.address.ip().is_loopback() {
-            self.err("warning: whoever can reach this address can read and change everything in this sandbox: it checks no signatures");
+            self.err("warning: everybody who can reach this address can read and change this sandbox: it checks no signatures");
         }
     }
 
     /// Why a command could not do its work.
     pub fn error(&self, error: &Error) {
         match self.output {
-            Output::Json => self.out(&json::error(error)),
+            Output::Json => {
+                let (last, start) = (self.last.get(), self.start.get());
+                let elapsed =
+                    last.zip(start).and_then(|(last, start)| last.duration_since(start).ok());
+                self.out(&json::error(error, last, elapsed.unwrap_or_default()));
+            }
             Output::Lines => {}
         }
         let what = match error {
@@ -240,10 +262,10 @@ impl<'a> Render<'a> {
             error => sanitise::field(&error.to_string()),
         };
         self.err(&format!("error: {what}"));
-        self.err(&sanitise::field(&format!("hint: {}", error.hint())));
+        self.err(&sanitise::field(&format!("hint: {}", self.hinted(&error.hint()))));
         for also in error.also() {
             self.err(&sanitise::field(&format!("error: {}", also.what)));
-            self.err(&sanitise::field(&format!("hint: {}", also.hint)));
+            self.err(&sanitise::field(&format!("hint: {}", self.hinted(&also.hint))));
         }
     }
 
@@ -285,6 +307,11 @@ pub fn usage(error: &clap::Error, host: &Host) {
     if error.use_stderr() {
         print(&host.err, "hint: ecs-bg --help", true);
     }
+}
+
+/// What another program reads: without colours and symbols of ours.
+fn plain(stream: &Stream, text: &str, kept: bool) {
+    stream.print(sanitise::lines(text), kept);
 }
 
 /// The only place that prints. `kept`: not even a reader that stalls may miss it.

@@ -10,7 +10,7 @@ use crate::event::Location;
 use crate::model::arn::short;
 use crate::model::health::sickness;
 use crate::model::served::Served;
-use crate::model::world::{Service, World};
+use crate::model::world::{Deployment, Service, World};
 use crate::ops::running;
 use crate::plan::{Survey, pair_of, serving, standing};
 use crate::record::Record;
@@ -35,7 +35,18 @@ pub(super) struct Side {
     pub(super) desired: u32,
     pub(super) running: u32,
     pub(super) pending: u32,
+    /// The tasks of each revision, while there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) revisions: Vec<RevisionTasks>,
     pub(super) groups: Vec<GroupStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RevisionTasks {
+    pub(super) revision: String,
+    pub(super) desired: u32,
+    pub(super) running: u32,
+    pub(super) pending: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,11 +128,24 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
         desired: service.desired,
         running: service.running,
         pending: service.pending,
+        revisions: match &service.deployments[..] {
+            [] | [_] => vec![],
+            several => several.iter().map(tasks_of).collect(),
+        },
         groups: groups.collect(),
     }
 }
 
-/// The open record of the pair, or else one that somebody has overtaken, or the one on what serves.
+fn tasks_of(deployment: &Deployment) -> RevisionTasks {
+    RevisionTasks {
+        revision: short(&deployment.revision).to_owned(),
+        desired: deployment.desired,
+        running: deployment.running,
+        pending: deployment.pending,
+    }
+}
+
+/// The open record of the pair, or else one that somebody has overtaken, or how the last deployment ended.
 fn record<'a>(
     survey: &Survey,
     mut services: impl Iterator<Item = &'a Service>,
@@ -131,7 +155,7 @@ fn record<'a>(
         Some((record, by)) => (Some(record), Some(by)),
         None => (None, None),
     };
-    let open = open.or(overtaken).or_else(|| {
+    let open = open.or(overtaken).or_else(|| survey.last_record()).or_else(|| {
         services.find_map(|service| {
             let revision =
                 survey.revisions.get(&service.revision).filter(|_| service.desired > 0)?;

@@ -8,7 +8,21 @@ use serde_json::Value;
 
 /// A text that is to stay on its line.
 pub(super) fn field(text: &str) -> String {
-    unmarked(&escaped(text, |_| false))
+    unmarked(&escaped(&cut(text), |_| false))
+}
+
+/// The most characters of a line.
+const LONGEST: usize = 1500;
+
+/// Without the middle of what is too long: its beginning says what it is, its end often why.
+fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text.into();
+    }
+    let begin: String = text.chars().take(LONGEST * 2 / 3).collect();
+    let end: String = text.chars().skip(count - LONGEST / 4).collect();
+    format!("{begin} … ({} characters) … {end}", count - LONGEST * 2 / 3 - LONGEST / 4).into()
 }
 
 /// A text of ours that may have several lines.

@@ -150,7 +150,7 @@ impl FromStr for ImageRef {
         }
         if !path.split('/').all(is_component) {
             return bad(
-                "a repository is lower-case letters, digits and `.`, `_`, `-` between them, parted by `/`",
+                "a repository has lower-case letters and digits, with `.`, `_` or `-` between them, in parts separated by `/`",
             );
         }
         Ok(Self {
@@ -295,17 +295,23 @@ fn resolve_one(
                 .collect();
             match same[..] {
                 [name] => Ok(vec![(name.clone(), image.clone())]),
-                [] => Err(Refusal::new(
-                    format!(
-                        "no container of the task definition uses the repository `{}`; it has {}",
-                        image.repository(),
-                        list(containers)
-                    ),
-                    format!(
-                        "--image {}={image}",
-                        containers.first().map_or("CONTAINER", |(name, _)| name)
-                    ),
-                )),
+                [] => {
+                    // The same name in another registry: its registry was left out, more often than not.
+                    let same_path = known().map(|(_, own)| own).find(|own| own.path == image.path);
+                    Err(Refusal::new(
+                        format!(
+                            "no container of the task definition uses the repository `{}`; it has {}",
+                            image.repository(),
+                            list(containers)
+                        ),
+                        match (same_path, &image.tag) {
+                            (Some(own), Some(tag)) => format!("--tag {}={tag}", own.repository()),
+                            _ => format!(
+                                "name the container whose image is replaced: --image CONTAINER={image}"
+                            ),
+                        },
+                    ))
+                }
                 [..] => Err(Refusal::new(
                     format!(
                         "{} containers use the repository `{}`: {}",

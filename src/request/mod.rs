@@ -150,7 +150,7 @@ impl Request {
         let mut services = names.services.into_iter();
         if changes.is_empty() && edits.is_empty() && !typed.restart {
             return Err(Refusal::new(
-                "no image, and no change of the task definition: say what is to be deployed",
+                "nothing to deploy: give an image, a tag or a change of the task definition",
                 "--image REPOSITORY:TAG",
             ));
         }
@@ -326,7 +326,7 @@ mod tests {
         assert!(what(|t| t.cluster = String::new()).starts_with("--cluster:"));
         assert!(what(|t| t.images = vec!["A:b".into()]).starts_with("--image: `A:b`"));
         assert!(what(|t| t.tags = vec!["=1".into()]).starts_with("--tag:"));
-        assert!(what(|t| t.images.clear()).starts_with("no image"));
+        assert!(what(|t| t.images.clear()).starts_with("nothing to deploy"));
         assert!(what(|t| t.timeout = "0".into()).starts_with("--timeout:"));
         assert!(what(|t| t.follow = Some("x".into())).starts_with("--follow:"));
     }

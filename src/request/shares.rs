@@ -34,7 +34,7 @@ pub(super) fn shares(text: &str) -> Result<Vec<Share>, Refusal> {
             }
         };
         if percent == 100 && !hold.is_zero() {
-            return wrong("100 % is held for --bake, it takes no hold of its own".into());
+            return wrong("100 % is held for --bake; it takes no hold".into());
         }
         if shares.last().is_some_and(|last| last.percent >= percent) {
             return wrong(format!("`{text}` does not rise"));

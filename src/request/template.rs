@@ -95,7 +95,7 @@ fn value(
         let what = format!(
             "--task-definition: {path}, line {line}: `${{` does not begin a variable's name and `}}`"
         );
-        return Err(Refusal::new(what, "write $${ for what is to stay ${"));
+        return Err(Refusal::new(what, "write $${ for a plain ${"));
     }
     let value = match variable(name) {
         Some(value) if has_default && value.is_empty() => return Ok(None),

@@ -8,7 +8,7 @@ pub enum WaitFor {
     /// They are healthy, and ECS has completed the deployment
     #[default]
     Healthy,
-    /// The targets of the old tasks are gone, too
+    /// The old targets have drained, too
     Drained,
     /// Nothing: ECS has been told
     #[value(skip)]

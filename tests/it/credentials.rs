@@ -148,7 +148,7 @@ fn who_is_silent_is_not_waited_for() {
 fn an_endpoint_that_takes_no_connection_is_not_asked_again() {
     let (endpoint, _queue, _listener) = unreachable();
     let environment = [KEYS[0], KEYS[1], REGION, ("AWS_ENDPOINT_URL", &endpoint)];
-    refused(&status(&environment, &[]), "Unreachable: ", "look at the region, at AWS_ENDPOINT_URL");
+    refused(&status(&environment, &[]), "Unreachable: ", "check the region, AWS_ENDPOINT_URL");
 }
 
 #[test]

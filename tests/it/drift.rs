@@ -154,7 +154,11 @@ fn the_record_of_a_deployment_is_closed_by_the_way_back_to_its_old_service() {
     assert_eq!(whole.code, None);
     let life = world.run(&format!("rollback {PAIR} --to web-green"));
     assert_eq!(life.code, Some(3), "{}", life.text);
-    assert!(life.text.contains("web-green is what web:2 introduces"), "{}", life.text);
+    assert!(
+        life.text.contains("web-green starts web:2, whose deployment is in progress"),
+        "{}",
+        life.text
+    );
     assert_eq!(hint(&life), format!("resume {PAIR}"));
     let life = world.run(&format!("rollback {PAIR} --to web"));
     assert_eq!(life.code, Some(1), "{}", life.text);
@@ -192,7 +196,7 @@ fn a_service_that_cannot_be_had_back_is_refused_before_any_change() {
     for (world, to, why) in [
         (World::new("shop"), "web-green", "web-green never ran a task"),
         (inactive, "web", "web is on web:1, which is not ACTIVE"),
-        (deployed, "web", "web is being deployed by somebody else"),
+        (deployed, "web", "somebody else deploys web right now"),
         (retired(), "wbe", "wbe is neither web nor web-green, nor a task definition"),
     ] {
         let from = world.cloud().journal().len();

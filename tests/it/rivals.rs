@@ -70,7 +70,7 @@ fn another_image_ends_what_a_dead_owner_left_and_takes_its_place() {
     world.wait(200);
     let life = world.run(&deploy("5", ""));
     assert_eq!(life.code, Some(0), "{}", life.text);
-    assert!(life.text.contains("web:2 was stopped"), "{}", life.text);
+    assert!(life.text.contains("rolled back: web:1 serves"), "{}", life.text);
     serves(&world.cloud(), &image("5"), 2).unwrap_or_else(|why| panic!("{why}"));
     is_well(&world);
 }

@@ -307,3 +307,24 @@ fn a_service_that_is_being_deleted_is_refused() {
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("api is DRAINING"), "{}", life.text);
 }
+
+/// A job step that rolls back after a failure must not go one version further back.
+#[test]
+fn a_rollback_after_a_deployment_that_rolled_back_changes_nothing() {
+    let world = solo("");
+    assert_eq!(world.run(&deploy("2", "")).code, Some(0));
+    assert_eq!(world.run(&deploy("4", "")).code, Some(1));
+    let from = world.journal(0).len();
+    let life = world.run("rollback --cluster shop --service api");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(
+        life.text.contains("api:3, was rolled back already, and api runs api:2"),
+        "{}",
+        life.text
+    );
+    assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing was changed");
+    runs(&world, "2", 2).unwrap_or_else(|why| panic!("{why}"));
+    let life = world.run("rollback --cluster shop --service api --to api:1");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
+}

@@ -82,7 +82,7 @@ const NAMES: &[&str] = &[
 /// What AWS or a container said.
 const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
 /// Sentences of ours that are not facts yet: what a revision changes, and what a plan found.
-const SENTENCES: &[&str] = &["edits", "text"];
+const SENTENCES: &[&str] = &["edits", "fix", "text"];
 
 #[test]
 fn texts_in_events_are_names_or_what_others_said() {

@@ -101,6 +101,7 @@ fn events() -> Vec<Kind> {
                 revision: nasty(),
                 old: nasty(),
                 service: nasty(),
+                stopping: 0,
                 as_before: None,
             },
             exit_code: 4,

@@ -95,7 +95,7 @@ pub(crate) fn cause(fact: &Cause) -> String {
             "nobody knows whether the task of --before ran: ECS has forgotten it".to_owned()
         }
         Cause::BeforeUnknown => {
-            "the task of --before was not started, and its command is kept nowhere: run the same \
+            "the task of --before was not started, and its command is not stored anywhere: run the same \
              `ecs-bg deploy` again, or `ecs-bg rollback`"
                 .to_owned()
         }

@@ -1,16 +1,24 @@
 //! How it ended, in words.
 
 use super::ids;
-use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, RunningImage};
+use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage};
 use crate::record::End;
 
 pub(crate) fn outcome(ending: &Ending) -> String {
     match ending {
-        Ending::Live { revision, service, not_awaited: true } => {
+        Ending::Accepted { revision, service } => {
             format!("ECS deploys {revision} to {service}; ecs-bg does not wait")
         }
-        Ending::Live { revision, service, .. } => format!("{revision} serves in {service}"),
-        Ending::RolledBack { revision, old, service, as_before } => {
+        Ending::Live { revision, service, proof: Proof::Healthy } => {
+            format!("{revision} serves in {service}")
+        }
+        Ending::Live { revision, service, proof: Proof::Runs } => {
+            format!("{revision} runs in {service}; its health was not waited for")
+        }
+        Ending::Live { revision, service, proof: Proof::NoTasks } => {
+            format!("{service} is on {revision}; its desired count is 0, so no task runs")
+        }
+        Ending::RolledBack { revision, old, service, as_before, stopping } => {
             let before = match as_before {
                 Some(AsBefore::Targets { now, wanted }) => {
                     format!(" as before, with {now} of {wanted} targets healthy")
@@ -20,9 +28,10 @@ pub(crate) fn outcome(ending: &Ending) -> String {
                 }
                 None => String::new(),
             };
-            let stopped = match revision == old {
-                true => String::new(),
-                false => format!(", {revision} was stopped"),
+            let stopped = match (revision == old, stopping) {
+                (true, _) => String::new(),
+                (false, 0) => format!(", {revision} was stopped"),
+                (false, _) => format!(", {revision} is being stopped"),
             };
             format!("rolled back: {old} serves in {service}{before}{stopped}")
         }
@@ -57,6 +66,9 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         }
         Ending::Running { tasks, maybe: true } => {
             format!("interrupted; {} may still run", ids(tasks))
+        }
+        Ending::Error { errors } => {
+            errors.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("; ")
         }
         Ending::Unknown { tasks } => format!("{}: how it ended is not known", ids(tasks)),
     }
@@ -105,6 +117,10 @@ pub(crate) fn nothing(why: &Nothing) -> String {
             format!("no deployment of {service} is in progress")
         }
         Nothing::ServesAlone { service } => format!("{service} has all the traffic"),
+        Nothing::RolledBackAlready { revision, old, service } => format!(
+            "the last deployment, {revision}, was rolled back already, and {service} runs {old}; to go further \
+             back, name a revision with --to"
+        ),
         Nothing::EndedMeanwhile => "the deployment has ended meanwhile".to_owned(),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             running => format!("{running} tasks of earlier revisions still run"),
         },
         WaitReason::EarlierTasks { running: None, service } => {
-            format!("tasks of an earlier revision are stopping in {service}")
+            format!("tasks of an earlier revision still run in {service}")
         }
         WaitReason::NewTasks { running: 1, revision } => format!("1 task of {revision} still runs"),
         WaitReason::NewTasks { running, revision } => {
@@ -74,7 +74,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             format!("another process drives {deployment}; waiting for it to end")
         }
         WaitReason::Owner { deployment, in_the_future: true } => format!(
-            "the last heartbeat of {deployment} lies in the future; whether its owner lives shows within 3m"
+            "the last heartbeat of {deployment} lies in the future; checking for 3m whether its process lives"
         ),
         WaitReason::SecondSign { deployment, owner } => format!(
             "process {owner} has taken over {deployment}; waiting up to 3m20s for its next heartbeat"

@@ -53,7 +53,7 @@ pub(crate) fn warning(warning: &Warning) -> String {
             format!("the task's logs are not shown ({failure}){allow}")
         }
         Warning::DigestUnknown { container, image } => {
-            format!("the digest of {image} that container {container} ran is not known any more")
+            format!("cannot find the digest of {image} that container {container} ran; using the tag")
         }
         Warning::Over { deployment, by } => format!("{deployment} is over: {}", cause(by)),
         Warning::Plan { text } => text.clone(),

@@ -260,7 +260,7 @@ fn who_waits_for_draining_waits_until_the_old_targets_are_gone() {
     assert_eq!(lacks(Model::one(), 0), None);
     assert_eq!(
         lacks(Model::replacing(2, 0, 2), 0),
-        told("tasks of an earlier revision are stopping in web")
+        told("tasks of an earlier revision still run in web")
     );
     let mut model = Model::replacing(2, 1, 3);
     model.side(BLUE).deployments[1].running = 0;

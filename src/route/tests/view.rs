@@ -111,7 +111,7 @@ fn what_green_lacks_is_told_in_the_order_in_which_it_comes() {
     let lacks =
         |change: fn(&mut Model)| Model::seen(change, |view| view.unsettled().map(|why| wait(&why)));
     let told = |text: &str| Some(text.to_owned());
-    let leaving = told("tasks of an earlier revision are stopping in web-green");
+    let leaving = told("tasks of an earlier revision still run in web-green");
     assert_eq!(lacks(|_| {}), None);
     let other = |model: &mut Model| model.ours().revision = "arn:x/web:99".into();
     assert_eq!(lacks(other), told("waiting for web-green to be on web:43"));
