@@ -131,7 +131,7 @@ def test_deployments_come_to_their_end(moto, deployed):
     for done, name in zip(deployed, ("api:2 serves in api", "worker:2 serves in worker", "does not wait")):
         assert done.returncode == 0, done.stdout + done.stderr
         assert name in done.stdout
-    assert "0 of 2 tasks running" in deployed[0].stdout
+    assert "0/2 tasks running" in deployed[0].stdout
     for name, image in (("api", "3"), ("worker", "2")):
         status = moto.account.run("status", name)
         assert status.returncode == 0, status.stderr

@@ -48,7 +48,7 @@ PEER_WORLDS = {
 
 def ours(world, run):
     done = run(BINARY, "deploy", "--cluster", "shop", "--service", "api", "--image", f"api={IMAGE}")
-    return done, "api:2 is live" in done.stdout
+    return done, "api:2 serves" in done.stdout
 
 
 def ecs_deploy(world, run):
