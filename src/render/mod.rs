@@ -257,8 +257,9 @@ impl<'a> Render<'a> {
             Output::Lines => {}
         }
         let what = match error {
-            // Nothing but what was typed and the files that it names: it may point at a line of one.
-            Error::Usage(refusal) => refusal.what.clone(),
+            // Nothing but what was typed and the files that it names: it may have several lines. None of
+            // them begins as one of ours.
+            Error::Usage(refusal) => refusal.what.replace('\n', "\n  "),
             error => sanitise::field(&error.to_string()),
         };
         self.err(&format!("error: {what}"));

@@ -63,12 +63,16 @@ fn escaped(text: &str, keeps: impl Fn(char) -> bool) -> String {
     clean
 }
 
-/// Control characters, those that end a line, and those that turn the direction of writing.
+/// Control characters, those that end a line, those that turn the direction of writing, and those that
+/// nobody sees.
 fn is_unsafe(char: char) -> bool {
     char.is_control()
         || matches!(
             char,
             '\u{61c}'
+                | '\u{200b}'
+                | '\u{2060}'
+                | '\u{feff}'
                 | '\u{200e}'
                 | '\u{200f}'
                 | '\u{2028}'..='\u{202e}'
@@ -76,7 +80,7 @@ fn is_unsafe(char: char) -> bool {
         )
 }
 
-/// Without `##[` and `##vso[`, which are commands wherever they stand.
+/// Without `##[`, `##vso[` and `##teamcity[`, which are commands wherever they stand.
 fn unmarked(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for (at, char) in text.char_indices() {
@@ -85,7 +89,7 @@ fn unmarked(text: &str) -> String {
             rest.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark))
         };
         clean.push(char);
-        if marks(b"##[") || marks(b"##vso[") {
+        if [&b"##["[..], b"##vso[", b"##teamcity["].into_iter().any(marks) {
             clean.push(' ');
         }
     }
@@ -119,6 +123,7 @@ mod tests {
         let shown = r"a\u{1b}[31m\r\u{8}\u{0}\u{9b}\u{7f}\u{202e}b\u{2028}\tc";
         assert_eq!(field(text), shown);
         assert_eq!(field("one\ntwo"), r"one\ntwo");
+        assert_eq!(field("a\u{200b}b\u{feff}"), r"a\u{200b}b\u{feff}");
         assert_eq!(lines("one\ntwo"), "one\ntwo");
     }
 
@@ -128,5 +133,6 @@ mod tests {
         assert_eq!(lines("a\n  ::error::x"), "a\n  : :error::x");
         assert_eq!(lines("x ##[command]y"), "x # #[command]y");
         assert_eq!(lines("###[x] ##VSO[y]"), "## #[x] # #VSO[y]");
+        assert_eq!(lines("##teamcity[x]"), "# #teamcity[x]");
     }
 }
