@@ -228,7 +228,7 @@ pub enum Cause {
     },
     /// The task took too long.
     TookTooLong,
-    /// Tasks that were told to stop do not stop.
+    /// Tasks that ecs-bg asked to stop still run.
     DoNotStop {
         /// Why they were told so.
         why: StopReason,

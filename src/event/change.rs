@@ -55,7 +55,7 @@ pub enum Change {
     },
     /// The task of `--before` succeeded.
     BeforeSucceeded,
-    /// Tasks were told to stop.
+    /// Tasks were asked to stop.
     TasksStopped {
         /// Their ids.
         tasks: Vec<String>,
@@ -83,7 +83,7 @@ pub struct Weight {
     pub weight: u32,
 }
 
-/// Why a task is told to stop.
+/// Why a task is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

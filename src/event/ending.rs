@@ -94,7 +94,7 @@ pub enum Ending {
         /// The service that runs it.
         service: String,
         /// Tasks of the new one that ECS still stops.
-        #[serde(skip_serializing_if = "is_none")]
+        #[serde(skip_serializing_if = "is_zero")]
         stopping: u32,
         /// It has what it had before, and that is less than its service wants.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,7 +219,7 @@ pub enum Proof {
     NoTasks,
 }
 
-fn is_none(count: &u32) -> bool {
+fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 

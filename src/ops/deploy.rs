@@ -511,7 +511,7 @@ async fn run(setting: &Setting<'_>, driven: Driven, emit: &mut dyn FnMut(Event))
 }
 
 /// A process that lost its deployment to another one changes nothing, but it waits for a second sign of
-/// life of the other one. Without one it claims the deployment again: whoever may write a tag could
+/// life of the other one. Without one it claims the deployment again: anybody who may write a tag could
 /// otherwise leave it half-way.
 async fn regained(
     setting: &Setting<'_>,

@@ -1,7 +1,7 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
 use super::health::{sickness, task};
-use super::wait::{lacking, sight};
+use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
 use crate::event::{BeforeEnded, Cause, Grace, Number};
 use crate::model::health::TaskFailure;
@@ -50,24 +50,24 @@ pub(crate) fn cause(fact: &Cause) -> String {
             format!("somebody else started another deployment of {service}, which serves")
         }
         Cause::NoProgress { timeout, lacks } => match lacks {
-            Some(lacks) => format!("no progress for {}: {}", time(*timeout), lacking(lacks)),
+            Some(lacks) => format!("no progress for {}: {}", time(*timeout), wait(lacks)),
             None => format!("no progress for {}", time(*timeout)),
         },
         Cause::PhaseTooLong { limit, runs: false, lacks } => format!(
             "no task of the new revision ran within {} seconds: {}",
             limit.as_secs(),
-            lacking(lacks)
+            wait(lacks)
         ),
         Cause::PhaseTooLong { limit, runs: true, lacks } => format!(
             "the deployment was not complete within {} seconds: {}",
             limit.as_secs(),
-            lacking(lacks)
+            wait(lacks)
         ),
         Cause::TooManyChanges { changes } => {
             format!("gave up after {changes} changes that had no effect")
         }
         Cause::RollbackTooLong { lacks: Some(lacks) } => {
-            format!("rolling back takes too long: {}", lacking(lacks))
+            format!("rolling back takes too long: {}", wait(lacks))
         }
         Cause::RollbackTooLong { lacks: None } => "rolling back takes too long".to_owned(),
         Cause::ServiceGone { service, status: None } => format!("service {service} is gone"),

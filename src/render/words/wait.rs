@@ -1,6 +1,6 @@
 //! Why a deployment waits, in words.
 
-use super::{brief, counted, tasks, time};
+use super::{brief, counted, time};
 use crate::event::{Sight, TaskStatus, WaitReason};
 
 pub(crate) fn wait(why: &WaitReason) -> String {
@@ -98,13 +98,5 @@ pub(super) fn sight(sight: &Sight) -> String {
         }
         Sight::NoRule { service } => format!("no rule forwards to the target groups of {service}"),
         Sight::NoTask => "the task of --before is not there".to_owned(),
-    }
-}
-
-/// The same as part of another sentence.
-pub(super) fn lacking(why: &WaitReason) -> String {
-    match why {
-        WaitReason::Tasks { running, wanted, .. } if running >= wanted => tasks(*running) + " run",
-        why => wait(why),
     }
 }
