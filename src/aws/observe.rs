@@ -77,15 +77,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What a look of this kind takes in.
-    pub fn of(look: Look, focus: &Focus, before: &World) -> Self {
+    /// What a look of this kind takes in, beside `parts`.
+    pub fn of(look: Look, mut parts: Vec<Part>, focus: &Focus, before: &World) -> Self {
         let named =
             |name: &str| look > Look::Glance || focus.health.iter().any(|wanted| wanted == name);
-        let mut parts = match look {
-            Look::Glance => vec![Part::Services],
-            Look::Whole => vec![Part::Settings, Part::Rules],
-            Look::Listing => vec![Part::Settings, Part::Listing],
-        };
         let groups: BTreeSet<&String> = before
             .services
             .values()
@@ -142,10 +137,12 @@ impl Aws {
         &self,
         pair: &Pair,
         look: Look,
+        parts: Vec<Part>,
         focus: &Focus,
         before: &World,
     ) -> Result<World, Failure> {
-        let (world, failed) = self.look_at(pair, &Wanted::of(look, focus, before), before).await;
+        let wanted = Wanted::of(look, parts, focus, before);
+        let (world, failed) = self.look_at(pair, &wanted, before).await;
         match failed.into_iter().next() {
             Some((_, failure)) => Err(failure),
             None => Ok(world),

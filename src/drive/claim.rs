@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::aws::{Focus, Pair};
 use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
-use crate::drive::{Setting, without_rules};
-use crate::error::{Error, Interruption, Refusal};
+use crate::drive::{Setting, begin_with};
+use crate::error::{Error, Failure, Interruption, Refusal};
 use crate::event::{Event, Kind, WaitReason};
 use crate::model::reads::Moment;
-use crate::model::world::{Look, World};
+use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
 use crate::record::{DEAD_AFTER, Record};
 use crate::route::engine;
@@ -126,7 +126,7 @@ async fn claiming(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
     let judged = record.clone();
-    let (mut record, mut world) = (record.clone(), without_rules(&record, world));
+    let (mut record, mut world) = (record.clone(), begin_with(&record, world));
     let first = world.at;
     let mut crossed = 0;
     loop {
@@ -173,7 +173,7 @@ async fn claiming(
     let looked = setting.clock.moment(setting.aws.date());
     // With the owner: nothing may have happened since it was read but what this look shows.
     let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
-    let world = setting.aws.look(&pair(setting, &record), widest(&record), &focus, &world).await?;
+    let world = look_at_all(setting, &record, &focus, &world).await?;
     let (record, limited) = bounds.limit(record, &world);
     Ok(Claim::Ours(Box::new(Claimed { record, world, looked, limited })))
 }
@@ -267,9 +267,16 @@ fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
     Pair::of(&setting.cluster, record)
 }
 
-/// All there is to look at.
-fn widest(record: &Record) -> Look {
-    engine(record.engine()).widest
+/// Looks at all there is to look at.
+async fn look_at_all(
+    setting: &Setting<'_>,
+    record: &Record,
+    focus: &Focus,
+    before: &World,
+) -> Result<World, Failure> {
+    let engine = engine(record.engine());
+    let parts = (engine.parts)(engine.widest);
+    setting.aws.look(&pair(setting, record), engine.widest, parts, focus, before).await
 }
 
 /// A newcomer looks twice: AWS may answer with the past. Returns when two looks, 5 s apart, agree.
@@ -281,10 +288,7 @@ async fn twice(
     let (mut record, mut world) = (record, world);
     loop {
         setting.clock.sleep(LOOK_TWICE).await;
-        let next = setting
-            .aws
-            .look(&pair(setting, &record), widest(&record), &Focus::default(), &world)
-            .await?;
+        let next = look_at_all(setting, &record, &Focus::default(), &world).await?;
         let read = setting.aws.record(&record.revision).await?.unwrap_or_else(|| record.clone());
         let wants = |world: &World| -> Vec<_> {
             world

@@ -1,6 +1,5 @@
 //! Observes: what each look takes in, and what becomes of one that failed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::{LOOK_TWICE, SILENCE};
@@ -12,24 +11,17 @@ use crate::event::{Kind, Then};
 use crate::model::reads::{Moment, Part};
 use crate::model::world::{Look, World};
 use crate::record::Record;
-use crate::request::EngineName;
-use crate::route::{View, Wait, engine, rolling};
-
-/// The first look after ECS was told to replace tasks.
-const AT_ONCE: Duration = Duration::from_millis(50);
+use crate::route::{Occasion, View, Wait, engine};
 
 /// Whether what failed was to tell of tasks.
 fn is_about_tasks(error: &Failure) -> bool {
     matches!(error.call, Some(Call::ListTasks | Call::DescribeTasks))
 }
 
-/// Where ECS replaces the tasks of one service, no rule is ours to look after.
-pub fn without_rules(record: &Record, world: World) -> World {
-    match record.engine() {
-        EngineName::Listener => world,
-        // Whose targets the survey saw is not known: they count once a look has told.
-        EngineName::Rolling => World { rules: BTreeMap::new(), health: BTreeMap::new(), ..world },
-    }
+/// What of a survey a deployment begins with.
+pub fn begin_with(record: &Record, mut world: World) -> World {
+    (engine(record.engine()).begin)(&mut world);
+    world
 }
 
 impl Run<'_> {
@@ -45,22 +37,13 @@ impl Run<'_> {
             self.said = (gist, now);
             self.tell(Kind::Waiting { step, why: wait.why });
         }
-        // Where AWS is quick, what a change was to bring about is there already.
-        let is_first = self.changed && self.record.engine() == EngineName::Rolling;
-        self.sleep(if is_first { wait.look_in.min(AT_ONCE) } else { wait.look_in }).await;
+        let engine = engine(self.record.engine());
+        let first = if self.changed { engine.first_look } else { Duration::MAX };
+        self.sleep(wait.look_in.min(first)).await;
         if let Some(stop) = self.look(wait.look).await {
             return Some(stop);
         }
-        // What a glance says of failed tasks and sick targets is explained at once.
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        let failed =
-            self.watch.wants_tasks(&self.record, &self.world) || rolling::has_sick_targets(&view);
-        let unexplained = rolling::has_unread_targets(&view)
-            || failed
-                && self.record.forward()
-                && self.world.tasks.is_empty()
-                && !self.watch.tasks_denied;
-        match unexplained && self.record.engine() == EngineName::Rolling {
+        match (engine.looks_again)(&self.view()) {
             true => self.look(wait.look).await,
             false => None,
         }
@@ -77,31 +60,11 @@ impl Run<'_> {
         if self.recorded && (whole || self.heartbeat_is_due()) {
             focus.record = Some(self.record.revision.clone());
         }
-        // Whose the targets are, and why tasks stopped, matters while there is a way back only.
-        let wants_tasks = match self.record.engine() {
-            EngineName::Listener => {
-                focus.health.push(self.record.green.clone());
-                if !self.record.forward() {
-                    focus.health.push(self.record.blue.clone());
-                }
-                let blue = self.world.service(&self.record.blue);
-                let retired = blue.is_some_and(|blue| blue.desired == 0);
-                // While others leave the same groups, whose a sick target is its task tells.
-                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-                let doubtful =
-                    view.others_leave() == Some(true) && rolling::has_sick_targets(&view);
-                (whole || stopped || doubtful) && !retired
-            }
-            EngineName::Rolling => {
-                let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-                let since = self.checked.age(&self.setting.clock.moment(self.world.at));
-                if rolling::wants_health(&view, since) {
-                    focus.health.push(self.record.green.clone());
-                }
-                stopped || rolling::has_sick_targets(&view)
-            }
-        };
-        if self.record.forward() && !self.watch.tasks_denied && wants_tasks {
+        let since_targets = self.checked.age(&self.setting.clock.moment(self.world.at));
+        let occasion = Occasion { look, unexplained: stopped, since_targets };
+        let reading = (engine(self.record.engine()).reads)(&self.view(), &occasion);
+        focus.health = reading.targets;
+        if self.record.forward() && !self.watch.tasks_denied && reading.tasks {
             focus.tasks.push(self.record.green.clone());
         }
         if !self.watch.tasks_denied && self.watch.wants_old_tasks(&self.record, &self.world) {
@@ -109,6 +72,10 @@ impl Run<'_> {
             focus.tasks.push(self.record.blue.clone());
         }
         focus
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        View { record: &self.record, watch: &self.watch, world: &self.world }
     }
 
     pub(super) async fn look(&mut self, look: Look) -> Option<Stop> {
@@ -142,7 +109,8 @@ impl Run<'_> {
         if self.recorded && only.is_some_and(|only| only.contains(&Part::Owner)) {
             focus.record = Some(self.record.revision.clone());
         }
-        let wanted = Wanted::of(look, &focus, &self.world);
+        let parts = (engine(self.record.engine()).parts)(look);
+        let wanted = Wanted::of(look, parts, &focus, &self.world);
         let wanted = match only {
             Some(only) => wanted.only(only),
             None => wanted,
@@ -202,12 +170,11 @@ impl Run<'_> {
         None
     }
 
-    /// Where ECS replaces the tasks, it looks at their targets itself: who may not do so goes by what ECS
-    /// says of them.
+    /// Some engines can do without what is denied.
     fn does_without_health(&mut self, error: &Failure) -> bool {
+        let optional = engine(self.record.engine()).optional;
         let denied = error.kind == FailureKind::Denied
-            && error.call == Some(Call::DescribeTargetHealth)
-            && self.record.engine() == EngineName::Rolling;
+            && error.call.is_some_and(|call| optional.contains(&call));
         if denied && !self.world.groups.is_empty() {
             self.world.groups.clear();
             self.world.health.clear();

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 pub use self::interrupt::OnCancel;
 use self::interrupt::{Interrupted, asked, or_skipped};
-pub use self::look::without_rules;
+pub use self::look::begin_with;
 pub use self::register::{Kept, deregister, register, withdraw};
-use crate::aws::{Aws, PART_MAX, Pair};
+use crate::aws::{Aws, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;
 use crate::event::{Cause, Event, Kind, Then, WaitReason, Warning};
@@ -27,10 +27,9 @@ use crate::model::arn::short;
 use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record, Released};
-use crate::request::EngineName;
 use crate::request::before::Preparation;
 use crate::route::watch::Watch;
-use crate::route::{Action, Next, Outcome, Trouble, View, decide};
+use crate::route::{Action, Next, Outcome, Trouble, View, decide, engine};
 
 /// A change is sent only on a world that is younger than this.
 const FRESH: Duration = Duration::from_secs(10);
@@ -111,14 +110,10 @@ pub async fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
     let pair = Pair::of(&setting.cluster, &record);
-    let mut world = without_rules(&record, world);
+    let mut world = begin_with(&record, world);
     world.answered = surveyed(&world, Moment { aws: world.at, ..looked });
     let mut watch = Watch::new(world.at);
-    let young = match record.engine() {
-        EngineName::Listener => PART_MAX + FROZEN,
-        // Nothing but this makes it read the owner before its first change.
-        EngineName::Rolling => FRESH,
-    };
+    let young = engine(record.engine()).young;
     let woke = looked.age(&setting.clock.moment(world.at)) >= young;
     let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
@@ -142,7 +137,7 @@ pub async fn run(
         rules_unread: false,
         explained: false,
         checked: looked,
-        running: false,
+        told_news: false,
         sent: Vec::new(),
         missed: 0,
         woke,
@@ -204,8 +199,8 @@ struct Run<'a> {
     rules_unread: bool,
     /// The last look took in why tasks of the new revision stopped.
     explained: bool,
-    /// It was told that a task of the new revision runs.
-    running: bool,
+    /// What the engine has to tell once was told.
+    told_news: bool,
     /// When targets were looked at last.
     checked: Moment,
     /// Changes that were sent and not yet missed by a look.
@@ -304,14 +299,8 @@ impl Run<'_> {
 
     /// The old version serves; unless somebody has put another one in its place.
     fn gone_back(&self, trouble: Option<Trouble>) -> Outcome {
-        let blue = self.world.service(&self.record.blue);
-        let moved = blue.filter(|blue| blue.revision != self.record.from);
-        // Whom ECS went back to was judged on the way.
-        match moved.filter(|_| self.record.engine() == EngineName::Listener) {
-            Some(blue) => Outcome::Superseded(Cause::RevisionChanged {
-                service: blue.name.clone(),
-                revision: short(&blue.revision).to_owned(),
-            }),
+        match (engine(self.record.engine()).replaced)(&self.view()) {
+            Some(by) => Outcome::Superseded(by),
             None => Outcome::WentBack(trouble),
         }
     }
@@ -329,7 +318,7 @@ impl Run<'_> {
         self.watch.see(&self.record, &self.world);
         let new: Vec<_> = self.watch.failures[before..].to_vec();
         let old: Vec<_> = self.watch.old_failures[old_before..].to_vec();
-        self.tell_of_the_first();
+        self.tell_the_news();
         for failure in new {
             self.tell(Kind::TaskFailed { old: None, failure });
         }
@@ -343,17 +332,14 @@ impl Run<'_> {
         }
     }
 
-    /// Where ECS replaces the tasks, the first one that runs is news; or that none is to.
-    fn tell_of_the_first(&mut self) {
-        if self.running || self.record.engine() == EngineName::Listener || !self.record.forward() {
+    /// What is told once.
+    fn tell_the_news(&mut self) {
+        if self.told_news {
             return;
         }
-        let view = View { record: &self.record, watch: &self.watch, world: &self.world };
-        let Some((ours, service)) = view.ours().zip(view.green()) else { return };
-        if ours.running > 0 || service.desired == 0 {
-            self.running = true;
-            let (revision, tasks) = (self.record.name().to_owned(), ours.running);
-            self.tell(Kind::Runs { revision, tasks });
+        if let Some(news) = (engine(self.record.engine()).news)(&self.view()) {
+            self.told_news = true;
+            self.tell(news);
         }
     }
 }

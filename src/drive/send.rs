@@ -15,7 +15,6 @@ use crate::model::health::placement;
 use crate::model::reads::Part;
 use crate::model::world::{Look, Rule, World};
 use crate::plan::run_task;
-use crate::request::EngineName;
 use crate::route::{Action, engine};
 
 impl Run<'_> {
@@ -37,7 +36,7 @@ impl Run<'_> {
     fn rests_on(&self, action: &Action) -> Vec<(Part, Duration)> {
         let owner = self.recorded.then_some(Part::Owner);
         let returns = matches!(action, Action::Weigh { .. }) && !self.record.forward();
-        if returns && self.record.engine() == EngineName::Listener {
+        if returns {
             // Nothing but these holds up weights on their way back: that blue was healthy when that was
             // last known is enough.
             let owner = owner.map(|owner| (owner, OWNER_UNANSWERED));
@@ -49,22 +48,16 @@ impl Run<'_> {
         let attachments = self.world.services.values().flat_map(|service| &service.attachments);
         let known = attachments.filter(|own| self.world.groups.contains_key(&own.group));
         let health = known.map(|own| Part::Health(own.group.clone()));
-        let mut parts: Vec<Part> = match self.needed(action) {
-            Look::Glance => vec![Part::Services],
-            Look::Whole => [Part::Settings, Part::Rules].into_iter().chain(health).collect(),
-            Look::Listing => [Part::Settings, Part::Listing].into_iter().chain(health).collect(),
-        };
+        let mut parts = (engine(self.record.engine()).parts)(self.needed(action));
         if self.needed(action) > Look::Glance {
+            parts.extend(health);
             parts.extend(owner);
             // Whose the healthy targets are.
             let tasks = self.focus(self.needed(action)).tasks.into_iter();
             parts.extend(tasks.map(Part::Tasks));
         }
-        if self.record.engine() == EngineName::Rolling {
-            if self.woke {
-                parts.extend(self.recorded.then_some(Part::Owner));
-            }
-            parts.retain(|part| !matches!(part, Part::Rules | Part::Listing));
+        if self.woke {
+            parts.extend(self.recorded.then_some(Part::Owner));
         }
         parts.into_iter().map(|part| (part, FRESH)).collect()
     }
@@ -93,9 +86,9 @@ impl Run<'_> {
         let rises = matches!(action, Action::Weigh { .. } | Action::Count { count: 0, .. });
         let blue = self.world.service(&self.record.blue);
         let back = blue.is_some_and(|blue| blue.desired > 0);
-        let forward = self.record.forward() && self.record.engine() == EngineName::Listener && back;
         rises
-            && forward
+            && back
+            && self.record.forward()
             && !self.explained
             && !self.watch.tasks_denied
             && self.watch.wants_tasks(&self.record, &self.world)

@@ -26,7 +26,7 @@ use crate::plan::{
     self, Decision, Digest, Identity, Survey, Wanted, live, plan, unfinished, wanted,
 };
 use crate::record::{Closed, End, Heading, Reason, Record};
-use crate::request::{EngineName, Keep, Request, Scale};
+use crate::request::{Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
 
@@ -256,7 +256,7 @@ async fn carry_out(
     let registering = async {
         let (record, kept) = drive::register(setting, &plan, &registration, emit).await?;
         // Where ECS replaces the tasks, the later one wins, and the other sees that.
-        if record.engine() == EngineName::Listener {
+        if record.twin().is_some() {
             let why = match rival(setting, &survey, &record).await {
                 Ok(None) => None,
                 Ok(Some(rival)) => Some(given_way(&record, &rival)),
@@ -530,8 +530,7 @@ async fn regained(
     if is_driven(setting, ours).await {
         return None;
     }
-    let twin = (ours.engine() == EngineName::Listener).then_some(ours.green.as_str());
-    let survey = setting.aws.survey(&setting.cluster, &ours.blue, twin).await.ok()?;
+    let survey = setting.aws.survey(&setting.cluster, &ours.blue, ours.twin()).await.ok()?;
     let record = survey.open_record()?.ok().filter(|record| record.id == ours.id)?;
     let owner = ours.owner.clone();
     let claimant = Claimant { owner, on_conflict: OnConflict::Refuse, by_name: true };

@@ -10,7 +10,7 @@ use crate::model::served::Served;
 use crate::model::world::{Service, World};
 use crate::plan::serving;
 use crate::record::{End, Heading, Reason, Record};
-use crate::request::{EngineName, WaitFor};
+use crate::request::WaitFor;
 use crate::route::{Outcome, View};
 
 /// Lines of a service's history that a report shows.
@@ -48,14 +48,12 @@ pub(super) fn ended(
             Some(green) if !good => recent(green, record),
             _ => vec![],
         },
-        serves: match (services, record.engine()) {
-            ([Some(blue), Some(green)], EngineName::Listener) => {
-                serving(world, &view.pairs(), [blue, green])
-            }
+        serves: match (services, record.twin()) {
+            ([Some(blue), Some(green)], Some(_)) => serving(world, &view.pairs(), [blue, green]),
             _ => vec![],
         },
-        runs: match (services[0], record.engine()) {
-            (Some(service), EngineName::Rolling) => running(service).percent,
+        runs: match (services[0], record.twin()) {
+            (Some(service), None) => running(service).percent,
             _ => BTreeMap::new(),
         },
         hint: hint(outcome, record, *recorded, cluster, service),
@@ -139,7 +137,7 @@ fn hint(
 ) -> Option<Hint> {
     let verb = |verb| Hint::new(verb, cluster, service);
     // Without a record all that another process finds are the weights.
-    let lost = !recorded && record.engine() == EngineName::Listener;
+    let lost = !recorded && record.twin().is_some();
     Some(match outcome {
         Outcome::Live if record.until != WaitFor::Accepted => return None,
         Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
@@ -179,7 +177,7 @@ fn as_before(record: &Record, world: &World) -> Option<AsBefore> {
 
 /// The revision that the old side is on. What ECS goes back to by itself is its own choice.
 fn serves<'a>(record: &'a Record, world: &'a World) -> &'a str {
-    let service = world.service(&record.blue).filter(|_| record.engine() == EngineName::Rolling);
+    let service = world.service(&record.blue).filter(|_| record.twin().is_none());
     short(service.map_or(&record.from, |service| &service.revision))
 }
 

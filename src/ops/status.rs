@@ -3,6 +3,7 @@
 use crate::aws::{Aws, Focus, Pair};
 use crate::error::Error;
 use crate::error::Failure;
+use crate::model::reads::Part;
 use crate::model::world::Look;
 use crate::plan::Survey;
 
@@ -26,6 +27,6 @@ pub async fn survey(
 async fn looked_at(aws: &Aws, survey: Survey) -> Result<Survey, Failure> {
     let pair = Pair { cluster: survey.cluster.clone(), services: vec![survey.service.clone()] };
     let focus = Focus { health: pair.services.clone(), ..Focus::default() };
-    let world = aws.look(&pair, Look::Glance, &focus, &survey.world).await?;
+    let world = aws.look(&pair, Look::Glance, vec![Part::Services], &focus, &survey.world).await?;
     Ok(Survey { world, ..survey })
 }

@@ -16,7 +16,7 @@ use crate::model::revision::Revision;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{End, Heading, Reason, Record};
 use crate::request::image::ImageRef;
-use crate::request::{EngineName, Request, Scale};
+use crate::request::{Request, Scale};
 use crate::route::View;
 use crate::route::watch::Watch;
 
@@ -91,8 +91,8 @@ pub async fn run(
         && let Some((record, by)) = survey.overtaken().into_iter().next()
     {
         let command = |verb| Hint::new(verb, &target.cluster, &target.service);
-        let hint = match (verb, record.engine()) {
-            (Verb::Rollback { .. } | Verb::Abort, EngineName::Listener) => {
+        let hint = match (verb, record.twin()) {
+            (Verb::Rollback { .. } | Verb::Abort, Some(_)) => {
                 Hint { to: Some(record.blue.clone()), ..command("rollback") }
             }
             _ => command("status"),
@@ -116,9 +116,7 @@ pub async fn run(
         (Verb::Resume { .. } | Verb::Abort, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
-        (Verb::Resume { .. }, Some(record))
-            if setting.accept_drift && record.engine() == EngineName::Rolling =>
-        {
+        (Verb::Resume { .. }, Some(record)) if setting.accept_drift && record.twin().is_none() => {
             let what = format!(
                 "--accept-drift works only with two services (engine listener); ECS replaces the tasks of {service}"
             );
@@ -167,7 +165,7 @@ async fn back_to_service(
         setting.tell(emit, Kind::Warning(what.into()));
     }
     match survey.open_record() {
-        Some(Ok(record)) if record.engine() == EngineName::Rolling => {
+        Some(Ok(record)) if record.twin().is_none() => {
             return Err(unfinished(&survey, &record).into());
         }
         Some(Ok(record)) if record.blue == to => {

@@ -1,7 +1,8 @@
 //! Back to one service of a pair, on what the rules show alone: where no record says what served.
 
-use super::listener::draft;
-use super::{Identity, Sides, Survey, refusals};
+use super::checks::pair;
+use super::listener::record;
+use super::{Identity, Sides, Survey};
 use crate::error::Refusal;
 use crate::model::arn::short;
 use crate::model::rule::green_per_mille;
@@ -27,13 +28,13 @@ pub fn back_to(
     survey: &Survey,
     identity: &Identity,
 ) -> Result<Option<Record>, Refusal> {
-    let sides = refusals::sides_back(survey, service)?;
+    let sides = pair::sides_back(survey, service)?;
     if serves_alone(survey, &sides) {
         return Ok(None);
     }
     startable(survey, &sides)?;
     let request = Request::back(&survey.cluster, service, Some(&sides.green.name));
-    let record = draft(&request, survey, &sides, String::new(), identity);
+    let record = record(&request, survey, &sides, String::new(), identity);
     Ok(Some(Record {
         revision: sides.green.revision.clone(),
         count: sides.blue.desired.max(1),

@@ -1,13 +1,13 @@
 //! A plan where we move the weights between two services.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::checks::{self, Case};
+use super::checks::{Case, Check, options, pair, service, traffic};
 use super::clone::Changes;
+use super::engine::Engine;
 use super::{
-    BAKE, Decision, Digest, Identity, Plan, Sides, Survey, Wanted, differences, had, prepare,
-    preparing, refusals, registered, serves_already,
+    BAKE, Decision, Draft, Identity, Plan, Sides, Survey, differences, had, notes, prepare,
+    preparing, registered, serves_already,
 };
 use crate::error::Refusal;
 use crate::event::Warning;
@@ -19,20 +19,50 @@ use crate::record::{Asked, Heading, Record};
 use crate::request::{EngineName, FOLLOW_MIN, Request, WaitFor};
 use crate::route::shifted;
 
+/// The row of this engine.
+pub(super) const ENGINE: Engine = Engine {
+    name: EngineName::Listener,
+    takes,
+    live: pair::live_side,
+    twin: |survey| survey.twin.as_deref(),
+    checks: CHECKS,
+    plan,
+};
+
+/// Where a twin is known, or something marks the service as one half of a pair.
+fn takes(survey: &Survey) -> Option<Result<String, Refusal>> {
+    let name = &survey.service;
+    if let Some(twin) = &survey.twin {
+        return Some(Ok(format!("{name} and {twin} are a pair")));
+    }
+    let service = service::existing(survey, name).ok()?;
+    let is_half = service::deployable(survey, service).is_ok()
+        && pair::shared_rule(survey, service).is_some();
+    (survey.doubted.is_some() || is_half).then(|| Err(pair::no_twin(survey)))
+}
+
+/// What must be true before.
+const CHECKS: &[Check] = &[
+    Check { code: "options", run: |case| options::for_rolling_only(case.request) },
+    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "service", run: |case| pair::service_is_fit(case.survey) },
+    Check { code: "twin", run: |case| pair::twin_is_fit(case.survey) },
+    Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },
+    Check { code: "traffic", run: |case| traffic::traffic_is_on_one_side(case.survey) },
+    Check { code: "live-side", run: |case| traffic::live_side_is_well(case.survey) },
+    Check { code: "scaling", run: |case| traffic::nothing_scales(case.survey) },
+    Check { code: "stickiness", run: |case| traffic::nothing_sticks(case.survey) },
+    Check { code: "task-definition", run: |case| pair::fits_the_pair(case.wanted, case.survey) },
+    Check { code: "target-health", run: |case| traffic::targets_can_be_healthy(case.survey) },
+    Check { code: "twins-alike", run: |case| pair::twins_are_alike(case.survey) },
+    Check { code: "foreign-rules", run: |case| traffic::no_rule_is_in_the_way(case.survey) },
+];
+
 /// Every choice, or a refusal.
-#[expect(clippy::too_many_arguments, reason = "as `plan`, and what was found out before")]
-pub(super) fn plan(
-    request: &Request,
-    survey: &Survey,
-    wanted: &Wanted,
-    digests: &BTreeMap<String, Digest>,
-    fingerprint: String,
-    identity: &Identity,
-    why: String,
-    mut warnings: Vec<Warning>,
-) -> Result<Decision, Refusal> {
-    checks::all(EngineName::Listener, &Case { request, survey, wanted, digests })?;
-    let sides = refusals::sides(survey)?;
+fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
+    let Case { request, survey, wanted, digests } = *case;
+    let Draft { fingerprint, identity, why, mut warnings } = draft;
+    let sides = pair::sides(survey)?;
     let same = serves_already(survey, sides.blue, wanted, digests, &fingerprint);
     if same
         && !request.force
@@ -47,12 +77,12 @@ pub(super) fn plan(
         let service = sides.blue.name.clone();
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
-    let outage = refusals::outage(survey, sides.blue);
+    let outage = traffic::outage(survey, sides.blue);
     warnings.extend(outage.iter().cloned().map(Warning::from));
-    warnings.extend(refusals::differences(survey, &sides)?.into_iter().map(Warning::from));
-    warnings.extend(refusals::foreign_rules(survey, &sides)?.into_iter().map(Warning::from));
-    let record = draft(request, survey, &sides, fingerprint, identity);
-    warnings.extend(refusals::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(pair::differences(survey, &sides)?.into_iter().map(Warning::from));
+    warnings.extend(traffic::foreign_rules(survey, &sides)?.into_iter().map(Warning::from));
+    let record = record(request, survey, &sides, fingerprint, identity);
+    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
     if record.follow < FOLLOW_MIN {
         let follow = humantime::format_duration(record.follow);
         let text = format!(
@@ -79,7 +109,7 @@ fn count(survey: &Survey, sides: &Sides<'_>) -> u32 {
     before.max(most).max(1)
 }
 
-pub(super) fn draft(
+pub(super) fn record(
     request: &Request,
     survey: &Survey,
     sides: &Sides<'_>,
@@ -111,7 +141,7 @@ pub(super) fn draft(
         bake: request.bake.unwrap_or(BAKE),
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
-        test_rules: refusals::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
+        test_rules: traffic::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,

@@ -4,8 +4,9 @@
 mod back;
 mod checks;
 pub mod clone;
+mod engine;
 mod listener;
-mod refusals;
+mod notes;
 mod rolling;
 pub mod run_task;
 mod survey;
@@ -17,6 +18,8 @@ mod wanted;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::checks::Case;
+use self::engine::engine;
 pub use back::back_to;
 pub use rolling::static_port;
 pub use survey::Survey;
@@ -34,7 +37,7 @@ use crate::plan::trust::Verdict;
 use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
-use crate::request::{EngineName, Request, fingerprint};
+use crate::request::{Request, fingerprint};
 use crate::route::View;
 use crate::route::watch::Watch;
 
@@ -53,6 +56,17 @@ pub struct Identity {
     pub owner: String,
     /// What this process is, for people: a CI run or `user@host`.
     pub by: String,
+}
+
+/// What a plan begins with.
+struct Draft<'a> {
+    /// Which request this is.
+    fingerprint: String,
+    identity: &'a Identity,
+    /// Why this engine.
+    why: String,
+    /// What the user should know before, as far as it does not depend on the engine.
+    warnings: Vec<Warning>,
 }
 
 /// What is to be done about a request.
@@ -124,10 +138,7 @@ pub struct Sides<'a> {
 
 /// The service that serves, where a deployment like `request` could start.
 pub fn live<'a>(request: &Request, survey: &'a Survey) -> Result<&'a Service, Refusal> {
-    Ok(match refusals::engine(request, survey)?.0 {
-        EngineName::Listener => refusals::live_side(survey)?,
-        EngineName::Rolling => rolling::service(survey)?,
-    })
+    (engine(request, survey)?.0.live)(survey)
 }
 
 /// What a request wants of the task definition.
@@ -170,9 +181,20 @@ fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
     newest.find(|one| !unfinished(one)).ok_or_else(unreadable)
 }
 
-/// Why a deployment that is under way keeps another one from starting.
+/// Another deployment of the pair is not finished.
 pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
-    refusals::unfinished(survey, record)
+    let known = survey.world.service(&record.blue).is_some()
+        && survey.world.service(&record.green).is_some();
+    let step = if known { standing(record, &survey.world) } else { "an unknown step" };
+    let twin = record.twin().map_or(String::new(), |twin| format!(" --twin {twin}"));
+    let heading = if record.forward() { "going forward" } else { "going back" };
+    Refusal::new(
+        format!("{} {} is unfinished ({heading}, at step {step})", record.name(), record.route()),
+        format!(
+            "ecs-bg resume --cluster {} --service {}{twin} --on-conflict wait",
+            survey.cluster, record.blue
+        ),
+    )
 }
 
 /// Every choice, or a refusal. `digests` are those of the wanted images, by container.
@@ -184,7 +206,7 @@ pub fn plan(
     identity: &Identity,
 ) -> Result<Decision, Refusal> {
     let images = &wanted.images;
-    let unread = refusals::unread(survey, images, digests).into_iter();
+    let unread = notes::unread(survey, images, digests).into_iter();
     let mut warnings: Vec<Warning> = unread.map(Warning::from).collect();
     let resolved: BTreeMap<String, String> = images
         .iter()
@@ -193,12 +215,12 @@ pub fn plan(
             _ => (container.clone(), image.to_string()),
         })
         .collect();
-    let engine = refusals::engine(request, survey);
-    let other = match engine {
-        Ok((EngineName::Rolling, _)) => &survey.service,
-        _ => survey.twin.as_ref().unwrap_or(&survey.service),
+    let engine = engine(request, survey);
+    let other = match &engine {
+        Ok((engine, _)) => (engine.twin)(survey),
+        Err(_) => survey.twin.as_deref(),
     };
-    let pair = [survey.service.as_str(), other.as_str()];
+    let pair = [survey.service.as_str(), other.unwrap_or(&survey.service)];
     let mut edits = request.edits.parts(&wanted.edits);
     if let Some(preparation) = &request.prepare {
         preparation.place(&wanted.base)?;
@@ -224,20 +246,10 @@ pub fn plan(
         Warning::Over { deployment, by }
     }));
     let (engine, why) = engine?;
-    warnings.extend(refusals::surprises(request, survey).into_iter().map(Warning::from));
-    if engine == EngineName::Rolling {
-        return rolling::plan(
-            request,
-            survey,
-            wanted,
-            digests,
-            fingerprint,
-            identity,
-            why,
-            warnings,
-        );
-    }
-    listener::plan(request, survey, wanted, digests, fingerprint, identity, why, warnings)
+    warnings.extend(notes::surprises(request, survey).into_iter().map(Warning::from));
+    let case = Case { request, survey, wanted, digests };
+    checks::all(engine.checks, &case)?;
+    (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })
 }
 
 /// Whether the service runs the outcome of the same request, or what it runs has all that is wanted.

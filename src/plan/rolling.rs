@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::checks::{self, Case};
+use super::checks::{Case, Check, options, service};
+use super::engine::Engine;
 use super::{
-    Decision, Digest, Identity, Plan, Survey, Wanted, differences, is_unchanged, refusals,
-    registered, serves_already,
+    Decision, Digest, Draft, Plan, Survey, Wanted, differences, is_unchanged, notes, registered,
+    serves_already,
 };
 use crate::error::Refusal;
 use crate::event::{RunningImage, Warning};
@@ -17,55 +18,70 @@ use crate::plan::clone::{Changes, clone_request, own_tags};
 use crate::record::{Asked, Change, Heading, Record};
 use crate::request::{EngineName, Request, Share, WaitFor};
 
+/// The row of this engine.
+pub(super) const ENGINE: Engine = Engine {
+    name: EngineName::Rolling,
+    takes: |survey| {
+        let fit = service(survey).and_then(|service| service::deployable(survey, service));
+        Some(fit.map(|()| format!("{} has no twin", survey.service)))
+    },
+    live: service,
+    twin: |_| None,
+    checks: CHECKS,
+    plan,
+};
+
+/// What must be true before.
+const CHECKS: &[Check] = &[
+    Check { code: "options", run: |case| options::for_listener_only(case.request) },
+    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
+    Check { code: "progress", run: can_make_progress },
+    Check { code: "task-definition", run: fits_the_service },
+    Check { code: "target-health", run: targets_can_be_healthy },
+    Check { code: "port", run: port_is_free },
+];
+
 /// The service, when ECS can replace its tasks.
-pub(super) fn service(survey: &Survey) -> Result<&Service, Refusal> {
-    refusals::existing(survey, &survey.service)
+fn service(survey: &Survey) -> Result<&Service, Refusal> {
+    service::existing(survey, &survey.service)
 }
 
 /// ECS has room to replace tasks.
-pub(super) fn can_make_progress(case: &Case<'_>) -> Result<(), Refusal> {
+fn can_make_progress(case: &Case<'_>) -> Result<(), Refusal> {
     known(case).map_or(Ok(()), |service| can_progress(case.request, case.survey, service))
 }
 
 /// The load balancers find their container and port.
-pub(super) fn fits_the_service(case: &Case<'_>) -> Result<(), Refusal> {
-    known(case).map_or(Ok(()), |service| refusals::for_a_service(case.wanted, service))
+fn fits_the_service(case: &Case<'_>) -> Result<(), Refusal> {
+    known(case).map_or(Ok(()), |service| service::for_a_service(case.wanted, service))
 }
 
 /// New targets can become healthy, where that is waited for.
-pub(super) fn targets_can_be_healthy(case: &Case<'_>) -> Result<(), Refusal> {
+fn targets_can_be_healthy(case: &Case<'_>) -> Result<(), Refusal> {
     let Case { request, survey, .. } = case;
     let waits = !request.no_wait
         && matches!(request.until, None | Some(WaitFor::Healthy | WaitFor::Drained));
     let service = known(case).filter(|_| waits);
-    service.map_or(Ok(()), |service| refusals::usable(survey, service))
+    service.map_or(Ok(()), |service| service::usable(survey, service))
 }
 
 /// A port that every task needs is free somewhere.
-pub(super) fn port_is_free(case: &Case<'_>) -> Result<(), Refusal> {
+fn port_is_free(case: &Case<'_>) -> Result<(), Refusal> {
     let Case { request, survey, wanted, .. } = case;
     known(case).map_or(Ok(()), |service| has_port(request, survey, service, &wanted.base))
 }
 
 /// The service, where it can be deployed.
 fn known<'a>(case: &Case<'a>) -> Option<&'a Service> {
-    refusals::service_is_deployable(case.survey).ok()?;
+    service::service_is_deployable(case.survey).ok()?;
     service(case.survey).ok()
 }
 
 /// Every choice, or a refusal.
-#[expect(clippy::too_many_arguments, reason = "what `plan` has found out so far")]
-pub(super) fn plan(
-    request: &Request,
-    survey: &Survey,
-    wanted: &Wanted,
-    digests: &BTreeMap<String, Digest>,
-    fingerprint: String,
-    identity: &Identity,
-    why: String,
-    mut warnings: Vec<Warning>,
-) -> Result<Decision, Refusal> {
-    checks::all(EngineName::Rolling, &Case { request, survey, wanted, digests })?;
+fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
+    let Case { request, survey, wanted, digests } = *case;
+    let Draft { fingerprint, identity, why, mut warnings } = draft;
     let service = service(survey)?;
     let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
     let asked = asked(request, service);
@@ -129,7 +145,7 @@ pub(super) fn plan(
         seen: survey.world.at,
         released: None,
     };
-    warnings.extend(refusals::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
     let changes = wanted.changes();
     let diff = match restart {
         true => Default::default(),

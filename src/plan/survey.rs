@@ -62,7 +62,7 @@ impl Survey {
     pub fn known(&self, service: &str) -> Result<(), Refusal> {
         match self.world.service(service) {
             Some(_) => Ok(()),
-            None => Err(super::refusals::no_service(self, service)),
+            None => Err(super::checks::service::no_service(self, service)),
         }
     }
 

@@ -214,7 +214,8 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     let plans = |text: &str, digest: &Digest, record: &Record| {
         let request = request(|typed| {
             typed.images = vec![text.into()];
-            typed.engine = (record.blue == record.green).then_some(EngineName::Rolling);
+            typed.engine =
+                (record.blue == record.green).then_some(crate::request::EngineName::Rolling);
         });
         let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();

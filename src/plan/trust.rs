@@ -11,7 +11,7 @@ use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Rule, Service, World};
 use crate::record::{Asked, Change, Record};
-use crate::request::{EngineName, Scale};
+use crate::request::Scale;
 
 /// A record is written with the revision that carries it: later ones are copies.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(600);
@@ -238,7 +238,7 @@ fn from(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> 
 /// What is wrong with the revision that green had before.
 fn was(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
     let (arn, name) = (&record.was, short(&record.was));
-    let is_restart = *arn == carrier.arn && record.engine() == EngineName::Rolling;
+    let is_restart = *arn == carrier.arn && record.twin().is_none();
     if is_restart || is_known(survey, arn) {
         return None;
     }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::checks::image;
 use super::clone::Changes;
-use super::refusals;
 use crate::error::Refusal;
 use crate::model::revision::Revision;
 use crate::request::edits::{Edits, Placed};
@@ -67,7 +67,7 @@ impl Wanted {
 
     /// An image that is not there would be found out by the first task; better now.
     pub fn check(&self, digests: &BTreeMap<String, Digest>) -> Result<(), Refusal> {
-        refusals::missing_images(&self.images, digests)
+        image::missing_images(&self.images, digests)
     }
 
     /// A file has no revision's number.

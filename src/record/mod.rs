@@ -237,11 +237,16 @@ impl Record {
         }
     }
 
+    /// The service that the new revision starts in, where that is not the one that serves.
+    pub fn twin(&self) -> Option<&str> {
+        (self.blue != self.green).then_some(self.green.as_str())
+    }
+
     /// Which services it is about, for people.
     pub fn route(&self) -> String {
-        match self.engine() {
-            EngineName::Listener => format!("from {} to {}", self.blue, self.green),
-            EngineName::Rolling => format!("in {}", self.green),
+        match self.twin() {
+            Some(twin) => format!("from {} to {twin}", self.blue),
+            None => format!("in {}", self.green),
         }
     }
 

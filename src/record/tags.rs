@@ -46,8 +46,6 @@ pub(super) const ENDS: [(End, &str); 6] = [
     (End::Neither, "neither"),
     (End::Overtaken, "overtaken"),
 ];
-const ENGINES: [(EngineName, &str); 2] =
-    [(EngineName::Listener, "listener"), (EngineName::Rolling, "rolling")];
 const RELEASED: [(Released, &str); 3] = [
     (Released::Stuck, "stuck"),
     (Released::Drifted, "drifted"),
@@ -116,7 +114,7 @@ impl Record {
                     "record",
                     format!(
                         "v=2 engine={} id={} for={} start={}",
-                        code(&ENGINES, self.engine()),
+                        self.engine(),
                         self.id,
                         self.request,
                         seconds(self.start)
@@ -199,7 +197,8 @@ impl Record {
         match field(head, "v")? {
             "1" => {}
             "2" => {
-                let engine = decode(&ENGINES, field(head, "engine")?)?;
+                let written = field(head, "engine")?;
+                let engine = EngineName::ALL.into_iter().find(|one| one.name() == written)?;
                 let is_rolling = tag("blue")? == tag("green")?;
                 (is_rolling == (engine == EngineName::Rolling)).then_some(())?;
             }

@@ -12,7 +12,6 @@ use crate::model::arn::short;
 use crate::model::health::TaskFailure;
 use crate::model::served::Served;
 use crate::plan::{Decision, Survey};
-use crate::request::EngineName;
 
 /// One event. (Warnings and the end have forms of their own.)
 pub(super) fn event(kind: &Kind, elapsed: Duration) -> String {
@@ -54,10 +53,7 @@ fn told(kind: &Kind) -> (&'static str, String) {
         Kind::Location(about) => ("location", location(about)),
         Kind::Begun { deployment, engine, blue, green, adopted, .. } => {
             let verb = if *adopted { "resuming" } else { "deploying" };
-            let what = match engine {
-                EngineName::Listener => format!("{blue} serves, {green} starts it"),
-                EngineName::Rolling => format!("ECS replaces the tasks of {green}"),
-            };
+            let what = words::begun(*engine, blue, green);
             ("deploy", format!("{verb} {deployment}: {what}"))
         }
         Kind::Registered { revision, base, images, edits, .. } => {
@@ -196,16 +192,9 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
         )),
         Decision::Deploy(plan) => {
             let about = field(&location(&survey.location()));
-            let (blue, green) = (field(&plan.record.blue), field(&plan.record.green));
-            let begin = match plan.record.engine() {
-                EngineName::Listener => {
-                    format!("{blue} serves; {green} starts the new revision\n")
-                }
-                EngineName::Rolling => {
-                    format!("ECS replaces the tasks of {green} ({})\n", field(&plan.why))
-                }
-            };
-            let mut text = format!("{about}\n{begin}");
+            let record = &plan.record;
+            let begin = words::planned(record.engine(), &record.blue, &record.green, &plan.why);
+            let mut text = format!("{about}\n{}\n", field(&begin));
             let registry = registry(&survey.location());
             for (step, what) in &plan.steps {
                 let what = field(what);

@@ -1,5 +1,7 @@
 //! Which engine deploys.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Who moves things.
@@ -11,4 +13,23 @@ pub enum EngineName {
     Listener,
     /// ECS replaces the tasks of one service.
     Rolling,
+}
+
+impl EngineName {
+    /// Every engine.
+    pub const ALL: [Self; 2] = [Self::Listener, Self::Rolling];
+
+    /// Its name, as it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::Rolling => "rolling",
+        }
+    }
+}
+
+impl fmt::Display for EngineName {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(self.name())
+    }
 }

@@ -1,8 +1,12 @@
 //! What differs between the engines: a row for each. A new engine is a file, its row, and its words.
 
 use super::{Action, Next, Step, View, listener, rolling};
-use crate::event::{Cause, WaitReason};
-use crate::model::world::Look;
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::event::{Cause, Kind, WaitReason};
+use crate::model::reads::Part;
+use crate::model::world::{Look, World};
 use crate::request::EngineName;
 
 /// How an engine deploys.
@@ -27,10 +31,47 @@ pub struct Engine {
     pub needs: fn(&Action) -> Look,
     /// All there is to look at.
     pub widest: Look,
+    /// The parts that every look of a kind takes in.
+    pub parts: fn(Look) -> Vec<Part>,
+    /// What a look takes in beside them.
+    pub reads: fn(&View<'_>, &Occasion) -> Reading,
+    /// Reads that it can do without, where they are denied.
+    pub optional: &'static [Call],
+    /// Takes out of a survey what it says too little about.
+    pub begin: fn(&mut World),
+    /// A survey that began longer ago is no ground for the first change.
+    pub young: Duration,
+    /// The first look after a change comes this soon.
+    pub first_look: Duration,
+    /// Whether what a look saw calls for another one at once.
+    pub looks_again: fn(&View<'_>) -> bool,
+    /// What is told once, as soon as it is so.
+    pub news: fn(&View<'_>) -> Option<Kind>,
+    /// Who put the old side on another revision before the way back had ended, where somebody did.
+    pub replaced: fn(&View<'_>) -> Option<Cause>,
     /// Whether the new version has all the traffic, and whether the old one is being stopped.
     pub serves_alone: fn(&View<'_>) -> (bool, bool),
     /// The share of the traffic that the new version has, where that is ours to say.
     pub share: fn(&View<'_>) -> Option<u8>,
+}
+
+/// Why somebody looks.
+pub struct Occasion {
+    /// How much is to be seen.
+    pub look: Look,
+    /// Tasks stopped, and why is not known.
+    pub unexplained: bool,
+    /// How long ago targets were looked at.
+    pub since_targets: Duration,
+}
+
+/// What a look takes in beside the services, the rules, and who owns the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The services whose targets are looked at on a glance too.
+    pub targets: Vec<String>,
+    /// The tasks of the new revision are looked at.
+    pub tasks: bool,
 }
 
 /// Every engine.
@@ -47,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_engine_has_a_row_of_its_own() {
-        for name in [EngineName::Listener, EngineName::Rolling] {
+        for name in EngineName::ALL {
             assert_eq!(engine(name).name, name);
         }
     }

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::view::{Drift, count};
 use super::watch::Seen;
-use super::{Action, Engine, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
+use super::{
+    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, trouble,
+};
 use crate::event::{Cause, Sight, WaitReason};
 use crate::model::arn::short;
+use crate::model::reads::Part;
 use crate::model::rule::{green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service};
 use crate::record::{End, Heading, Held, Reason, Record};
@@ -55,6 +58,23 @@ pub const ENGINE: Engine = Engine {
     progress: |view| view.green().and_then(|green| view.world.healthy(green)).unwrap_or(0),
     needs: Action::needs,
     widest: Look::Listing,
+    parts: |look| match look {
+        Look::Glance => vec![Part::Services],
+        Look::Whole => vec![Part::Settings, Part::Rules],
+        Look::Listing => vec![Part::Settings, Part::Listing],
+    },
+    reads,
+    optional: &[],
+    begin: |_| {},
+    young: YOUNG,
+    first_look: Duration::MAX,
+    looks_again: |_| false,
+    news: |_| None,
+    replaced: |view| {
+        let blue = view.blue().filter(|blue| blue.revision != view.record.from)?;
+        let (service, revision) = (blue.name.clone(), short(&blue.revision).to_owned());
+        Some(Cause::RevisionChanged { service, revision })
+    },
     serves_alone: |view| {
         let whole = view.record.forward() && view.all_read(100);
         (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
@@ -62,6 +82,8 @@ pub const ENGINE: Engine = Engine {
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
 };
 
+/// A part of the survey may have taken 30 s, and 10 s are no sign of a process that stood still.
+const YOUNG: Duration = Duration::from_secs(40);
 const SECOND: Duration = Duration::from_secs(1);
 /// Between looks while nothing can have changed.
 const SPARSE: Duration = Duration::from_secs(5);
@@ -69,6 +91,20 @@ const SPARSE: Duration = Duration::from_secs(5);
 const WATCHFUL: Duration = Duration::from_secs(12);
 /// Looks may be dense for this long at a stretch.
 const DENSE_FOR: Duration = Duration::from_secs(30);
+
+/// Whose the targets are, and why tasks stopped, matters while there is a way back only.
+fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
+    let record = view.record;
+    let old = (!record.forward()).then(|| record.blue.clone());
+    let is_retired = view.blue().is_some_and(|blue| blue.desired == 0);
+    // While others leave the same groups, whose a sick target is its task tells.
+    let is_doubtful = view.others_leave() == Some(true) && view.has_sick_targets();
+    let wants_tasks = occasion.look > Look::Glance || occasion.unexplained || is_doubtful;
+    Reading {
+        targets: [record.green.clone()].into_iter().chain(old).collect(),
+        tasks: wants_tasks && !is_retired,
+    }
+}
 
 /// What can end or turn a deployment whatever step it is in.
 pub fn before_every_step(view: &View<'_>) -> Option<Next> {

@@ -6,10 +6,14 @@ use std::time::{Duration, SystemTime};
 use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::view::count;
-use super::{Action, Engine, Next, Outcome, Step, Trouble, View, Wait, prepare, trouble};
-use crate::event::{Cause, Sight, WaitReason};
+use super::{
+    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, trouble,
+};
+use crate::call::Call;
+use crate::event::{Cause, Kind, Sight, WaitReason};
 use crate::model::arn::short;
-use crate::model::health::{NotInUse, Outlook, is_obstacle, not_in_use, plain};
+use crate::model::health::{Outlook, is_obstacle, plain};
+use crate::model::reads::Part;
 use crate::model::world::{Deployment, Look, Service, Target};
 use crate::record::{Change, End, Reason};
 use crate::request::{EngineName, WaitFor};
@@ -47,10 +51,33 @@ pub const ENGINE: Engine = Engine {
     },
     // Where no rule is ours to look after, none is listed.
     widest: Look::Whole,
+    parts: |look| match look {
+        Look::Glance => vec![Part::Services],
+        Look::Whole | Look::Listing => vec![Part::Settings],
+    },
+    reads,
+    // ECS looks at the targets itself: who may not do so goes by what ECS says of them.
+    optional: &[Call::DescribeTargetHealth],
+    begin: |world| {
+        world.rules.clear();
+        // Whose targets the survey saw is not known: they count once a look has told.
+        world.health.clear();
+    },
+    young: YOUNG,
+    first_look: AT_ONCE,
+    looks_again: is_unexplained,
+    news: first_task,
+    // Whom ECS went back to was judged on the way.
+    replaced: |_| None,
     serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
     share: |_| None,
 };
 
+/// A survey that began longer ago is no ground for the first change: nothing else makes this engine read
+/// the owner before it.
+const YOUNG: Duration = Duration::from_secs(10);
+/// Where AWS is quick, what a change was to bring about is there already.
+const AT_ONCE: Duration = Duration::from_millis(50);
 /// Between looks when something is due; with the calls that follow, it is told within a second.
 const DENSE: Duration = Duration::from_millis(850);
 /// Between looks while nothing can have changed.
@@ -69,6 +96,29 @@ const DENSE_FOR: Duration = Duration::from_secs(30);
 /// deregistration delay (3600 s; Elastic Load Balancing, "Edit target group attributes") and the
 /// greatest stop timeout (120 s on Fargate; ECS API, ContainerDefinition.stopTimeout).
 const LEAVING_MAX: Duration = Duration::from_secs(3600 + 120);
+
+fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
+    let targets = wants_health(view, occasion.since_targets).then(|| view.record.green.clone());
+    Reading {
+        targets: targets.into_iter().collect(),
+        tasks: occasion.unexplained || view.has_sick_targets(),
+    }
+}
+
+/// What a glance says of failed tasks and sick targets is explained at once.
+fn is_unexplained(view: &View<'_>) -> bool {
+    let View { record, watch, world } = view;
+    let failed = watch.wants_tasks(record, world) || view.has_sick_targets();
+    let is_open = record.forward() && world.tasks.is_empty() && !watch.tasks_denied;
+    has_unread_targets(view) || failed && is_open
+}
+
+/// The first task that runs is news; or that none is to.
+fn first_task(view: &View<'_>) -> Option<Kind> {
+    let (ours, service) = view.ours().zip(view.green()).filter(|_| view.record.forward())?;
+    let (revision, tasks) = (view.record.name().to_owned(), ours.running);
+    (tasks > 0 || service.desired == 0).then_some(Kind::Runs { revision, tasks })
+}
 
 /// What can end or turn a deployment whatever step it is in.
 pub fn before_every_step(view: &View<'_>) -> Option<Next> {
@@ -423,14 +473,14 @@ fn whole(view: &View<'_>, service: &Service) -> bool {
 
 /// Whether a glance takes in the targets. Once all are healthy, ECS itself looks after them, and now
 /// and then we do.
-pub fn wants_health(view: &View<'_>, since_last: Duration) -> bool {
+pub(super) fn wants_health(view: &View<'_>, since_last: Duration) -> bool {
     let Some(service) = view.green() else { return false };
     let runs = service.primary().is_some_and(|primary| primary.running > 0);
     runs && (has_unread_targets(view) || !whole(view, service) || since_last >= HEALTH_EVERY)
 }
 
 /// Whether something runs whose targets nobody has looked at.
-pub fn has_unread_targets(view: &View<'_>) -> bool {
+fn has_unread_targets(view: &View<'_>) -> bool {
     let Some(service) = view.green() else { return false };
     let world = view.world;
     let runs = service.primary().is_some_and(|primary| primary.running > 0);
@@ -438,16 +488,6 @@ pub fn has_unread_targets(view: &View<'_>) -> bool {
         world.groups.contains_key(&own.group) && !world.health.contains_key(&own.group)
     };
     runs && service.attachments.iter().any(unread)
-}
-
-/// Whether a target is not healthy, or not in use: then its task is asked whose it is.
-pub fn has_sick_targets(view: &View<'_>) -> bool {
-    let Some(service) = view.green() else { return false };
-    let groups = service.attachments.iter().filter_map(|own| view.world.targets(&own.group));
-    let sick = |target: &Target| {
-        target.state.starts_with("unhealthy") || not_in_use(target) == Some(NotInUse::Zone)
-    };
-    view.ours().is_some() && groups.flatten().any(sick)
 }
 
 /// Dense around the moment when the next thing can happen.

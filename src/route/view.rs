@@ -6,7 +6,7 @@ use super::engine::{Engine, engine};
 use super::trouble::failing;
 use crate::event::{Cause, WaitReason};
 use crate::model::arn::short;
-use crate::model::health::TaskFailure;
+use crate::model::health::{NotInUse, TaskFailure, not_in_use};
 use crate::model::reads::Part;
 use crate::model::rule::{GroupPair, green_per_mille, holds};
 use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
@@ -349,6 +349,16 @@ impl<'a> View<'a> {
             }
         }
         None
+    }
+
+    /// Whether a target of green's is not healthy, or not in use: then its task is asked whose it is.
+    pub fn has_sick_targets(&self) -> bool {
+        let Some(green) = self.green() else { return false };
+        let groups = green.attachments.iter().filter_map(|own| self.world.targets(&own.group));
+        let is_sick = |target: &Target| {
+            target.state.starts_with("unhealthy") || not_in_use(target) == Some(NotInUse::Zone)
+        };
+        self.ours().is_some() && groups.flatten().any(is_sick)
     }
 
     /// Whether every task that green wants is healthy.

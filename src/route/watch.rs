@@ -9,7 +9,6 @@ use crate::model::reads::{Moment, Part};
 use crate::model::rule::GroupPair;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
-use crate::request::EngineName;
 use crate::route::View;
 
 /// One of the two services.
@@ -181,7 +180,7 @@ impl Watch {
         let services = answer(Part::Services);
         let view = View { record, watch: self, world };
         let gone = view.is_gone(&record.blue) || view.is_gone(&record.green);
-        let dead = view.dead_side().filter(|_| record.engine() == EngineName::Listener);
+        let dead = view.dead_side();
         self.gone = gone.then(|| Seen::again(self.gone, services, world.at));
         self.dead = dead.map(|side| {
             let before = self.dead.filter(|(known, _)| *known == side).map(|(_, seen)| seen);

@@ -110,6 +110,39 @@ fn texts_in_events_are_names_or_what_others_said() {
     );
 }
 
+/// Where an engine may be named: its tables, its record, its words, its option.
+const ENGINE_PLACES: &[&str] = &[
+    "cli/deploy.rs",
+    "cli/ecs_deploy/mod.rs",
+    "plan/engine.rs",
+    "plan/listener.rs",
+    "plan/rolling.rs",
+    "record/mod.rs",
+    "record/tags.rs",
+    "render/words/engine.rs",
+    "request/engine.rs",
+    "route/listener.rs",
+    "route/rolling.rs",
+];
+
+#[test]
+fn an_engine_is_named_in_its_own_places_only() {
+    let names = |source: &&Source| {
+        let code: Vec<_> = without_tests(&tokens(&source.text));
+        let code: Vec<&str> = code.iter().map(|token| token.text).collect();
+        code.windows(3).any(|three| {
+            three[0] == "EngineName"
+                && three[2].starts_with(char::is_uppercase)
+                && three[2] != "ALL"
+        })
+    };
+    let sources = Rooms::read("src").sources;
+    let found: BTreeSet<&str> =
+        sources.iter().filter(names).map(|source| source.path.as_str()).collect();
+    let places = ENGINE_PLACES.iter().copied().collect();
+    assert_eq!(found, places, "a new engine is a row, a file and a few words");
+}
+
 #[test]
 fn imports_are_allowed_only_while_they_break_a_rule() {
     none(needless(&Rooms::read("src"), PRODUCT, PURE, OUTSIDE));

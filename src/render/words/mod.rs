@@ -3,6 +3,7 @@
 
 mod cause;
 mod ending;
+mod engine;
 mod health;
 mod wait;
 mod warning;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use cause::cause;
 pub(crate) use ending::{end, hint, nothing, outcome};
+pub(crate) use engine::{begun, planned};
 pub(crate) use health::{sickness, task};
 pub(crate) use wait::wait;
 pub(crate) use warning::warning;

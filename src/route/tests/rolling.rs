@@ -8,7 +8,7 @@ use crate::record::Prepare;
 use crate::render::words::{cause, wait};
 use crate::request::WaitFor;
 use crate::route::rolling::{
-    BACK, FORWARD, before_every_step, has_sick_targets, lacks_ahead, progress, wants_health,
+    BACK, FORWARD, before_every_step, lacks_ahead, progress, wants_health,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -174,14 +174,14 @@ fn a_sick_target_is_ours_if_a_running_task_of_ours_stands_behind_it() {
         let targets = model.world.health.get_mut(&format!("group:{BLUE}")).expect("a group");
         targets[0].state = "unhealthy".into();
         change(&mut model.world.tasks.get_mut(&format!("arn:{BLUE}")).expect("tasks")[0]);
-        assert!(has_sick_targets(&model.view()));
+        assert!(model.view().has_sick_targets());
         model.turned()
     };
     assert_eq!(sick(|_| {}), Some(Reason::Sick));
     assert_eq!(sick(|task| task.revision = "arn:x/web:42".into()), None);
     assert_eq!(sick(|task| task.last_status = "STOPPED".into()), None);
-    assert!(!has_sick_targets(&Model::one().view()));
-    assert!(!has_sick_targets(&Model::one().on(OTHER).view()));
+    assert!(!Model::one().view().has_sick_targets());
+    assert!(!Model::one().on(OTHER).view().has_sick_targets());
 }
 
 #[test]

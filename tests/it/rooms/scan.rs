@@ -39,7 +39,7 @@ pub(super) fn effects(text: &str) -> Vec<String> {
 /// A word or a sign of a source; `::` is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Token<'s> {
-    text: &'s str,
+    pub(super) text: &'s str,
     line: usize,
 }
 

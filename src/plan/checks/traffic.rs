@@ -1,0 +1,300 @@
+//! What is true of the traffic of a pair: which side has it, and what else has a hand in it.
+
+use super::pair::{known, pair};
+use super::refuse;
+use super::service::usable;
+use crate::error::Refusal;
+use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
+use crate::model::world::{Group, Rule, Service};
+use crate::plan::{Sides, Survey};
+use crate::route::group_pairs;
+
+/// The rules say which side serves.
+pub(in crate::plan) fn traffic_is_on_one_side(survey: &Survey) -> Result<(), Refusal> {
+    match pair(survey) {
+        Ok([service, twin]) => by_weight(survey, service, twin).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The side that serves is steady.
+pub(in crate::plan) fn live_side_is_well(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| serving_well(survey, sides.blue))
+}
+
+/// Nothing else changes the counts.
+pub(in crate::plan) fn nothing_scales(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| unscaled(survey, [sides.blue, sides.green]))
+}
+
+/// No client is pinned to a side.
+pub(in crate::plan) fn nothing_sticks(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| unsticky(survey, &sides))
+}
+
+/// New targets can become healthy.
+pub(in crate::plan) fn targets_can_be_healthy(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| usable(survey, sides.blue))
+}
+
+/// No rule of somebody else's is in the way.
+pub(in crate::plan) fn no_rule_is_in_the_way(survey: &Survey) -> Result<(), Refusal> {
+    known(survey).map_or(Ok(()), |sides| foreign_rules(survey, &sides).map(drop))
+}
+
+/// The rules that tell which side serves: those that hold both; where none does yet, those of the one side
+/// that is alive. Others show an idle side to somebody who tests it.
+pub(super) fn deciding<'a>(
+    survey: &'a Survey,
+    pairs: &[GroupPair],
+    [one, other]: [&Service; 2],
+) -> Vec<&'a Rule> {
+    let ones = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.blue.as_str()));
+    let others = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.green.as_str()));
+    let all: Vec<&Rule> = survey.world.rules.values().collect();
+    let shared: Vec<&Rule> =
+        all.iter().copied().filter(|rule| ones(rule) && others(rule)).collect();
+    let idle = |service: &Service| service.desired == 0 && service.running == 0;
+    match (shared.is_empty(), idle(one), idle(other)) {
+        (false, ..) => shared,
+        (true, false, true) => all.into_iter().filter(|rule| ones(rule)).collect(),
+        (true, true, false) => all.into_iter().filter(|rule| others(rule)).collect(),
+        _ => all,
+    }
+}
+
+/// Rules that hold green's group and not blue's.
+pub(in crate::plan) fn foreign<'a>(
+    survey: &'a Survey,
+    sides: &Sides<'_>,
+) -> impl Iterator<Item = &'a Rule> {
+    let blue: Vec<String> = sides.pairs.iter().map(|pair| pair.blue.clone()).collect();
+    let green: Vec<String> = sides.pairs.iter().map(|pair| pair.green.clone()).collect();
+    survey.world.rules.values().filter(move |rule| {
+        holds(&rule.actions, green.iter().map(String::as_str))
+            && !holds(&rule.actions, blue.iter().map(String::as_str))
+    })
+}
+
+/// Such rules are left alone, and said; but a side that users reach through one of them is not given
+/// another revision.
+pub(in crate::plan) fn foreign_rules(
+    survey: &Survey,
+    sides: &Sides<'_>,
+) -> Result<Vec<String>, Refusal> {
+    let green = sides.green;
+    let healthy = survey.world.healthy(green).unwrap_or(0);
+    let mut warnings = Vec::new();
+    for rule in foreign(survey, sides) {
+        if healthy > 0 && rule.weights().iter().any(|(_, weight)| *weight > 0) {
+            return refuse(
+                format!(
+                    "rule {} sends requests to {}, which has {healthy} healthy targets and would get the new revision",
+                    rule.name, green.name
+                ),
+                describe(rule),
+            );
+        }
+        warnings.push(format!(
+            "rule {} forwards to {} and not to {}: ecs-bg does not change it",
+            rule.name, green.name, sides.blue.name
+        ));
+    }
+    Ok(warnings)
+}
+
+/// The side with all the weight is blue.
+pub(super) fn by_weight<'a>(
+    survey: &'a Survey,
+    one: &'a Service,
+    other: &'a Service,
+) -> Result<(&'a Service, &'a Service), Refusal> {
+    let pairs = group_pairs(&survey.world, one, other);
+    let rules = deciding(survey, &pairs, [one, other]);
+    no_third_group(&rules, &pairs)?;
+    let mut live: Option<(bool, &str)> = None;
+    for rule in rules {
+        let second = match green_per_mille(&rule.actions, &pairs) {
+            Some(0) => false,
+            Some(1000) => true,
+            None => {
+                return refuse(
+                    format!("rule {} gives neither side any weight", rule.name),
+                    describe(rule),
+                );
+            }
+            Some(_) => {
+                return refuse(
+                    format!(
+                        "rule {} gives both {} and {} traffic, and no record says why",
+                        rule.name, one.name, other.name
+                    ),
+                    to_the_heavier(survey, &pairs, [one, other]),
+                );
+            }
+        };
+        match live {
+            Some((first, name)) if first != second => {
+                return refuse(
+                    format!(
+                        "rule {name} gives traffic to one of {} and {}, rule {} to the other",
+                        one.name, other.name, rule.name
+                    ),
+                    to_the_heavier(survey, &pairs, [one, other]),
+                );
+            }
+            _ => live = Some((second, &rule.name)),
+        }
+    }
+    match live {
+        Some((false, _)) => Ok((one, other)),
+        Some((true, _)) => Ok((other, one)),
+        None => no_rule(one, other),
+    }
+}
+
+pub(super) fn no_rule<T>(one: &Service, other: &Service) -> Result<T, Refusal> {
+    refuse(
+        format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
+        "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
+    )
+}
+
+pub(super) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(), Refusal> {
+    let known = |group: &str| pairs.iter().any(|pair| pair.blue == group || pair.green == group);
+    for rule in rules {
+        let weights = weights(&rule.actions);
+        if let Some((group, _)) =
+            weights.iter().find(|(group, weight)| *weight > 0 && !known(group))
+        {
+            // `…:targetgroup/NAME/ID`
+            let group = group.rsplit('/').nth(1).unwrap_or(group);
+            return refuse(
+                format!("rule {} gives traffic to a third target group, {group}", rule.name),
+                describe(rule),
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn describe(rule: &Rule) -> String {
+    format!("aws elbv2 describe-rules --rule-arns {}", rule.arn)
+}
+
+/// Ends it where most of the traffic is, or else most tasks.
+pub(super) fn to_the_heavier(
+    survey: &Survey,
+    pairs: &[GroupPair],
+    [one, other]: [&Service; 2],
+) -> String {
+    let rules = survey.world.rules.values();
+    let parts = rules.filter_map(|rule| green_per_mille(&rule.actions, pairs));
+    let (had, all) = parts.fold((0, 0), |(had, all), part| (had + part, all + 1000));
+    let to = if (2 * had, other.running) > (all, one.running) { other } else { one };
+    let (cluster, service) = (&survey.cluster, &survey.service);
+    format!("ecs-bg rollback --cluster {cluster} --service {service} --to {}", to.name)
+}
+
+/// Nothing answers on the side that has the traffic: there is nothing that a deployment could harm.
+pub(super) fn is_outage(survey: &Survey, blue: &Service) -> bool {
+    survey.world.healthy(blue) == Some(0)
+}
+
+/// What would keep a deployment from starting if anything answered there.
+pub(in crate::plan) fn outage(survey: &Survey, blue: &Service) -> Vec<String> {
+    if !is_outage(survey, blue) {
+        return vec![];
+    }
+    let name = &blue.name;
+    let mut warnings = Vec::new();
+    if blue.desired == 0 {
+        warnings
+            .push(format!("{name} has the traffic and its desired count is 0: nothing serves now"));
+    }
+    if blue.deployments.len() > 1 {
+        warnings.push(format!(
+            "{name} has the traffic and no healthy target, and somebody else deploys it right now"
+        ));
+    }
+    warnings
+}
+
+pub(super) fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
+    if is_outage(survey, blue) {
+        return Ok(());
+    }
+    let cluster = survey.cluster_name();
+    if blue.desired == 0 {
+        return refuse(
+            format!("{} has the traffic, but its desired count is 0", blue.name),
+            format!(
+                "aws ecs update-service --cluster {cluster} --service {} --desired-count 1",
+                blue.name
+            ),
+        );
+    }
+    if blue.deployments.len() > 1 {
+        return refuse(
+            format!("{} has the traffic, and somebody else deploys it right now", blue.name),
+            format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn unscaled(survey: &Survey, pair: [&Service; 2]) -> Result<(), Refusal> {
+    let scaled = pair
+        .iter()
+        .find(|service| survey.scalable.iter().flatten().any(|name| *name == service.name));
+    match scaled {
+        None => Ok(()),
+        Some(service) => refuse(
+            format!(
+                "Application Auto Scaling changes the desired count of {}, which the engine listener does not handle yet",
+                service.name
+            ),
+            format!(
+                "aws application-autoscaling describe-scalable-targets --service-namespace ecs --resource-ids service/{}/{}",
+                survey.cluster_name(),
+                service.name
+            ),
+        ),
+    }
+}
+
+/// Stickiness pins clients to a group that was emptied.
+pub(super) fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
+    let sticky = |group: &&Group| {
+        let attributes = group.attributes.as_ref();
+        attributes
+            .and_then(|a| a.get("stickiness.enabled"))
+            .is_some_and(|enabled| enabled == "true")
+    };
+    let groups = sides.pairs.iter().flat_map(|pair| [&pair.blue, &pair.green]);
+    if let Some(group) = groups.filter_map(|arn| survey.world.groups.get(arn)).find(sticky) {
+        return refuse(
+            format!(
+                "target group {} has stickiness: clients would stay on a side that is stopped",
+                group.name
+            ),
+            format!(
+                "if its clients do not need stickiness: aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
+                group.arn
+            ),
+        );
+    }
+    let pins = |(key, value): &(String, String)| {
+        key.ends_with("TargetGroupStickinessConfig.Enabled") && value == "true"
+    };
+    match survey.world.rules.values().find(|rule| rule.actions.iter().any(pins)) {
+        Some(rule) => refuse(
+            format!(
+                "rule {} has target group stickiness: clients would stay on a side that is stopped",
+                rule.name
+            ),
+            format!("aws elbv2 describe-rules --rule-arns {}", rule.arn),
+        ),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! What differs between the engines before a deployment starts: a row for each.
+
+use super::checks::{Case, Check};
+use super::{Decision, Draft, Survey, listener, rolling};
+use crate::error::Refusal;
+use crate::model::world::Service;
+use crate::request::{EngineName, Request};
+
+/// How an engine plans.
+pub(super) struct Engine {
+    /// Its name.
+    pub(super) name: EngineName,
+    /// Why it deploys this service where nobody asked for an engine, or what is in its way; `None`: it is
+    /// not for such a service.
+    pub(super) takes: fn(&Survey) -> Option<Result<String, Refusal>>,
+    /// The service that serves.
+    pub(super) live: fn(&Survey) -> Result<&Service, Refusal>,
+    /// The other service that a deployment is about, where there is one.
+    pub(super) twin: fn(&Survey) -> Option<&str>,
+    /// What must be true before.
+    pub(super) checks: &'static [Check],
+    /// Every choice, once all checks are passed.
+    pub(super) plan: fn(&Case<'_>, Draft<'_>) -> Result<Decision, Refusal>,
+}
+
+/// Every engine, the strongest first: without `--engine` the first one that takes a service deploys it.
+const ENGINES: [&Engine; 2] = [&listener::ENGINE, &rolling::ENGINE];
+
+/// The row of an engine.
+fn row(name: EngineName) -> &'static Engine {
+    ENGINES.into_iter().find(|engine| engine.name == name).unwrap_or(&listener::ENGINE)
+}
+
+/// Who deploys, and why. Where something marks a pair, it is never taken for a service alone.
+pub(super) fn engine(
+    request: &Request,
+    survey: &Survey,
+) -> Result<(&'static Engine, String), Refusal> {
+    if let Some(name) = request.engine {
+        return Ok((row(name), "asked for".to_owned()));
+    }
+    let takes = |engine: &'static Engine| Some((engine, (engine.takes)(survey)?));
+    match ENGINES.into_iter().find_map(takes) {
+        Some((engine, why)) => Ok((engine, why?)),
+        None => Err(super::checks::service::no_service(survey, &survey.service)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_engine_has_a_row_of_its_own() {
+        for name in EngineName::ALL {
+            assert_eq!(row(name).name, name);
+        }
+    }
+}
