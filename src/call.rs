@@ -37,6 +37,12 @@ pub enum Call {
     ListServiceDeployments,
     /// The task definitions of those deployments.
     DescribeServiceRevisions,
+    /// How far a deployment has come in which ECS shifts the traffic.
+    DescribeServiceDeployments,
+    /// Has ECS roll such a deployment back.
+    StopServiceDeployment,
+    /// Lets such a deployment go on that pauses.
+    ContinueServiceDeployment,
     /// Target groups and their health checks.
     DescribeTargetGroups,
     /// Stickiness and other attributes of target groups.
@@ -90,6 +96,10 @@ pub enum Loss {
     OneOffTasks,
     /// Only `ecs-bg ecr login` needs it.
     Login,
+    /// Services with the strategies BLUE_GREEN, LINEAR and CANARY cannot be deployed.
+    OtherStrategies,
+    /// Pauses of such services cannot be ended.
+    Pauses,
     /// Only `--role-arn` and profiles with a role need it.
     OtherRole,
     /// Only revisions that are registered and not used stay.
@@ -110,7 +120,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 29] = {
+const TABLE: [(Call, CallInfo); 32] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -163,6 +173,24 @@ const TABLE: [(Call, CallInfo); 29] = {
             "DescribeServiceRevisions",
             &["ecs:DescribeServiceRevisions"],
             Some(Loss::PutBackRecord),
+        ),
+        read(
+            DescribeServiceDeployments,
+            "DescribeServiceDeployments",
+            &["ecs:DescribeServiceDeployments"],
+            Some(Loss::OtherStrategies),
+        ),
+        write(
+            StopServiceDeployment,
+            "StopServiceDeployment",
+            &["ecs:StopServiceDeployment"],
+            Some(Loss::OtherStrategies),
+        ),
+        write(
+            ContinueServiceDeployment,
+            "ContinueServiceDeployment",
+            &["ecs:ContinueServiceDeployment"],
+            Some(Loss::Pauses),
         ),
         read(
             DescribeTargetGroups,

@@ -46,6 +46,22 @@ impl Aws {
                 let body = roll_request(pair, action, own);
                 self.roll(service, body, world).await
             }
+            Action::Shift { service, revision, configuration, force } => {
+                let mut body = json!({"cluster": pair.cluster, "service": service, "taskDefinition": revision});
+                if let Some(configuration) = configuration {
+                    body[CONFIGURATION] = configuration.clone();
+                }
+                if *force {
+                    body["forceNewDeployment"] = json!(true);
+                }
+                self.roll(service, body, world).await
+            }
+            Action::Configure { service, configuration } => {
+                let mut body = json!({"cluster": pair.cluster, "service": service});
+                body[CONFIGURATION] = configuration.clone();
+                self.roll(service, body, world).await
+            }
+            Action::StopDeployment { arn } => self.stop_deployment(arn).await,
             Action::Weigh { rule, actions } => match world.rules.get(rule).cloned() {
                 Some(rule) => self.set_actions(&rule, actions, world).await,
                 None => Ok(()),
@@ -86,8 +102,9 @@ impl Aws {
 
     /// ECS replaces the tasks. The body is our own: the deployment configuration goes back as it came.
     async fn roll(&self, service: &str, body: Value, world: &mut World) -> Result<(), Failure> {
-        let to = short(body["taskDefinition"].as_str().unwrap_or_default()).to_owned();
-        let call = Call::UpdateService.on(format!("{service} to {to}"));
+        let to = body["taskDefinition"].as_str().map(short);
+        let to = to.map_or(String::new(), |to| format!(" to {to}"));
+        let call = Call::UpdateService.on(format!("{service}{to}"));
         let (answer, sent) = (Capture::default(), SendBody(body.to_string()));
         let request = self.ecs.update_service().service(service).customize();
         let request = request.interceptor(answer.clone()).interceptor(sent);

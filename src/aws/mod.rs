@@ -3,6 +3,7 @@
 
 mod act;
 mod config;
+mod deployments;
 mod environment;
 mod error;
 mod history;

@@ -58,6 +58,10 @@ pub struct Focus {
     pub record: Option<String>,
     /// The record whose task that runs before is wanted.
     pub prepare: Option<Record>,
+    /// The revision whose service deployment is followed, by ARN.
+    pub deployment: Option<String>,
+    /// The services are wanted on a glance too.
+    pub services: bool,
 }
 
 /// Which parts a look takes in.
@@ -74,6 +78,8 @@ pub struct Wanted {
     record: Option<String>,
     /// The record whose task that runs before is wanted.
     prepare: Option<Record>,
+    /// The revision whose service deployment is followed, by ARN.
+    deployment: Option<String>,
 }
 
 impl Wanted {
@@ -85,7 +91,7 @@ impl Wanted {
             .services
             .values()
             .filter(|service| named(&service.name))
-            .flat_map(|service| service.attachments.iter().map(|attachment| &attachment.group))
+            .flat_map(Service::groups)
             // One that could not be surveyed may not be read.
             .filter(|group| before.groups.contains_key(*group))
             .collect();
@@ -93,8 +99,8 @@ impl Wanted {
         parts.extend(focus.tasks.iter().cloned().map(Part::Tasks));
         parts.extend(focus.record.as_ref().map(|_| Part::Owner));
         parts.extend(focus.prepare.as_ref().map(|_| Part::Prepare));
-        let Focus { stopped, record, prepare, .. } = focus.clone();
-        Self { look, parts, partial: false, stopped, record, prepare }
+        let Focus { stopped, record, prepare, deployment, .. } = focus.clone();
+        Self { look, parts, partial: false, stopped, record, prepare, deployment }
     }
 
     /// Only those parts of it that are named.
@@ -128,6 +134,7 @@ fn about(part: &Part) -> About {
         Part::Tasks(service) => Call::DescribeTasks.on(format!("of {service}")),
         Part::Owner => Call::DescribeTaskDefinition.on("with the record"),
         Part::Prepare => Call::DescribeTasks.on("of --before"),
+        Part::Deployments => Call::DescribeServiceDeployments.on("of the service"),
     }
 }
 
@@ -277,6 +284,27 @@ impl Aws {
                 let revision = wanted.record.as_deref().unwrap_or_default();
                 let owner = self.record(revision).await?.map(|record| record.owner);
                 Box::new(move |world| world.owner = owner)
+            }
+            Part::Deployments => {
+                let known = before.deployments.as_deref().unwrap_or_default();
+                let ours = wanted.deployment.as_ref().and_then(|revision| {
+                    known.iter().find(|one| one.revision.as_ref() == Some(revision))
+                });
+                let read = match (wanted.look, ours, pair.services.first()) {
+                    // The one that is followed is known.
+                    (Look::Glance, Some(ours), _) => {
+                        let mut read =
+                            self.describe_deployments(vec![ours.arn.clone()], known).await?;
+                        read.extend(known.iter().filter(|one| one.arn != ours.arn).cloned());
+                        read.sort_by_key(|one| std::cmp::Reverse(one.created));
+                        read
+                    }
+                    (_, _, Some(name)) => {
+                        self.service_deployments(&pair.cluster, name, known).await?
+                    }
+                    (_, _, None) => vec![],
+                };
+                Box::new(move |world| world.deployments = Some(read))
             }
             Part::Prepare => {
                 let tasks = match &wanted.prepare {
@@ -484,13 +512,8 @@ impl Aws {
     /// Every rule of every listener of the groups' load balancers that forwards to one of the
     /// services' groups.
     pub(super) async fn rules_of(&self, world: &World) -> Result<BTreeMap<String, Rule>, Failure> {
-        let ours: BTreeSet<&str> = world
-            .services
-            .values()
-            .flat_map(|service| {
-                service.attachments.iter().map(|attachment| attachment.group.as_str())
-            })
-            .collect();
+        let ours: BTreeSet<&str> =
+            world.services.values().flat_map(Service::groups).map(String::as_str).collect();
         let balancers: BTreeSet<&str> = world
             .groups
             .values()

@@ -91,6 +91,7 @@ impl Aws {
             health: BTreeMap::new(),
             tasks: BTreeMap::new(),
             prepare: None,
+            deployments: None,
         };
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
@@ -110,9 +111,22 @@ impl Aws {
                 None => Ok(self.scalable_targets(&world).await.unwrap_or(None)),
             }
         };
-        let (((balancing, unused, blind), (revisions, given_up, newest)), scalable) =
-            try_join(try_join(balancing, self.revisions(cluster, &world)), scalable).await?;
-        let world = World { at: self.date(), ..balancing };
+        let deployments = async {
+            match world
+                .service(service)
+                .filter(|one| one.is_advanced() || one.strategy() != "ROLLING")
+            {
+                Some(one) => unless_denied(self.service_deployments(cluster, &one.name, &[]).await),
+                None => Ok(None),
+            }
+        };
+        let ((((balancing, unused, blind), (revisions, given_up, newest)), scalable), deployments) =
+            try_join(
+                try_join(try_join(balancing, self.revisions(cluster, &world)), scalable),
+                deployments,
+            )
+            .await?;
+        let world = World { at: self.date(), deployments, ..balancing };
         let candidate = match &twin {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
@@ -149,13 +163,8 @@ impl Aws {
         world: &World,
         pair: bool,
     ) -> Result<(World, Vec<(String, Target)>), Failure> {
-        let arns: BTreeSet<&str> = world
-            .services
-            .values()
-            .flat_map(|service| {
-                service.attachments.iter().map(|attachment| attachment.group.as_str())
-            })
-            .collect();
+        let services = world.services.values();
+        let arns: BTreeSet<&str> = services.flat_map(Service::groups).map(String::as_str).collect();
         if arns.is_empty() {
             return Ok((world.clone(), vec![]));
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::model::service_deployment::Advanced;
 use crate::model::world::{Attachment, Container, Deployment, Service, ServiceEvent, Task};
 
 /// Answer to DescribeServices. AWS sends the list even where it is empty: an answer without it is none.
@@ -67,6 +68,15 @@ struct WireLoadBalancer {
     target_group_arn: Option<String>,
     container_name: String,
     container_port: u16,
+    advanced_configuration: Option<WireAdvanced>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WireAdvanced {
+    alternate_target_group_arn: Option<String>,
+    production_listener_rule: Option<String>,
+    test_listener_rule: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -212,6 +222,13 @@ pub(super) fn service(raw: Value, settings: bool) -> Result<Service, serde_json:
                     group: lb.target_group_arn?,
                     container: lb.container_name,
                     port: lb.container_port,
+                    advanced: lb.advanced_configuration.and_then(|advanced| {
+                        Some(Advanced {
+                            alternate: advanced.alternate_target_group_arn?,
+                            production: advanced.production_listener_rule?,
+                            test: advanced.test_listener_rule,
+                        })
+                    }),
                 })
             })
             .collect(),

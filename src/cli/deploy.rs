@@ -69,12 +69,24 @@ pub(super) struct Arguments {
     /// Deploy even if nothing changed
     #[arg(long, help_heading = WHAT)]
     force: bool,
-    /// How to deploy [default: listener if the service has a twin, else rolling]
+    /// How to deploy [default: native if ECS shifts the service's traffic, listener if it has a twin, else
+    /// rolling]
     #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE", help_heading = TRAFFIC)]
     engine: WhichEngine,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE", help_heading = TRAFFIC)]
     twin: Option<String>,
+    /// Shift the traffic so: blue-green (all at once), canary:10/5m (10 %, and the rest after 5m) or
+    /// linear:20/2m (20 % more every 2m)
+    #[arg(long, value_name = "STRATEGY", conflicts_with = "shares", help_heading = TRAFFIC)]
+    strategy: Option<String>,
+    /// Pause there until `ecs-bg promote`: before-traffic, each-step, after-traffic, or one of ECS's
+    /// stages (native only)
+    #[arg(long, value_name = "STAGE", help_heading = TRAFFIC)]
+    pause_at: Vec<String>,
+    /// Roll back if nobody promotes within this time
+    #[arg(long, default_value = "1h", value_name = "DURATION", requires = "pause_at", help_heading = GIVE_UP)]
+    pause_limit: String,
     /// Steps: the new version's share of the traffic in percent, and how long to hold it
     #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…", help_heading = TRAFFIC)]
     shares: String,
@@ -125,8 +137,10 @@ pub(super) struct Arguments {
 /// `--engine`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum WhichEngine {
-    /// Listener if the service has a twin, else rolling
+    /// Native if ECS shifts the service's traffic, listener if it has a twin, else rolling
     Auto,
+    /// ECS shifts traffic between two target groups of the service (BLUE_GREEN, CANARY, LINEAR)
+    Native,
     /// ECS replaces the tasks of the service
     Rolling,
     /// ecs-bg shifts traffic between the target groups of two services
@@ -137,6 +151,7 @@ impl From<WhichEngine> for Option<EngineName> {
     fn from(engine: WhichEngine) -> Self {
         match engine {
             WhichEngine::Auto => None,
+            WhichEngine::Native => Some(EngineName::Native),
             WhichEngine::Rolling => Some(EngineName::Rolling),
             WhichEngine::Listener => Some(EngineName::Listener),
         }
@@ -154,6 +169,9 @@ impl Arguments {
             tags: self.changes.tags,
             edits,
             shares: self.shares,
+            strategy: self.strategy,
+            pause_at: self.pause_at,
+            pause_limit: Some(self.pause_limit),
             engine: self.engine.into(),
             bake: self.bake,
             timeout: self.timeout,

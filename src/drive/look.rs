@@ -64,6 +64,8 @@ impl Run<'_> {
         let occasion = Occasion { look, unexplained: stopped, since_targets };
         let reading = (engine(self.record.engine()).reads)(&self.view(), &occasion);
         focus.health = reading.targets;
+        focus.services = reading.services;
+        focus.deployment = Some(self.record.revision.clone());
         if self.record.forward() && !self.watch.tasks_denied && reading.tasks {
             focus.tasks.push(self.record.green.clone());
         }
@@ -109,7 +111,11 @@ impl Run<'_> {
         if self.recorded && only.is_some_and(|only| only.contains(&Part::Owner)) {
             focus.record = Some(self.record.revision.clone());
         }
-        let parts = (engine(self.record.engine()).parts)(look);
+        let engine = engine(self.record.engine());
+        let mut parts = (engine.parts)(look);
+        if focus.services && !parts.contains(&Part::Settings) && !parts.contains(&Part::Services) {
+            parts.push(Part::Services);
+        }
         let wanted = Wanted::of(look, parts, &focus, &self.world);
         let wanted = match only {
             Some(only) => wanted.only(only),

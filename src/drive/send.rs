@@ -9,7 +9,7 @@ use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::event::{Change, Kind, StopReason, Then, Weight};
+use crate::event::{Change, Kind, StopReason, Then, Warning, Weight};
 use crate::model::arn::short;
 use crate::model::health::placement;
 use crate::model::reads::Part;
@@ -146,7 +146,15 @@ impl Run<'_> {
                 self.sent.push(action);
                 None
             }
-            Err(error) => self.unanswered(error).await,
+            Err(error) => match action {
+                // What is left behind is said; nothing that serves depends on it.
+                Action::Configure { service, .. } if !error.passes() => {
+                    self.watch.untidy = true;
+                    self.tell(Kind::Warning(Warning::SettingsLeft { service, failure: error }));
+                    None
+                }
+                _ => self.unanswered(error).await,
+            },
         }
     }
 
@@ -240,6 +248,15 @@ fn change(action: &Action, world: &World) -> Change {
             let weight = |(arn, weight): (String, u32)| Weight { group: group(&arn), weight };
             let rule = read.map_or(rule.clone(), |rule| rule.name.clone());
             Change::Weights { rule, weights: weights.map(weight).collect() }
+        }
+        Action::Shift { service, revision, configuration, .. } => Change::Shift {
+            service,
+            revision: short(&revision).to_owned(),
+            reconfigured: configuration.is_some(),
+        },
+        Action::Configure { service, .. } => Change::SettingsRestored { service },
+        Action::StopDeployment { arn } => {
+            Change::DeploymentStopped { deployment: short(&arn).to_owned() }
         }
         Action::Prepare => {
             let task = world.prepare.iter().flatten().next();

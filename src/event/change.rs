@@ -69,6 +69,25 @@ pub enum Change {
         /// `web:43`
         revision: String,
     },
+    /// ECS shifts the traffic of a service to a revision.
+    Shift {
+        /// The service.
+        service: String,
+        /// `web:43`
+        revision: String,
+        /// The service's deployment settings change with it.
+        reconfigured: bool,
+    },
+    /// What was set for this deployment only is as it was.
+    SettingsRestored {
+        /// The service.
+        service: String,
+    },
+    /// ECS was asked to roll its deployment back.
+    DeploymentStopped {
+        /// The id of the service deployment.
+        deployment: String,
+    },
     /// The record was written.
     Record,
 }

@@ -1,10 +1,10 @@
 //! Why a deployment waits: what is missing before it can go on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::seconds;
+use super::{optional_rfc3339, seconds};
 
 /// What is missing. Its words are in `render::words`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +102,42 @@ pub enum WaitReason {
         #[cfg_attr(test, schemars(with = "u64"))]
         left: Duration,
     },
+    /// ECS is to list its own record of the deployment.
+    Listing {
+        /// The service.
+        service: String,
+    },
+    /// ECS shifts the traffic.
+    Stage {
+        /// The service.
+        service: String,
+        /// ECS's `status`.
+        status: String,
+        /// ECS's `lifecycleStage`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
+        /// The new revision's share of test traffic in per mille.
+        test_per_mille: u32,
+        /// Its share of production traffic in per mille.
+        production_per_mille: u32,
+    },
+    /// ECS waits until somebody lets the deployment go on.
+    Pause {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// ECS's `lifecycleStage`.
+        stage: String,
+        /// It was asked for with `--pause-at`; else the service is set up so.
+        ours: bool,
+        /// When ECS stops waiting.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_rfc3339")]
+        #[cfg_attr(test, schemars(with = "Option<String>"))]
+        expires: Option<SystemTime>,
+        /// It rolls back then; else it goes on.
+        rolls_back: bool,
+    },
     /// AWS may have answered with the past: a second answer is to say the same.
     SecondLook(Sight),
     /// Everything is read once more before the deployment ends.
@@ -175,6 +211,15 @@ pub enum Sight {
         per_mille: Option<u32>,
         /// The service of the new side.
         service: String,
+    },
+    /// A rule does not forward to the one group that the revision's healthy tasks stand in.
+    LiveGroups {
+        /// The rule.
+        rule: String,
+        /// The groups that it gives traffic.
+        groups: Vec<String>,
+        /// `web:43`
+        revision: String,
     },
     /// No rule forwards to the service's target groups.
     NoRule {

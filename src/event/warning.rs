@@ -74,6 +74,13 @@ pub enum Warning {
         /// What happened.
         by: Cause,
     },
+    /// The service's deployment settings still have what was for this deployment only.
+    SettingsLeft {
+        /// The service.
+        service: String,
+        /// The call.
+        failure: Failure,
+    },
     /// What the plan found.
     Plan {
         /// In words.

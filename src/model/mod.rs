@@ -10,4 +10,5 @@ pub mod reads;
 pub mod revision;
 pub mod rule;
 pub mod served;
+pub mod service_deployment;
 pub mod world;

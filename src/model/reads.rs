@@ -23,6 +23,8 @@ pub enum Part {
     Owner,
     /// The task that runs before anything serves.
     Prepare,
+    /// ECS's own records of the service's deployments.
+    Deployments,
 }
 
 /// When a part was answered, by three clocks.

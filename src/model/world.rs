@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::reads::Answered;
+use super::service_deployment::{Advanced, ServiceDeployment};
 
 /// How much a look takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +45,9 @@ pub struct World {
     /// Tasks of each service that was asked for, by the service's ARN: running ones and stopped
     /// ones as long as ECS remembers them (an hour at least).
     pub tasks: BTreeMap<String, Vec<Task>>,
+    /// ECS's own records of the newest deployments of the service, newest first, where ECS shifts its
+    /// traffic; `None`: not read.
+    pub deployments: Option<Vec<ServiceDeployment>>,
     /// The task that runs before anything serves, where there is to be one; `None`: not asked for yet.
     pub prepare: Option<Vec<Task>>,
 }
@@ -120,6 +124,8 @@ pub struct Attachment {
     pub container: String,
     /// Its port.
     pub port: u16,
+    /// How ECS shifts traffic between it and another group, where the service is set up for that.
+    pub advanced: Option<Advanced>,
 }
 
 /// One line of a service's history.
@@ -273,6 +279,25 @@ impl World {
 }
 
 impl Service {
+    /// ECS's deployment strategy for it.
+    pub fn strategy(&self) -> &str {
+        let strategy = self.settings.get("deploymentConfiguration").map(|all| &all["strategy"]);
+        strategy.and_then(Value::as_str).unwrap_or("ROLLING")
+    }
+
+    /// Whether it is set up for ECS to shift its traffic: all its load balancers say how.
+    pub fn is_advanced(&self) -> bool {
+        !self.attachments.is_empty() && self.attachments.iter().all(|one| one.advanced.is_some())
+    }
+
+    /// Every target group that its tasks may stand in.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.attachments.iter().flat_map(|one| {
+            let other = one.advanced.as_ref().map(|advanced| &advanced.alternate);
+            std::iter::once(&one.group).chain(other)
+        })
+    }
+
     /// The deployment that ECS works towards.
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")

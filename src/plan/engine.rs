@@ -1,7 +1,7 @@
 //! What differs between the engines before a deployment starts: a row for each.
 
 use super::checks::{Case, Check};
-use super::{Decision, Draft, Survey, listener, rolling};
+use super::{Decision, Draft, Survey, listener, native, rolling};
 use crate::error::Refusal;
 use crate::model::world::Service;
 use crate::request::{EngineName, Request};
@@ -12,7 +12,7 @@ pub(super) struct Engine {
     pub(super) name: EngineName,
     /// Why it deploys this service where nobody asked for an engine, or what is in its way; `None`: it is
     /// not for such a service.
-    pub(super) takes: fn(&Survey) -> Option<Result<String, Refusal>>,
+    pub(super) takes: fn(&Request, &Survey) -> Option<Result<String, Refusal>>,
     /// The service that serves.
     pub(super) live: fn(&Survey) -> Result<&Service, Refusal>,
     /// The other service that a deployment is about, where there is one.
@@ -24,7 +24,7 @@ pub(super) struct Engine {
 }
 
 /// Every engine, the strongest first: without `--engine` the first one that takes a service deploys it.
-const ENGINES: [&Engine; 2] = [&listener::ENGINE, &rolling::ENGINE];
+const ENGINES: [&Engine; 3] = [&native::ENGINE, &listener::ENGINE, &rolling::ENGINE];
 
 /// The row of an engine.
 fn row(name: EngineName) -> &'static Engine {
@@ -39,7 +39,7 @@ pub(super) fn engine(
     if let Some(name) = request.engine {
         return Ok((row(name), "asked for".to_owned()));
     }
-    let takes = |engine: &'static Engine| Some((engine, (engine.takes)(survey)?));
+    let takes = |engine: &'static Engine| Some((engine, (engine.takes)(request, survey)?));
     match ENGINES.into_iter().find_map(takes) {
         Some((engine, why)) => Ok((engine, why?)),
         None => Err(super::checks::service::no_service(survey, &survey.service)),

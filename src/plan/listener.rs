@@ -30,13 +30,13 @@ pub(super) const ENGINE: Engine = Engine {
 };
 
 /// Where a twin is known, or something marks the service as one half of a pair.
-fn takes(survey: &Survey) -> Option<Result<String, Refusal>> {
+fn takes(_: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
     let name = &survey.service;
     if let Some(twin) = &survey.twin {
         return Some(Ok(format!("{name} and {twin} are a pair")));
     }
     let service = service::existing(survey, name).ok()?;
-    let is_half = service::deployable(survey, service).is_ok()
+    let is_half = service::replaceable(survey, service).is_ok()
         && pair::shared_rule(survey, service).is_some();
     (survey.doubted.is_some() || is_half).then(|| Err(pair::no_twin(survey)))
 }
@@ -136,6 +136,7 @@ pub(super) fn record(
         scaled: None,
         asked: Asked::default(),
         prepare: request.prepare.as_ref().map(prepare),
+        native: None,
         until: WaitFor::default(),
         shares: request.shares.clone(),
         bake: request.bake.unwrap_or(BAKE),

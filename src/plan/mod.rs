@@ -6,6 +6,7 @@ mod checks;
 pub mod clone;
 mod engine;
 mod listener;
+pub mod native;
 mod notes;
 mod rolling;
 pub mod run_task;

@@ -21,8 +21,8 @@ use crate::request::{EngineName, Request, Share, WaitFor};
 /// The row of this engine.
 pub(super) const ENGINE: Engine = Engine {
     name: EngineName::Rolling,
-    takes: |survey| {
-        let fit = service(survey).and_then(|service| service::deployable(survey, service));
+    takes: |_, survey| {
+        let fit = service(survey).and_then(|service| service::replaceable(survey, service));
         Some(fit.map(|()| format!("{} has no twin", survey.service)))
     },
     live: service,
@@ -35,7 +35,7 @@ pub(super) const ENGINE: Engine = Engine {
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_listener_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
-    Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
+    Check { code: "service", run: |case| service::service_is_replaceable(case.survey) },
     Check { code: "progress", run: can_make_progress },
     Check { code: "task-definition", run: fits_the_service },
     Check { code: "target-health", run: targets_can_be_healthy },
@@ -74,7 +74,7 @@ fn port_is_free(case: &Case<'_>) -> Result<(), Refusal> {
 
 /// The service, where it can be deployed.
 fn known<'a>(case: &Case<'a>) -> Option<&'a Service> {
-    service::service_is_deployable(case.survey).ok()?;
+    service::service_is_replaceable(case.survey).ok()?;
     service(case.survey).ok()
 }
 
@@ -125,6 +125,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         scaled: survey.scalable.as_ref().map(|names| names.contains(&service.name)),
         asked,
         prepare: request.prepare.as_ref().map(super::prepare),
+        native: None,
         until: match request.no_wait {
             true => WaitFor::Accepted,
             false => request.until.unwrap_or_default(),

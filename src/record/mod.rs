@@ -2,10 +2,12 @@
 //! asked for them. It is kept in tags on the revision that the deployment registered. Tags are
 //! readable by many and writable by some: nothing secret goes in, and nothing in them is executed.
 
+mod native;
 mod tags;
 
 use std::time::{Duration, SystemTime};
 
+pub use self::native::Native;
 use self::tags::{ENDS, REASONS, code};
 
 use crate::model::arn::short;
@@ -48,6 +50,8 @@ pub struct Record {
     pub until: WaitFor,
     /// The task that must succeed before anything serves, where there is to be one.
     pub prepare: Option<Prepare>,
+    /// What is asked of ECS, where ECS shifts the traffic (`native` only).
+    pub native: Option<Native>,
     /// How the traffic moves.
     pub shares: Vec<Share>,
     /// How long 100 % is held.
@@ -231,9 +235,10 @@ impl Record {
 
     /// Who moves things.
     pub fn engine(&self) -> EngineName {
-        match self.blue == self.green {
-            true => EngineName::Rolling,
-            false => EngineName::Listener,
+        match (self.twin(), &self.native) {
+            (Some(_), _) => EngineName::Listener,
+            (None, Some(_)) => EngineName::Native,
+            (None, None) => EngineName::Rolling,
         }
     }
 
@@ -338,6 +343,7 @@ pub(crate) mod tests {
             asked: Asked::default(),
             until: WaitFor::Healthy,
             prepare: None,
+            native: None,
             shares: vec![
                 Share { percent: 10, hold: Duration::from_secs(300) },
                 Share { percent: 100, hold: Duration::ZERO },

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Asked, Change, Closed, End, Had, Heading, Held, Prepare, Reason, Record, Released};
+use super::{
+    Asked, Change, Closed, End, Had, Heading, Held, Native, Prepare, Reason, Record, Released,
+};
 use crate::model::arn::short;
 use crate::request::{EngineName, LONGEST, Share, WaitFor};
 
@@ -53,13 +55,13 @@ const RELEASED: [(Released, &str); 3] = [
 ];
 /// The longest text of what drives a deployment.
 const BY_MAX: usize = 100;
-const YES_OR_NO: [(bool, &str); 2] = [(true, "yes"), (false, "no")];
+pub(super) const YES_OR_NO: [(bool, &str); 2] = [(true, "yes"), (false, "no")];
 
 pub(super) fn code<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
     table.iter().find(|(other, _)| *other == value).map_or("?", |(_, code)| code)
 }
 
-fn decode<T: Copy>(table: &[(T, &str)], text: &str) -> Option<T> {
+pub(super) fn decode<T: Copy>(table: &[(T, &str)], text: &str) -> Option<T> {
     table.iter().find(|(_, code)| *code == text).map(|(value, _)| *value)
 }
 
@@ -147,6 +149,9 @@ impl Record {
             let text = format!("timeout={} state={state}", prepare.timeout.as_secs());
             tags.insert("ecs-bg:prepare".to_owned(), text);
         }
+        if let Some(native) = &self.native {
+            tags.insert("ecs-bg:native".to_owned(), native.to_tag());
+        }
         if self.asked != Asked::default() {
             tags.insert("ecs-bg:asked".to_owned(), self.asked.to_tag());
         }
@@ -199,8 +204,13 @@ impl Record {
             "2" => {
                 let written = field(head, "engine")?;
                 let engine = EngineName::ALL.into_iter().find(|one| one.name() == written)?;
-                let is_rolling = tag("blue")? == tag("green")?;
-                (is_rolling == (engine == EngineName::Rolling)).then_some(())?;
+                let said = match (tag("blue")? == tag("green")?, tag("native")) {
+                    (true, Some(_)) => EngineName::Native,
+                    (true, None) => EngineName::Rolling,
+                    (false, None) => EngineName::Listener,
+                    (false, Some(_)) => return None,
+                };
+                (engine == said).then_some(())?;
             }
             _ => return None,
         }
@@ -248,6 +258,7 @@ impl Record {
                 Some(Had { running: running.parse().ok()?, healthy })
             })?,
             scaled: optional(field(plan, "scaled"), |text| decode(&YES_OR_NO, text))?,
+            native: optional(tag("native"), Native::from_tag)?,
             asked: Asked::from_tag(tag("asked").unwrap_or_default())?,
             prepare: optional(tag("prepare"), |text| {
                 let done = match field(text, "state")? {
@@ -312,14 +323,17 @@ fn legal(text: &str) -> &str {
 }
 
 /// `Some(None)` when there is nothing to read, `None` when what is there cannot be read.
-fn optional<T>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+pub(super) fn optional<T>(
+    text: Option<&str>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<Option<T>> {
     match text {
         None => Some(None),
         Some(text) => read(text).map(Some),
     }
 }
 
-fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.split(' ')
         .filter_map(|word| word.split_once('='))
         .find(|(name, _)| *name == key)

@@ -13,17 +13,20 @@ pub enum EngineName {
     Listener,
     /// ECS replaces the tasks of one service.
     Rolling,
+    /// ECS shifts the traffic between two target groups of one service.
+    Native,
 }
 
 impl EngineName {
     /// Every engine.
-    pub const ALL: [Self; 2] = [Self::Listener, Self::Rolling];
+    pub const ALL: [Self; 3] = [Self::Listener, Self::Rolling, Self::Native];
 
     /// Its name, as it is typed.
     pub fn name(self) -> &'static str {
         match self {
             Self::Listener => "listener",
             Self::Rolling => "rolling",
+            Self::Native => "native",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod image;
 pub mod names;
 mod shares;
+pub mod strategy;
 pub mod template;
 pub mod wait_for;
 
@@ -22,6 +23,7 @@ use self::image::{ImageChange, ImageRef};
 use self::names::Names;
 pub use self::shares::Share;
 use self::shares::shares;
+use self::strategy::{Stage, Strategy, pause_limit};
 pub use self::wait_for::WaitFor;
 use crate::error::Refusal;
 
@@ -42,6 +44,12 @@ pub struct Typed {
     pub edits: edits::Typed,
     /// `--shares`
     pub shares: String,
+    /// `--strategy`
+    pub strategy: Option<String>,
+    /// `--pause-at`, repeated
+    pub pause_at: Vec<String>,
+    /// `--pause-limit`
+    pub pause_limit: Option<String>,
     /// `--engine`
     pub engine: Option<EngineName>,
     /// `--bake`
@@ -85,6 +93,12 @@ pub struct Request {
     pub edits: Edits,
     /// How the traffic moves: rising, the last one is 100.
     pub shares: Vec<Share>,
+    /// The same in the words of ECS's strategies, where that was said.
+    pub strategy: Option<Strategy>,
+    /// Where it pauses until somebody lets it go on.
+    pub pauses: Vec<Stage>,
+    /// How many minutes a pause may last.
+    pub pause_limit: u32,
     /// Who moves things; `None`: whatever the service is set up for.
     pub engine: Option<EngineName>,
     /// How long 100 % is held before the old version is retired, where it was said.
@@ -105,6 +119,8 @@ pub struct Request {
     pub no_wait: bool,
     /// Start the tasks anew even if nothing is new.
     pub restart: bool,
+    /// An old revision is put back.
+    pub is_rollback: bool,
     /// The user's tags of the revision that is cloned are not for the clone.
     pub leave_tags: bool,
     /// What must succeed before anything serves, if anything must.
@@ -133,6 +149,9 @@ pub struct Scale {
     pub max_percent: Option<u32>,
 }
 
+/// How many minutes a pause may last, unless said.
+const PAUSE: u32 = 60;
+
 /// The longest duration that may be asked for: 14 days.
 pub const LONGEST: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -144,6 +163,7 @@ impl Request {
     pub fn new(typed: &Typed) -> Result<Self, Refusal> {
         let changes = image_changes(&typed.images, &typed.tags)?;
         let edits = Edits::new(&typed.edits)?;
+        let strategy = typed.strategy.as_deref().map(Strategy::typed).transpose()?;
         let mut services = vec![("--service", typed.service.as_str())];
         services.extend(typed.twin.iter().map(|twin| ("--twin", twin.as_str())));
         let names = Names::new(("--cluster", &typed.cluster), &services)?;
@@ -160,7 +180,27 @@ impl Request {
             twin: services.next(),
             changes,
             edits,
-            shares: shares(&typed.shares)?,
+            shares: match (strategy, shares(&typed.shares)?) {
+                (Some(_), shares) if shares.len() > 1 || shares[0].percent < 100 => {
+                    return Err(bad(
+                        "--strategy",
+                        "it says what --shares says",
+                        "leave out one of --strategy and --shares",
+                    ));
+                }
+                // A pair has whole percents; where ECS shifts the traffic, nobody reads this.
+                (Some(strategy), shares) => strategy.shares().unwrap_or(shares),
+                (None, shares) => shares,
+            },
+            strategy,
+            pauses: {
+                let stages = typed.pause_at.iter().flat_map(|text| text.split(','));
+                let mut stages = stages.map(Stage::typed).collect::<Result<Vec<_>, _>>()?;
+                stages.sort();
+                stages.dedup();
+                stages
+            },
+            pause_limit: typed.pause_limit.as_deref().map_or(Ok(PAUSE), pause_limit)?,
             engine: typed.engine,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
             timeout: match duration("--timeout", &typed.timeout)? {
@@ -184,6 +224,7 @@ impl Request {
             until: typed.until,
             no_wait: typed.no_wait,
             restart: typed.restart,
+            is_rollback: false,
             leave_tags: false,
             prepare: match &typed.before {
                 Some((text, timeout)) => Some(Preparation::new(&text.0, timeout)?),
@@ -204,6 +245,9 @@ impl Request {
             changes: vec![],
             edits: Edits::default(),
             shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+            strategy: None,
+            pauses: vec![],
+            pause_limit: PAUSE,
             engine: None,
             bake: None,
             timeout: Duration::from_secs(900),
@@ -214,6 +258,7 @@ impl Request {
             until: None,
             no_wait: false,
             restart: false,
+            is_rollback: true,
             leave_tags: false,
             prepare: None,
             keep: None,

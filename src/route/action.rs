@@ -1,5 +1,7 @@
 //! What a decision can ask for: one absolute change, which is one AWS call.
 
+use serde_json::Value;
+
 use crate::model::world::Look;
 use crate::record::Record;
 
@@ -43,6 +45,29 @@ pub enum Action {
         rule: String,
         /// The whole action list.
         actions: Vec<(String, String)>,
+    },
+    /// ECS shifts the traffic of `service` to `revision`.
+    Shift {
+        /// The service's name.
+        service: String,
+        /// The revision's ARN.
+        revision: String,
+        /// The whole `deploymentConfiguration`, where it is to be another one.
+        configuration: Option<Value>,
+        /// Also when it is on that revision already.
+        force: bool,
+    },
+    /// `service` has this `deploymentConfiguration`, and no deployment begins.
+    Configure {
+        /// The service's name.
+        service: String,
+        /// The whole block.
+        configuration: Value,
+    },
+    /// ECS rolls a service deployment back.
+    StopDeployment {
+        /// Its ARN.
+        arn: String,
     },
     /// The task that must succeed before anything serves is started.
     Prepare,

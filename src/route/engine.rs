@@ -1,6 +1,6 @@
 //! What differs between the engines: a row for each. A new engine is a file, its row, and its words.
 
-use super::{Action, Next, Step, View, listener, rolling};
+use super::{Action, Next, Step, View, listener, native, rolling};
 use std::time::Duration;
 
 use crate::call::Call;
@@ -72,10 +72,12 @@ pub struct Reading {
     pub targets: Vec<String>,
     /// The tasks of the new revision are looked at.
     pub tasks: bool,
+    /// The services are looked at on a glance too, where that is not a part of every look.
+    pub services: bool,
 }
 
 /// Every engine.
-const ENGINES: [&Engine; 2] = [&listener::ENGINE, &rolling::ENGINE];
+const ENGINES: [&Engine; 3] = [&listener::ENGINE, &rolling::ENGINE, &native::ENGINE];
 
 /// The row of an engine.
 pub fn engine(name: EngineName) -> &'static Engine {

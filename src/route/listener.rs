@@ -103,6 +103,7 @@ fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
     Reading {
         targets: [record.green.clone()].into_iter().chain(old).collect(),
         tasks: wants_tasks && !is_retired,
+        services: true,
     }
 }
 

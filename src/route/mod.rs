@@ -4,8 +4,10 @@
 
 mod accept;
 mod action;
+pub mod configuration;
 mod engine;
 pub mod listener;
+pub mod native;
 pub mod pace;
 mod prepare;
 pub mod rolling;

@@ -102,6 +102,7 @@ fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
     Reading {
         targets: targets.into_iter().collect(),
         tasks: occasion.unexplained || view.has_sick_targets(),
+        services: true,
     }
 }
 
@@ -394,7 +395,7 @@ fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Opti
 }
 
 /// What ECS said last of what is in its way.
-fn obstacle(view: &View<'_>, service: &Service) -> Option<String> {
+pub(super) fn obstacle(view: &View<'_>, service: &Service) -> Option<String> {
     let since = |event: &&crate::model::world::ServiceEvent| event.at >= view.record.start;
     let event =
         service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;

@@ -47,6 +47,7 @@ fn service(name: &str, desired: u32, revision: &str) -> Service {
         revision: revision.into(),
         deployments: vec![deployment],
         attachments: vec![Attachment {
+            advanced: None,
             group: format!("group:{name}"),
             container: "web".into(),
             port: 80,
@@ -171,6 +172,7 @@ impl Model {
                 health: BTreeMap::new(),
                 tasks: BTreeMap::new(),
                 prepare: None,
+                deployments: None,
             },
             record,
             watch: Watch::new(at(0)),

@@ -9,7 +9,7 @@ use crate::model::reads::{Moment, Part};
 use crate::model::rule::GroupPair;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
-use crate::route::View;
+use crate::route::{View, native};
 
 /// One of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,14 @@ pub struct Watch {
     pub old_explained: bool,
     /// Tasks may not be read.
     pub tasks_denied: bool,
+    /// Since when ECS lists no deployment of our revision, though it was asked for one.
+    pub unlisted_since: Option<SystemTime>,
+    /// The stage of ECS's deployment, and since when it was seen to be that.
+    pub stage: Option<(String, SystemTime)>,
+    /// Since when ECS does nothing more about it.
+    pub over_since: Option<SystemTime>,
+    /// The service's settings could not be put back.
+    pub untidy: bool,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.
@@ -136,6 +144,10 @@ impl Watch {
             old_failures: Vec::new(),
             old_explained: false,
             tasks_denied: false,
+            unlisted_since: None,
+            stage: None,
+            over_since: None,
+            untidy: false,
             changes: 0,
             targets: BTreeMap::new(),
         }
@@ -153,6 +165,8 @@ impl Watch {
             &mut self.reviving_since,
             &mut self.back_since,
             &mut self.short_since,
+            &mut self.unlisted_since,
+            &mut self.over_since,
         ];
         for since in times.into_iter().flatten() {
             *since = now;
@@ -164,6 +178,7 @@ impl Watch {
         self.pairs = View { record, watch: self, world }.pairs();
         self.see_green(record, world);
         self.see_blue(record, world);
+        self.see_deployment(record, world);
         if !record.forward() {
             self.back_since.get_or_insert(world.at);
         }
@@ -238,6 +253,26 @@ impl Watch {
                 self.failures.push(failure);
             }
         }
+    }
+
+    /// ECS's own record of the deployment, where ECS shifts the traffic.
+    fn see_deployment(&mut self, record: &Record, world: &World) {
+        if record.native.is_none() || world.deployments.is_none() {
+            return;
+        }
+        let own = native::current(&View { record, watch: self, world });
+        let is_unlisted = own.is_none() && self.launched;
+        let (stage, is_over) = match own {
+            Some(own) => (own.stage.clone(), !own.is_running()),
+            None => (None, false),
+        };
+        self.launched |= own.is_some();
+        self.unlisted_since = is_unlisted.then(|| self.unlisted_since.unwrap_or(world.at));
+        self.over_since = is_over.then(|| self.over_since.unwrap_or(world.at));
+        self.stage = stage.map(|stage| match self.stage.take() {
+            Some((known, since)) if known == stage => (known, since),
+            _ => (stage, world.at),
+        });
     }
 
     fn see_blue(&mut self, record: &Record, world: &World) {

@@ -116,12 +116,14 @@ const ENGINE_PLACES: &[&str] = &[
     "cli/ecs_deploy/mod.rs",
     "plan/engine.rs",
     "plan/listener.rs",
+    "plan/native.rs",
     "plan/rolling.rs",
     "record/mod.rs",
     "record/tags.rs",
     "render/words/engine.rs",
     "request/engine.rs",
     "route/listener.rs",
+    "route/native.rs",
     "route/rolling.rs",
 ];
 

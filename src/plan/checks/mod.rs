@@ -28,7 +28,7 @@ pub(super) struct Check {
     pub(super) run: fn(&Case<'_>) -> Result<(), Refusal>,
 }
 
-fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(what, hint))
 }
 

@@ -6,8 +6,12 @@ use crate::request::Request;
 
 /// Options that only mean something where ECS replaces the tasks.
 pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
+    if let Some(strategy) = request.strategy {
+        strategy.shares()?;
+    }
     let scale = &request.scale;
     let given = [
+        ("--pause-at", !request.pauses.is_empty()),
         ("--desired-count", scale.count.is_some()),
         ("--min-healthy", scale.min_healthy.is_some()),
         ("--max-percent", scale.max_percent.is_some()),
@@ -19,7 +23,7 @@ pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal
         None => Ok(()),
         Some((option, _)) => refuse(
             format!(
-                "{option} works only with the engine rolling; this deployment shifts traffic between two services"
+                "{option} does not work with the engine listener, which shifts traffic between two services"
             ),
             format!("leave out {option}"),
         ),
@@ -28,8 +32,21 @@ pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal
 
 /// Options that only mean something where weights are moved.
 pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
+    if let Some(strategy) = request.strategy {
+        return refuse(
+            format!(
+                "--strategy {strategy}: {} is not set up for ECS to shift its traffic (no advancedConfiguration)",
+                request.service
+            ),
+            "leave out --strategy, or name the other service of a pair with --twin SERVICE",
+        );
+    }
     let in_shares = request.shares.iter().any(|share| share.percent < 100);
-    let given = [("--shares", in_shares), ("--follow", request.follow.is_some())];
+    let given = [
+        ("--shares", in_shares),
+        ("--follow", request.follow.is_some()),
+        ("--pause-at", !request.pauses.is_empty()),
+    ];
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
         return refuse(
             format!("--twin {twin} names a pair, but --engine {engine} deploys one service"),
@@ -47,5 +64,46 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
             ),
             format!("leave out {option}, or name the other service of a pair with --twin SERVICE"),
         ),
+    }
+}
+
+/// Options that mean nothing where ECS shifts the traffic.
+pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
+    if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
+        return refuse(
+            format!("--twin {twin} names a pair, but --engine {engine} deploys one service"),
+            format!("leave out --engine {engine}, or --twin"),
+        );
+    }
+    let scale = &request.scale;
+    let in_shares =
+        request.strategy.is_none() && request.shares.iter().any(|one| one.percent < 100);
+    if in_shares {
+        return refuse(
+            "--shares works only with two services (engine listener); here ECS shifts the traffic",
+            "--strategy canary:10/5m or linear:20/2m",
+        );
+    }
+    let pauses = request.no_wait && !request.pauses.is_empty();
+    let given = [
+        ("--follow", request.follow.is_some()),
+        ("--wait-for", request.until.is_some()),
+        ("--desired-count", scale.count.is_some()),
+        ("--min-healthy", scale.min_healthy.is_some()),
+        ("--max-percent", scale.max_percent.is_some()),
+        ("--no-wait with --pause-at", pauses),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+        return refuse(
+            format!("{option} does not work where ECS shifts the traffic (engine native)"),
+            format!("leave out {option}"),
+        );
+    }
+    match request.bake {
+        Some(bake) if bake.as_secs() % 60 != 0 || bake.as_secs() > 24 * 3600 => refuse(
+            "--bake is whole minutes, at most 24h, where ECS shifts the traffic (bakeTimeInMinutes)",
+            "--bake 5m",
+        ),
+        _ => Ok(()),
     }
 }

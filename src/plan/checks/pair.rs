@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::refuse;
-use super::service::{deployable, existing, for_a_service, weighable};
+use super::service::{existing, for_a_service, replaceable, weighable};
 use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unscaled, unsticky};
 use crate::error::Refusal;
 use crate::model::arn::short;
@@ -61,14 +61,14 @@ pub(super) fn both(survey: &Survey) -> Result<[&Service; 2], Refusal> {
 /// The named service can be deployed by moving weights.
 pub(in crate::plan) fn service_is_fit(survey: &Survey) -> Result<(), Refusal> {
     let service = existing(survey, &survey.service)?;
-    deployable(survey, service)?;
+    replaceable(survey, service)?;
     weighable(service)
 }
 
 /// So can its twin.
 pub(in crate::plan) fn twin_is_fit(survey: &Survey) -> Result<(), Refusal> {
     let Ok([_, twin]) = both(survey) else { return both(survey).map(drop) };
-    deployable(survey, twin)?;
+    replaceable(survey, twin)?;
     weighable(twin)
 }
 

@@ -24,7 +24,7 @@ pub(in crate::plan) fn no_service(survey: &Survey, name: &str) -> Refusal {
     Refusal::new(what, format!("aws ecs list-services --cluster {cluster}"))
 }
 
-/// ECS may be told to replace the service's tasks.
+/// ECS may be told what the service is to run.
 pub(in crate::plan) fn service_is_deployable(survey: &Survey) -> Result<(), Refusal> {
     deployable(survey, existing(survey, &survey.service)?)
 }
@@ -32,7 +32,6 @@ pub(in crate::plan) fn service_is_deployable(survey: &Survey) -> Result<(), Refu
 /// What is in the way of deploying a service by changing what it runs.
 pub(in crate::plan) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
     let (name, cluster) = (&service.name, survey.cluster_name());
-    let update = format!("aws ecs update-service --cluster {cluster} --service {name}");
     if service.status != "ACTIVE" {
         return refuse(
             format!("{name} is {}", service.status),
@@ -59,16 +58,27 @@ pub(in crate::plan) fn deployable(survey: &Survey, service: &Service) -> Result<
         }
         _ => {}
     }
-    let strategy = setting(&["deploymentConfiguration", "strategy"]).and_then(Value::as_str);
-    if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
-        return refuse(
-            format!(
-                "{name} has the deployment strategy {strategy}: ECS shifts its traffic itself, which ecs-bg does not drive yet"
-            ),
-            format!("{update} --task-definition FAMILY, after ecs-bg register --family FAMILY"),
-        );
-    }
     Ok(())
+}
+
+/// The same of one whose tasks are to be replaced, or put beside those of another service.
+pub(in crate::plan) fn replaceable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
+    deployable(survey, service)?;
+    match service.strategy() {
+        "ROLLING" => Ok(()),
+        strategy => refuse(
+            format!(
+                "{} has the deployment strategy {strategy}: ECS shifts its traffic itself",
+                service.name
+            ),
+            "leave out --engine, or --engine native",
+        ),
+    }
+}
+
+/// ECS may be told to replace the service's tasks.
+pub(in crate::plan) fn service_is_replaceable(survey: &Survey) -> Result<(), Refusal> {
+    replaceable(survey, existing(survey, &survey.service)?)
 }
 
 /// A member of a service's settings.

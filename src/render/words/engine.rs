@@ -7,6 +7,7 @@ pub(crate) fn begun(engine: EngineName, blue: &str, green: &str) -> String {
     match engine {
         EngineName::Listener => format!("{blue} serves, {green} starts it"),
         EngineName::Rolling => format!("ECS replaces the tasks of {green}"),
+        EngineName::Native => format!("ECS shifts the traffic of {green}"),
     }
 }
 
@@ -15,5 +16,6 @@ pub(crate) fn planned(engine: EngineName, blue: &str, green: &str, why: &str) ->
     match engine {
         EngineName::Listener => format!("{blue} serves; {green} starts the new revision"),
         EngineName::Rolling => format!("ECS replaces the tasks of {green} ({why})"),
+        EngineName::Native => format!("ECS shifts the traffic of {green} ({why})"),
     }
 }

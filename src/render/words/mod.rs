@@ -63,6 +63,16 @@ pub(crate) fn change(change: &Change) -> String {
         Change::TasksStarted { tasks, revision } => {
             format!("started {} of {revision}", ids(tasks))
         }
+        Change::Shift { service, revision, reconfigured } => {
+            let settings = if *reconfigured { ", with other deployment settings" } else { "" };
+            format!("{service}: ECS deploys {revision} and shifts the traffic{settings}")
+        }
+        Change::SettingsRestored { service } => {
+            format!("{service}: its deployment settings are as before")
+        }
+        Change::DeploymentStopped { deployment } => {
+            format!("asked ECS to roll back its deployment {deployment}")
+        }
         Change::Record => "wrote the record".to_owned(),
     }
 }

@@ -55,6 +55,37 @@ pub(crate) fn wait(why: &WaitReason) -> String {
         WaitReason::Propagation { left } => {
             format!("waiting {} for the load balancer to apply the new weights", time(*left))
         }
+        WaitReason::Listing { service } => {
+            format!("waiting for ECS to list its deployment of {service}")
+        }
+        WaitReason::Stage { service, status, stage, test_per_mille, production_per_mille } => {
+            let doing = match (status.as_str(), stage.as_deref()) {
+                ("ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS", _) => "ECS rolls back".to_owned(),
+                ("PENDING" | "IN_PROGRESS", Some(stage)) => format!("ECS is at {stage}"),
+                ("PENDING" | "IN_PROGRESS", None) => "ECS begins".to_owned(),
+                (status, _) => format!("ECS says {status}"),
+            };
+            let percent = |per_mille: &u32| match per_mille % 10 {
+                0 => format!("{} %", per_mille / 10),
+                tenth => format!("{}.{tenth} %", per_mille / 10),
+            };
+            let production = percent(production_per_mille);
+            let test = match test_per_mille {
+                0 => String::new(),
+                part if part == production_per_mille => String::new(),
+                part => format!(", {} of test traffic", percent(part)),
+            };
+            format!("{doing}; the new revision of {service} has {production} of the traffic{test}")
+        }
+        WaitReason::Pause { service, cluster, stage, expires, rolls_back, .. } => {
+            let then = if *rolls_back { "rolls back" } else { "goes on" };
+            let until = expires.map_or(String::new(), |at| {
+                format!(", {then} at {}", humantime::format_rfc3339_seconds(at))
+            });
+            format!(
+                "paused at {stage}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
+            )
+        }
         WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),
         WaitReason::LastLook => "all healthy; checking everything once more".to_owned(),
         WaitReason::Rules { service } => {
@@ -95,6 +126,13 @@ pub(super) fn sight(sight: &Sight) -> String {
         }
         Sight::Rule { rule, per_mille: None, .. } => {
             format!("rule {rule} gives neither side any weight")
+        }
+        Sight::LiveGroups { rule, groups, revision } => {
+            let groups = match &groups[..] {
+                [] => "no target group any traffic".to_owned(),
+                groups => groups.join(" and "),
+            };
+            format!("rule {rule} gives {groups}, not just healthy tasks of {revision}")
         }
         Sight::NoRule { service } => format!("no rule forwards to the target groups of {service}"),
         Sight::NoTask => "the task of --before is not there".to_owned(),

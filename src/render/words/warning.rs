@@ -56,6 +56,10 @@ pub(crate) fn warning(warning: &Warning) -> String {
             format!("cannot find the digest of {image} that container {container} ran; using the tag")
         }
         Warning::Over { deployment, by } => format!("{deployment} is over: {}", cause(by)),
+        Warning::SettingsLeft { service, failure } => format!(
+            "{failure}; the deploymentConfiguration of {service} still has what was set for this deployment \
+             (a pause, a bake time or a strategy)"
+        ),
         Warning::Plan { text } => text.clone(),
     }
 }

@@ -12,6 +12,7 @@ fn pairs_are_found_by_container_and_port_and_only_where_that_is_certain() {
         world.groups.insert("spare".into(), spare);
         let green = world.services.get_mut(&format!("arn:{GREEN}")).expect("a service");
         let more = more.map(|(container, port)| Attachment {
+            advanced: None,
             group: "spare".into(),
             container: container.into(),
             port,

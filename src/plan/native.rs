@@ -1,0 +1,397 @@
+//! Planning where ECS shifts the traffic between two target groups of one service. Pure.
+
+use std::time::Duration;
+
+use super::checks::{Case, Check, options, refuse, service};
+use super::clone::Changes;
+use super::engine::Engine;
+use super::{
+    Decision, Draft, Plan, Survey, differences, had, notes, prepare, preparing, registered,
+    serves_already,
+};
+use crate::error::Refusal;
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::model::service_deployment::ServiceDeployment;
+use crate::model::world::{Deployment, Service};
+use crate::record::{Asked, Change, Heading, Native, Record};
+use crate::request::strategy::{BAKE_MAX, Strategy};
+use crate::request::{EngineName, Request, Share, WaitFor};
+use crate::route::configuration::{pauses, pauses_at, strategy};
+use crate::route::native::{production_rules, serving};
+
+/// The row of this engine.
+pub(super) const ENGINE: Engine =
+    Engine { name: EngineName::Native, takes, live: own, twin: |_| None, checks: CHECKS, plan };
+
+/// Where the service has such a strategy, or is set up for one that is asked for.
+fn takes(request: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
+    let service = own(survey).ok().filter(|_| survey.twin.is_none())?;
+    let has = service.strategy();
+    if has != "ROLLING" {
+        return Some(Ok(format!("its deployment strategy is {has}")));
+    }
+    let asked = request.strategy.is_some() && (service.is_advanced() || is_headless(service));
+    asked.then(|| Ok("--strategy asks for it".to_owned()))
+}
+
+/// What must be true before.
+const CHECKS: &[Check] = &[
+    Check { code: "options", run: |case| options::for_native(case.request) },
+    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
+    Check { code: "strategy", run: can_follow_the_strategy },
+    Check { code: "deployment", run: nothing_else_runs },
+    Check { code: "task-definition", run: fits_the_service },
+    Check { code: "traffic", run: traffic_is_on_one_group },
+    Check { code: "target-health", run: targets_can_be_healthy },
+];
+
+fn own(survey: &Survey) -> Result<&Service, Refusal> {
+    service::existing(survey, &survey.service)
+}
+
+/// The service, where it can be deployed.
+fn known<'a>(case: &Case<'a>) -> Option<&'a Service> {
+    service::service_is_deployable(case.survey).ok()?;
+    own(case.survey).ok()
+}
+
+/// Nothing sends requests to it through a load balancer.
+fn is_headless(service: &Service) -> bool {
+    service.attachments.is_empty()
+}
+
+/// ECS can shift its traffic.
+fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
+    let Some(service) = known(case) else { return Ok(()) };
+    let (name, cluster) = (&service.name, case.survey.cluster_name());
+    let has = service.strategy();
+    if has == "ROLLING" && case.request.strategy.is_none() {
+        return refuse(
+            format!("{name} has the deployment strategy ROLLING: ECS shifts no traffic"),
+            "--strategy blue-green, canary:10/5m or linear:20/2m",
+        );
+    }
+    if !service.is_advanced() && !is_headless(service) {
+        return refuse(
+            format!(
+                "{name} is not set up for ECS to shift its traffic: its load balancers have no advancedConfiguration \
+                 (a second target group and the listener rule)"
+            ),
+            format!(
+                "aws ecs update-service --cluster {cluster} --service {name} --load-balancers …"
+            ),
+        );
+    }
+    let own = service.settings.get("deploymentConfiguration");
+    if case.request.strategy.is_some() && own.is_some_and(|own| strategy(own).is_none()) {
+        return refuse(
+            format!("{name} has the deployment strategy {has}, which ecs-bg could not put back"),
+            "leave out --strategy",
+        );
+    }
+    Ok(())
+}
+
+/// No other service deployment runs.
+fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
+    let Some(service) = known(case) else { return Ok(()) };
+    let running = case.survey.world.deployments.iter().flatten();
+    let Some(other) = running.into_iter().find(|one| one.is_running()) else { return Ok(()) };
+    let id = short(&other.arn);
+    let stage = other.stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
+    refuse(
+        format!(
+            "ECS deploys {} to {} right now (service deployment {id}, {}{stage})",
+            other.revision.as_deref().map_or("another revision", short),
+            service.name,
+            other.status
+        ),
+        format!(
+            "wait until it ends, or roll it back: aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn {}",
+            other.arn
+        ),
+    )
+}
+
+/// The load balancers find their container and port.
+fn fits_the_service(case: &Case<'_>) -> Result<(), Refusal> {
+    known(case).map_or(Ok(()), |service| service::for_a_service(case.wanted, service))
+}
+
+/// New targets can become healthy.
+fn targets_can_be_healthy(case: &Case<'_>) -> Result<(), Refusal> {
+    let service = known(case).filter(|_| !case.request.no_wait);
+    service.map_or(Ok(()), |service| service::usable(case.survey, service))
+}
+
+/// ECS starts the new tasks in the group that the rule gives no traffic, whatever stands in the other one.
+fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
+    let Some(service) = known(case).filter(|service| service.is_advanced()) else { return Ok(()) };
+    let world = &case.survey.world;
+    if case.survey.blind.is_some() {
+        return Ok(());
+    }
+    let name = |arn: &String| {
+        world.groups.get(arn).map_or_else(|| short(arn).to_owned(), |group| group.name.clone())
+    };
+    for (attachment, rule) in production_rules(&world.rules, service) {
+        let Some(advanced) = &attachment.advanced else { continue };
+        let (one, other) = (&attachment.group, &advanced.alternate);
+        let describe = format!("aws elbv2 describe-rules --rule-arns {}", advanced.production);
+        let Some(rule) = rule else {
+            return refuse(
+                format!(
+                    "the production rule of {} forwards to neither {} nor {}, or is gone",
+                    service.name,
+                    name(one),
+                    name(other)
+                ),
+                describe,
+            );
+        };
+        let live = serving(rule);
+        let group = match &live[..] {
+            [group] if group == one || group == other => group,
+            [group] => {
+                return refuse(
+                    format!(
+                        "rule {} sends requests to {}, which is neither {} nor {}: ECS would refuse the deployment",
+                        rule.name,
+                        name(group),
+                        name(one),
+                        name(other)
+                    ),
+                    describe,
+                );
+            }
+            [] => {
+                return refuse(
+                    format!("rule {} gives no target group any traffic", rule.name),
+                    describe,
+                );
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(name).collect();
+                return refuse(
+                    format!(
+                        "rule {} gives {} traffic, and ECS wants exactly one",
+                        rule.name,
+                        names.join(" and ")
+                    ),
+                    describe,
+                );
+            }
+        };
+        let completed =
+            service.deployments.iter().any(|one| one.rollout.as_deref() == Some("COMPLETED"));
+        let is_empty = world.targets(group).is_some_and(<[_]>::is_empty);
+        if is_empty && service.desired > 0 && completed {
+            let live = if group == one { other } else { one };
+            return refuse(
+                format!(
+                    "rule {} sends requests to {}, in which no task of {} stands: somebody rewrote the rule, and ECS \
+                     would put both revisions into {}",
+                    rule.name,
+                    name(group),
+                    service.name,
+                    name(live)
+                ),
+                format!(
+                    "aws elbv2 modify-rule --rule-arn {} --actions Type=forward,TargetGroupArn={live}",
+                    rule.arn
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Every choice, once all checks are passed.
+fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
+    let Case { request, survey, wanted, digests } = *case;
+    let Draft { fingerprint, identity, why, mut warnings } = draft;
+    let service = own(survey)?;
+    let is_steady = service.deployments.len() == 1
+        && service.running >= service.desired
+        && service.deployments[0].rollout.as_deref() != Some("FAILED");
+    let same = serves_already(survey, service, wanted, digests, &fingerprint);
+    if same && is_steady && !request.force && !request.restart {
+        let (service, revision) = (service.name.clone(), short(&service.revision).to_owned());
+        return Ok(Decision::Nothing { service, revision, images: vec![] });
+    }
+    let native = asked_of_ecs(request, service);
+    warnings.extend(oddities(survey, service, &native).into_iter().map(Into::into));
+    let restart = request.changes.is_empty() && request.edits.is_empty();
+    let mut base = wanted.base.clone();
+    if request.leave_tags {
+        base.tags.clear();
+    }
+    let record = Record {
+        id: identity.deployment.clone(),
+        request: fingerprint,
+        revision: if restart { service.revision.clone() } else { String::new() },
+        cluster: survey.cluster_name().to_owned(),
+        blue: service.name.clone(),
+        green: service.name.clone(),
+        from: way_back(survey, service),
+        was: service.revision.clone(),
+        count: service.desired,
+        had: had(&survey.world, service),
+        scaled: None,
+        asked: Asked::default(),
+        native: Some(native),
+        prepare: request.prepare.as_ref().map(prepare),
+        until: if request.no_wait { WaitFor::Accepted } else { WaitFor::default() },
+        shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+        bake: Duration::ZERO,
+        follow: Duration::ZERO,
+        timeout: request.timeout,
+        test_rules: vec![],
+        start: survey.world.at,
+        heading: Heading::Forward,
+        to: None,
+        held: None,
+        promoted: None,
+        closed: None,
+        owner: identity.owner.clone(),
+        by: identity.by.clone(),
+        seen: survey.world.at,
+        released: None,
+    };
+    warnings.extend(notes::credentials(survey, &record).map(Into::into));
+    let changes = wanted.changes();
+    let diff = match restart {
+        true => Default::default(),
+        false => differences(survey, service, &base, &changes)?,
+    };
+    let steps = steps(&record, &base, &changes, service);
+    let plan =
+        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// What this deployment sets beside the revision.
+fn asked_of_ecs(request: &Request, service: &Service) -> Native {
+    let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
+    let found = strategy(&own);
+    let wanted = request.strategy.zip(found).filter(|(to, from)| to != from);
+    let bake = request.bake.map(|bake| u32::try_from(bake.as_secs() / 60).unwrap_or(BAKE_MAX));
+    // What AWS leaves out is 0 (API reference of DeploymentConfiguration).
+    let has = own["bakeTimeInMinutes"].as_u64().and_then(|minutes| u32::try_from(minutes).ok());
+    let has = has.unwrap_or_default();
+    let pauses = request.pauses.iter().copied().filter(|stage| !pauses_at(&own, *stage));
+    Native {
+        strategy: wanted,
+        keeps: !request.is_rollback,
+        bake: bake.filter(|to| *to != has).map(|to| Change { to, from: has }),
+        pauses: pauses.collect(),
+        limit: request.pause_limit,
+    }
+}
+
+/// The revision that ECS goes back to.
+fn way_back(survey: &Survey, service: &Service) -> String {
+    let completed = |one: &&Deployment| one.rollout.as_deref() == Some("COMPLETED");
+    let found = service.deployments.iter().find(completed);
+    let found = found.map_or(&service.revision, |deployment| &deployment.revision);
+    survey.last_good(service, found).0
+}
+
+/// What a user may not expect.
+fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let name = &service.name;
+    let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
+    let theirs = pauses(&own);
+    if !theirs.is_empty() {
+        warnings.push(format!(
+            "{name} is set up to pause at {}: to go on, ecs-bg promote --cluster {} --service {name}",
+            theirs.join(" and "),
+            survey.cluster_name()
+        ));
+    }
+    if service.desired == 0 {
+        warnings.push(format!(
+            "the desired count of {name} is 0: no task will show whether the new revision works"
+        ));
+    }
+    if let Some((to, from)) = native.strategy.filter(|_| native.keeps) {
+        warnings.push(format!(
+            "the deployment strategy of {name} changes from {} to {} and stays so; with Terraform, add \
+             ignore_changes = [deployment_configuration]",
+            from.name(),
+            to.name()
+        ));
+    }
+    if survey.blind.is_some() && service.is_advanced() {
+        warnings.push(
+            "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*".into(),
+        );
+    }
+    if survey.world.deployments.is_none() {
+        warnings.push("ECS's service deployments cannot be read".into());
+    }
+    let unhealthy = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
+    let unhealthy = unhealthy.filter(|target| target.state.starts_with("unhealthy")).count();
+    if unhealthy > 0 {
+        warnings.push(format!("{unhealthy} targets of {name} are unhealthy now"));
+    }
+    warnings
+}
+
+fn steps(
+    record: &Record,
+    base: &Revision,
+    changes: &Changes,
+    service: &Service,
+) -> Vec<(&'static str, String)> {
+    let name = &service.name;
+    let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
+    let native = record.native.clone().unwrap_or_default();
+    let time =
+        |minutes: u64| humantime::format_duration(Duration::from_secs(minutes * 60)).to_string();
+    let mut steps = Vec::new();
+    if !record.is_restart() {
+        steps.push(("register", registered(base, changes)));
+    }
+    steps.extend(preparing(record));
+    let tasks =
+        if record.count == 1 { "1 task".to_owned() } else { format!("{} tasks", record.count) };
+    let timeout = humantime::format_duration(record.timeout);
+    steps.push((
+        "update",
+        format!("{name}: ECS starts {tasks} of the new revision; roll back after {timeout} without progress"),
+    ));
+    if record.until == WaitFor::Accepted {
+        return steps;
+    }
+    let how = match native.strategy.map(|(to, _)| to).or_else(|| strategy(&own)) {
+        Some(Strategy::Canary(_) | Strategy::Linear(_)) | None => {
+            let strategy = native.strategy.map(|(to, _)| to).or_else(|| strategy(&own));
+            strategy.map_or(service.strategy().to_owned(), |strategy| strategy.to_string())
+        }
+        Some(_) => "all at once".to_owned(),
+    };
+    steps.push(("shift", format!("ECS shifts the traffic: {how}")));
+    for stage in &native.pauses {
+        let limit = time(u64::from(native.limit));
+        steps.push((
+            "pause",
+            format!("at {}, for {limit} at most, until ecs-bg promote", stage.name()),
+        ));
+    }
+    let bake = native.bake.map(|bake| u64::from(bake.to));
+    let bake = bake.or_else(|| own["bakeTimeInMinutes"].as_u64()).unwrap_or(0);
+    if bake > 0 {
+        steps.push(("bake", format!("ECS watches the new revision for {}", time(bake))));
+    }
+    steps.push(("verify", format!("check that the listener rules of {name} say so")));
+    steps
+}
+
+/// What ECS says that it is doing for a service right now.
+pub fn running(survey: &Survey) -> Option<&ServiceDeployment> {
+    survey.world.deployments.iter().flatten().find(|one| one.is_running())
+}

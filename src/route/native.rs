@@ -1,0 +1,462 @@
+//! The `native` engine: ECS shifts the traffic between two target groups of one service (strategies
+//! BLUE_GREEN, LINEAR and CANARY). We say what it is to run, follow ECS's own record of that, and have ECS
+//! roll it back. Rules are read and never written.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::listener::explain;
+use super::trouble::{failed_by_ecs, failing_tasks, out_of_time};
+use super::{
+    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, configuration,
+    prepare, trouble,
+};
+use crate::event::{Cause, Sight, WaitReason};
+use crate::model::arn::short;
+use crate::model::reads::Part;
+use crate::model::rule::weights;
+use crate::model::service_deployment::{Hook, Phase, ServiceDeployment};
+use crate::model::world::{Attachment, Look, Rule, Service, Target};
+use crate::record::{End, Reason};
+use crate::request::{EngineName, WaitFor};
+
+/// The way forward.
+pub const FORWARD: &[Step] = &[
+    Step { name: "prepare", next: prepare::prepare }, // its task has succeeded, where one is asked for
+    Step { name: "update", next: update },            // ECS works towards our revision
+    Step { name: "shift", next: shift },              // ECS has shifted all traffic, and is done
+    Step { name: "verify", next: verify },            // the rules say so too
+    Step { name: "tidy", next: tidy },                // the service's settings are its own again
+];
+
+/// The way back.
+pub const BACK: &[Step] = &[
+    Step { name: "return", next: give_back }, // ECS has rolled back
+    Step { name: "recover", next: recover },  // the old revision has all traffic and its tasks
+    Step { name: "tidy", next: tidy },
+    Step { name: "explain", next: explain }, // if nothing ran before either, why is known
+    Step { name: "stop", next: prepare::stop }, // its task does not run any more
+];
+
+/// The row of this engine.
+pub const ENGINE: Engine = Engine {
+    name: EngineName::Native,
+    forward: FORWARD,
+    back: BACK,
+    // ECS consolidates by itself what a deployment of ours leaves.
+    overtaken: &[],
+    first: before_every_step,
+    superseded,
+    lacks,
+    progress,
+    needs: |action| match action {
+        Action::StopDeployment { .. } | Action::Stop { .. } => Look::Glance,
+        _ => Look::Whole,
+    },
+    widest: Look::Whole,
+    parts: |look| match look {
+        Look::Glance => vec![Part::Deployments],
+        Look::Whole | Look::Listing => vec![Part::Settings, Part::Deployments, Part::Rules],
+    },
+    reads,
+    optional: &[],
+    begin: |_| {},
+    young: YOUNG,
+    first_look: AT_ONCE,
+    looks_again: |view| {
+        // Who stopped it, the service tells.
+        let is_stopped = current(view).is_some_and(|own| own.phase() == Phase::Stopped);
+        is_stopped && view.world.look == Look::Glance
+    },
+    news: |_| None,
+    replaced: |_| None,
+    serves_alone: |view| {
+        let own = current(view).filter(|_| view.record.forward());
+        let is_whole = own.is_some_and(|own| {
+            own.phase() == Phase::Successful
+                || own.phase() == Phase::Forward && own.production == Some(100.0)
+        });
+        let is_cleaned = own.is_some_and(|own| {
+            own.phase() == Phase::Successful || own.stage.as_deref() == Some("CLEAN_UP")
+        });
+        (is_whole, is_cleaned)
+    },
+    share: |_| None,
+};
+
+/// A survey that began longer ago is no ground for the first change.
+const YOUNG: Duration = Duration::from_secs(10);
+/// The first look after a change.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// Between looks when something is due.
+const DENSE: Duration = Duration::from_millis(1500);
+/// Between looks while tasks start.
+const WATCHFUL: Duration = Duration::from_secs(5);
+/// Between looks while ECS only lets time pass.
+const SPARSE: Duration = Duration::from_secs(20);
+/// UpdateService answers before its service deployment is listed.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// The rules are read for so long before what they show counts.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(60);
+/// ECS's own limit for a stage (Developer Guide, service deployments), and something to spare.
+const BACK_MAX: Duration = Duration::from_secs(25 * 3600);
+/// AWS's clocks may differ by this much.
+const SKEW: Duration = Duration::from_secs(10);
+
+/// ECS's record of this deployment: the newest one of our revision.
+pub fn current<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
+    let since = view.record.start.checked_sub(SKEW)?;
+    view.world.deployments.iter().flatten().find(|one| {
+        one.revision.as_ref() == Some(&view.record.revision)
+            && one.created.is_none_or(|at| at >= since)
+    })
+}
+
+/// A later service deployment of another revision.
+fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
+    let own = current(view)?;
+    let newest = view.world.deployments.iter().flatten().next()?;
+    let is_other = newest.arn != own.arn && newest.revision != own.revision;
+    (is_other && newest.created > own.created).then_some(newest)
+}
+
+/// While tasks start, ECS says in the service's history what is in the way.
+fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
+    let own = current(view);
+    let lost = own.is_some_and(|own| own.failed as usize > view.watch.failures.len());
+    Reading {
+        services: own.is_none_or(ServiceDeployment::is_starting),
+        tasks: lost || occasion.unexplained || occasion.look > Look::Glance,
+        ..Reading::default()
+    }
+}
+
+/// What can end or turn a deployment whatever step it is in.
+fn before_every_step(view: &View<'_>) -> Option<Next> {
+    let record = view.record;
+    let gone = |status| {
+        let service = record.green.clone();
+        Some(Next::Done(Outcome::Stuck(Cause::ServiceGone { service, status })))
+    };
+    let Some(service) = view.green() else { return gone(None) };
+    if service.status != "ACTIVE" {
+        return gone(Some(service.status.clone()));
+    }
+    if let Some(by) = superseded(view) {
+        return Some(Next::Done(Outcome::Superseded(by)));
+    }
+    if record.forward() {
+        return trouble(view, service).map(Next::TurnBack);
+    }
+    let late = view.watch.back_since.is_some_and(|since| view.since(since) > BACK_MAX);
+    (late || view.watch.changes > trouble::CHANGES_MAX)
+        .then(|| Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks: lacks(view) })))
+}
+
+/// Somebody put the service on a revision that is neither ours nor the way back.
+fn superseded(view: &View<'_>) -> Option<Cause> {
+    let (record, service) = (view.record, view.green()?);
+    let by = |revision: &str| Cause::RevisionChanged {
+        service: service.name.clone(),
+        revision: short(revision).to_owned(),
+    };
+    if let Some(later) = later(view).and_then(|later| later.revision.as_deref()) {
+        return Some(by(later));
+    }
+    let primary = service.primary()?;
+    let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
+    (!known).then(|| by(&primary.revision))
+}
+
+/// What is wrong with going on, if anything is.
+fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
+    let failed = |reason: Option<&str>| Trouble {
+        reason: Reason::EcsRollback,
+        cause: failed_by_ecs(view, service, reason),
+    };
+    let Some(own) = current(view) else {
+        // One that ECS refuses early leaves the service's deployments within seconds.
+        let since = view.watch.unlisted_since?;
+        let vanished = view.since(since) >= LISTED_WITHIN && view.ours().is_none();
+        return vanished.then(|| failed(None));
+    };
+    match own.phase() {
+        Phase::Successful => return None,
+        Phase::Forward => {}
+        Phase::Back | Phase::RolledBack | Phase::RollbackFailed | Phase::Stopped => {
+            // Why is told at the end only.
+            let is_told = own.reason.is_some() || own.phase() != Phase::Back;
+            return is_told.then(|| failed(own.reason.as_deref()));
+        }
+    }
+    if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
+        return Some(Trouble { reason: Reason::Tasks, cause });
+    }
+    // Everything after the start has limits of ECS's own.
+    own.is_starting().then(|| out_of_time(view, Duration::ZERO)).flatten()
+}
+
+/// What ECS has not done yet.
+fn lacks(view: &View<'_>) -> Option<WaitReason> {
+    let Some(own) = current(view) else {
+        let service = view.record.green.clone();
+        return Some(WaitReason::Listing { service });
+    };
+    (own.phase() != Phase::Successful).then(|| stage(view, own))
+}
+
+/// How far it has come while tasks start: rises with each of them.
+fn progress(view: &View<'_>) -> usize {
+    let Some(own) = current(view) else { return 0 };
+    let [_, running, _] = own.tasks;
+    match own.is_starting() {
+        true => running as usize + usize::from(own.stage.as_deref() == Some("SCALE_UP")),
+        false => usize::MAX,
+    }
+}
+
+/// The stage that it is in.
+fn stage(view: &View<'_>, own: &ServiceDeployment) -> WaitReason {
+    let per_mille = |percent: Option<f64>| {
+        let percent = percent.unwrap_or(0.0).clamp(0.0, 100.0);
+        // A whole number from 0 to 1000.
+        (percent * 10.0).round() as u32
+    };
+    if let Some(hook) = own.waiting_hooks().next().filter(|_| own.phase() == Phase::Forward) {
+        return paused(view, own, hook);
+    }
+    let [wanted, running, pending] = own.tasks;
+    let stage = own.stage.clone();
+    if own.is_starting() && running < wanted {
+        let obstacle = view.green().and_then(|service| super::rolling::obstacle(view, service));
+        return WaitReason::Tasks { running, wanted, pending, obstacle };
+    }
+    WaitReason::Stage {
+        service: view.record.green.clone(),
+        status: own.status.clone(),
+        stage,
+        test_per_mille: per_mille(own.test),
+        production_per_mille: per_mille(own.production),
+    }
+}
+
+fn paused(view: &View<'_>, own: &ServiceDeployment, hook: &Hook) -> WaitReason {
+    let ours = view.record.native.as_ref().is_some_and(|native| {
+        native.pauses.iter().any(|pause| Some(pause.name()) == own.stage.as_deref())
+    });
+    WaitReason::Pause {
+        service: view.record.green.clone(),
+        cluster: view.record.cluster.clone(),
+        stage: own.stage.clone().unwrap_or_default(),
+        ours,
+        expires: hook.expires,
+        rolls_back: hook.on_timeout.as_deref() != Some("CONTINUE"),
+    }
+}
+
+/// ECS works towards our revision.
+fn update(view: &View<'_>) -> Option<Next> {
+    let (record, service) = (view.record, view.green()?);
+    if current(view).is_some() || view.ours().is_some() || view.watch.launched {
+        return None;
+    }
+    let native = record.native.as_ref()?;
+    let own = service.settings.get("deploymentConfiguration");
+    Some(Next::Act(Action::Shift {
+        service: record.green.clone(),
+        revision: record.revision.clone(),
+        configuration: configuration::for_deployment(own, native),
+        force: record.is_restart(),
+    }))
+}
+
+/// ECS has shifted all traffic and is done.
+fn shift(view: &View<'_>) -> Option<Next> {
+    if view.record.until == WaitFor::Accepted {
+        return None;
+    }
+    let why = lacks(view)?;
+    Some(Next::Wait(Wait { why, look_in: look_in(view), look: Look::Glance }))
+}
+
+/// Dense around the moment when the next thing can happen.
+fn look_in(view: &View<'_>) -> Duration {
+    let Some(own) = current(view) else { return DENSE };
+    if own.phase() == Phase::Back {
+        return DENSE;
+    }
+    match own.stage.as_deref() {
+        None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
+        // A bake is known to take its time; what ends it early is told soon enough.
+        Some("BAKE_TIME") => bake_left(view).map_or(WATCHFUL, |left| left.clamp(DENSE, SPARSE)),
+        _ if own.waiting_hooks().next().is_some() => WATCHFUL,
+        _ => WATCHFUL / 2,
+    }
+}
+
+/// What is left of the bake at most, counted from when it was seen first.
+fn bake_left(view: &View<'_>) -> Option<Duration> {
+    let (stage, since) = view.watch.stage.as_ref()?;
+    let configuration = view.green()?.settings.get("deploymentConfiguration")?;
+    let minutes = configuration.get("bakeTimeInMinutes").and_then(Value::as_u64)?;
+    (stage == "BAKE_TIME").then_some(())?;
+    Duration::from_secs(minutes * 60).checked_sub(view.since(*since))
+}
+
+/// The rules that users' requests come through, for each load balancer of the service.
+pub fn production<'a>(
+    view: &View<'a>,
+    service: &'a Service,
+) -> Vec<(&'a Attachment, Option<&'a Rule>)> {
+    production_rules(&view.world.rules, service)
+}
+
+/// The same of these rules. A Network Load Balancer has none: its listener says where to.
+pub fn production_rules<'a>(
+    rules: &'a BTreeMap<String, Rule>,
+    service: &'a Service,
+) -> Vec<(&'a Attachment, Option<&'a Rule>)> {
+    let found = |one: &'a Attachment| {
+        let arn = &one.advanced.as_ref()?.production;
+        let listener = || rules.values().find(|rule| rule.is_default && rule.listener == *arn);
+        Some((one, rules.get(arn).or_else(listener)))
+    };
+    service.attachments.iter().filter_map(found).collect()
+}
+
+/// The groups that a rule gives traffic.
+pub fn serving(rule: &Rule) -> Vec<String> {
+    let live = weights(&rule.actions).into_iter().filter(|(_, weight)| *weight > 0);
+    live.map(|(group, _)| group).collect()
+}
+
+/// What shows that `revision` does not have all traffic, as far as it can be read.
+fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sight> {
+    let world = view.world;
+    for (attachment, rule) in production(view, service) {
+        // Rules that may not be read say nothing.
+        let Some(rule) = rule else { continue };
+        let groups = serving(rule);
+        let name = |arn: &String| {
+            world.groups.get(arn).map_or(short(arn).to_owned(), |group| group.name.clone())
+        };
+        let sight = || Sight::LiveGroups {
+            rule: rule.name.clone(),
+            groups: groups.iter().map(name).collect(),
+            revision: short(revision).to_owned(),
+        };
+        let pair: Vec<&String> = std::iter::once(&attachment.group)
+            .chain(attachment.advanced.as_ref().map(|advanced| &advanced.alternate))
+            .collect();
+        let [group] = &groups[..] else { return Some(sight()) };
+        if !pair.contains(&group) {
+            return Some(sight());
+        }
+        let Some(targets) = world.targets(group) else { continue };
+        let healthy: Vec<&Target> = targets.iter().filter(|target| target.is_healthy()).collect();
+        if healthy.is_empty() && service.desired > 0 {
+            return Some(sight());
+        }
+        let Some(tasks) = world.tasks.get(&service.arn) else { continue };
+        let is_of =
+            |target: &Target| tasks.iter().any(|task| task.revision == revision && task.is(target));
+        if !healthy.iter().all(|target| is_of(target)) {
+            return Some(sight());
+        }
+    }
+    None
+}
+
+/// Every rule that users' requests come through gives our revision all traffic.
+fn verify(view: &View<'_>) -> Option<Next> {
+    let service = view.green()?;
+    if view.record.until == WaitFor::Accepted {
+        return None;
+    }
+    if view.world.look == Look::Glance {
+        let why = WaitReason::LastLook;
+        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
+    }
+    let sight = not_serving(view, service, &view.record.revision)?;
+    wait_or(view, sight, |sight| Outcome::Drifted(sight))
+}
+
+/// Rules are read again for a while before what they show counts.
+fn wait_or(view: &View<'_>, sight: Sight, then: fn(Sight) -> Outcome) -> Option<Next> {
+    let since = view.watch.over_since.unwrap_or(view.now());
+    if view.since(since) >= VERIFIED_WITHIN {
+        return Some(Next::Done(then(sight)));
+    }
+    let why = WaitReason::SecondLook(sight);
+    Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }))
+}
+
+/// What was asked of ECS for this deployment only is taken out of the service's settings: it would pause,
+/// or hurry, the next deployment of whoever makes it.
+fn tidy(view: &View<'_>) -> Option<Next> {
+    let (record, service) = (view.record, view.green()?);
+    let native = record.native.as_ref().filter(|_| !view.watch.untidy)?;
+    let own = service.settings.get("deploymentConfiguration")?;
+    let succeeded = record.forward();
+    let configuration = configuration::after_deployment(own, native, succeeded)?;
+    let service = record.green.clone();
+    Some(Next::Act(Action::Configure { service, configuration }))
+}
+
+/// ECS has rolled our revision back.
+fn give_back(view: &View<'_>) -> Option<Next> {
+    let Some(own) = current(view) else {
+        // What is not listed yet cannot be stopped.
+        let since = view.watch.unlisted_since.filter(|_| view.watch.launched)?;
+        let is_late = view.since(since) >= LISTED_WITHIN;
+        let why = WaitReason::Listing { service: view.record.green.clone() };
+        return (!is_late).then_some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole }));
+    };
+    match own.phase() {
+        Phase::Forward => {
+            let arn = own.arn.clone();
+            Some(Next::Act(Action::StopDeployment { arn }))
+        }
+        Phase::Back => {
+            let why = stage(view, own);
+            Some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Glance }))
+        }
+        // It was done before ECS heard of it.
+        Phase::Successful => match tidy(view) {
+            Some(next) => Some(next),
+            None => Some(Next::Act(Action::Write(Box::new(view.closed(End::Live))))),
+        },
+        Phase::RolledBack => None,
+        Phase::RollbackFailed | Phase::Stopped => {
+            let service = view.green()?;
+            let cause = failed_by_ecs(view, service, own.reason.as_deref());
+            let serves = service.primary().is_some_and(|one| one.revision == view.record.from);
+            (!serves || own.phase() == Phase::RollbackFailed)
+                .then_some(Next::Done(Outcome::Stuck(cause)))
+        }
+    }
+}
+
+/// The old revision has all traffic, and as many tasks as before.
+fn recover(view: &View<'_>) -> Option<Next> {
+    let service = view.green()?;
+    if view.world.look == Look::Glance {
+        let why = WaitReason::LastLook;
+        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
+    }
+    let old = service.primary().map_or(&service.revision, |primary| &primary.revision);
+    let (wanted, _) = view.owed(service.desired);
+    if service.running < wanted && view.old_is_hopeless().is_none() {
+        let (running, pending) = (service.running, service.pending);
+        let obstacle = super::rolling::obstacle(view, service);
+        let why = WaitReason::Tasks { running, wanted, pending, obstacle };
+        return Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }));
+    }
+    if wanted == 0 {
+        return None;
+    }
+    let sight = not_serving(view, service, old)?;
+    wait_or(view, sight, |sight| Outcome::Drifted(sight))
+}
