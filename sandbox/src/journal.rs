@@ -49,6 +49,13 @@ pub enum Change {
     Deployment { service: String, id: String, status: String, rollout_state: String },
     /// A service deployment, the record that DescribeServiceDeployments shows, came to a status.
     ServiceDeployment { service: String, arn: String, status: String },
+    /// A service deployment that shifts traffic came to a lifecycle stage.
+    Stage { service: String, arn: String, stage: String },
+    /// A lifecycle hook came to a status; `payload` is what a Lambda function was called with.
+    Hook { arn: String, hook: String, stage: String, status: String, payload: Option<Value> },
+    /// Amazon ECS called another service by itself, with the role of a session of this name. What that
+    /// changed follows.
+    CalledByEcs { session: String, operation: String, resource: String },
     /// A service event.
     Event { service: String, message: String },
     /// Attributes or settings of a resource.

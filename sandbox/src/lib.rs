@@ -13,7 +13,8 @@
 //! A room uses only rooms above it in this list; a test of the workspace finds import cycles.
 //!
 //! - `duration`, `clock`, `ids`, `timing`, `image`: times, names that AWS makes up, how long things take,
-//!   what the containers of an image do.
+//!   what the containers of an image do. `lambda`: what Lambda functions answer. `unverified`: what AWS
+//!   does not say, as a scenario decides it.
 //! - `protocol/`: how AWS is spoken to: HTTP, awsJson, the query protocol, pages, refusals, and the tables
 //!   of members in `shapes/`. Members that a table does not know are kept and echoed.
 //! - `call`: one API call. [`faults`]: what can happen to it on its way. [`journal`]: every change.
@@ -22,7 +23,8 @@
 //! - `network`: which task has an address, and what it replies.
 //! - `elb/`: load balancers; `health` for targets, `rule` for how weights reach the nodes. `ecr`, `logs`,
 //!   `sts`: the other services that ECS or a client needs.
-//! - `ecs/`: how services (`scheduler`) and tasks (`task`) change, and the operations of Amazon ECS.
+//! - `ecs/`: how services (`scheduler`; `native` for the strategies that shift traffic) and tasks (`task`)
+//!   change, and the operations of Amazon ECS.
 //!   `autoscaling`: scalable targets, which set the desired count of a service.
 //! - [`iam`]: what a policy allows. `throttle`: how many calls AWS takes.
 //! - `services`: the table of services: name, protocol, operations, needs of a policy, token buckets.
@@ -50,6 +52,7 @@ mod ids;
 mod image;
 pub mod invariants;
 pub mod journal;
+mod lambda;
 mod logs;
 mod network;
 mod partition;
@@ -69,10 +72,15 @@ mod sts;
 mod throttle;
 mod timing;
 mod transport;
+mod unverified;
 
 pub use clock::Time;
 pub use cloud::Cloud;
 pub use image::{Does, Image};
+pub use lambda::{Answers, Lambda};
 pub use serving::{Behind, Serving};
 pub use timing::Timing;
 pub use transport::Delivery;
+pub use unverified::{
+    CountFollows, Hooks, InfrastructureRole, InterruptedBake, PauseDetails, Unverified,
+};

@@ -56,6 +56,22 @@ pub struct Timing {
     /// 15 minutes (Amazon ECS Developer Guide, service throttle logic). Assumed: 10 s.
     #[serde(with = "duration")]
     pub backoff: Duration,
+    /// How long a lifecycle stage of BLUE_GREEN, LINEAR and CANARY takes at least. Assumed: 5 s.
+    #[serde(with = "duration")]
+    pub stage: Duration,
+    /// How long a stage takes that shifts traffic. Assumed: 30 s.
+    #[serde(with = "duration")]
+    pub shift: Duration,
+    /// The same behind a Network Load Balancer: 10 min (Amazon ECS Developer Guide, Network Load Balancer
+    /// resources for blue/green deployments).
+    #[serde(with = "duration")]
+    pub network_shift: Duration,
+    /// From UpdateService until a service deployment of these strategies is listed. Assumed: 5 s.
+    #[serde(with = "duration")]
+    pub listing: Duration,
+    /// From SUCCESSFUL until the service's deployment is COMPLETED, with these strategies: seen, 38 s.
+    #[serde(with = "duration")]
+    pub completion: Duration,
     /// How long an API call takes. Assumed: 20 ms.
     #[serde(with = "duration")]
     pub latency: Duration,
@@ -79,6 +95,11 @@ impl Default for Timing {
             replacement: seconds(10),
             settle: seconds(40),
             backoff: seconds(10),
+            stage: seconds(5),
+            shift: seconds(30),
+            network_shift: seconds(600),
+            listing: seconds(5),
+            completion: seconds(38),
             latency: Duration::from_millis(20),
         }
     }

@@ -16,11 +16,13 @@ use crate::{
     image::Image,
     invariants::{self, Violation},
     journal::{Call, Entry},
+    lambda::Lambda,
     past::Past,
     serving::{self, Serving},
     state::{Here, Region, Shared, timers::Timers},
     throttle::Buckets,
     timing::Timing,
+    unverified::Unverified,
 };
 
 mod answer;
@@ -61,6 +63,8 @@ impl Cloud {
             record_ids: Ids::new(!seed),
             timing: Timing::default(),
             images: Vec::new(),
+            lambdas: Vec::new(),
+            unverified: Unverified::default(),
             merges_settings: false,
             subnets: BTreeMap::new(),
             timers: Timers::default(),
@@ -207,6 +211,17 @@ impl Cloud {
     /// How images behave.
     pub fn images(&self) -> &[Image] {
         &self.shared.images
+    }
+
+    /// Changes what a Lambda function answers to the hooks that call it from now on.
+    pub fn set_lambda(&mut self, lambda: Lambda) {
+        self.shared.lambdas.retain(|old| old.name != lambda.name);
+        self.shared.lambdas.push(lambda);
+    }
+
+    /// What Lambda functions answer.
+    pub fn lambdas(&self) -> &[Lambda] {
+        &self.shared.lambdas
     }
 
     /// Sets the state of an alarm of CloudWatch (`OK`, `ALARM`, `INSUFFICIENT_DATA`) in the home region.

@@ -60,23 +60,31 @@ pub(super) fn watched(here: &Here<'_>, service: &Service) -> bool {
 
 /// Ends the deployment if an alarm has gone off.
 pub(super) fn judge(here: &mut Here<'_>, arn: &str) {
-    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    if let Some(rollback) = triggered(here, arn) {
+        failures::give_up(here, arn, Why::Alarm, rollback);
+    }
+}
+
+/// Whether an alarm has gone off that ends the deployment, and if one has, whether the service rolls
+/// back.
+pub(super) fn triggered(here: &mut Here<'_>, arn: &str) -> Option<bool> {
+    let service = here.region.ecs.services.get(arn)?;
     let going = service.deployments.first().is_some_and(|one| one.rollout_state == "IN_PROGRESS");
     let watched = |one: &Rollout| {
         one.watches_alarms && ["PENDING", "IN_PROGRESS"].contains(&one.status.as_str())
     };
     if !going || !service.rollouts.first().is_some_and(watched) {
-        return;
+        return None;
     }
     let triggered = on(here, &names(&service.members));
     if triggered.is_empty() {
-        return;
+        return None;
     }
     let rollback = flag(&service.members, "rollback");
     if let Some(service) = here.region.ecs.services.get_mut(arn) {
         service.rollouts[0].triggered_alarms = triggered;
     }
-    failures::give_up(here, arn, Why::Alarm, rollback);
+    Some(rollback)
 }
 
 /// How long a deployment is kept under watch once it is complete.

@@ -14,15 +14,16 @@ use crate::state::{
     ecs::{Tags, last},
 };
 
-pub(super) fn start(here: &mut Here<'_>, arn: &str, count: usize) {
+/// Starts tasks of the deployment that is the `at`th, from the newest.
+pub(super) fn start(here: &mut Here<'_>, arn: &str, at: usize, count: usize) {
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let replaced = std::mem::take(&mut service.replaced);
-    let Some(wanted) = service.deployments.first().map(|primary| primary.definition.clone()) else {
+    let Some(wanted) = service.deployments.get(at).map(|one| one.definition.clone()) else {
         return;
     };
     let Some(found) = definition::find(here, &wanted).cloned() else { return };
     let Some(service) = here.region.ecs.services.get(arn) else { return };
-    let Some(primary) = service.deployments.first() else { return };
+    let Some(own) = service.deployments.get(at) else { return };
     let text = |map: &Map<String, Value>, member: &str| {
         map.get(member).and_then(Value::as_str).map(str::to_owned)
     };
@@ -31,16 +32,16 @@ pub(super) fn start(here: &mut Here<'_>, arn: &str, count: usize) {
         Some("TASK_DEFINITION") => found.tags.clone(),
         _ => Tags::new(),
     };
-    let launch_type = launch::launch_type(&primary.settings, "EC2");
+    let launch_type = launch::launch_type(&own.settings, "EC2");
     let order = || Order {
         cluster: service.cluster.clone(),
         service: Some(arn.to_owned()),
-        started_by: Some(primary.id.clone()),
+        started_by: Some(own.id.clone()),
         group: format!("service:{}", service.name),
         definition: found.clone(),
-        network: primary.settings.get("networkConfiguration").cloned(),
+        network: own.settings.get("networkConfiguration").cloned(),
         launch_type: launch_type.clone(),
-        attachments: primary.attachments(),
+        attachments: own.attachments(),
         tags: tags.clone(),
         rules: Rules::of(&service.members),
         members: Map::new(),

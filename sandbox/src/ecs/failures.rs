@@ -201,24 +201,23 @@ pub(super) fn threshold(breaker: &Map<String, Value>, desired: u32) -> u32 {
 
 /// The deployment circuit breaker.
 pub(super) fn judge(here: &mut Here<'_>, arn: &str) {
+    if let Some(rollback) = tripped(here, arn) {
+        give_up(here, arn, Why::Breaker, rollback);
+    }
+}
+
+/// Whether the circuit breaker opens, and if it does, whether the service rolls back.
+pub(super) fn tripped(here: &Here<'_>, arn: &str) -> Option<bool> {
     let flag = |member: &str| {
         breaker(here, arn).and_then(|one| one.get(member)).and_then(Value::as_bool).unwrap_or(false)
     };
     if !flag("enable") {
-        return;
+        return None;
     }
-    let rollback = flag("rollback");
-    let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let service = here.region.ecs.services.get(arn)?;
     let limit = breaker(here, arn).map_or(u32::MAX, |breaker| threshold(breaker, service.desired));
-    let Some(primary) =
-        service.deployments.first().filter(|one| one.rollout_state == "IN_PROGRESS")
-    else {
-        return;
-    };
-    if primary.failed_tasks < limit {
-        return;
-    }
-    give_up(here, arn, Why::Breaker, rollback);
+    let primary = service.deployments.first().filter(|one| one.rollout_state == "IN_PROGRESS")?;
+    (primary.failed_tasks >= limit).then(|| flag("rollback"))
 }
 
 /// Why a deployment is given up.

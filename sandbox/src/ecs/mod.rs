@@ -27,6 +27,7 @@ pub(crate) mod instance_api;
 mod launch;
 mod listing;
 pub(crate) mod logging;
+mod native;
 mod pin;
 pub(crate) mod rollout;
 mod rollout_api;
@@ -40,6 +41,7 @@ mod task_api;
 mod update;
 
 pub(crate) use alarms::set_alarm;
+pub(crate) use native::begin::lasts;
 pub(crate) use service::set_desired;
 
 static SHAPES: LazyLock<Shapes> =
@@ -82,6 +84,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "ListServiceDeployments" => rollout_api::list(here, request),
         "DescribeServiceDeployments" => rollout_api::describe(here, request),
         "DescribeServiceRevisions" => rollout_api::revisions(here, request),
+        "ContinueServiceDeployment" => rollout_api::go_on(here, request),
         "StopServiceDeployment" => rollout_api::stop(here, request),
         "ListTasks" => task_api::list(here, request),
         "DescribeTasks" => task_api::describe(here, request),

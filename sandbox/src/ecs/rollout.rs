@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::{
     definition,
     failures::{self, Why},
-    scheduler,
+    native, scheduler,
     service::REVISION_MEMBERS,
 };
 use crate::{
     journal::Change,
     state::{
         Here,
-        ecs::{Deployment, Revision, Rollback, Rollout, Service},
+        ecs::{Deployment, Revision, Rollback, Rollout, Service, last},
     },
 };
 
@@ -28,16 +28,18 @@ const HISTORY: Duration = Duration::from_secs(90 * 24 * 3600);
 pub(super) fn begin(here: &mut Here<'_>, arn: &str) {
     stop_older(here, arn);
     let now = here.now();
-    let number = here.shared.record_ids.digits();
+    here.shared.record_ids.number();
     let id = here.shared.record_ids.token(21);
     let Some(service) = here.region.ecs.services.get(arn) else { return };
+    let newest = service.deployments.first().map(|one| one.id.clone()).unwrap_or_default();
     let path = format!("{}/{}", service.cluster, service.name);
-    let revision = revision_of(here, service, &path, &number);
+    let revision = revision_of(here, service, &path, last(&newest));
+    let native = native::begin(here, service);
     let rollout = Rollout {
         arn: here.arn("ecs", &format!("service-deployment/{path}/{id}")),
         status: "PENDING".into(),
         reason: None,
-        deployment: service.deployments.first().map(|one| one.id.clone()).unwrap_or_default(),
+        deployment: newest,
         target: revision.arn.clone(),
         sources: service.deployments.iter().skip(1).map(source).collect(),
         created_at: now,
@@ -45,16 +47,21 @@ pub(super) fn begin(here: &mut Here<'_>, arn: &str) {
         finished_at: None,
         stopped_at: None,
         updated_at: now,
-        configuration: super::show::configuration(service),
+        configuration: native::api::configuration(here, service),
         rollback: None,
         breaker: None,
         failures: 0,
         watches_alarms: super::alarms::watched(here, service),
         triggered_alarms: Vec::new(),
+        listed_at: native.as_ref().map(|_| now + here.shared.timing.listing),
+        native,
     };
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     if let Some(own) = service.deployments.first_mut() {
         own.revision.clone_from(&revision.arn);
+        if rollout.native.is_some() {
+            own.resolved.clear();
+        }
     }
     service.rollouts.retain(|one| now - one.created_at < HISTORY);
     let kept = |one: &Revision, service: &Service| {
@@ -124,6 +131,7 @@ pub(super) fn look(here: &mut Here<'_>, arn: &str) {
             "PENDING" => become_(here, arn, at, "IN_PROGRESS", None),
             "STOP_REQUESTED" => become_(here, arn, at, "STOPPED", None),
             // One that is complete by now is let be: `conclude` says so in the same round.
+            "ROLLBACK_REQUESTED" if native::owns(here, arn) => {}
             "ROLLBACK_REQUESTED" if !scheduler::complete(here, arn) => {
                 failures::give_up(here, arn, Why::Request, true);
             }
@@ -220,6 +228,34 @@ fn note(here: &mut Here<'_>, arn: &str, at: usize) {
         status: one.status.clone(),
     };
     here.note(change);
+}
+
+/// The service deployments that clients are shown.
+pub(super) fn listed<'h>(
+    here: &Here<'_>,
+    service: &'h Service,
+) -> impl Iterator<Item = &'h Rollout> {
+    let now = here.now();
+    service.rollouts.iter().filter(move |one| one.listed_at.is_none_or(|at| at <= now))
+}
+
+/// A deployment is the primary and only one of a service again.
+pub(super) fn return_to(here: &mut Here<'_>, arn: &str, back: Deployment) {
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
+    let before = service.definition.replace(back.definition.clone()).unwrap_or_default();
+    let after = back.definition.clone();
+    for member in REVISION_MEMBERS {
+        match back.settings.get(*member) {
+            Some(value) => drop(service.members.insert((*member).to_owned(), value.clone())),
+            None => drop(service.members.shift_remove(*member)),
+        }
+    }
+    service.deployments = vec![back.clone()];
+    service.completed = Some(back);
+    service.failed_starts = 0;
+    service.back_off = None;
+    here.note(Change::Revision { service: arn.to_owned(), before, after });
+    scheduler::note_deployment(here, arn, 0);
 }
 
 /// A revision and how many tasks of it there are and should be.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cluster, failures, listing, rollout, service};
+use super::{cluster, failures, listing, native, rollout, service};
 use crate::{
     protocol::{
         Fault,
@@ -46,7 +46,7 @@ pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             && after.is_none_or(|after| at >= after)
             && before.is_none_or(|before| at <= before)
     };
-    let arns = service.rollouts.iter().filter(fits).map(|one| one.arn.clone()).collect();
+    let arns = rollout::listed(here, service).filter(fits).map(|one| one.arn.clone()).collect();
     let show = |arn: &str| {
         let one = service.rollouts.iter().find(|one| one.arn == arn);
         one.map(|one| brief(here, service, one)).unwrap_or_default()
@@ -99,7 +99,7 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in wanted {
         let own = owner(here, "service-deployment", &arn)
-            .and_then(|own| Some((own, own.rollouts.iter().find(|one| one.arn == arn)?)));
+            .and_then(|own| Some((own, rollout::listed(here, own).find(|one| one.arn == arn)?)));
         match own {
             Some((service, one)) => found.push(show(here, service, one)),
             None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
@@ -128,6 +128,7 @@ fn show(here: &Here<'_>, service: &Service, one: &Rollout) -> Value {
     if let Some(at) = one.stopped_at {
         shown["stoppedAt"] = json!(at.seconds());
     }
+    native::api::show(&mut shown, one);
     if let Some(rollback) = &one.rollback {
         shown["rollback"] = json!({
             "reason": rollback.reason,
@@ -207,13 +208,33 @@ fn show_revision(here: &Here<'_>, service: &Service, one: &Revision) -> Value {
         }
         shown["platformFamily"] = json!("Linux");
     }
-    let groups = attachments(&one.members);
+    let own = service.deployments.iter().find(|own| own.revision == one.arn);
+    let chosen = own.filter(|own| !own.resolved.is_empty());
+    let shifts = one.members.get("loadBalancers").and_then(|list| list.get(0));
+    let shifts = shifts.is_some_and(|own| own.get("advancedConfiguration").is_some());
+    let groups = match chosen {
+        Some(own) => own.attachments(),
+        // Of a pair only a revision that is ACTIVE has one.
+        None if shifts => Vec::new(),
+        None => attachments(&one.members),
+    };
     if !groups.is_empty() {
         let groups: Vec<Value> =
             groups.iter().map(|own| json!({"targetGroupArn": own.group})).collect();
         shown["resolvedConfiguration"] = json!({"loadBalancers": groups});
     }
     shown
+}
+
+/// A pause is over.
+pub(super) fn go_on(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let arn = request.text_of("serviceDeploymentArn").unwrap_or_default().to_owned();
+    let own = owner(here, "service-deployment", &arn)
+        .filter(|own| rollout::listed(here, own).any(|one| one.arn == arn));
+    let service = own.map(|own| own.arn.clone()).ok_or_else(|| {
+        Fault::new("ServiceDeploymentNotFoundException", "The service deployment does not exist.")
+    })?;
+    native::api::go_on(here, &service, &arn, request)
 }
 
 /// A rollback to the last completed revision, whether the service rolls back by itself or not.

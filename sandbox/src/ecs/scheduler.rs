@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{alarms, dispatch, events, failures, instance, rollout};
+use super::{alarms, dispatch, events, failures, instance, native, rollout};
 use crate::{
     clock::Time,
     elb,
@@ -81,6 +81,9 @@ pub(crate) fn run(here: &mut Here<'_>, arn: &str) {
             rollout::look(here, arn);
             failures::replace_unhealthy(here, arn);
             failures::forgive(here, arn);
+            if native::owns(here, arn) {
+                return native::advance(here, arn);
+            }
             failures::judge(here, arn);
             alarms::judge(here, arn);
             scale(here, arn);
@@ -192,7 +195,7 @@ fn scale(here: &mut Here<'_>, arn: &str) {
     let waits = back_off.is_some_and(|until| until > here.now());
     let started = if waits { 0 } else { missing.min(room) };
     if started > 0 {
-        dispatch::start(here, arn, started);
+        dispatch::start(here, arn, 0, started);
     }
     let mut stops = excess(&seen, &id, desired);
     stops.extend(outdated(&seen, &id, least));
@@ -212,8 +215,8 @@ fn scale(here: &mut Here<'_>, arn: &str) {
     dispatch::stop(here, arn, &stops);
 }
 
-/// Tasks of the primary deployment that are too many: those that serve least first, then the newest.
-fn excess(seen: &[Seen], primary: &str, desired: usize) -> Vec<String> {
+/// Tasks of a deployment that are too many: those that serve least first, then the newest.
+pub(super) fn excess(seen: &[Seen], primary: &str, desired: usize) -> Vec<String> {
     let mut own: Vec<&Seen> = seen.iter().filter(|one| one.deployment == primary).collect();
     own.sort_by_key(|one| (one.healthy, one.running));
     let surplus = own.len().saturating_sub(desired);

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{check_service, cluster, definition, listing, rollout, scheduler, show, tags, task};
+use super::{
+    check_service, cluster, definition, listing, native, rollout, scheduler, show, tags, task,
+};
 use crate::{
     elb,
     journal::Change,
@@ -84,6 +86,9 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         ));
     }
     check(here, &members, definition.as_ref())?;
+    if controller(&members) == "ECS" {
+        native::refusals::check(here, &members)?;
+    }
     if !members.contains_key("launchType") && !members.contains_key("capacityProviderStrategy") {
         members.insert("launchType".into(), json!("EC2"));
     }
@@ -221,6 +226,8 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
     if controller(&service.members) != "ECS" {
         return;
     }
+    let resolved = here.region.ecs.services.get(arn).map(|own| native::traffic::live(here, own));
+    let Some(service) = here.region.ecs.services.get_mut(arn) else { return };
     let mut settings = Map::new();
     for member in REVISION_MEMBERS.iter().chain(&["launchType", "capacityProviderStrategy"]) {
         if let Some(value) = service.members.get(*member) {
@@ -241,6 +248,7 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
         rollout_state: "IN_PROGRESS".into(),
         failed_tasks: 0,
         settings,
+        resolved: resolved.unwrap_or_default(),
     };
     service.deployments.insert(0, deployment);
     service.steady = false;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{rollout, service::controller, tags};
+use super::{native, rollout, service::controller, tags};
 use crate::state::{
     Here,
     ecs::{Deployment, Event, Service, Task},
@@ -46,7 +46,7 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
     {
         put(member, value.clone());
     }
-    put("deploymentConfiguration", configuration(service));
+    put("deploymentConfiguration", native::api::configuration(here, service));
     if service.members.get("launchType").and_then(Value::as_str) == Some("FARGATE") {
         put(
             "platformVersion",
@@ -61,7 +61,7 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
     );
     put("roleArn", service.members.get("role").cloned().unwrap_or_else(|| json!(linked)));
     put("createdAt", json!(service.created_at.seconds()));
-    if let Some(newest) = service.rollouts.first() {
+    if let Some(newest) = rollout::listed(here, service).next() {
         put("currentServiceDeployment", json!(newest.arn));
         let counts = |one: &Deployment| rollout::counts(here, service, &one.id, &one.revision);
         put("currentServiceRevisions", service.deployments.iter().map(counts).collect());

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    check_service, cluster, definition,
+    check_service, cluster, definition, native,
     service::{self, REVISION_MEMBERS},
 };
 use crate::{
@@ -67,6 +67,10 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     check_service::check(&members)?;
     if touches_revision(request) {
         service::check(here, &members, definition.as_ref())?;
+    }
+    let shifts = request.has("loadBalancers") || request.has("deploymentConfiguration");
+    if shifts && wanted == "ECS" {
+        native::refusals::check(here, &members)?;
     }
     let desired = request.int_of("desiredCount").map(service::count_of).transpose()?;
 

@@ -68,6 +68,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         tags: Default::default(),
         version: 0,
         nodes: Vec::new(),
+        scenario_name: None,
     };
     here.region.elb.rules.insert(rule.clone(), default);
     write_actions(here, &rule, actions);

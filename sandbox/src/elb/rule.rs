@@ -63,6 +63,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         tags,
         version: 0,
         nodes: Vec::new(),
+        scenario_name: None,
     };
     here.region.elb.rules.insert(arn.clone(), rule);
     here.note(Change::Created { arn: arn.clone() });
@@ -173,6 +174,26 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         write_actions(here, &arn, actions);
     }
     Ok(result([("Rules", json!([here.region.elb.rules.get(&arn).map(show)]))]))
+}
+
+/// Writes the weights of a rule's forward action, as Amazon ECS does: the other actions stay.
+pub(crate) fn shift(here: &mut Here<'_>, arn: &str, groups: &[(&str, u32)]) -> Result<(), Fault> {
+    let rule = here.region.elb.rules.get(arn).ok_or_else(rule_not_found)?;
+    let listener = here.region.elb.listeners.get(&rule.listener).ok_or_else(listener_not_found)?;
+    let mut actions = rule.actions.clone();
+    let weighted: Vec<Value> = groups
+        .iter()
+        .map(|(group, weight)| json!({"TargetGroupArn": group, "Weight": weight.to_string()}))
+        .collect();
+    let forward = actions.iter_mut().filter_map(Value::as_object_mut);
+    for action in forward.filter(|one| one.get("Type").is_some_and(|kind| kind == "forward")) {
+        action.shift_remove("TargetGroupArn");
+        let config = action.entry("ForwardConfig").or_insert_with(|| json!({}));
+        config["TargetGroups"] = json!(weighted);
+    }
+    let actions = action::accept(here, &listener.load_balancer, &actions, &rule.actions)?;
+    write_actions(here, arn, actions);
+    Ok(())
 }
 
 /// Writes a rule's whole action list; the nodes of the load balancer follow one after the other.

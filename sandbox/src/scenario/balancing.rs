@@ -175,7 +175,7 @@ fn required(table: &mut Map<String, Value>, member: &str) -> Result<String, Stri
 
 pub(super) fn rule(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut table = plain(&item.table);
-    table.shift_remove("name");
+    let own = table.shift_remove("name").unwrap_or_default();
     let name = required(&mut table, "listener")?;
     let listeners = build.region().elb.listeners.values();
     let listener = listeners
@@ -191,5 +191,11 @@ pub(super) fn rule(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     request["ListenerArn"] = json!(listener);
     request["Actions"] = actions;
     tag_lists(&mut request);
-    build.elb("CreateRule", request).map(drop)
+    let answer = build.elb("CreateRule", request)?;
+    // Services find their rules by their names in the scenario.
+    let arn = answer["Rules"][0]["RuleArn"].as_str().unwrap_or_default().to_owned();
+    if let Some(found) = build.cloud.here(build.region).region.elb.rules.get_mut(&arn) {
+        found.scenario_name = own.as_str().map(str::to_owned);
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use super::{Error, Item, Scenario, balancing, capacity, read::quoted, words};
 use crate::{
     Cloud, Time, autoscaling, ecr, ecs, elb,
     image::Image,
+    lambda::Lambda,
     protocol::{Fault, json::Request, query},
     state::Region,
 };
@@ -22,12 +23,14 @@ const BEFORE: Duration = Duration::from_secs(15 * 60);
 impl Cloud {
     /// A world as a scenario describes it, at rest, at 2026-01-15T12:00:00Z.
     pub fn from_scenario(scenario: &Scenario) -> Result<Cloud, Error> {
-        let start = Time(EPOCH.0.saturating_sub(BEFORE.as_secs() * 1000));
+        let before = BEFORE + longest(scenario);
+        let start = Time(EPOCH.0.saturating_sub(before.as_secs() * 1000));
         let mut cloud = Cloud::new(scenario.seed, start);
         cloud.home.clone_from(&scenario.region);
         cloud.set_throttling(scenario.throttling);
         cloud.shared.timing = scenario.timing.clone();
         cloud.shared.merges_settings = scenario.merges_settings;
+        cloud.shared.unverified = scenario.unverified.clone();
         cloud.shared.subnets.clone_from(&scenario.subnets);
         let mut build = Build { cloud, region: &scenario.region };
         for (section, make) in SECTIONS {
@@ -42,6 +45,10 @@ impl Cloud {
         }
         build.cloud.advance(EPOCH);
         for item in scenario.sections.get("service").into_iter().flatten() {
+            hooks(&mut build, item).map_err(|what| {
+                let place = Some("lifecycleHooks");
+                item.place.error(place, format!("service {:?}: {what}", item.key))
+            })?;
             updates(&mut build, item).map_err(|what| {
                 item.place.error(Some("update"), format!("service {:?}: {what}", item.key))
             })?;
@@ -61,6 +68,7 @@ type Make = fn(&mut Build<'_>, &Item) -> Result<(), String>;
 /// In the order in which things need each other.
 const SECTIONS: &[(&str, Make)] = &[
     ("image", image),
+    ("lambda", lambda),
     ("cluster", cluster),
     ("container_instance", capacity::instance),
     ("capacity", capacity::shortage),
@@ -124,6 +132,12 @@ fn image(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     Ok(())
 }
 
+fn lambda(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
+    let lambda: Lambda = typed(&item.table)?;
+    build.cloud.set_lambda(lambda);
+    Ok(())
+}
+
 fn cluster(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut request = plain(&item.table);
     if let Some(name) = request.shift_remove("name") {
@@ -172,9 +186,38 @@ fn task_definition(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
 fn service(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut request = plain(&item.table);
     request.shift_remove("update");
+    if let Some(config) = request.get_mut("deploymentConfiguration").and_then(Value::as_object_mut)
+    {
+        config.shift_remove("lifecycleHooks");
+    }
     words::tags(&mut request, "key", "value");
     words::attachments(build.region(), &mut request)?;
     build.ecs("CreateService", &Value::Object(request)).map(drop)
+}
+
+/// How long the services' deployments shift traffic and bake.
+fn longest(scenario: &Scenario) -> Duration {
+    let minutes = |item: &Item| {
+        let table = plain(&item.table);
+        let config = table.get("deploymentConfiguration").unwrap_or(&Value::Null);
+        let (steps, minutes) = ecs::lasts(config);
+        // A Network Load Balancer takes 10 minutes for each shift.
+        if steps == 0 { 0 } else { minutes + 10 * (steps + 1) }
+    };
+    let services = scenario.sections.get("service").into_iter().flatten();
+    Duration::from_secs(60 * services.map(minutes).max().unwrap_or(0))
+}
+
+/// A service gets its lifecycle hooks when it is at rest: pauses would never let it come there.
+fn hooks(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
+    let table = plain(&item.table);
+    let config =
+        table.get("deploymentConfiguration").filter(|own| own.get("lifecycleHooks").is_some());
+    let Some(config) = config else { return Ok(()) };
+    let mut request =
+        json!({"service": table.get("serviceName"), "deploymentConfiguration": config});
+    put(&mut request, "cluster", table.get("cluster").cloned());
+    build.ecs("UpdateService", &request).map(drop)
 }
 
 /// What happens to a service when the world is at rest; it is not waited for.

@@ -11,6 +11,8 @@
 //! enabled = true                      # only as many calls as AWS takes
 //! [settings]
 //! merge = true                        # what an update leaves out of a block stays; else it is gone
+//! [native]                            # what AWS does not say, see `Unverified`
+//! hooks = 'copied'
 //! [subnets]
 //! subnet-c = 'eu-central-1c'
 //! [[target_group]]
@@ -49,6 +51,9 @@
 //! [[alarm]]
 //! name = 'errors'
 //! state = 'OK'                        # OK, ALARM or INSUFFICIENT_DATA
+//! [[lambda]]                          # a function that lifecycle hooks call
+//! name = 'smoke-test'
+//! does = 'fail'                       # succeed, fail, progress, hang, garbage, denied, unassumable
 //! ```
 //!
 //! The other sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,
@@ -63,7 +68,7 @@ use std::collections::BTreeMap;
 
 use toml::Table;
 
-use crate::timing::Timing;
+use crate::{timing::Timing, unverified::Unverified};
 
 mod balancing;
 mod build;
@@ -75,7 +80,9 @@ pub use crate::image::Image;
 
 /// The scenarios that are built in.
 const BUILTIN: &[(&str, &str)] = &[
+    ("canary", include_str!("../../scenarios/canary.toml")),
     ("empty", include_str!("../../scenarios/empty.toml")),
+    ("native", include_str!("../../scenarios/native.toml")),
     ("shop", include_str!("../../scenarios/shop.toml")),
     ("solo", include_str!("../../scenarios/solo.toml")),
 ];
@@ -98,6 +105,7 @@ pub struct Scenario {
     timing: Timing,
     throttling: bool,
     merges_settings: bool,
+    unverified: Unverified,
     subnets: BTreeMap<String, String>,
     /// By section (`service`, `target_group`, …), in the order of the file.
     sections: BTreeMap<&'static str, Vec<Item>>,

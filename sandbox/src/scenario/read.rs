@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
 use super::{Error, Item, Place, Scenario, builtin};
-use crate::timing::Timing;
+use crate::{timing::Timing, unverified::Unverified};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +18,7 @@ struct File {
     timing: Option<Spanned<Table>>,
     throttling: Option<Throttling>,
     settings: Option<Settings>,
+    native: Option<Spanned<Table>>,
     #[serde(default)]
     subnets: BTreeMap<String, String>,
     #[serde(default)]
@@ -46,6 +47,8 @@ struct File {
     capacity: Vec<Spanned<Table>>,
     #[serde(default)]
     alarm: Vec<Spanned<Table>>,
+    #[serde(default)]
+    lambda: Vec<Spanned<Table>>,
 }
 
 #[derive(Deserialize)]
@@ -71,12 +74,18 @@ pub(super) fn read(text: &str, name: &str) -> Result<Scenario, Error> {
         let what = error.message().to_owned();
         place.error(quoted(&what).as_deref(), format!("[timing]: {what}"))
     })?;
+    let place = merged.native_place;
+    let unverified = Unverified::deserialize(Value::Table(merged.native)).map_err(|error| {
+        let what = error.message().to_owned();
+        place.error(quoted(&what).as_deref(), format!("[native]: {what}"))
+    })?;
     Ok(Scenario {
         region: merged.region.unwrap_or_else(|| "us-east-1".to_owned()),
         seed: merged.seed.unwrap_or(1),
         throttling: merged.throttling,
         merges_settings: merged.merges_settings,
         timing,
+        unverified,
         subnets: merged.subnets,
         sections: merged.sections,
     })
@@ -93,6 +102,8 @@ struct Merged {
     seed: Option<u64>,
     timing: Table,
     timing_place: Place,
+    native: Table,
+    native_place: Place,
     throttling: bool,
     merges_settings: bool,
     subnets: BTreeMap<String, String>,
@@ -146,6 +157,10 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         merged.timing_place = place(timing.span());
         merged.timing.extend(timing.into_inner());
     }
+    if let Some(native) = file.native {
+        merged.native_place = place(native.span());
+        merged.native.extend(native.into_inner());
+    }
     let sections = [
         ("load_balancer", file.load_balancer),
         ("target_group", file.target_group),
@@ -160,6 +175,7 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         ("container_instance", file.container_instance),
         ("capacity", file.capacity),
         ("alarm", file.alarm),
+        ("lambda", file.lambda),
     ];
     for (section, items) in sections {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

@@ -88,13 +88,37 @@ fn weighted(region: &Region, one: Value) -> Result<Value, String> {
     Ok(Value::Object(one))
 }
 
-/// `targetGroup = 'web-a'` in a service's load balancers as `targetGroupArn`.
+/// `targetGroup = 'web-a'` in a service's load balancers as `targetGroupArn`, and so on.
 pub(super) fn attachments(region: &Region, service: &mut Map<String, Value>) -> Result<(), String> {
     let list = service.get_mut("loadBalancers").and_then(Value::as_array_mut);
     for entry in list.into_iter().flatten().filter_map(Value::as_object_mut) {
         if let Some(name) = entry.shift_remove("targetGroup") {
             let arn = group(region, name.as_str().unwrap_or_default())?;
             entry.shift_insert(0, "targetGroupArn".into(), json!(arn));
+        }
+        if let Some(advanced) =
+            entry.get_mut("advancedConfiguration").and_then(Value::as_object_mut)
+        {
+            self::advanced(region, advanced)?;
+        }
+    }
+    Ok(())
+}
+
+/// `alternateTargetGroup` by its name, and rules by the names of rules or listeners of the scenario.
+fn advanced(region: &Region, advanced: &mut Map<String, Value>) -> Result<(), String> {
+    if let Some(name) = advanced.shift_remove("alternateTargetGroup") {
+        let arn = group(region, name.as_str().unwrap_or_default())?;
+        advanced.shift_insert(0, "alternateTargetGroupArn".into(), json!(arn));
+    }
+    for member in ["productionListenerRule", "testListenerRule"] {
+        let Some(name) = advanced.get(member).and_then(Value::as_str) else { continue };
+        let is = |own: &Option<String>| own.as_deref() == Some(name);
+        let rule = region.elb.rules.values().find(|one| is(&one.scenario_name));
+        let listener = region.elb.listeners.values().find(|one| is(&one.scenario_name));
+        let arn = rule.map(|one| &one.arn).or(listener.map(|one| &one.arn)).cloned();
+        if let Some(arn) = arn {
+            advanced.insert(member.to_owned(), json!(arn));
         }
     }
     Ok(())

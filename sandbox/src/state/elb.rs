@@ -93,6 +93,9 @@ pub(crate) struct Rule {
     pub(crate) version: u64,
     /// The weights that each node of the load balancer uses.
     pub(crate) nodes: Vec<Vec<(String, u32)>>,
+    /// What a scenario calls it.
+    #[serde(default)]
+    pub(crate) scenario_name: Option<String>,
 }
 
 impl Rule {

@@ -11,8 +11,10 @@ use crate::{
     ids::Ids,
     image::Image,
     journal::{Change, Entry},
+    lambda::Lambda,
     partition::partition,
     timing::Timing,
+    unverified::Unverified,
 };
 
 pub(crate) mod autoscaling;
@@ -40,6 +42,11 @@ pub(crate) struct Shared {
     pub(crate) record_ids: Ids,
     pub(crate) timing: Timing,
     pub(crate) images: Vec<Image>,
+    /// What Lambda functions answer.
+    #[serde(default)]
+    pub(crate) lambdas: Vec<Lambda>,
+    #[serde(default)]
+    pub(crate) unverified: Unverified,
     /// A settings block of an update is merged into the old one, member by member, and does not replace it.
     #[serde(default)]
     pub(crate) merges_settings: bool,

@@ -11,6 +11,7 @@ mod http;
 mod instances;
 mod invariants;
 mod logs;
+mod native;
 mod paging;
 mod partitions;
 mod policies;

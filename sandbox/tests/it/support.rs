@@ -130,8 +130,13 @@ impl World {
 
     /// Registers `web` with another image tag; tells its ARN.
     pub(crate) fn register(&mut self, tag: &str) -> String {
+        self.register_as("web", tag)
+    }
+
+    /// Registers a family of the shop's with another image tag; tells its ARN.
+    pub(crate) fn register_as(&mut self, family: &str, tag: &str) -> String {
         let answer = self
-            .ecs("DescribeTaskDefinition", json!({"taskDefinition": "web"}))
+            .ecs("DescribeTaskDefinition", json!({"taskDefinition": family}))
             .expect("described");
         let mut definition = answer["taskDefinition"].clone();
         let outputs = [
@@ -147,7 +152,7 @@ impl World {
             definition.as_object_mut().expect("an object").shift_remove(output);
         }
         definition["containerDefinitions"][0]["image"] =
-            json!(format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:{tag}"));
+            json!(format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/{family}:{tag}"));
         let answer = self.ecs("RegisterTaskDefinition", definition).expect("registered");
         answer["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned()
     }

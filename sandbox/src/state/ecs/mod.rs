@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::clock::Time;
 
 mod definition;
+mod native;
 mod rollout;
 mod service;
 mod task;
@@ -15,6 +16,7 @@ mod task;
 pub(crate) use definition::{
     Configured, ContainerDefinition, ContainerHealthCheck, Definition, Dependency,
 };
+pub(crate) use native::{Course, Hook, Native, Side, Stage, TestRule};
 pub(crate) use rollout::{Revision, Rollback, Rollout};
 pub(crate) use service::{Attachment, Deployment, Event, Service, attachments};
 pub(crate) use task::{Container, Destination, Task};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Native;
 use crate::clock::Time;
 
 /// A service deployment.
@@ -30,6 +31,12 @@ pub(crate) struct Rollout {
     /// Alarms are watched: there are some, and none was in ALARM at the start.
     pub(crate) watches_alarms: bool,
     pub(crate) triggered_alarms: Vec<String>,
+    /// Of the strategies BLUE_GREEN, LINEAR and CANARY.
+    #[serde(default)]
+    pub(crate) native: Option<Native>,
+    /// Nobody is shown it before.
+    #[serde(default)]
+    pub(crate) listed_at: Option<Time>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -67,6 +67,9 @@ pub(crate) struct Deployment {
     pub(crate) failed_tasks: u32,
     /// The service's members that belong to a deployment, as they were when it began.
     pub(crate) settings: Map<String, Value>,
+    /// The target group of each load balancer, where ECS chose it from a pair.
+    #[serde(default)]
+    pub(crate) resolved: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,7 +89,11 @@ pub(crate) struct Attachment {
 
 impl Deployment {
     pub(crate) fn attachments(&self) -> Vec<Attachment> {
-        attachments(&self.settings)
+        let mut all = attachments(&self.settings);
+        for (one, group) in all.iter_mut().zip(&self.resolved) {
+            one.group.clone_from(group);
+        }
+        all
     }
 }
 
