@@ -173,6 +173,7 @@ impl Arguments {
             pause_at: self.pause_at,
             pause_limit: Some(self.pause_limit),
             engine: self.engine.into(),
+            alone: false,
             bake: self.bake,
             timeout: self.timeout,
             follow: self.follow,

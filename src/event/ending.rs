@@ -143,6 +143,13 @@ pub enum Ending {
         /// `web:43`
         revision: String,
     },
+    /// A deployment that paused goes on.
+    Promoted {
+        /// `web:43`
+        revision: String,
+        /// ECS's stage at which it paused.
+        stage: String,
+    },
     /// There was nothing to do.
     NothingToDo {
         /// Why.

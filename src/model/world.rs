@@ -269,9 +269,13 @@ impl World {
     /// Healthy targets of the group that has fewest, of a service; `None` when one was not read or
     /// the service is in no group.
     pub fn healthy(&self, service: &Service) -> Option<usize> {
-        let count = |attachment: &Attachment| {
-            let targets = self.targets(&attachment.group)?;
-            Some(targets.iter().filter(|target| target.is_healthy()).count())
+        let of = |group: &String| {
+            Some(self.targets(group)?.iter().filter(|target| target.is_healthy()).count())
+        };
+        // Where ECS shifts the traffic, its tasks stand in either group.
+        let count = |one: &Attachment| match &one.advanced {
+            Some(advanced) => Some(of(&one.group)? + of(&advanced.alternate)?),
+            None => of(&one.group),
         };
         let counts: Option<Vec<usize>> = service.attachments.iter().map(count).collect();
         counts?.into_iter().min()

@@ -559,7 +559,7 @@ async fn report(setting: &Setting<'_>, finished: &Finished, service: &str) -> En
 }
 
 /// Tells how it ended.
-fn end(setting: &Setting<'_>, ended: Ended, emit: &mut dyn FnMut(Event)) -> Ended {
+pub(super) fn end(setting: &Setting<'_>, ended: Ended, emit: &mut dyn FnMut(Event)) -> Ended {
     setting.tell(emit, Kind::Outcome(Box::new(ended.clone())));
     ended
 }

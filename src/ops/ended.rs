@@ -11,6 +11,7 @@ use crate::model::world::{Service, World};
 use crate::plan::serving;
 use crate::record::{End, Heading, Reason, Record};
 use crate::request::WaitFor;
+use crate::route::native::traffic;
 use crate::route::{Outcome, View};
 
 /// Lines of a service's history that a report shows.
@@ -50,6 +51,7 @@ pub(super) fn ended(
         },
         serves: match (services, record.twin()) {
             ([Some(blue), Some(green)], Some(_)) => serving(world, &view.pairs(), [blue, green]),
+            ([_, Some(service)], None) => traffic(world, service),
             _ => vec![],
         },
         runs: match (services[0], record.twin()) {

@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::deploy::{adopt, close_overtaken, deploy, drive_back, nothing, random_id, superseded};
+use super::deploy::{
+    adopt, close_overtaken, deploy, drive_back, end, nothing, random_id, superseded,
+};
 use crate::drive::Setting;
 use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
-use crate::event::{Ended, Event, Hint, Kind, Nothing, Then, Warning};
+use crate::event::{Ended, Ending, Event, Hint, Kind, Nothing, Then, Warning};
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
+use crate::model::service_deployment::ServiceDeployment;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{End, Heading, Reason, Record};
 use crate::request::image::ImageRef;
@@ -70,6 +73,11 @@ pub async fn run(
         && survey.names(to)
     {
         return back_to_service(to, target, survey, looked, setting, emit).await;
+    }
+    if matches!(verb, Verb::Promote)
+        && let Some(running) = plan::native::running(&survey)
+    {
+        return go_on(running, target, setting, &survey, emit).await;
     }
     let open = match survey.open_record() {
         Some(Ok(record)) => Some(record),
@@ -149,6 +157,30 @@ pub async fn run(
             )
         }
     }
+}
+
+/// A deployment of ECS's that pauses goes on: whoever follows it, goes on doing so.
+async fn go_on(
+    running: &ServiceDeployment,
+    target: &Target,
+    setting: &Setting<'_>,
+    survey: &Survey,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let hooks: Vec<_> = running.waiting_hooks().collect();
+    let revision = running.revision.as_deref().map_or("another revision", short).to_owned();
+    let stage = running.stage.clone().unwrap_or_default();
+    if hooks.is_empty() {
+        let what =
+            format!("{revision} does not pause right now: ECS says {}, {stage}", running.status);
+        return Err(Refusal::new(what, status(target)).into());
+    }
+    setting.tell(emit, Kind::Location(survey.location()));
+    for hook in hooks {
+        setting.aws.continue_deployment(&running.arn, &hook.id).await?;
+    }
+    let ending = Ending::Promoted { revision, stage };
+    Ok(end(setting, Ended { ending, api_calls: setting.aws.calls(), ..Ended::default() }, emit))
 }
 
 /// A service of the pair is to have all the traffic: the way back of the deployment that began with

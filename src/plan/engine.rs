@@ -15,8 +15,8 @@ pub(super) struct Engine {
     pub(super) takes: fn(&Request, &Survey) -> Option<Result<String, Refusal>>,
     /// The service that serves.
     pub(super) live: fn(&Survey) -> Result<&Service, Refusal>,
-    /// The other service that a deployment is about, where there is one.
-    pub(super) twin: fn(&Survey) -> Option<&str>,
+    /// The other service that a deployment is about; `None`: a deployment is about one service.
+    pub(super) twin: Option<fn(&Survey) -> Option<&str>>,
     /// What must be true before.
     pub(super) checks: &'static [Check],
     /// Every choice, once all checks are passed.
@@ -39,8 +39,9 @@ pub(super) fn engine(
     if let Some(name) = request.engine {
         return Ok((row(name), "asked for".to_owned()));
     }
+    let is_for = |engine: &&Engine| !request.alone || engine.twin.is_none();
     let takes = |engine: &'static Engine| Some((engine, (engine.takes)(request, survey)?));
-    match ENGINES.into_iter().find_map(takes) {
+    match ENGINES.into_iter().filter(is_for).find_map(takes) {
         Some((engine, why)) => Ok((engine, why?)),
         None => Err(super::checks::service::no_service(survey, &survey.service)),
     }

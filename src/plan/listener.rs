@@ -24,7 +24,7 @@ pub(super) const ENGINE: Engine = Engine {
     name: EngineName::Listener,
     takes,
     live: pair::live_side,
-    twin: |survey| survey.twin.as_deref(),
+    twin: Some(|survey| survey.twin.as_deref()),
     checks: CHECKS,
     plan,
 };

@@ -218,7 +218,7 @@ pub fn plan(
         .collect();
     let engine = engine(request, survey);
     let other = match &engine {
-        Ok((engine, _)) => (engine.twin)(survey),
+        Ok((engine, _)) => engine.twin.and_then(|twin| twin(survey)),
         Err(_) => survey.twin.as_deref(),
     };
     let pair = [survey.service.as_str(), other.unwrap_or(&survey.service)];

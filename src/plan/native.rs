@@ -22,11 +22,11 @@ use crate::route::native::{production_rules, serving};
 
 /// The row of this engine.
 pub(super) const ENGINE: Engine =
-    Engine { name: EngineName::Native, takes, live: own, twin: |_| None, checks: CHECKS, plan };
+    Engine { name: EngineName::Native, takes, live: own, twin: None, checks: CHECKS, plan };
 
 /// Where the service has such a strategy, or is set up for one that is asked for.
 fn takes(request: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
-    let service = own(survey).ok().filter(|_| survey.twin.is_none())?;
+    let service = own(survey).ok().filter(|_| survey.twin.is_none() || request.alone)?;
     let has = service.strategy();
     if has != "ROLLING" {
         return Some(Ok(format!("its deployment strategy is {has}")));
@@ -243,7 +243,10 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         asked: Asked::default(),
         native: Some(native),
         prepare: request.prepare.as_ref().map(prepare),
-        until: if request.no_wait { WaitFor::Accepted } else { WaitFor::default() },
+        until: match request.no_wait || request.until == Some(WaitFor::Started) {
+            true => WaitFor::Accepted,
+            false => WaitFor::default(),
+        },
         shares: vec![Share { percent: 100, hold: Duration::ZERO }],
         bake: Duration::ZERO,
         follow: Duration::ZERO,
@@ -276,8 +279,11 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
 fn asked_of_ecs(request: &Request, service: &Service) -> Native {
     let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     let found = strategy(&own);
-    let wanted = request.strategy.zip(found).filter(|(to, from)| to != from);
+    // What is put back is known to work: all at once, and at once done.
+    let strategy = request.strategy.or(request.is_rollback.then_some(Strategy::BlueGreen));
+    let wanted = strategy.zip(found).filter(|(to, from)| to != from);
     let bake = request.bake.map(|bake| u32::try_from(bake.as_secs() / 60).unwrap_or(BAKE_MAX));
+    let bake = bake.or(request.is_rollback.then_some(0));
     // What AWS leaves out is 0 (API reference of DeploymentConfiguration).
     let has = own["bakeTimeInMinutes"].as_u64().and_then(|minutes| u32::try_from(minutes).ok());
     let has = has.unwrap_or_default();

@@ -26,7 +26,7 @@ pub(super) const ENGINE: Engine = Engine {
         Some(fit.map(|()| format!("{} has no twin", survey.service)))
     },
     live: service,
-    twin: |_| None,
+    twin: None,
     checks: CHECKS,
     plan,
 };

@@ -267,6 +267,9 @@ pub(super) fn status(status: &Status) -> String {
     for served in &status.serves {
         let _ = writeln!(text, "traffic     {}", field(&traffic(served)));
     }
+    if let Some(own) = &status.service_deployment {
+        let _ = writeln!(text, "ecs         {}", field(&own.what));
+    }
     match &status.record {
         Some(record) => {
             let _ = write!(text, "deployment  {}", field(&record.what));

@@ -12,8 +12,9 @@ use crate::model::health::sickness;
 use crate::model::served::Served;
 use crate::model::world::{Deployment, Service, World};
 use crate::ops::running;
-use crate::plan::{Survey, pair_of, serving, standing};
+use crate::plan::{Survey, native, pair_of, serving, standing};
 use crate::record::Record;
+use crate::route::native::traffic;
 
 /// What serves, both sides and the record.
 #[derive(Debug, Serialize)]
@@ -22,7 +23,50 @@ pub(super) struct Status {
     pub(super) location: Location,
     pub(super) services: Vec<Side>,
     pub(super) serves: Vec<Served>,
+    /// What ECS is doing, where it shifts the traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_deployment: Option<ServiceDeploymentStatus>,
     pub(super) record: Option<RecordStatus>,
+}
+
+/// ECS's own deployment of the service, while it runs.
+#[derive(Debug, Serialize)]
+pub(super) struct ServiceDeploymentStatus {
+    pub(super) arn: String,
+    pub(super) revision: Option<String>,
+    pub(super) status: String,
+    pub(super) stage: Option<String>,
+    /// The new revision's share of the traffic in percent.
+    pub(super) production: Option<f64>,
+    /// The ids of the pause hooks that wait for `ecs-bg promote`.
+    pub(super) waiting: Vec<String>,
+    pub(super) what: String,
+}
+
+fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
+    let own = native::running(survey)?;
+    let revision = own.revision.as_deref().map(short);
+    let stage = own.stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
+    let share = own.production.map_or(String::new(), |share| format!(", {share} % of the traffic"));
+    let waiting: Vec<String> = own.waiting_hooks().map(|hook| hook.id.clone()).collect();
+    let pause = match waiting[..] {
+        [] => String::new(),
+        [..] => format!(
+            "; paused, to go on: ecs-bg promote --cluster {} --service {}",
+            survey.cluster_name(),
+            survey.service
+        ),
+    };
+    let name = revision.unwrap_or("another revision");
+    Some(ServiceDeploymentStatus {
+        arn: own.arn.clone(),
+        revision: revision.map(str::to_owned),
+        status: own.status.clone(),
+        stage: own.stage.clone(),
+        production: own.production,
+        waiting,
+        what: format!("{name}: {}{stage}{share}{pause}", own.status),
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -95,8 +139,15 @@ pub(super) fn status(survey: &Survey) -> Status {
         services: services.clone().map(|service| side(survey, world, service)).collect(),
         serves: match pair_of(survey) {
             Some((services, pairs)) => serving(world, &pairs, services),
-            None => services.clone().map(running).collect(),
+            None => services
+                .clone()
+                .flat_map(|service| match service.is_advanced() {
+                    true => traffic(world, service),
+                    false => vec![running(service)],
+                })
+                .collect(),
         },
+        service_deployment: service_deployment(survey),
         record: record(survey, services),
     }
 }
@@ -104,9 +155,9 @@ pub(super) fn status(survey: &Survey) -> Status {
 fn side(survey: &Survey, world: &World, service: &Service) -> Side {
     let revision = survey.revisions.get(&service.revision);
     let containers = revision.into_iter().flat_map(|revision| revision.containers.iter().cloned());
-    let groups = service.attachments.iter().map(|attachment| {
-        let group = world.groups.get(&attachment.group);
-        let targets = world.targets(&attachment.group).unwrap_or_default();
+    let groups = service.groups().map(|arn| {
+        let group = world.groups.get(arn);
+        let targets = world.targets(arn).unwrap_or_default();
         let mut states = BTreeMap::new();
         for target in targets {
             *states.entry(target.state.clone()).or_insert(0) += 1;
@@ -115,7 +166,7 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
             .iter()
             .filter(|target| !matches!(target.state.as_str(), "healthy" | "draining"));
         GroupStatus {
-            name: group.map_or(attachment.group.clone(), |group| group.name.clone()),
+            name: group.map_or(arn.clone(), |group| group.name.clone()),
             targets: states,
             why: sick.map(|target| words::sickness(&sickness(target, group))).collect(),
         }

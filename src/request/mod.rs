@@ -52,6 +52,8 @@ pub struct Typed {
     pub pause_limit: Option<String>,
     /// `--engine`
     pub engine: Option<EngineName>,
+    /// The service is deployed by itself, also where it has a twin.
+    pub alone: bool,
     /// `--bake`
     pub bake: Option<String>,
     /// `--timeout`
@@ -101,6 +103,8 @@ pub struct Request {
     pub pause_limit: u32,
     /// Who moves things; `None`: whatever the service is set up for.
     pub engine: Option<EngineName>,
+    /// The service is deployed by itself, also where it has a twin.
+    pub alone: bool,
     /// How long 100 % is held before the old version is retired, where it was said.
     pub bake: Option<Duration>,
     /// How long there may be no progress.
@@ -202,6 +206,7 @@ impl Request {
             },
             pause_limit: typed.pause_limit.as_deref().map_or(Ok(PAUSE), pause_limit)?,
             engine: typed.engine,
+            alone: typed.alone,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
             timeout: match duration("--timeout", &typed.timeout)? {
                 Duration::ZERO => {
@@ -249,6 +254,7 @@ impl Request {
             pauses: vec![],
             pause_limit: PAUSE,
             engine: None,
+            alone: false,
             bake: None,
             timeout: Duration::from_secs(900),
             follow: None,

@@ -17,8 +17,9 @@ use crate::event::{Cause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::rule::weights;
+use crate::model::served::Served;
 use crate::model::service_deployment::{Hook, Phase, ServiceDeployment};
-use crate::model::world::{Attachment, Look, Rule, Service, Target};
+use crate::model::world::{Attachment, Look, Rule, Service, Target, World};
 use crate::record::{End, Reason};
 use crate::request::{EngineName, WaitFor};
 
@@ -291,9 +292,18 @@ fn look_in(view: &View<'_>) -> Duration {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
         // A bake is known to take its time; what ends it early is told soon enough.
         Some("BAKE_TIME") => bake_left(view).map_or(WATCHFUL, |left| left.clamp(DENSE, SPARSE)),
+        Some("CLEAN_UP") => DENSE,
         _ if own.waiting_hooks().next().is_some() => WATCHFUL,
-        _ => WATCHFUL / 2,
+        _ if may_pause(view) => WATCHFUL / 2,
+        Some("PRODUCTION_TRAFFIC_SHIFT") => 2 * WATCHFUL,
+        _ => WATCHFUL,
     }
+}
+
+/// Somebody waits to be told that it pauses.
+fn may_pause(view: &View<'_>) -> bool {
+    let own = view.green().and_then(|service| service.settings.get("deploymentConfiguration"));
+    own.is_some_and(|own| !configuration::pauses(own).is_empty())
 }
 
 /// What is left of the bake at most, counted from when it was seen first.
@@ -330,6 +340,23 @@ pub fn production_rules<'a>(
 pub fn serving(rule: &Rule) -> Vec<String> {
     let live = weights(&rule.actions).into_iter().filter(|(_, weight)| *weight > 0);
     live.map(|(group, _)| group).collect()
+}
+
+/// What users' requests reach: for each production rule the groups with their weights, in percent.
+pub fn traffic(world: &World, service: &Service) -> Vec<Served> {
+    let served = |rule: &Rule| {
+        let all = weights(&rule.actions);
+        let sum = f64::from(all.iter().map(|(_, weight)| *weight).sum::<u32>().max(1));
+        let name = |arn: &String| {
+            world.groups.get(arn).map_or(short(arn).to_owned(), |group| group.name.clone())
+        };
+        let part = |weight: u32| (f64::from(weight) * 1000.0 / sum).round() / 10.0;
+        let live = all.iter().filter(|(_, weight)| *weight > 0);
+        let percent = live.map(|(arn, weight)| (name(arn), part(*weight))).collect();
+        Served { rule: rule.name.clone(), percent }
+    };
+    let rules = production_rules(&world.rules, service).into_iter();
+    rules.filter_map(|(_, rule)| rule).map(served).collect()
 }
 
 /// What shows that `revision` does not have all traffic, as far as it can be read.
@@ -447,6 +474,13 @@ fn recover(view: &View<'_>) -> Option<Next> {
         return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
     }
     let old = service.primary().map_or(&service.revision, |primary| &primary.revision);
+    if *old == view.record.revision && !view.record.is_restart() {
+        let (service, revision) = (service.name.clone(), short(&view.record.from).to_owned());
+        let why = WaitReason::Revision { service, revision };
+        let next = Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole });
+        // One that never got to ECS left nothing to wait for.
+        return view.watch.launched.then_some(next);
+    }
     let (wanted, _) = view.owed(service.desired);
     if service.running < wanted && view.old_is_hopeless().is_none() {
         let (running, pending) = (service.running, service.pending);

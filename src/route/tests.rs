@@ -303,7 +303,10 @@ impl Model {
                     "traffic goes back to nothing"
                 );
             }
-            Action::Roll { .. } => panic!("no pair is rolled"),
+            Action::Roll { .. }
+            | Action::Shift { .. }
+            | Action::Configure { .. }
+            | Action::StopDeployment { .. } => panic!("ECS does nothing about a pair by itself"),
             Action::Prepare | Action::Stop { .. } => panic!("nothing was asked for before"),
             Action::Write(record) => self.record = *record,
         }

@@ -224,6 +224,8 @@ impl<'a> View<'a> {
 
     /// What the rules show that was neither held nor is being written. Only a rule that was read can tell.
     pub fn drift(&self) -> Option<Drift<'a>> {
+        // The rules of one service are ECS's, or nobody's.
+        self.record.twin()?;
         let pairs = self.pairs();
         let record = self.record;
         let mut expected = vec![record.held.map_or(0, |held| held.share), record.to.unwrap_or(0)];

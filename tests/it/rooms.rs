@@ -113,7 +113,6 @@ fn texts_in_events_are_names_or_what_others_said() {
 /// Where an engine may be named: its tables, its record, its words, its option.
 const ENGINE_PLACES: &[&str] = &[
     "cli/deploy.rs",
-    "cli/ecs_deploy/mod.rs",
     "plan/engine.rs",
     "plan/listener.rs",
     "plan/native.rs",

@@ -25,11 +25,11 @@ use crate::ops::deploy::{deploy, digests, random_id};
 use crate::ops::register::register;
 use crate::plan::Wanted;
 use crate::render::{Render, Words};
+use crate::request::WaitFor;
 use crate::request::edits::{self, Base, Edits, Hidden};
 use crate::request::image::{ImageChange, is_tag};
 use crate::request::names::Names;
 use crate::request::template::decode;
-use crate::request::{EngineName, WaitFor};
 use crate::request::{Keep, Request, Scale};
 
 /// Take the flags of silintl's `ecs-deploy`, and say what it says.
@@ -284,7 +284,8 @@ async fn deploy_service(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let request = Request {
-        engine: Some(EngineName::Rolling),
+        alone: true,
+        is_rollback: false,
         restart: flags.force,
         changes,
         edits,

@@ -87,7 +87,7 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
     let pauses = request.no_wait && !request.pauses.is_empty();
     let given = [
         ("--follow", request.follow.is_some()),
-        ("--wait-for", request.until.is_some()),
+        ("--wait-for", request.until.is_some() && !request.alone),
         ("--desired-count", scale.count.is_some()),
         ("--min-healthy", scale.min_healthy.is_some()),
         ("--max-percent", scale.max_percent.is_some()),

@@ -56,6 +56,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Superseded { revision } => {
             format!("another deployment took over; ecs-bg does nothing more about {revision}")
         }
+        Ending::Promoted { revision, stage } => format!("{revision} goes on from {stage}"),
         Ending::NothingToDo { nothing: why } => format!("nothing to do: {}", nothing(why)),
         Ending::Started { tasks, revision } => {
             format!("started {} of {revision}; ecs-bg does not wait", ids(tasks))
