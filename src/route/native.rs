@@ -423,10 +423,13 @@ fn wait_or(view: &View<'_>, sight: Sight, then: fn(Sight) -> Outcome) -> Option<
 /// What was asked of ECS for this deployment only is taken out of the service's settings: it would pause,
 /// or hurry, the next deployment of whoever makes it.
 fn tidy(view: &View<'_>) -> Option<Next> {
+    tidy_after(view, view.record.forward())
+}
+
+fn tidy_after(view: &View<'_>, succeeded: bool) -> Option<Next> {
     let (record, service) = (view.record, view.green()?);
     let native = record.native.as_ref().filter(|_| !view.watch.untidy)?;
     let own = service.settings.get("deploymentConfiguration")?;
-    let succeeded = record.forward();
     let configuration = configuration::after_deployment(own, native, succeeded)?;
     let service = record.green.clone();
     Some(Next::Act(Action::Configure { service, configuration }))
@@ -451,7 +454,7 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             Some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Glance }))
         }
         // It was done before ECS heard of it.
-        Phase::Successful => match tidy(view) {
+        Phase::Successful => match tidy_after(view, true) {
             Some(next) => Some(next),
             None => Some(Next::Act(Action::Write(Box::new(view.closed(End::Live))))),
         },
@@ -481,14 +484,15 @@ fn recover(view: &View<'_>) -> Option<Next> {
         // One that never got to ECS left nothing to wait for.
         return view.watch.launched.then_some(next);
     }
-    let (wanted, _) = view.owed(service.desired);
+    let (wanted, healthy) = view.owed(service.desired);
     if service.running < wanted && view.old_is_hopeless().is_none() {
         let (running, pending) = (service.running, service.pending);
         let obstacle = super::rolling::obstacle(view, service);
         let why = WaitReason::Tasks { running, wanted, pending, obstacle };
         return Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }));
     }
-    if wanted == 0 {
+    // Nothing answered there before either.
+    if healthy == 0 {
         return None;
     }
     let sight = not_serving(view, service, old)?;

@@ -60,9 +60,11 @@ pub(crate) fn wait(why: &WaitReason) -> String {
         }
         WaitReason::Stage { service, status, stage, test_per_mille, production_per_mille } => {
             let doing = match (status.as_str(), stage.as_deref()) {
-                ("ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS", _) => "ECS rolls back".to_owned(),
-                ("PENDING" | "IN_PROGRESS", Some(stage)) => format!("ECS is at {stage}"),
-                ("PENDING" | "IN_PROGRESS", None) => "ECS begins".to_owned(),
+                ("ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS", _) => {
+                    format!("ECS rolls {service} back")
+                }
+                ("PENDING" | "IN_PROGRESS", Some(stage)) => doing(stage),
+                ("PENDING" | "IN_PROGRESS", None) => format!("ECS begins to deploy {service}"),
                 (status, _) => format!("ECS says {status}"),
             };
             let percent = |per_mille: &u32| match per_mille % 10 {
@@ -73,9 +75,9 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             let test = match test_per_mille {
                 0 => String::new(),
                 part if part == production_per_mille => String::new(),
-                part => format!(", {} of test traffic", percent(part)),
+                part => format!(", {} of the test traffic", percent(part)),
             };
-            format!("{doing}; the new revision of {service} has {production} of the traffic{test}")
+            format!("{doing}; {production} of the traffic on the new revision{test}")
         }
         WaitReason::Pause { service, cluster, stage, expires, rolls_back, .. } => {
             let then = if *rolls_back { "rolls back" } else { "goes on" };
@@ -111,6 +113,25 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             "process {owner} has taken over {deployment}; waiting up to 3m20s for its next heartbeat"
         ),
     }
+}
+
+/// What ECS does in a stage (Developer Guide, lifecycle stages of blue/green deployments).
+fn doing(stage: &str) -> String {
+    let what = match stage {
+        "RECONCILE_SERVICE" => "bringing the service to one revision",
+        "PRE_SCALE_UP" => "about to start tasks",
+        "SCALE_UP" => "waiting for the new tasks to be healthy",
+        "POST_SCALE_UP" => "all new tasks are healthy",
+        "TEST_TRAFFIC_SHIFT" => "shifting the test traffic",
+        "POST_TEST_TRAFFIC_SHIFT" => "the test traffic has shifted",
+        "PRE_PRODUCTION_TRAFFIC_SHIFT" => "about to shift traffic",
+        "PRODUCTION_TRAFFIC_SHIFT" => "shifting traffic",
+        "POST_PRODUCTION_TRAFFIC_SHIFT" => "the traffic has shifted",
+        "BAKE_TIME" => "baking",
+        "CLEAN_UP" => "stopping the old tasks",
+        other => return format!("ECS is at {other}"),
+    };
+    format!("{what} ({stage})")
 }
 
 /// What one answer showed.
