@@ -57,6 +57,14 @@ pub enum Call {
     ModifyRule,
     /// Writes the weights of a listener's default rule.
     ModifyListener,
+    /// Tags of target groups.
+    DescribeTags,
+    /// Makes a second target group.
+    CreateTargetGroup,
+    /// Gives it the attributes of the first one.
+    ModifyTargetGroupAttributes,
+    /// Removes it.
+    DeleteTargetGroup,
     /// Whether an image is there, and its digest.
     DescribeImages,
     /// Whether a repository is there.
@@ -104,6 +112,8 @@ pub enum Loss {
     OtherRole,
     /// Only revisions that are registered and not used stay.
     OldRevisions,
+    /// Only `ecs-bg setup` needs it.
+    Setup,
 }
 
 /// What there is to know about an operation.
@@ -120,7 +130,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 32] = {
+const TABLE: [(Call, CallInfo); 36] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -219,6 +229,30 @@ const TABLE: [(Call, CallInfo); 32] = {
         read(DescribeRules, "DescribeRules", &["elasticloadbalancing:DescribeRules"], None),
         write(ModifyRule, "ModifyRule", &["elasticloadbalancing:ModifyRule"], None),
         write(ModifyListener, "ModifyListener", &["elasticloadbalancing:ModifyListener"], None),
+        read(
+            DescribeTags,
+            "DescribeTags",
+            &["elasticloadbalancing:DescribeTags"],
+            Some(Loss::Setup),
+        ),
+        write(
+            CreateTargetGroup,
+            "CreateTargetGroup",
+            &["elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:AddTags"],
+            Some(Loss::Setup),
+        ),
+        write(
+            ModifyTargetGroupAttributes,
+            "ModifyTargetGroupAttributes",
+            &["elasticloadbalancing:ModifyTargetGroupAttributes"],
+            Some(Loss::Setup),
+        ),
+        write(
+            DeleteTargetGroup,
+            "DeleteTargetGroup",
+            &["elasticloadbalancing:DeleteTargetGroup"],
+            Some(Loss::Setup),
+        ),
         read(DescribeImages, "DescribeImages", &["ecr:DescribeImages"], Some(Loss::ImageCheck)),
         read(
             DescribeRepositories,

@@ -13,6 +13,7 @@ mod raw;
 mod register;
 mod registry;
 mod rules;
+mod setup;
 mod survey;
 mod tasks;
 mod trust;

@@ -231,7 +231,10 @@ impl Aws {
     }
 
     /// `None` where they may not be read.
-    async fn attributes(&self, group: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    pub(super) async fn attributes(
+        &self,
+        group: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Failure> {
         let request = self.elb.describe_target_group_attributes().target_group_arn(group);
         let answer =
             request.send().await.map_err(of(Call::DescribeTargetGroupAttributes.on(group)));
@@ -418,7 +421,7 @@ fn distinct(arns: &[String]) -> Vec<String> {
     arns.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind == FailureKind::Denied => Ok(None),

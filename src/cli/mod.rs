@@ -12,6 +12,7 @@ mod overhear;
 mod register;
 mod run;
 mod sandbox;
+mod setup;
 mod status;
 mod verbs;
 
@@ -146,6 +147,8 @@ enum Command {
     Run(run::Run),
     /// Log a container engine in to Amazon ECR
     Ecr(ecr::Ecr),
+    /// Prepare a service for blue/green deployments by ECS
+    Setup(setup::Setup),
     /// Show which version serves
     Status(status::Status),
     /// Resume a deployment that was killed or is stuck
@@ -226,6 +229,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
         Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
+        Command::Setup(setup) => setup::run(setup, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,

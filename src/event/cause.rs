@@ -139,6 +139,11 @@ pub enum Cause {
         /// `ecs-bg rollback` would roll back.
         can_roll_back: bool,
     },
+    /// Something is in the way that was not before.
+    InTheWay {
+        /// In words.
+        text: String,
+    },
     /// The user asked to stop.
     Interrupted,
     /// The user asked to stop, and to leave everything as it is.

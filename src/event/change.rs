@@ -88,6 +88,48 @@ pub enum Change {
         /// The id of the service deployment.
         deployment: String,
     },
+    /// A target group was made, a copy of another one.
+    GroupCreated {
+        /// Its name.
+        group: String,
+        /// The name of the other one.
+        base: String,
+    },
+    /// It has the attributes of the other one.
+    GroupAttributes {
+        /// Its name.
+        group: String,
+        /// How many were set.
+        count: usize,
+    },
+    /// A target group was deleted.
+    GroupDeleted {
+        /// Its name.
+        group: String,
+    },
+    /// ECS knows the second target group of a service; it replaces the tasks.
+    TrafficShiftPrepared {
+        /// The service.
+        service: String,
+        /// The second group's name.
+        group: String,
+        /// The production rule's name.
+        rule: String,
+    },
+    /// ECS knows one target group of a service only; it replaces the tasks.
+    TrafficShiftRemoved {
+        /// The service.
+        service: String,
+    },
+    /// A service has this deployment strategy.
+    StrategySet {
+        /// The service.
+        service: String,
+        /// ECS's name for it.
+        strategy: &'static str,
+        /// `bakeTimeInMinutes`
+        bake_minutes: u32,
+    },
     /// The record was written.
     Record,
 }

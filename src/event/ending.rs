@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::cause::Cause;
+use super::change::Change;
 use crate::model::health::TaskFailure;
 use crate::model::served::Served;
 
@@ -150,6 +151,25 @@ pub enum Ending {
         /// ECS's stage at which it paused.
         stage: String,
     },
+    /// The service is ready for ECS to shift its traffic.
+    SetUp {
+        /// The service.
+        service: String,
+        /// ECS's name for its deployment strategy.
+        strategy: &'static str,
+    },
+    /// It is as it was before that.
+    SetUpUndone {
+        /// The service.
+        service: String,
+    },
+    /// Setting it up, or undoing that, stopped half-way. Running it again goes on.
+    SetUpUnfinished {
+        /// The service.
+        service: String,
+        /// What was changed.
+        changes: Vec<Change>,
+    },
     /// There was nothing to do.
     NothingToDo {
         /// Why.
@@ -257,6 +277,16 @@ pub enum Nothing {
     },
     /// The deployment has ended meanwhile.
     EndedMeanwhile,
+    /// The service is ready for ECS to shift its traffic.
+    SetUpAlready {
+        /// The service.
+        service: String,
+    },
+    /// The service is not set up so.
+    NotSetUp {
+        /// The service.
+        service: String,
+    },
     /// The last deployment was rolled back already.
     RolledBackAlready {
         /// The revision that was rolled back.

@@ -91,6 +91,13 @@ pub fn with_green(actions: &Actions, pairs: &[GroupPair]) -> Vec<(String, String
     edited(actions, pairs, |_| {})
 }
 
+/// The list without green's group.
+pub fn without_green(actions: &Actions, pairs: &[GroupPair]) -> Vec<(String, String)> {
+    edited(actions, pairs, |entries| {
+        entries.retain(|entry| !pairs.iter().any(|pair| pair.green == entry.group));
+    })
+}
+
 /// One `TargetGroups` entry of a forward action.
 struct Entry {
     group: String,
@@ -252,6 +259,7 @@ mod tests {
         assert_eq!(weights(&after), [("a".into(), 1), ("b".into(), 0)]);
         assert_eq!(get(&after, "member.1.TargetGroupArn"), None);
         assert_eq!(green_per_mille(&after, &pairs()), Some(0));
+        assert_eq!(weights(&without_green(&after, &pairs())), [("a".into(), 1)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod last_words;
 pub mod prune;
 pub mod register;
 pub mod run;
+pub mod setup;
 pub mod status;
 pub mod verbs;
 

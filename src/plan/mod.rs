@@ -10,6 +10,7 @@ pub mod native;
 mod notes;
 mod rolling;
 pub mod run_task;
+pub mod setup;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod lines;
 mod paint;
 mod report;
 mod sanitise;
+pub mod setup;
 pub(crate) mod words;
 
 use std::cell::{Cell, RefCell};

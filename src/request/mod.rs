@@ -5,6 +5,7 @@ pub mod edits;
 pub mod engine;
 pub mod image;
 pub mod names;
+pub mod setup;
 mod shares;
 pub mod strategy;
 pub mod template;

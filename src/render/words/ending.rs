@@ -1,6 +1,6 @@
 //! How it ended, in words.
 
-use super::ids;
+use super::{change, ids};
 use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage};
 use crate::record::End;
 
@@ -57,6 +57,20 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("another deployment took over; ecs-bg does nothing more about {revision}")
         }
         Ending::Promoted { revision, stage } => format!("{revision} goes on from {stage}"),
+        Ending::SetUp { service, strategy } => {
+            format!("{service} is set up: its deployment strategy is {strategy}, and ECS shifts its traffic")
+        }
+        Ending::SetUpUndone { service } => {
+            format!("{service} is as before setup: its deployment strategy is ROLLING")
+        }
+        Ending::SetUpUnfinished { service, changes } => {
+            let done: Vec<String> = changes.iter().map(change).collect();
+            let done = match &done[..] {
+                [] => String::new(),
+                done => format!(" after: {}", done.join("; ")),
+            };
+            format!("{service} is half-way{done}. Run the same command again to go on")
+        }
         Ending::NothingToDo { nothing: why } => format!("nothing to do: {}", nothing(why)),
         Ending::Started { tasks, revision } => {
             format!("started {} of {revision}; ecs-bg does not wait", ids(tasks))
@@ -122,6 +136,12 @@ pub(crate) fn nothing(why: &Nothing) -> String {
             "the last deployment, {revision}, was rolled back already, and {service} runs {old}; to go further \
              back, name a revision with --to"
         ),
+        Nothing::SetUpAlready { service } => {
+            format!("{service} is set up already; deploy with ecs-bg deploy")
+        }
+        Nothing::NotSetUp { service } => {
+            format!("{service} has one target group and the deployment strategy ROLLING")
+        }
         Nothing::EndedMeanwhile => "the deployment has ended meanwhile".to_owned(),
     }
 }

@@ -73,6 +73,25 @@ pub(crate) fn change(change: &Change) -> String {
         Change::DeploymentStopped { deployment } => {
             format!("asked ECS to roll back its deployment {deployment}")
         }
+        Change::GroupCreated { group, base } => {
+            format!("created target group {group}, a copy of {base}")
+        }
+        Change::GroupAttributes { group, count: 1 } => {
+            format!("set 1 attribute of target group {group}")
+        }
+        Change::GroupAttributes { group, count } => {
+            format!("set {count} attributes of target group {group}")
+        }
+        Change::GroupDeleted { group } => format!("deleted target group {group}"),
+        Change::TrafficShiftPrepared { service, group, rule } => {
+            format!("{service}: ECS may shift traffic to {group} by rule {rule}; it replaces the tasks now")
+        }
+        Change::TrafficShiftRemoved { service } => {
+            format!("{service}: removed advancedConfiguration; ECS replaces the tasks now")
+        }
+        Change::StrategySet { service, strategy, bake_minutes } => {
+            format!("{service}: deployment strategy {strategy}, bake {bake_minutes}m")
+        }
         Change::Record => "wrote the record".to_owned(),
     }
 }

@@ -1,0 +1,195 @@
+//! What `ecs-bg setup` reads and changes: target groups with all that a copy needs, and a service's load
+//! balancers.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticloadbalancingv2::types::TargetGroupAttribute;
+use futures_util::future::{try_join, try_join_all};
+use serde_json::{Value, json};
+
+use super::error::of;
+use super::observe::unreadable;
+use super::raw::{Capture, SendBody};
+use super::survey::unless_denied;
+use super::{Aws, once, rules};
+use crate::call::Call;
+use crate::error::{Failure, FailureKind};
+use crate::model::world::{Rule, World};
+use crate::plan::Digest;
+use crate::plan::setup::{GroupSettings, Seen, second_name, service};
+use crate::request::image::ImageRef;
+use crate::request::setup::Setup;
+
+impl Aws {
+    /// All that is read before a step.
+    pub async fn setup_seen(&self, asked: &Setup) -> Result<Seen, Failure> {
+        let survey = self.survey(&asked.cluster, &asked.service, None).await?;
+        let images = BTreeMap::new();
+        let mut seen =
+            Seen { survey, first: None, second: None, test: None, images, digests: BTreeMap::new() };
+        let Some(own) = service(&seen).cloned() else { return Ok(seen) };
+        if let Some(revision) = seen.survey.revisions.get(&own.revision) {
+            let parsed = revision.containers.iter();
+            let parsed = parsed.filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)));
+            seen.images = parsed.map(|(name, image)| (name.clone(), image)).collect();
+            let account = revision.account();
+            let digests = seen.images.iter().map(|(name, image)| {
+                let account = account.as_deref();
+                async move { Ok::<_, Failure>((name.clone(), self.digest(image, account).await?)) }
+            });
+            let digests: Vec<(String, Digest)> = try_join_all(digests).await?;
+            seen.digests = digests.into_iter().collect();
+        }
+        let [attachment] = &own.attachments[..] else { return Ok(seen) };
+        if seen.survey.blind.is_some() {
+            return Ok(seen);
+        }
+        seen.first = self.group(By::Arn(&attachment.group)).await?;
+        let name = seen.first.as_ref().map(|first| second_name(&first.name));
+        let alternate = attachment.advanced.as_ref().map(|advanced| &advanced.alternate);
+        seen.second = match (alternate.or(asked.alternate.as_ref()), name) {
+            (Some(arn), _) => self.group(By::Arn(arn)).await?,
+            (None, Some(name)) => self.group(By::Name(&name)).await?,
+            (None, None) => None,
+        };
+        if let Some(arn) = &asked.test {
+            let known = seen.survey.world.rules.values();
+            let known = known.into_iter().find(|rule| rule.arn == *arn).cloned();
+            seen.test = match known {
+                Some(rule) => Some(rule),
+                None => self.rule(arn).await?,
+            };
+        }
+        Ok(seen)
+    }
+
+    /// A target group with all that a copy needs; `None`: there is none.
+    async fn group(&self, by: By<'_>) -> Result<Option<GroupSettings>, Failure> {
+        let (By::Arn(text) | By::Name(text)) = by;
+        let call = Call::DescribeTargetGroups.on(text);
+        let answer = Capture::default();
+        let request = self.elb.describe_target_groups();
+        let request = match by {
+            By::Arn(arn) => request.target_group_arns(arn),
+            By::Name(name) => request.names(name),
+        };
+        match request.customize().interceptor(answer.clone()).send().await.map_err(of(&call)) {
+            Ok(_) => {}
+            Err(error) if error.kind == FailureKind::Missing => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let leaves = rules::flatten(answer.body()).map_err(|error| unreadable(&call, error))?;
+        let groups = rules::members(&leaves, "DescribeTargetGroupsResult.TargetGroups.");
+        let Some(leaves) = groups.into_iter().next() else { return Ok(None) };
+        let members: BTreeMap<String, String> =
+            leaves.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let text = |key: &str| members.get(key).cloned().unwrap_or_default();
+        let (arn, name) = (text("TargetGroupArn"), text("TargetGroupName"));
+        let targets = async { unless_denied(self.health(&arn).await) };
+        let ((attributes, tags), targets) =
+            try_join(try_join(self.attributes(&arn), self.group_tags(&arn)), targets).await?;
+        let targets = targets.map(|(_, targets)| targets.len());
+        Ok(Some(GroupSettings { arn, name, members, attributes, tags, targets }))
+    }
+
+    /// `None` where they may not be read.
+    async fn group_tags(&self, arn: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+        let request = self.elb.describe_tags().resource_arns(arn);
+        let answer = request.send().await.map_err(of(Call::DescribeTags.on(arn)));
+        Ok(unless_denied(answer)?.map(|answer| {
+            let tags = answer.tag_descriptions().iter().flat_map(|one| one.tags());
+            let tags = tags.filter_map(|tag| {
+                Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
+            });
+            tags.collect()
+        }))
+    }
+
+    /// A rule by its ARN, or the default rule of the listener of that ARN; `None`: there is none.
+    async fn rule(&self, arn: &str) -> Result<Option<Rule>, Failure> {
+        let call = Call::DescribeRules.on(arn);
+        let answer = Capture::default();
+        let request = self.elb.describe_rules();
+        let is_listener = arn.contains(":listener/");
+        let request = match is_listener {
+            true => request.listener_arn(arn),
+            false => request.rule_arns(arn),
+        };
+        match request.customize().interceptor(answer.clone()).send().await.map_err(of(&call)) {
+            Ok(_) => {}
+            Err(error) if error.kind == FailureKind::Missing => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let named = |arn: &str, priority: &str| {
+            let balancer = arn.rsplit('/').nth(3).unwrap_or(arn);
+            format!("{balancer}/{priority}")
+        };
+        let rules = rules::rules(answer.body(), "DescribeRulesResult", named);
+        let rules = rules.map_err(|error| unreadable(&call, error))?;
+        Ok(rules.into_iter().find(|rule| !is_listener || rule.is_default))
+    }
+
+    /// Makes a target group. The same request again makes no second one.
+    pub async fn create_group(
+        &self,
+        name: &str,
+        parameters: &[(String, String)],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let call = Call::CreateTargetGroup.on(name);
+        let mut all = vec![("Name".to_owned(), name.to_owned())];
+        all.extend(parameters.iter().cloned());
+        for (index, (key, value)) in tags.iter().enumerate() {
+            all.push((format!("Tags.member.{}.Key", index + 1), key.clone()));
+            all.push((format!("Tags.member.{}.Value", index + 1), value.clone()));
+        }
+        let body = SendBody(rules::form(Call::CreateTargetGroup.operation(), &all));
+        let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
+        let request = self.elb.create_target_group().name(name).customize();
+        let request = request.interceptor(body).config_override(config);
+        request.send().await.map_err(of(&call)).map(drop)
+    }
+
+    /// Gives a target group these attributes.
+    pub async fn set_attributes(
+        &self,
+        arn: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let call = Call::ModifyTargetGroupAttributes.on(arn);
+        let all = attributes
+            .iter()
+            .map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build());
+        let request = self.elb.modify_target_group_attributes().target_group_arn(arn);
+        let request = request.set_attributes(Some(all.collect())).customize();
+        let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
+        request.config_override(config).send().await.map_err(of(&call)).map(drop)
+    }
+
+    /// Removes a target group.
+    pub async fn delete_group(&self, arn: &str) -> Result<(), Failure> {
+        let request = self.elb.delete_target_group().target_group_arn(arn).customize();
+        let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
+        let sent = request.config_override(config).send().await;
+        sent.map_err(of(Call::DeleteTargetGroup.on(arn))).map(drop)
+    }
+
+    /// Gives a service these load balancers; ECS deploys what it runs anew.
+    pub async fn set_load_balancers(
+        &self,
+        cluster: &str,
+        service: &str,
+        load_balancers: &Value,
+        world: &mut World,
+    ) -> Result<(), Failure> {
+        let body = json!({"cluster": cluster, "service": service, "loadBalancers": load_balancers});
+        self.roll(service, body, world).await
+    }
+}
+
+/// How a target group is named.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    Arn(&'a str),
+    Name(&'a str),
+}

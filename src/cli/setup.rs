@@ -1,0 +1,120 @@
+//! `setup`: a service made ready for blue/green deployments by ECS.
+
+use clap::{Args, ValueEnum};
+
+use super::Globals;
+use super::context::Context;
+use crate::drive::OnCancel;
+use crate::error::Error;
+use crate::host::Host;
+use crate::ops::setup;
+use crate::render::Render;
+use crate::render::setup::Format;
+use crate::request::setup::{Setup as Request, TypedSetup};
+
+/// Prepare a live service for blue/green deployments by ECS, without downtime.
+///
+/// Makes a copy of the service's target group, puts it into the listener rule with weight 0, tells ECS of
+/// both (ECS then replaces the tasks by new ones of the same revision), and sets the deployment strategy.
+/// Afterwards ECS shifts the traffic of each deployment. If the command is killed, run it again: it goes
+/// on.
+#[derive(Debug, Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct Setup {
+    /// Cluster, by name or ARN
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: String,
+    /// Service name, CLUSTER/SERVICE or ARN
+    #[arg(long, value_name = "SERVICE")]
+    service: String,
+    /// The IAM role by which ECS changes listener rules. It trusts ecs.amazonaws.com and has AWS's policy
+    /// AmazonECSInfrastructureRolePolicyForLoadBalancers
+    #[arg(long, value_name = "ARN")]
+    infrastructure_role: Option<String>,
+    /// Shift the traffic so: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
+    #[arg(long, value_name = "STRATEGY")]
+    strategy: Option<String>,
+    /// ECS watches a new revision this long before it stops the old tasks [default: 5m]
+    #[arg(long, value_name = "DURATION")]
+    bake: Option<String>,
+    /// The listener rule that users' requests come through (Network Load Balancer: the listener) [default:
+    /// the only one that forwards to the target group]
+    #[arg(long, value_name = "ARN")]
+    production_rule: Option<String>,
+    /// A rule for test traffic that forwards to one of the target groups (Network Load Balancer: a listener)
+    #[arg(long, value_name = "ARN")]
+    test_rule: Option<String>,
+    /// Use this target group as the second one [default: a copy of the first one]
+    #[arg(long, value_name = "ARN")]
+    alternate_target_group: Option<String>,
+    /// Give up after this long without progress of the new tasks
+    #[arg(long, default_value = "15m", value_name = "DURATION")]
+    timeout: String,
+    /// Go back to one target group and the strategy ROLLING. Only while the first group has all traffic
+    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "infrastructure_role"])]
+    undo: bool,
+    /// Show what would be done; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print what to do instead of doing it; change nothing
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "dry_run")]
+    print: Option<Print>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ecs-bg setup --cluster shop --service api --infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers
+  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --dry-run
+  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --print terraform
+  ecs-bg setup --cluster shop --service api --undo";
+
+/// `--print`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Print {
+    /// Commands of the aws CLI
+    Cli,
+    /// Terraform (provider hashicorp/aws, 6.4 or newer)
+    Terraform,
+}
+
+pub(super) async fn run(
+    typed: Setup,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let format = match (typed.print, typed.dry_run) {
+        (Some(Print::Cli), _) => Some(Format::Cli),
+        (Some(Print::Terraform), _) => Some(Format::Terraform),
+        (None, true) => Some(Format::Plan),
+        (None, false) => None,
+    };
+    let request = Request::new(&TypedSetup {
+        cluster: typed.cluster,
+        service: typed.service,
+        role: typed.infrastructure_role,
+        strategy: typed.strategy,
+        bake: typed.bake,
+        production: typed.production_rule,
+        test: typed.test_rule,
+        alternate: typed.alternate_target_group,
+        timeout: typed.timeout,
+        undo: typed.undo,
+    })
+    .map_err(Error::Usage)?;
+    let context = Context::connect(globals, host).await?;
+    context.check_region(&request.cluster)?;
+    let setting = context.setting(&request.cluster, OnCancel::Hold);
+    let result = match format {
+        Some(format) => setup::plan(&request, &setting).await.map(|(seen, steps)| {
+            render.setup(format, &request, &seen, &steps);
+            0
+        }),
+        None => {
+            let mut emit = |event| render.event(&event);
+            setup::run(&request, &setting, &mut emit).await.map(|ended| ended.exit_code)
+        }
+    };
+    context.save()?;
+    result
+}

@@ -1,0 +1,833 @@
+//! Making a service ready for ECS's own blue/green: from what was read to the steps that are left. Pure. Each
+//! step is decided by what is there, so a run that was killed is gone on with by running it again.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::checks::image::missing_images;
+use super::checks::{refuse, service as services};
+use super::{Digest, Survey, unfinished};
+use crate::error::Refusal;
+use crate::model::arn::short;
+use crate::model::rule::{GroupPair, green_stands, weights, with_green, without_green};
+use crate::model::world::{Rule, Service};
+use crate::record::{Change, Native};
+use crate::request::image::ImageRef;
+use crate::request::setup::{BAKE, Setup};
+use crate::request::strategy::Strategy;
+use crate::route::configuration::{for_deployment, strategy};
+use crate::route::native::production_rules;
+
+/// What stands for the ARN of a target group that is not there yet.
+pub const NEW_GROUP: &str = "ARN_OF_THE_SECOND_TARGET_GROUP";
+
+/// The tag of a target group that `setup` made; its value is the name of the group that it is a copy of.
+pub const CLONE_TAG: &str = "ecs-bg:clone-of";
+
+/// The longest name of a target group (API reference of CreateTargetGroup).
+const NAME_MAX: usize = 32;
+
+/// The members that DescribeTargetGroups shows and CreateTargetGroup takes, as query parameters.
+const MEMBERS: [&str; 17] = [
+    "Protocol",
+    "ProtocolVersion",
+    "Port",
+    "VpcId",
+    "TargetType",
+    "IpAddressType",
+    "TargetControlPort",
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckEnabled",
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher.HttpCode",
+    "Matcher.GrpcCode",
+];
+
+/// Those of them that another group must have alike, whoever made it: the tasks, and users, depend on them.
+const VITAL: [&str; 5] = ["Protocol", "ProtocolVersion", "VpcId", "TargetType", "IpAddressType"];
+
+/// A target group, with all that a copy of it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupSettings {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// What DescribeTargetGroups shows, as query parameters: `("Matcher.HttpCode", "200")`, …
+    pub members: BTreeMap<String, String>,
+    /// Its attributes; `None` where they may not be read.
+    pub attributes: Option<BTreeMap<String, String>>,
+    /// Its tags; `None` where they may not be read.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// How many targets it has, where that was read.
+    pub targets: Option<usize>,
+}
+
+impl GroupSettings {
+    /// The ARNs of the load balancers that use it.
+    pub fn load_balancers(&self) -> Vec<&str> {
+        let list = self.members.iter().filter(|(key, _)| key.starts_with("LoadBalancerArns."));
+        list.map(|(_, arn)| arn.as_str()).collect()
+    }
+
+    /// What CreateTargetGroup is to be told for a copy.
+    fn parameters(&self) -> Vec<(String, String)> {
+        let member = |key: &&str| Some(((**key).to_owned(), self.members.get(*key)?.clone()));
+        MEMBERS.iter().filter_map(|key| member(&key)).collect()
+    }
+
+    /// The first of these members in which another group differs.
+    fn differs(&self, other: &Self, members: &[&'static str]) -> Option<&'static str> {
+        members.iter().copied().find(|key| self.members.get(*key) != other.members.get(*key))
+    }
+
+    /// Whether `setup` made it, for a group of this name.
+    pub fn is_clone_of(&self, name: &str) -> bool {
+        self.tags.as_ref().and_then(|tags| tags.get(CLONE_TAG)).is_some_and(|of| of == name)
+    }
+}
+
+/// All that is read before a step.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The service and what belongs to it.
+    pub survey: Survey,
+    /// Its target group.
+    pub first: Option<GroupSettings>,
+    /// The second one, where it is there.
+    pub second: Option<GroupSettings>,
+    /// The rule of `--test-rule`, where it is there.
+    pub test: Option<Rule>,
+    /// The images of the live revision, by container.
+    pub images: BTreeMap<String, ImageRef>,
+    /// What is known of them.
+    pub digests: BTreeMap<String, Digest>,
+}
+
+/// A step that is left.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Make the second target group.
+    Create {
+        /// Its name.
+        group: String,
+        /// The name of the group that it is a copy of.
+        base: String,
+        /// What CreateTargetGroup is told.
+        parameters: Vec<(String, String)>,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Give it the attributes of the first one.
+    Attributes {
+        /// Its name.
+        group: String,
+        /// Its ARN.
+        arn: String,
+        /// Those that differ.
+        attributes: BTreeMap<String, String>,
+    },
+    /// Put it into the production rule, with weight 0.
+    Attach {
+        /// The rule as it is.
+        rule: Rule,
+        /// Its actions as they are to be.
+        actions: Vec<(String, String)>,
+    },
+    /// Tell ECS of the second group, the rules and the role. ECS replaces the tasks then.
+    Advance {
+        /// `loadBalancers` as they are to be.
+        load_balancers: Value,
+    },
+    /// Wait until ECS has replaced the tasks.
+    Settle,
+    /// Set the deployment strategy. It starts nothing.
+    Strategy {
+        /// `deploymentConfiguration` as it is to be.
+        configuration: Value,
+        /// How ECS is to shift traffic.
+        strategy: Strategy,
+        /// `bakeTimeInMinutes`
+        bake: u32,
+    },
+    /// Undo: tell ECS of one group only. ECS replaces the tasks then.
+    Retire {
+        /// `loadBalancers` as they are to be.
+        load_balancers: Value,
+    },
+    /// Undo: take the second group out of a rule.
+    Detach {
+        /// The rule as it is.
+        rule: Rule,
+        /// Its actions as they are to be.
+        actions: Vec<(String, String)>,
+    },
+    /// Undo: delete the second group.
+    Delete {
+        /// Its name.
+        group: String,
+        /// Its ARN.
+        arn: String,
+    },
+}
+
+/// The service, where it is there.
+pub fn service(seen: &Seen) -> Option<&Service> {
+    seen.survey.world.service(&seen.survey.service)
+}
+
+/// The name of the second group: that of the first one, as far as it fits.
+pub fn second_name(first: &str) -> String {
+    let cut: String = first.chars().take(NAME_MAX - 2).collect();
+    format!("{}-2", cut.trim_end_matches('-'))
+}
+
+/// Whether ECS replaces tasks, or has failed to.
+fn is_deploying(service: &Service) -> bool {
+    let [primary] = &service.deployments[..] else { return true };
+    primary.rollout.as_deref().is_some_and(|state| state != "COMPLETED")
+}
+
+/// Whether ECS has replaced all tasks.
+pub fn is_settled(service: &Service) -> bool {
+    !is_deploying(service) && service.running >= service.desired && service.pending == 0
+}
+
+/// The steps that are left; none: the service is as it was asked for.
+pub fn steps(asked: &Setup, seen: &Seen) -> Vec<Step> {
+    match service(seen) {
+        None => vec![],
+        Some(service) if asked.undo => undo_steps(asked, seen, service),
+        Some(service) => setup_steps(asked, seen, service),
+    }
+}
+
+fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let (Some(first), Ok(rule)) = (&seen.first, production(asked, seen)) {
+        let advanced = service.attachments.first().and_then(|one| one.advanced.as_ref());
+        if advanced.is_none() {
+            steps.extend(group_steps(first, seen.second.as_ref()));
+        }
+        let second = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
+        let pair = [GroupPair { blue: first.arn.clone(), green: second.to_owned() }];
+        let has_test_rule = advanced.is_some_and(|advanced| advanced.test.is_some());
+        if !green_stands(&rule.actions, &pair) && !has_test_rule {
+            let actions = with_green(&rule.actions, &pair);
+            steps.push(Step::Attach { rule: rule.clone(), actions });
+        }
+        if advanced.is_none() {
+            let load_balancers = advance(asked, service, rule, second);
+            steps.extend([Step::Advance { load_balancers }, Step::Settle]);
+        }
+    }
+    if let Some(step) = strategy_step(asked, service) {
+        if !is_settled(service) && !steps.contains(&Step::Settle) {
+            steps.push(Step::Settle);
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+/// The way back: the strategy first, since ECS wants both groups for it.
+fn undo_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let own = service.settings.get("deploymentConfiguration");
+    let found = own.and_then(strategy).unwrap_or(Strategy::Rolling);
+    let bake = own.and_then(|own| own["bakeTimeInMinutes"].as_u64());
+    let bake = bake.and_then(|minutes| u32::try_from(minutes).ok()).filter(|bake| *bake > 0);
+    let change = Native {
+        strategy: Some((Strategy::Rolling, found)),
+        keeps: true,
+        bake: bake.map(|from| Change { to: 0, from }),
+        pauses: vec![],
+        limit: 0,
+    };
+    if let Some(configuration) = for_deployment(own, &change).filter(|_| found != Strategy::Rolling) {
+        steps.push(Step::Strategy { configuration, strategy: Strategy::Rolling, bake: 0 });
+    }
+    if service.is_advanced() {
+        let mut load_balancers = service.settings.get("loadBalancers").cloned().unwrap_or_default();
+        for one in load_balancers.as_array_mut().into_iter().flatten() {
+            one.as_object_mut().and_then(|one| one.remove("advancedConfiguration"));
+        }
+        steps.extend([Step::Retire { load_balancers }, Step::Settle]);
+    } else if !is_settled(service) {
+        steps.push(Step::Settle);
+    }
+    let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return steps };
+    let is_clone = second.is_clone_of(&first.name);
+    if !is_clone && asked.alternate.is_none() && !service.is_advanced() {
+        return steps;
+    }
+    let pairs = [GroupPair { blue: first.arn.clone(), green: second.arn.clone() }];
+    for rule in seen.survey.world.rules.values() {
+        let has = |arn: &str| rule.weights().iter().any(|(group, _)| group == arn);
+        if has(&first.arn) && has(&second.arn) {
+            let actions = without_green(&rule.actions, &pairs);
+            steps.push(Step::Detach { rule: rule.clone(), actions });
+        }
+    }
+    if is_clone {
+        steps.push(Step::Delete { group: second.name.clone(), arn: second.arn.clone() });
+    }
+    steps
+}
+
+/// What is in the way of it.
+fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
+    let (survey, name) = (&seen.survey, &service.name);
+    if steps(asked, seen).is_empty() {
+        return Ok(());
+    }
+    services::deployable(survey, service)?;
+    if let Some(Ok(record)) = survey.open_record() {
+        return Err(unfinished(survey, &record));
+    }
+    let of_service = |verb: &str| {
+        format!("ecs-bg {verb} --cluster {} --service {name}", survey.cluster_name())
+    };
+    // What undoing has begun is gone on with.
+    if is_deploying(service) && service.is_advanced() {
+        return refuse(format!("ECS deploys {name} right now"), of_service("status"));
+    }
+    if balancers(service).len() > 1 || survey.blind.is_some() {
+        return refuse(
+            format!("{name} has more than one load balancer, or it cannot be read"),
+            "aws ecs update-service --load-balancers …",
+        );
+    }
+    let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return Ok(()) };
+    let live = survey.world.rules.values().any(|rule| {
+        rule.weights().iter().any(|(group, weight)| *group == second.arn && *weight > 0)
+    });
+    if live || second.targets != Some(0) {
+        let why = if live { "has traffic" } else { "has targets" };
+        return refuse(
+            format!(
+                "target group {} {why}: setup can be undone only while {} serves alone",
+                second.name, first.name
+            ),
+            format!("the next deployment brings the traffic back to {}: {}", first.name, of_service("deploy") + " --force"),
+        );
+    }
+    Ok(())
+}
+
+/// What is left to do for a second group.
+fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>) -> Vec<Step> {
+    let name = second_name(&first.name);
+    let own = first.attributes.clone().unwrap_or_default();
+    match second {
+        None => {
+            let tags = first.tags.clone().unwrap_or_default().into_iter();
+            // AWS does not take tags that begin so.
+            let mut tags: BTreeMap<String, String> =
+                tags.filter(|(key, _)| !key.to_lowercase().starts_with("aws:")).collect();
+            tags.insert(CLONE_TAG.to_owned(), first.name.clone());
+            let create = Step::Create {
+                group: name.clone(),
+                base: first.name.clone(),
+                parameters: first.parameters(),
+                tags,
+            };
+            let attributes = unusual(&own);
+            let attributes = (!attributes.is_empty()).then(|| Step::Attributes {
+                group: name,
+                arn: NEW_GROUP.to_owned(),
+                attributes,
+            });
+            std::iter::once(create).chain(attributes).collect()
+        }
+        // The attributes of a group that somebody else made are their business.
+        Some(second) if second.is_clone_of(&first.name) => {
+            let theirs = second.attributes.clone().unwrap_or_default();
+            let attributes: BTreeMap<String, String> = own
+                .into_iter()
+                .filter(|(key, value)| theirs.get(key).is_some_and(|own| own != value))
+                .collect();
+            let (group, arn) = (second.name.clone(), second.arn.clone());
+            match attributes.is_empty() {
+                true => vec![],
+                false => vec![Step::Attributes { group, arn, attributes }],
+            }
+        }
+        Some(_) => vec![],
+    }
+}
+
+/// Attributes that are not what every new target group has (API reference of TargetGroupAttribute). It is
+/// only for what is shown beforehand: what is sent is found by comparing both groups.
+fn unusual(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let usual = [
+        ("stickiness.enabled", "false"),
+        ("stickiness.type", "lb_cookie"),
+        ("stickiness.type", "source_ip"),
+        ("stickiness.lb_cookie.duration_seconds", "86400"),
+        ("stickiness.app_cookie.duration_seconds", "86400"),
+        ("deregistration_delay.timeout_seconds", "300"),
+        ("deregistration_delay.connection_termination.enabled", "false"),
+        ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+        ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
+        ("target_health_state.unhealthy.connection_termination.enabled", "true"),
+        ("target_health_state.unhealthy.draining_interval_seconds", "0"),
+        ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+        ("load_balancing.algorithm.type", "round_robin"),
+        ("load_balancing.algorithm.anomaly_mitigation", "off"),
+        ("slow_start.duration_seconds", "0"),
+        ("proxy_protocol_v2.enabled", "false"),
+        ("preserve_client_ip.enabled", "true"),
+    ];
+    let is_usual = |key: &str, value: &str| value.is_empty() || usual.contains(&(key, value));
+    let own = attributes.iter().filter(|(key, value)| !is_usual(key, value));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// `loadBalancers` as it was read, with what ECS needs to shift traffic.
+fn advance(asked: &Setup, service: &Service, rule: &Rule, second: &str) -> Value {
+    let mut list = service.settings.get("loadBalancers").cloned().unwrap_or_default();
+    let mut advanced = json!({
+        "alternateTargetGroupArn": second,
+        "productionListenerRule": named_arn(rule),
+    });
+    if let Some(test) = &asked.test {
+        advanced["testListenerRule"] = json!(test);
+    }
+    advanced["roleArn"] = json!(asked.role);
+    list[0]["advancedConfiguration"] = advanced;
+    list
+}
+
+/// By which ARN ECS knows a rule: a Network Load Balancer has listeners only.
+pub fn named_arn(rule: &Rule) -> &str {
+    match rule.listener.contains(":listener/net/") {
+        true => &rule.listener,
+        false => &rule.arn,
+    }
+}
+
+fn strategy_step(asked: &Setup, service: &Service) -> Option<Step> {
+    let own = service.settings.get("deploymentConfiguration");
+    let none = json!({});
+    let found = strategy(own.unwrap_or(&none))?;
+    let is_new = found == Strategy::Rolling;
+    let to = asked.strategy.or(is_new.then_some(Strategy::BlueGreen));
+    let has = own.and_then(|own| own["bakeTimeInMinutes"].as_u64());
+    let has = has.and_then(|minutes| u32::try_from(minutes).ok()).unwrap_or_default();
+    let bake = asked.bake.or(is_new.then_some(BAKE));
+    let change = Native {
+        strategy: to.filter(|to| *to != found).map(|to| (to, found)),
+        keeps: true,
+        bake: bake.filter(|to| *to != has).map(|to| Change { to, from: has }),
+        pauses: vec![],
+        limit: 0,
+    };
+    let configuration = for_deployment(own, &change)?;
+    let (strategy, bake) = (to.unwrap_or(found), bake.unwrap_or(has));
+    Some(Step::Strategy { configuration, strategy, bake })
+}
+
+/// The rule that users' requests come through.
+pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal> {
+    let (Some(service), Some(first)) = (service(seen), &seen.first) else {
+        return refuse("the service is in no target group", "ecs-bg setup --help");
+    };
+    let world = &seen.survey.world;
+    if service.is_advanced() {
+        let found = production_rules(&world.rules, service).into_iter().find_map(|(_, rule)| rule);
+        let what = format!(
+            "the production rule of {} forwards to neither of its target groups, or is gone",
+            service.name
+        );
+        return found.ok_or_else(|| {
+            let advanced = service.attachments[0].advanced.as_ref();
+            let arn = advanced.map_or("", |advanced| &advanced.production);
+            Refusal::new(what, format!("aws elbv2 describe-rules --rule-arns {arn}"))
+        });
+    }
+    let is_test = |rule: &Rule| asked.test.as_deref() == Some(named_arn(rule));
+    let gives = |rule: &Rule| rule.weights().iter().any(|(arn, weight)| *arn == first.arn && *weight > 0);
+    let found: Vec<&Rule> =
+        world.rules.values().filter(|rule| gives(rule) && !is_test(rule)).collect();
+    let chosen = match (&asked.production, &found[..]) {
+        (Some(arn), found) => found
+            .iter()
+            .copied()
+            .find(|rule| rule.arn == *arn || named_arn(rule) == arn)
+            .ok_or_else(|| {
+                Refusal::new(
+                    format!("--production-rule: {arn} sends no requests to {}", first.name),
+                    rules_hint(first),
+                )
+            })?,
+        (None, [one]) => *one,
+        (None, []) => {
+            return refuse(
+                format!("no rule sends requests to {}, the target group of {}", first.name, service.name),
+                rules_hint(first),
+            );
+        }
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|rule| rule.name.as_str()).collect();
+            let arns: Vec<&str> = several.iter().map(|rule| named_arn(rule)).collect();
+            return refuse(
+                format!(
+                    "{} rules send requests to {}: {}. ECS moves the traffic of one production rule; after a \
+                     deployment the others would lead to stopped tasks",
+                    several.len(),
+                    first.name,
+                    names.join(", ")
+                ),
+                format!(
+                    "leave one of them, name one that is for tests with --test-rule, or choose one with \
+                     --production-rule and change the others yourself: {}",
+                    arns.join(", ")
+                ),
+            );
+        }
+    };
+    let second = seen.second.as_ref().map(|group| &group.arn);
+    for (group, weight) in weights(&chosen.actions) {
+        let name = group.rsplit('/').nth(1).unwrap_or(&group);
+        if group == first.arn || (Some(&group) == second && weight == 0) {
+            continue;
+        }
+        let what = match Some(&group) == second {
+            true => format!(
+                "rule {} gives {name} traffic: ECS needs all of it on {}",
+                chosen.name, first.name
+            ),
+            false => format!(
+                "rule {} also names a third target group, {name}, which ECS would drop",
+                chosen.name
+            ),
+        };
+        return refuse(what, format!("aws elbv2 describe-rules --rule-arns {}", chosen.arn));
+    }
+    Ok(chosen)
+}
+
+fn rules_hint(first: &GroupSettings) -> String {
+    let balancers = first.load_balancers();
+    let balancer = balancers.first().copied().unwrap_or("ARN");
+    format!("aws elbv2 describe-listeners --load-balancer-arn {balancer}, and aws elbv2 describe-rules")
+}
+
+/// All that is in the way. Nothing was changed.
+pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
+    let own = services::existing(&seen.survey, &seen.survey.service)?;
+    if asked.undo {
+        return check_undo(asked, seen, own);
+    }
+    if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
+        return Ok(());
+    }
+    let case = Case { asked, seen, service: own };
+    let mut errors = Vec::new();
+    for (code, run) in CHECKS {
+        if let Err(error) = run(&case) {
+            errors.push(Refusal { check: Some(code), ..error });
+        }
+    }
+    let mut errors = errors.into_iter();
+    match errors.next() {
+        None => Ok(()),
+        Some(first) => Err(Refusal { also: errors.collect(), ..first }),
+    }
+}
+
+struct Case<'a> {
+    asked: &'a Setup,
+    seen: &'a Seen,
+    service: &'a Service,
+}
+
+type Run = fn(&Case<'_>) -> Result<(), Refusal>;
+
+/// What must be true. A check that needs what another one finds wrong says nothing.
+const CHECKS: [(&str, Run); 9] = [
+    ("service", can_be_set_up),
+    ("load-balancer", has_at_most_one_group),
+    ("permissions", can_be_read),
+    ("image", can_start_tasks),
+    ("percent", keeps_all_tasks),
+    ("deployment", nothing_else_runs),
+    ("rule", rules_fit),
+    ("target-group", second_group_fits),
+    ("role", has_a_role),
+];
+
+impl Case<'_> {
+    fn is_advanced(&self) -> bool {
+        self.service.is_advanced()
+    }
+
+    fn is_headless(&self) -> bool {
+        balancers(self.service).is_empty()
+    }
+
+    /// ECS will replace the tasks.
+    fn replaces_tasks(&self) -> bool {
+        !self.is_headless() && !self.is_advanced()
+    }
+
+    fn of_service(&self, command: &str) -> String {
+        let (cluster, name) = (self.seen.survey.cluster_name(), &self.service.name);
+        format!("{command} --cluster {cluster} --service {name}")
+    }
+}
+
+fn balancers(service: &Service) -> Vec<Value> {
+    let list = service.settings.get("loadBalancers").and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
+}
+
+fn can_be_set_up(case: &Case<'_>) -> Result<(), Refusal> {
+    let (service, survey) = (case.service, &case.seen.survey);
+    let name = &service.name;
+    let controller = services::setting_at(service, &["deploymentController", "type"]);
+    if controller.and_then(Value::as_str) == Some("CODE_DEPLOY") {
+        return refuse(
+            format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY); setup does not migrate it"),
+            "put both target groups into the production rule with the weights 1 and 0, then one aws ecs \
+             update-service with deploymentController ECS, strategy BLUE_GREEN and advancedConfiguration; last, \
+             delete the CodeDeploy deployment group (Developer Guide, \"Migrate CodeDeploy blue/green deployments\")",
+        );
+    }
+    services::deployable(survey, service)?;
+    if let Some(twin) = &survey.twin {
+        return refuse(
+            format!("{name} has the twin {twin}: the engine listener deploys the pair"),
+            format!("if the pair is not used any more: aws ecs untag-resource --resource-arn {} --tag-keys ecs-bg:twin", service.arn),
+        );
+    }
+    if strategy(service.settings.get("deploymentConfiguration").unwrap_or(&json!({}))).is_none() {
+        return refuse(
+            format!("{name} has the deployment strategy {}, which setup does not know", service.strategy()),
+            case.of_service("ecs-bg status"),
+        );
+    }
+    Ok(())
+}
+
+fn has_at_most_one_group(case: &Case<'_>) -> Result<(), Refusal> {
+    let name = &case.service.name;
+    match &balancers(case.service)[..] {
+        [] => Ok(()),
+        [one] if one["targetGroupArn"].is_string() => Ok(()),
+        [_] => refuse(
+            format!("{name} is behind a Classic Load Balancer, whose traffic ECS cannot shift"),
+            "aws elbv2 create-load-balancer --name NAME --subnets SUBNET SUBNET",
+        ),
+        several => refuse(
+            format!("{name} has {} load balancers; setup works with one target group", several.len()),
+            "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service --load-balancers …",
+        ),
+    }
+}
+
+fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
+    let seen = case.seen;
+    if case.is_headless() {
+        return Ok(());
+    }
+    if seen.survey.blind.is_some() {
+        return refuse(
+            "the load balancer cannot be read",
+            "allow elasticloadbalancing:Describe* to these credentials",
+        );
+    }
+    let groups = [&seen.first, &seen.second];
+    for group in groups.into_iter().flatten().filter(|_| !case.is_advanced()) {
+        let unread = [
+            (group.attributes.is_none(), "attributes", "elasticloadbalancing:DescribeTargetGroupAttributes"),
+            (group.tags.is_none(), "tags", "elasticloadbalancing:DescribeTags"),
+        ];
+        if let Some((_, what, action)) = unread.into_iter().find(|(unread, ..)| *unread) {
+            return refuse(
+                format!("the {what} of target group {} cannot be read", group.name),
+                format!("allow {action} to these credentials"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// ECS replaces the tasks by new ones of the same revision: they must be able to start.
+fn can_start_tasks(case: &Case<'_>) -> Result<(), Refusal> {
+    if !case.replaces_tasks() {
+        return Ok(());
+    }
+    let arn = &case.service.revision;
+    if case.seen.survey.revisions.get(arn).is_some_and(|revision| !revision.active) {
+        return refuse(
+            format!(
+                "{} is INACTIVE: ECS could not start new tasks of what {} runs",
+                short(arn),
+                case.service.name
+            ),
+            case.of_service("ecs-bg deploy") + " --force",
+        );
+    }
+    missing_images(&case.seen.images, &case.seen.digests)
+}
+
+fn keeps_all_tasks(case: &Case<'_>) -> Result<(), Refusal> {
+    let percent = case.service.min_healthy_percent;
+    if !case.replaces_tasks() || percent >= 100 {
+        return Ok(());
+    }
+    refuse(
+        format!(
+            "minimumHealthyPercent of {} is {percent}: ECS would stop tasks before the new ones are healthy",
+            case.service.name
+        ),
+        case.of_service("ecs-bg deploy") + " --min-healthy 100 --force-new-deployment",
+    )
+}
+
+fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
+    let (service, survey) = (case.service, &case.seen.survey);
+    if let Some(Ok(record)) = survey.open_record() {
+        return Err(unfinished(survey, &record));
+    }
+    // What setup has begun is gone on with.
+    let is_ours = case.is_advanced() && service.strategy() == "ROLLING";
+    if is_ours || !is_deploying(service) {
+        return Ok(());
+    }
+    let failed = service.primary().is_some_and(|one| one.rollout.as_deref() == Some("FAILED"));
+    let what = match failed {
+        true => format!("the last deployment of {} failed: it must be well first", service.name),
+        false => format!("ECS deploys {} right now", service.name),
+    };
+    refuse(what, case.of_service("ecs-bg status"))
+}
+
+fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
+    let (asked, seen) = (case.asked, case.seen);
+    let Some(first) = seen.first.as_ref().filter(|_| seen.survey.blind.is_none()) else {
+        return Ok(());
+    };
+    if balancers(case.service).len() != 1 {
+        return Ok(());
+    }
+    let rule = production(asked, seen)?;
+    let Some(arn) = asked.test.as_ref().filter(|_| !case.is_advanced()) else { return Ok(()) };
+    let other = "--test-rule ARN of a rule that forwards to one of the two target groups";
+    if arn == named_arn(rule) {
+        return refuse("--test-rule: it is the production rule", other);
+    }
+    let second = seen.second.as_ref().map(|group| &group.arn);
+    let is_ours = |(group, _): &(String, u32)| *group == first.arn || Some(group) == second;
+    match &seen.test {
+        None => refuse(format!("--test-rule: there is no {arn}"), other),
+        Some(test) if !test.weights().iter().any(is_ours) => refuse(
+            format!("--test-rule: rule {} does not forward to {}", test.name, first.name),
+            other,
+        ),
+        Some(_) => Ok(()),
+    }
+}
+
+fn second_group_fits(case: &Case<'_>) -> Result<(), Refusal> {
+    let (asked, seen) = (case.asked, case.seen);
+    if case.is_advanced() {
+        return Ok(());
+    }
+    let (Some(first), second) = (&seen.first, &seen.second) else { return Ok(()) };
+    let Some(second) = second else {
+        return match &asked.alternate {
+            Some(arn) => refuse(
+                format!("--alternate-target-group: there is no {arn}"),
+                "leave it out: setup makes a copy of the first one",
+            ),
+            None => Ok(()),
+        };
+    };
+    let named = asked.alternate.is_some();
+    let is_clone = second.is_clone_of(&first.name);
+    let hint = match named {
+        true => "leave out --alternate-target-group: setup makes a copy of the first one".to_owned(),
+        false => format!(
+            "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
+             delete-target-group --target-group-arn {}",
+            second.arn
+        ),
+    };
+    if first.arn == second.arn {
+        return refuse(format!("{} is the target group of the service already", first.name), hint);
+    }
+    let members: &[&str] = if named { &VITAL } else { &MEMBERS };
+    if let Some(member) = first.differs(second, members) {
+        return refuse(
+            format!("target group {} differs from {} in {member}", second.name, first.name),
+            hint,
+        );
+    }
+    if !named && !is_clone && first.attributes != second.attributes {
+        return refuse(
+            format!("target group {} has other attributes than {}", second.name, first.name),
+            hint,
+        );
+    }
+    let own = first.load_balancers();
+    if second.load_balancers().iter().any(|balancer| !own.contains(balancer)) {
+        return refuse(
+            format!("target group {} belongs to another load balancer", second.name),
+            hint,
+        );
+    }
+    if second.targets.is_some_and(|count| count > 0) {
+        return refuse(format!("target group {} has targets: it is in use", second.name), hint);
+    }
+    Ok(())
+}
+
+fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {
+    let has_group = balancers(case.service).len() == 1;
+    if case.is_advanced() || !has_group || case.asked.role.is_some() {
+        return Ok(());
+    }
+    let partition = case.service.arn.split(':').nth(1).unwrap_or("aws");
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    refuse(
+        "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN",
+        format!(
+            "aws iam create-role --role-name ecs-load-balancers --assume-role-policy-document '{trust}' && aws iam \
+             attach-role-policy --role-name ecs-load-balancers --policy-arn \
+             arn:{partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+        ),
+    )
+}
+
+/// What a user may not expect.
+pub fn notes(asked: &Setup, seen: &Seen) -> Vec<String> {
+    let (Some(first), Ok(rule)) = (&seen.first, production(asked, seen)) else { return vec![] };
+    let leads = |other: &&Rule| {
+        other.weights().iter().any(|(group, weight)| *group == first.arn && *weight > 0)
+            && other.arn != rule.arn
+            && asked.test.as_deref() != Some(named_arn(other))
+    };
+    let others = seen.survey.world.rules.values().filter(leads);
+    let note = |other: &Rule| {
+        format!(
+            "rule {} also sends requests to {}; ECS does not move it: after the first deployment it leads to \
+             stopped tasks",
+            other.name, first.name
+        )
+    };
+    match service(seen).is_some_and(Service::is_advanced) {
+        true => vec![],
+        false => others.map(note).collect(),
+    }
+}

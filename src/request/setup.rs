@@ -1,0 +1,162 @@
+//! What `ecs-bg setup` asks for: a service made ready for ECS's own blue/green.
+
+use std::time::Duration;
+
+use super::names::Names;
+use super::strategy::{BAKE_MAX, Strategy};
+use super::{bad, duration};
+use crate::error::Refusal;
+
+/// Minutes that ECS watches a new revision, unless something else is asked for.
+pub const BAKE: u32 = 5;
+
+/// What was typed.
+#[derive(Clone, Debug, Default)]
+pub struct TypedSetup {
+    /// `--cluster`
+    pub cluster: String,
+    /// `--service`
+    pub service: String,
+    /// `--infrastructure-role`
+    pub role: Option<String>,
+    /// `--strategy`
+    pub strategy: Option<String>,
+    /// `--bake`
+    pub bake: Option<String>,
+    /// `--production-rule`
+    pub production: Option<String>,
+    /// `--test-rule`
+    pub test: Option<String>,
+    /// `--alternate-target-group`
+    pub alternate: Option<String>,
+    /// `--timeout`
+    pub timeout: String,
+    /// `--undo`
+    pub undo: bool,
+}
+
+/// A service is to be made ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The cluster, by name or ARN.
+    pub cluster: String,
+    /// The service, by name.
+    pub service: String,
+    /// The ARN of the role by which ECS changes rules.
+    pub role: Option<String>,
+    /// How ECS is to shift traffic, where that was said.
+    pub strategy: Option<Strategy>,
+    /// `bakeTimeInMinutes`, where that was said.
+    pub bake: Option<u32>,
+    /// The ARN of the rule that users' requests come through, where it was said.
+    pub production: Option<String>,
+    /// The ARN of the rule for test traffic.
+    pub test: Option<String>,
+    /// The ARN of a second target group that is there already.
+    pub alternate: Option<String>,
+    /// How long there may be no progress.
+    pub timeout: Duration,
+    /// The service is to be as before.
+    pub undo: bool,
+}
+
+impl Setup {
+    /// Reads what was typed.
+    pub fn new(typed: &TypedSetup) -> Result<Self, Refusal> {
+        let names = Names::new(("--cluster", &typed.cluster), &[("--service", &typed.service)])?;
+        let rules = [":listener-rule/", ":listener/"];
+        Ok(Self {
+            cluster: names.cluster,
+            service: names.services.into_iter().next().unwrap_or_default(),
+            role: arn(
+                "--infrastructure-role",
+                typed.role.as_ref(),
+                &[":role/"],
+                "arn:aws:iam::123456789012:role/NAME",
+            )?,
+            strategy: typed.strategy.as_deref().map(Strategy::typed).transpose()?,
+            bake: typed.bake.as_deref().map(bake).transpose()?,
+            production: arn(
+                "--production-rule",
+                typed.production.as_ref(),
+                &rules,
+                "RULE_ARN, or LISTENER_ARN for a Network Load Balancer",
+            )?,
+            test: arn(
+                "--test-rule",
+                typed.test.as_ref(),
+                &rules,
+                "RULE_ARN, or LISTENER_ARN for a Network Load Balancer",
+            )?,
+            alternate: arn(
+                "--alternate-target-group",
+                typed.alternate.as_ref(),
+                &[":targetgroup/"],
+                "TARGET_GROUP_ARN",
+            )?,
+            timeout: duration("--timeout", &typed.timeout)?,
+            undo: typed.undo,
+        })
+    }
+}
+
+fn bake(text: &str) -> Result<u32, Refusal> {
+    let time = duration("--bake", text)?;
+    let minutes = u32::try_from(time.as_secs() / 60).unwrap_or(u32::MAX);
+    match time.as_secs() % 60 {
+        0 if minutes <= BAKE_MAX => Ok(minutes),
+        _ => Err(bad("--bake", format!("`{text}` is not whole minutes, at most 24h"), "--bake 5m")),
+    }
+}
+
+fn arn(
+    option: &str,
+    text: Option<&String>,
+    kinds: &[&str],
+    hint: &str,
+) -> Result<Option<String>, Refusal> {
+    let Some(text) = text else { return Ok(None) };
+    match text.starts_with("arn:") && kinds.iter().any(|kind| text.contains(kind)) {
+        true => Ok(Some(text.clone())),
+        false => Err(bad(
+            option,
+            format!("`{text}` is not the ARN of such a thing"),
+            &format!("{option} {hint}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed() -> TypedSetup {
+        TypedSetup {
+            cluster: "shop".into(),
+            service: "api".into(),
+            timeout: "15m".into(),
+            ..TypedSetup::default()
+        }
+    }
+
+    #[test]
+    fn an_arn_of_something_else_is_refused() {
+        let role = |text: &str| Setup::new(&TypedSetup { role: Some(text.into()), ..typed() });
+        assert!(role("arn:aws:iam::1:role/x").is_ok());
+        assert!(role("x").is_err());
+        assert!(role("arn:aws:iam::1:user/x").is_err());
+        let rule =
+            |text: &str| Setup::new(&TypedSetup { production: Some(text.into()), ..typed() });
+        assert!(rule("arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d").is_ok());
+        assert!(rule("arn:aws:elasticloadbalancing:r:1:listener/net/a/b/c").is_ok());
+        assert!(rule("arn:aws:elasticloadbalancing:r:1:targetgroup/a/b").is_err());
+    }
+
+    #[test]
+    fn a_bake_is_whole_minutes() {
+        let of = |text: &str| Setup::new(&TypedSetup { bake: Some(text.into()), ..typed() });
+        assert_eq!(of("0").unwrap().bake, Some(0));
+        assert_eq!(of("24h").unwrap().bake, Some(1440));
+        assert!(of("90s").is_err() && of("25h").is_err());
+    }
+}
