@@ -198,7 +198,12 @@ impl Run<'_, '_> {
                     let waits = self.setting.clock.elapsed() - begin < ROLE;
                     match sent {
                         Err(failure) if waits && is_unknown_role(&failure) => {
-                            self.setting.clock.sleep(LOOK).await;
+                            let stop = interrupted(&self.setting.interrupts, 1);
+                            tokio::select! {
+                                biased;
+                                _ = stop => break Err(failure),
+                                () = self.setting.clock.sleep(LOOK) => {}
+                            }
                         }
                         sent => break sent,
                     }
@@ -278,12 +283,7 @@ impl Run<'_, '_> {
             let own = service.deployments.iter().find(|one| Some(&one.id) == ours.as_ref());
             let own = own.filter(|one| one.status == "PRIMARY");
             let Some(own) = own.filter(|one| one.rollout.as_deref() != Some("FAILED")) else {
-                let id = ours.as_deref();
-                let reason = service.deployments.iter().find(|one| Some(one.id.as_str()) == id);
-                let reason = reason.and_then(|one| one.reason.clone());
-                let reason = reason.or_else(|| service.events.first().map(|one| one.message.clone()));
-                let service = service.name.clone();
-                return Err(Cause::EcsFailed { service, reason, alarms: vec![], task: None });
+                return Err(lost(service, ours.as_deref()));
             };
             let lacks = match own.running < own.desired {
                 true => {
@@ -379,6 +379,19 @@ impl Run<'_, '_> {
             ..Ended::default()
         };
         end(self.setting, ended, self.emit)
+    }
+}
+
+/// Why the deployment that replaces the tasks is not ECS's aim any more.
+fn lost(service: &Service, ours: Option<&str>) -> Cause {
+    let own = service.deployments.iter().find(|one| Some(one.id.as_str()) == ours);
+    let name = service.name.clone();
+    match own.filter(|one| one.rollout.as_deref() == Some("FAILED")) {
+        Some(own) => {
+            let reason = own.reason.clone();
+            Cause::EcsFailed { service: name, reason, alarms: vec![], task: None }
+        }
+        None => Cause::OldSideChanged { service: name, revision: None },
     }
 }
 

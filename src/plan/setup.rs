@@ -294,10 +294,6 @@ fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refus
     let of_service = |verb: &str| {
         format!("ecs-bg {verb} --cluster {} --service {name}", survey.cluster_name())
     };
-    // What undoing has begun is gone on with.
-    if is_deploying(service) && service.is_advanced() {
-        return refuse(format!("ECS deploys {name} right now"), of_service("status"));
-    }
     if balancers(service).len() > 1 || survey.blind.is_some() {
         return refuse(
             format!("{name} has more than one load balancer, or it cannot be read"),
@@ -317,6 +313,10 @@ fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refus
             ),
             format!("the next deployment brings the traffic back to {}: {}", first.name, of_service("deploy") + " --force"),
         );
+    }
+    // What undoing has begun is gone on with.
+    if is_deploying(service) && service.is_advanced() {
+        return refuse(format!("ECS deploys {name} right now"), of_service("status"));
     }
     Ok(())
 }

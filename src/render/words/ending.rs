@@ -156,5 +156,8 @@ pub(crate) fn hint(hint: &Hint) -> String {
     if *accept_drift {
         line.push_str(" --accept-drift");
     }
+    if *verb == "deploy" {
+        line.push_str(" --tag TAG");
+    }
     line
 }

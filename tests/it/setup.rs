@@ -1,0 +1,444 @@
+//! `ecs-bg setup`: an ordinary service made ready for ECS's own blue/green, without downtime.
+
+use ecs_bg_sandbox::journal::Change;
+use ecs_bg_sandbox::sdk::Interference;
+use serde_json::{Value, json};
+
+use crate::STRIDE;
+use crate::support::fate::{Death, Fate};
+use crate::support::lives::{Life, World, call};
+
+const ROLE: &str = "--infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers";
+
+fn solo(more: &str) -> World {
+    World::parsed(&format!("extends = 'solo'\n{more}"))
+}
+
+fn setup(more: &str) -> String {
+    format!("setup --cluster shop --service api {more}")
+}
+
+fn read(world: &World, service: &str, operation: &str, body: &str) -> Value {
+    serde_json::from_str(&world.call(service, operation, body)).expect("JSON")
+}
+
+fn service(world: &World) -> Value {
+    let body = json!({"cluster": "shop", "services": ["api"]}).to_string();
+    read(world, "ecs", "DescribeServices", &body)["services"][0].clone()
+}
+
+/// What `setup` is about: settings, groups and weights, without ids that differ from world to world.
+fn shape(world: &World) -> String {
+    let own = service(world);
+    let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+    let names = groups.matches("<TargetGroupName>").count();
+    let configuration = &own["deploymentConfiguration"];
+    let advanced = own["loadBalancers"][0].get("advancedConfiguration").is_some();
+    format!("{configuration} advanced {advanced} groups {names} weights {:?}", weights(world))
+}
+
+/// The weights of the listener's default rule, by the names of the groups.
+fn weights(world: &World) -> Vec<(String, u32)> {
+    let text = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+    let arn = text.split("<LoadBalancerArns><member>").nth(1).expect("a balancer");
+    let arn = arn.split('<').next().expect("an ARN");
+    let listeners = world.call(
+        "elasticloadbalancing",
+        "DescribeListeners",
+        &format!("LoadBalancerArn={arn}"),
+    );
+    let part = |text: &str, tag: &str| -> Vec<String> {
+        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+        let parts = text.split(open.as_str()).skip(1);
+        parts.map(|rest| rest.split(close.as_str()).next().unwrap_or_default().to_owned()).collect()
+    };
+    let groups = part(&listeners, "TargetGroups").concat();
+    let arns = part(&groups, "TargetGroupArn");
+    let weights = part(&groups, "Weight");
+    let name = |arn: &String| arn.rsplit('/').nth(1).unwrap_or_default().to_owned();
+    arns.iter().map(name).zip(weights.iter().map(|weight| weight.parse().expect("a weight"))).collect()
+}
+
+/// No invariant was broken, and users always had a healthy target.
+fn harmless(world: &World) {
+    let violations = world.cloud().violations().to_vec();
+    assert!(violations.is_empty(), "{violations:?}");
+    let serving = world.cloud().serving();
+    let healthy = serving.iter().flat_map(|side| &side.behind);
+    assert!(healthy.into_iter().any(|target| target.state == "healthy"), "nothing serves");
+}
+
+/// It ended before it changed anything, in a world in which there were so many changes before.
+fn refused(world: &World, before: usize, life: &Life, what: &str) {
+    assert_eq!(life.code, Some(3), "{what}: {}", life.text);
+    assert_eq!(changed(world), before, "{what}: something was changed\n{}", life.text);
+}
+
+/// Changes that clients made so far.
+fn changed(world: &World) -> usize {
+    world.cloud().journal().iter().filter(|entry| entry.call.is_some()).count()
+}
+
+#[test]
+fn setup_of_an_ordinary_service_and_its_first_blue_green_deployment() {
+    let world = solo("");
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let own = service(&world);
+    let configuration = &own["deploymentConfiguration"];
+    assert_eq!(configuration["strategy"], "BLUE_GREEN");
+    assert_eq!(configuration["bakeTimeInMinutes"], 5);
+    let advanced = &own["loadBalancers"][0]["advancedConfiguration"];
+    assert!(advanced["alternateTargetGroupArn"].as_str().expect("an ARN").contains("/api-2/"));
+    assert_eq!(weights(&world), [("api".to_owned(), 1), ("api-2".to_owned(), 0)]);
+    harmless(&world);
+    let deployed = world.run("deploy --cluster shop --service api --tag 2");
+    assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+    assert!(deployed.text.contains("ECS shifts the traffic of api"), "{}", deployed.text);
+    harmless(&world);
+    let live: Vec<String> =
+        weights(&world).into_iter().filter(|(_, weight)| *weight > 0).map(|(name, _)| name).collect();
+    assert_eq!(live, ["api-2"]);
+}
+
+#[test]
+fn setup_copies_the_target_group_with_its_attributes_and_tags() {
+    let world = solo(
+        "[[target_group]]\nname = 'api'\ntags = { team = 'shop' }\n\
+         attributes = { 'deregistration_delay.timeout_seconds' = '15', 'slow_start.duration_seconds' = '30' }\n",
+    );
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let own = service(&world);
+    let arn = own["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"]
+        .as_str()
+        .expect("an ARN")
+        .to_owned();
+    let text = |operation: &str, key: &str| {
+        world.call("elasticloadbalancing", operation, &format!("{key}={arn}"))
+    };
+    let attributes = text("DescribeTargetGroupAttributes", "TargetGroupArn");
+    for (key, value) in
+        [("deregistration_delay.timeout_seconds", "15"), ("slow_start.duration_seconds", "30")]
+    {
+        assert!(
+            attributes.contains(&format!("<Key>{key}</Key><Value>{value}</Value>")),
+            "{attributes}"
+        );
+    }
+    let tags = text("DescribeTags", "ResourceArns.member.1");
+    assert!(tags.contains("<Key>team</Key><Value>shop</Value>"), "{tags}");
+    assert!(tags.contains("<Key>ecs-bg:clone-of</Key><Value>api</Value>"), "{tags}");
+    let groups = text("DescribeTargetGroups", "TargetGroupArns.member.1");
+    for part in ["<HealthCheckPath>/up<", "<HttpCode>200<", "<TargetType>ip<", "<Port>8080<"] {
+        assert!(groups.contains(part), "{part}: {groups}");
+    }
+}
+
+#[test]
+fn setup_again_changes_nothing() {
+    let world = solo("");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let before = changed(&world);
+    for more in ["", ROLE, "--dry-run", "--print cli", "--print terraform"] {
+        let life = world.run(&setup(more));
+        assert_eq!(life.code, Some(0), "{more}: {}", life.text);
+    }
+    assert_eq!(changed(&world), before);
+    let life = world.run(&setup("--output json"));
+    assert!(life.text.contains(r#""nothing":"set-up-already""#), "{}", life.text);
+}
+
+#[test]
+fn setup_with_a_strategy_and_a_bake_of_its_own() {
+    let world = solo("");
+    let life = world.run(&setup(&format!("{ROLE} --strategy canary:10/5m --bake 10m")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let configuration = service(&world)["deploymentConfiguration"].clone();
+    assert_eq!(configuration["strategy"], "CANARY");
+    assert_eq!(configuration["canaryConfiguration"]["canaryPercent"], json!(10.0));
+    assert_eq!(configuration["bakeTimeInMinutes"], 10);
+}
+
+#[test]
+fn setup_survives_death_at_every_call() {
+    let whole = solo("");
+    let life = whole.run_kept(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let wanted = shape(&whole);
+    // Those before and after a change, and one in so many of the others.
+    let changes = [
+        "CreateTargetGroup",
+        "ModifyTargetGroupAttributes",
+        "ModifyListener",
+        "UpdateService",
+    ];
+    let mut tried = 0;
+    for (index, moment) in life.moments.into_iter().enumerate() {
+        if index % STRIDE != 0 && !changes.contains(&moment.operation.as_str()) {
+            continue;
+        }
+        tried += 1;
+        let (nth, operation, done) = (moment.nth, moment.operation, moment.done);
+        let world = World::of(moment.cloud);
+        let second = world.run(&setup(ROLE));
+        assert_eq!(second.code, Some(0), "killed at call {nth}, {operation} ({done}): {}", second.text);
+        assert_eq!(shape(&world), wanted, "killed at call {nth}, {operation} ({done})");
+        harmless(&world);
+    }
+    assert!(tried >= 10, "{tried}");
+    // One that dies for real.
+    let world = solo("");
+    let first = world.run_until(&setup(ROLE), 20, Death::BeforeSend);
+    assert_eq!(first.code, None);
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+}
+
+#[test]
+fn setup_whose_change_is_denied_says_what_was_made() {
+    for (denied, made) in [
+        ("ModifyListener", "api-2"),
+        ("UpdateService", "api-2"),
+        ("ModifyTargetGroupAttributes", "api-2"),
+    ] {
+        let world = solo("");
+        let denied: &'static [&'static str] = Box::leak(Box::new([denied]));
+        let life = world.run_denied(&setup(ROLE), denied);
+        assert_eq!(life.code, Some(4), "{denied:?}: {}", life.text);
+        assert!(life.text.contains(made), "{denied:?}: {}", life.text);
+        harmless(&world);
+        assert_eq!(world.run(&setup(ROLE)).code, Some(0), "{denied:?}");
+    }
+    let world = solo("");
+    let before = changed(&world);
+    let life = world.run_denied(&setup(ROLE), &["CreateTargetGroup"]);
+    refused(&world, before, &life, "CreateTargetGroup denied");
+}
+
+#[test]
+fn setup_that_is_interrupted_goes_on_when_it_is_run_again() {
+    let world = solo("");
+    let life = world.run_interrupted(&setup(ROLE), 20, 1);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("api-2"), "{}", life.text);
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let world = solo("");
+    let before = changed(&world);
+    let life = world.run_interrupted(&setup(ROLE), 0, 1);
+    refused(&world, before, &life, "interrupted at once");
+    let world = solo("");
+    assert_eq!(world.run_interrupted(&setup(ROLE), 20, 2).code, Some(130));
+}
+
+#[test]
+fn setup_refuses_what_is_not_ready_and_changes_nothing() {
+    let group = |name: &str, more: &str| {
+        format!("[[target_group]]\nname = '{name}'\nport = 8080\n{more}\n")
+    };
+    let service = "[[service]]\ncluster = 'shop'\nserviceName = 'api'\n";
+    let two = "loadBalancers = [{ targetGroup = 'api', containerName = 'api', containerPort = 8080 }, \
+               { targetGroup = 'other', containerName = 'api', containerPort = 8080 }]\n";
+    let rule = |weights: &str| {
+        format!(
+            "[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+             conditions = [{{ field = 'path-pattern', values = ['/v2/*'] }}]\n\
+             actions = [{{ type = 'forward', targetGroups = [{weights}] }}]\n"
+        )
+    };
+    let rolling = "deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n";
+    let cases: Vec<(String, &str, &str)> = vec![
+        (String::new(), "", "--infrastructure-role"),
+        (format!("{service}{rolling}"), ROLE, "minimumHealthyPercent of api is 50"),
+        (
+            format!("{service}deploymentController = {{ type = 'CODE_DEPLOY' }}\n"),
+            ROLE,
+            "CODE_DEPLOY",
+        ),
+        (
+            group("other", "") + &rule("{ targetGroup = 'other', weight = 1 }") + service + two,
+            ROLE,
+            "2 load balancers",
+        ),
+        (rule("{ targetGroup = 'api', weight = 1 }"), ROLE, "2 rules send requests to api"),
+        (group("api-2", "targetType = 'ip'"), ROLE, "target group api-2 differs from api"),
+        (
+            String::new(),
+            "--infrastructure-role arn:aws:iam::123456789012:role/x --production-rule \
+             arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/1/2/3",
+            "--production-rule",
+        ),
+        (
+            String::new(),
+            "--infrastructure-role arn:aws:iam::123456789012:role/x --test-rule \
+             arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/1/2/3",
+            "--test-rule",
+        ),
+    ];
+    for (more, arguments, said) in cases {
+        let world = solo(&more);
+        let before = changed(&world);
+        let life = world.run(&setup(arguments));
+        assert_eq!(life.code, Some(3), "{said}: {}", life.text);
+        assert!(life.text.contains(said), "{said}: {}", life.text);
+        assert_eq!(changed(&world), before, "{said}");
+    }
+    let world = solo("");
+    let before = changed(&world);
+    let life = world.run("setup --cluster shop --service nobody");
+    refused(&world, before, &life, "no such service");
+}
+
+#[test]
+fn setup_refuses_a_service_whose_image_or_revision_is_gone_or_that_deploys() {
+    let world = solo("");
+    let body = json!({"taskDefinition": "api:1"}).to_string();
+    world.call("ecs", "DeregisterTaskDefinition", &body);
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("INACTIVE"), "{}", life.text);
+
+    let world = solo("");
+    let body = json!({"cluster": "shop", "service": "api", "forceNewDeployment": true}).to_string();
+    world.call("ecs", "UpdateService", &body);
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("ECS deploys api right now"), "{}", life.text);
+}
+
+#[test]
+fn setup_says_all_that_is_in_the_way_at_once() {
+    let world = solo(
+        "[[service]]\ncluster = 'shop'\nserviceName = 'api'\n\
+         deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n",
+    );
+    let life = world.run(&setup("--output json"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    for check in [r#""check":"percent""#, r#""check":"role""#] {
+        assert!(life.text.contains(check), "{check}: {}", life.text);
+    }
+}
+
+#[test]
+fn setup_only_shown_changes_nothing() {
+    let world = solo("");
+    let before = changed(&world);
+    for how in ["--dry-run", "--print cli", "--print terraform", "--dry-run --output json"] {
+        let life = world.run(&setup(&format!("{ROLE} {how}")));
+        assert_eq!(life.code, Some(0), "{how}: {}", life.text);
+        assert_eq!(changed(&world), before, "{how}");
+        assert!(life.text.contains("api-2"), "{how}: {}", life.text);
+    }
+}
+
+#[test]
+fn setup_of_a_service_without_a_load_balancer_sets_the_strategy_only() {
+    let world = solo(
+        "[[service]]\ncluster = 'shop'\nserviceName = 'worker'\ntaskDefinition = 'api:1'\ndesiredCount = 1\n\
+         launchType = 'FARGATE'\n\
+         networkConfiguration = { awsvpcConfiguration = { subnets = ['subnet-a'] } }\n",
+    );
+    let before = changed(&world);
+    let life = world.run("setup --cluster shop --service worker");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let made: Vec<_> = world.cloud().journal().to_vec();
+    let made: Vec<_> = made.iter().filter(|entry| entry.call.is_some()).skip(before).collect();
+    assert!(made.iter().all(|entry| matches!(entry.change, Change::Attributes { .. })), "{made:?}");
+    let body = json!({"cluster": "shop", "services": ["worker"]}).to_string();
+    let own = read(&world, "ecs", "DescribeServices", &body)["services"][0].clone();
+    assert_eq!(own["deploymentConfiguration"]["strategy"], "BLUE_GREEN");
+}
+
+#[test]
+fn setup_goes_on_from_what_somebody_did_by_hand() {
+    // A copy that setup made and that was put into the rule.
+    let world = solo("");
+    assert_eq!(world.run_denied(&setup(ROLE), &["UpdateService"]).code, Some(4));
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert_eq!(life.operations.iter().filter(|one| *one == "CreateTargetGroup").count(), 0);
+}
+
+#[test]
+fn setup_tells_why_the_new_tasks_do_not_start() {
+    let world = solo("");
+    let breaks = |cloud: &mut ecs_bg_sandbox::Cloud| {
+        let own = json!({"cluster": "shop", "service": "api", "forceNewDeployment": true});
+        call(cloud, "ecs", "UpdateService", &own.to_string());
+    };
+    // Somebody else deploys while the tasks are replaced.
+    let life = world.run_beside(&setup(ROLE), 20, breaks);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("api is half-way"), "{}", life.text);
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+}
+
+#[test]
+fn setup_undone_is_as_it_was() {
+    let world = solo("");
+    let before = shape(&world);
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let life = world.run_kept(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let after = shape(&world);
+    assert_eq!(weights(&world), [("api".to_owned(), 1)]);
+    assert!(after.contains("advanced false groups 1"), "{after}, before: {before}");
+    assert_ne!(service(&world)["deploymentConfiguration"]["strategy"], "BLUE_GREEN");
+    harmless(&world);
+    let again = world.run(&setup("--undo"));
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    for moment in life.moments.into_iter().step_by(STRIDE) {
+        let (nth, operation) = (moment.nth, moment.operation);
+        let world = World::of(moment.cloud);
+        let second = world.run(&setup("--undo"));
+        assert_eq!(second.code, Some(0), "killed at call {nth}, {operation}: {}", second.text);
+        assert_eq!(shape(&world), after, "killed at call {nth}, {operation}");
+    }
+    // And ready again.
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+}
+
+#[test]
+fn setup_is_not_undone_while_the_copy_serves() {
+    let world = solo("");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    assert_eq!(world.run("deploy --cluster shop --service api --tag 2").code, Some(0));
+    let before = changed(&world);
+    let life = world.run(&setup("--undo"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("api-2 has traffic"), "{}", life.text);
+    assert_eq!(changed(&world), before);
+    let home = world.run("deploy --cluster shop --service api --force");
+    assert_eq!(home.code, Some(0), "{}", home.text);
+    world.wait(600);
+    let life = world.run(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}
+
+#[test]
+fn setup_survives_a_lost_answer_of_every_change() {
+    let calls = {
+        let world = solo("");
+        world.run(&setup(ROLE)).operations
+    };
+    let changes = ["CreateTargetGroup", "ModifyListener", "UpdateService"];
+    for (index, operation) in calls.iter().enumerate() {
+        if !changes.contains(&operation.as_str()) {
+            continue;
+        }
+        let faults = [
+            ("reset before", Interference::ResetBefore),
+            ("reset after", Interference::ResetAfter),
+            ("answer hung", Interference::LoseAnswer),
+        ];
+        for (name, fault) in faults {
+            let world = solo("");
+            let nth = u32::try_from(index + 1).expect("few calls");
+            let life = world.live(&setup(ROLE), Fate { once: Some((nth, fault)), ..Fate::default() });
+            let code = life.code;
+            assert!(matches!(code, Some(0 | 3 | 4)), "{operation} {name}: {code:?} {}", life.text);
+            let again = world.run(&setup(ROLE));
+            assert_eq!(again.code, Some(0), "{operation} {name}: {}", again.text);
+            harmless(&world);
+        }
+    }
+}
