@@ -30,7 +30,8 @@
 //!   first step of its route that does not hold yet; resuming after a crash is running again.
 //!   [`route::watch`] is what this process has seen: memory that may be lost.
 //! * [`plan`] makes every choice once, or refuses with all that is in the way (`plan/checks.rs`: a table
-//!   for each engine); [`plan::clone`] clones a task definition.
+//!   for each engine); [`plan::clone`] clones a task definition; [`plan::setup`] has the steps that make a
+//!   service ready for `native`.
 //! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
 //! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
 //!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.

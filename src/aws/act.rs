@@ -101,7 +101,12 @@ impl Aws {
     }
 
     /// ECS replaces the tasks. The body is our own: the deployment configuration goes back as it came.
-    pub(super) async fn roll(&self, service: &str, body: Value, world: &mut World) -> Result<(), Failure> {
+    pub(super) async fn roll(
+        &self,
+        service: &str,
+        body: Value,
+        world: &mut World,
+    ) -> Result<(), Failure> {
         let to = body["taskDefinition"].as_str().map(short);
         let to = to.map_or(String::new(), |to| format!(" to {to}"));
         let call = Call::UpdateService.on(format!("{service}{to}"));

@@ -107,7 +107,10 @@ pub(super) fn default_actions(xml: &str) -> Result<Vec<(String, String)>, quick_
     Ok(listeners.first().map(|leaves| below(leaves, "DefaultActions.")).unwrap_or_default())
 }
 
-pub(super) fn members<'a>(leaves: &'a [(String, String)], list: &str) -> Vec<Vec<(&'a str, &'a str)>> {
+pub(super) fn members<'a>(
+    leaves: &'a [(String, String)],
+    list: &str,
+) -> Vec<Vec<(&'a str, &'a str)>> {
     let mut members: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
     for (path, text) in leaves {
         let Some(rest) = path.strip_prefix(list).and_then(|rest| rest.strip_prefix("member."))

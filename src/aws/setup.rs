@@ -25,12 +25,19 @@ impl Aws {
     pub async fn setup_seen(&self, asked: &Setup) -> Result<Seen, Failure> {
         let survey = self.survey(&asked.cluster, &asked.service, None).await?;
         let images = BTreeMap::new();
-        let mut seen =
-            Seen { survey, first: None, second: None, test: None, images, digests: BTreeMap::new() };
+        let mut seen = Seen {
+            survey,
+            first: None,
+            second: None,
+            test: None,
+            images,
+            digests: BTreeMap::new(),
+        };
         let Some(own) = service(&seen).cloned() else { return Ok(seen) };
         if let Some(revision) = seen.survey.revisions.get(&own.revision) {
             let parsed = revision.containers.iter();
-            let parsed = parsed.filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)));
+            let parsed =
+                parsed.filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)));
             seen.images = parsed.map(|(name, image)| (name.clone(), image)).collect();
             let account = revision.account();
             let digests = seen.images.iter().map(|(name, image)| {

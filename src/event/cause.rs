@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::change::StopReason;
+use super::ending::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
 use crate::error::Failure;
@@ -141,8 +142,8 @@ pub enum Cause {
     },
     /// Something is in the way that was not before.
     InTheWay {
-        /// In words.
-        text: String,
+        /// What it is.
+        error: Fault,
     },
     /// The user asked to stop.
     Interrupted,

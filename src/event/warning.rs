@@ -81,6 +81,13 @@ pub enum Warning {
         /// The call.
         failure: Failure,
     },
+    /// Another rule sends requests to a target group, and ECS will not move them.
+    OtherRule {
+        /// The rule.
+        rule: String,
+        /// The target group's name.
+        group: String,
+    },
     /// What the plan found.
     Plan {
         /// In words.

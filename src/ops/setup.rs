@@ -9,9 +9,10 @@ use crate::call::Call;
 use crate::drive::Setting;
 use crate::drive::backoff::SILENCE;
 use crate::drive::interrupt::{asked as interrupted, or_interrupted};
-use crate::error::{Error, Failure, FailureKind, Interruption};
+use crate::error::{Error, Failure, FailureKind, Interruption, Refusal};
 use crate::event::{
-    Cause, Change, Ended, Ending, Event, Hint, Kind, Nothing, Then, WaitReason, Warning, Weight,
+    Cause, Change, Ended, Ending, Event, Fault, Hint, Kind, Nothing, Then, WaitReason, Warning,
+    Weight,
 };
 use crate::model::health::{is_obstacle, plain};
 use crate::model::reads::Part;
@@ -55,8 +56,8 @@ pub async fn run(
         return Ok(nothing(setting, why, emit));
     }
     if !asked.undo {
-        for text in setup::notes(asked, &seen) {
-            setting.tell(emit, Kind::Warning(text.into()));
+        for warning in setup::notes(asked, &seen) {
+            setting.tell(emit, Kind::Warning(warning));
         }
     }
     let mut run = Run { asked, setting, emit, seen, changes: vec![], touched: false, ours: None };
@@ -156,7 +157,7 @@ impl Run<'_, '_> {
                 Ok(seen) => {
                     self.seen = seen;
                     let checked = setup::check(self.asked, &self.seen);
-                    return checked.map_err(|refusal| Cause::InTheWay { text: refusal.what });
+                    return checked.map_err(in_the_way);
                 }
                 Err(failure) if failure.passes_while_driving() && failed < FAILURES => {
                     failed += 1;
@@ -274,7 +275,10 @@ impl Run<'_, '_> {
         loop {
             let world = &self.seen.survey.world;
             let Some(service) = world.service(&self.asked.service) else {
-                return Err(Cause::ServiceGone { service: self.asked.service.clone(), status: None });
+                return Err(Cause::ServiceGone {
+                    service: self.asked.service.clone(),
+                    status: None,
+                });
             };
             if is_settled(service) {
                 return Ok(());
@@ -316,15 +320,16 @@ impl Run<'_, '_> {
             if clock.elapsed() - since >= timeout {
                 return Err(Cause::NoProgress { timeout, lacks: Some(lacks) });
             }
-            let is_told = told.as_ref().is_some_and(|(why, at)| {
-                *why == lacks && clock.elapsed() - *at < SILENCE
-            });
+            let is_told = told
+                .as_ref()
+                .is_some_and(|(why, at)| *why == lacks && clock.elapsed() - *at < SILENCE);
             if !is_told {
                 told = Some((lacks.clone(), clock.elapsed()));
                 self.tell(Kind::Waiting { step: name(&Step::Settle), why: lacks });
             }
             self.sleep(LOOK).await?;
-            let (cluster, services) = (self.asked.cluster.clone(), vec![self.asked.service.clone()]);
+            let (cluster, services) =
+                (self.asked.cluster.clone(), vec![self.asked.service.clone()]);
             let (pair, focus) = (Pair { cluster, services }, Focus::default());
             let before = &self.seen.survey.world;
             let parts = vec![Part::Services];
@@ -348,10 +353,9 @@ impl Run<'_, '_> {
         let strategy = settings.and_then(crate::route::configuration::strategy);
         let ending = match asked.undo {
             true => Ending::SetUpUndone { service },
-            false => Ending::SetUp {
-                service,
-                strategy: strategy.unwrap_or(Strategy::BlueGreen).name(),
-            },
+            false => {
+                Ending::SetUp { service, strategy: strategy.unwrap_or(Strategy::BlueGreen).name() }
+            }
         };
         let command = |verb| Some(Hint::new(verb, &asked.cluster, &asked.service));
         let (hint, undo) = match asked.undo {
@@ -380,6 +384,11 @@ impl Run<'_, '_> {
         };
         end(self.setting, ended, self.emit)
     }
+}
+
+fn in_the_way(refusal: Refusal) -> Cause {
+    let Refusal { what: message, hint: fix, check, .. } = refusal;
+    Cause::InTheWay { error: Fault { check, message, fix } }
 }
 
 /// Why the deployment that replaces the tasks is not ECS's aim any more.

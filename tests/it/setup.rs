@@ -39,24 +39,15 @@ fn shape(world: &World) -> String {
 
 /// The weights of the listener's default rule, by the names of the groups.
 fn weights(world: &World) -> Vec<(String, u32)> {
-    let text = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
-    let arn = text.split("<LoadBalancerArns><member>").nth(1).expect("a balancer");
-    let arn = arn.split('<').next().expect("an ARN");
-    let listeners = world.call(
-        "elasticloadbalancing",
-        "DescribeListeners",
-        &format!("LoadBalancerArn={arn}"),
-    );
-    let part = |text: &str, tag: &str| -> Vec<String> {
-        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-        let parts = text.split(open.as_str()).skip(1);
-        parts.map(|rest| rest.split(close.as_str()).next().unwrap_or_default().to_owned()).collect()
-    };
-    let groups = part(&listeners, "TargetGroups").concat();
-    let arns = part(&groups, "TargetGroupArn");
-    let weights = part(&groups, "Weight");
+    let [arn, _] = listener(world, 443);
+    let body = format!("ListenerArns.member.1={arn}");
+    let listeners = world.call("elasticloadbalancing", "DescribeListeners", &body);
+    let groups = parts(&listeners, "TargetGroups").concat();
+    let arns = parts(&groups, "TargetGroupArn");
+    let weights = parts(&groups, "Weight");
     let name = |arn: &String| arn.rsplit('/').nth(1).unwrap_or_default().to_owned();
-    arns.iter().map(name).zip(weights.iter().map(|weight| weight.parse().expect("a weight"))).collect()
+    let weight = |text: &String| text.parse().expect("a weight");
+    arns.iter().map(name).zip(weights.iter().map(weight)).collect()
 }
 
 /// No invariant was broken, and users always had a healthy target.
@@ -96,8 +87,11 @@ fn setup_of_an_ordinary_service_and_its_first_blue_green_deployment() {
     assert_eq!(deployed.code, Some(0), "{}", deployed.text);
     assert!(deployed.text.contains("ECS shifts the traffic of api"), "{}", deployed.text);
     harmless(&world);
-    let live: Vec<String> =
-        weights(&world).into_iter().filter(|(_, weight)| *weight > 0).map(|(name, _)| name).collect();
+    let live: Vec<String> = weights(&world)
+        .into_iter()
+        .filter(|(_, weight)| *weight > 0)
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(live, ["api-2"]);
 }
 
@@ -167,12 +161,8 @@ fn setup_survives_death_at_every_call() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     let wanted = shape(&whole);
     // Those before and after a change, and one in so many of the others.
-    let changes = [
-        "CreateTargetGroup",
-        "ModifyTargetGroupAttributes",
-        "ModifyListener",
-        "UpdateService",
-    ];
+    let changes =
+        ["CreateTargetGroup", "ModifyTargetGroupAttributes", "ModifyListener", "UpdateService"];
     let mut tried = 0;
     for (index, moment) in life.moments.into_iter().enumerate() {
         if index % STRIDE != 0 && !changes.contains(&moment.operation.as_str()) {
@@ -182,7 +172,12 @@ fn setup_survives_death_at_every_call() {
         let (nth, operation, done) = (moment.nth, moment.operation, moment.done);
         let world = World::of(moment.cloud);
         let second = world.run(&setup(ROLE));
-        assert_eq!(second.code, Some(0), "killed at call {nth}, {operation} ({done}): {}", second.text);
+        assert_eq!(
+            second.code,
+            Some(0),
+            "killed at call {nth}, {operation} ({done}): {}",
+            second.text
+        );
         assert_eq!(shape(&world), wanted, "killed at call {nth}, {operation} ({done})");
         harmless(&world);
     }
@@ -245,7 +240,8 @@ fn setup_refuses_what_is_not_ready_and_changes_nothing() {
              actions = [{{ type = 'forward', targetGroups = [{weights}] }}]\n"
         )
     };
-    let rolling = "deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n";
+    let rolling =
+        "deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n";
     let cases: Vec<(String, &str, &str)> = vec![
         (String::new(), "", "--infrastructure-role"),
         (format!("{service}{rolling}"), ROLE, "minimumHealthyPercent of api is 50"),
@@ -383,7 +379,9 @@ fn setup_undone_is_as_it_was() {
     assert_eq!(weights(&world), [("api".to_owned(), 1)]);
     assert!(after.contains("advanced false groups 1"), "{after}, before: {before}");
     assert_ne!(service(&world)["deploymentConfiguration"]["strategy"], "BLUE_GREEN");
-    harmless(&world);
+    // The second group leaves the rule on purpose; nothing else is amiss.
+    let violations = world.cloud().violations().to_vec();
+    assert!(violations.iter().all(|one| one.what.contains("targetgroup/api-2/")), "{violations:?}");
     let again = world.run(&setup("--undo"));
     assert_eq!(again.code, Some(0), "{}", again.text);
     for moment in life.moments.into_iter().step_by(STRIDE) {
@@ -407,7 +405,7 @@ fn setup_is_not_undone_while_the_copy_serves() {
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("api-2 has traffic"), "{}", life.text);
     assert_eq!(changed(&world), before);
-    let home = world.run("deploy --cluster shop --service api --force");
+    let home = world.run("deploy --cluster shop --service api --force-new-deployment");
     assert_eq!(home.code, Some(0), "{}", home.text);
     world.wait(600);
     let life = world.run(&setup("--undo"));
@@ -433,7 +431,8 @@ fn setup_survives_a_lost_answer_of_every_change() {
         for (name, fault) in faults {
             let world = solo("");
             let nth = u32::try_from(index + 1).expect("few calls");
-            let life = world.live(&setup(ROLE), Fate { once: Some((nth, fault)), ..Fate::default() });
+            let life =
+                world.live(&setup(ROLE), Fate { once: Some((nth, fault)), ..Fate::default() });
             let code = life.code;
             assert!(matches!(code, Some(0 | 3 | 4)), "{operation} {name}: {code:?} {}", life.text);
             let again = world.run(&setup(ROLE));
@@ -441,4 +440,82 @@ fn setup_survives_a_lost_answer_of_every_change() {
             harmless(&world);
         }
     }
+}
+
+/// All texts between the tags of this name.
+fn parts(text: &str, tag: &str) -> Vec<String> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let parts = text.split(open.as_str()).skip(1);
+    parts.map(|rest| rest.split(close.as_str()).next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The listener on this port and its default rule.
+fn listener(world: &World, port: u16) -> [String; 2] {
+    let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+    let balancer = parts(&groups, "LoadBalancerArns").concat();
+    let balancer = parts(&balancer, "member").remove(0);
+    let body = format!("LoadBalancerArn={balancer}");
+    let listeners = world.call("elasticloadbalancing", "DescribeListeners", &body);
+    let arns = parts(&listeners, "ListenerArn");
+    let rules = |arn: &String| {
+        world.call("elasticloadbalancing", "DescribeRules", &format!("ListenerArn={arn}"))
+    };
+    let ports = parts(&listeners, "Port");
+    let at = ports.iter().position(|own| *own == port.to_string()).expect("a listener");
+    [arns[at].clone(), parts(&rules(&arns[at]), "RuleArn").remove(0)]
+}
+
+#[test]
+fn setup_with_a_rule_for_test_traffic() {
+    let world = solo(
+        "[[listener]]\nname = 'test'\nloadBalancer = 'shop'\nport = 8443\nprotocol = 'HTTPS'\n\
+         actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'api', weight = 1 }] }]\n",
+    );
+    let before = changed(&world);
+    refused(&world, before, &world.run(&setup(ROLE)), "two rules");
+    let [_, rule] = listener(&world, 8443);
+    let life = world.run(&setup(&format!("{ROLE} --test-rule {rule}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let own = service(&world);
+    let advanced = &own["loadBalancers"][0]["advancedConfiguration"];
+    assert_eq!(advanced["testListenerRule"], json!(rule));
+    let deployed = world.run("deploy --cluster shop --service api --tag 2");
+    assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+    harmless(&world);
+}
+
+#[test]
+fn setup_with_two_rules_and_one_chosen_warns_of_the_other() {
+    let world = solo(
+        "[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+         conditions = [{ field = 'path-pattern', values = ['/v2/*'] }]\n\
+         actions = [{ type = 'forward', targetGroup = 'api' }]\n",
+    );
+    let text = world.run(&setup(ROLE)).text;
+    let arn = text.split([' ', ',', '\n']).find(|word| word.contains(":listener-rule/"));
+    let arn = arn.expect("the rules are named").to_owned();
+    let life = world.run(&setup(&format!("{ROLE} --production-rule {arn}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("also sends requests to api"), "{}", life.text);
+    let own = service(&world);
+    let advanced = &own["loadBalancers"][0]["advancedConfiguration"];
+    assert_eq!(advanced["productionListenerRule"], json!(arn));
+}
+
+#[test]
+fn setup_behind_a_network_load_balancer_names_the_listener() {
+    let world = solo(
+        "[[load_balancer]]\nname = 'shop'\ntype = 'network'\n\
+         [[listener]]\nname = 'https'\nprotocol = 'TCP'\n\
+         [[target_group]]\nname = 'api'\nprotocol = 'TCP'\n",
+    );
+    let [arn, _] = listener(&world, 443);
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let own = service(&world);
+    let advanced = &own["loadBalancers"][0]["advancedConfiguration"];
+    assert_eq!(advanced["productionListenerRule"], json!(arn));
+    let deployed = world.run("deploy --cluster shop --service api --tag 2");
+    assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+    harmless(&world);
 }

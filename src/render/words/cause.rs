@@ -84,7 +84,7 @@ pub(crate) fn cause(fact: &Cause) -> String {
                 false => what,
             }
         }
-        Cause::InTheWay { text } => text.clone(),
+        Cause::InTheWay { error } => error.message.clone(),
         Cause::Interrupted => "interrupted".to_owned(),
         Cause::Held { share: Some(share), service } => {
             format!("interrupted; left as it is, with {share} % on {service}")

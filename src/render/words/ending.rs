@@ -58,7 +58,9 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         }
         Ending::Promoted { revision, stage } => format!("{revision} goes on from {stage}"),
         Ending::SetUp { service, strategy } => {
-            format!("{service} is set up: its deployment strategy is {strategy}, and ECS shifts its traffic")
+            format!(
+                "{service} is set up: its deployment strategy is {strategy}, and ECS shifts its traffic"
+            )
         }
         Ending::SetUpUndone { service } => {
             format!("{service} is as before setup: its deployment strategy is ROLLING")

@@ -84,7 +84,9 @@ pub(crate) fn change(change: &Change) -> String {
         }
         Change::GroupDeleted { group } => format!("deleted target group {group}"),
         Change::TrafficShiftPrepared { service, group, rule } => {
-            format!("{service}: ECS may shift traffic to {group} by rule {rule}; it replaces the tasks now")
+            format!(
+                "{service}: ECS may shift traffic to {group} by rule {rule}; it replaces the tasks now"
+            )
         }
         Change::TrafficShiftRemoved { service } => {
             format!("{service}: removed advancedConfiguration; ECS replaces the tasks now")

@@ -60,6 +60,10 @@ pub(crate) fn warning(warning: &Warning) -> String {
             "{failure}; the deploymentConfiguration of {service} still has what was set for this deployment \
              (a pause, a bake time or a strategy)"
         ),
+        Warning::OtherRule { rule, group } => format!(
+            "rule {rule} also sends requests to {group}; ECS does not move it: after the first deployment it \
+             leads to stopped tasks"
+        ),
         Warning::Plan { text } => text.clone(),
     }
 }

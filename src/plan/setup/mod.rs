@@ -1,16 +1,20 @@
 //! Making a service ready for ECS's own blue/green: from what was read to the steps that are left. Pure. Each
 //! step is decided by what is there, so a run that was killed is gone on with by running it again.
 
+mod checks;
+mod undo;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::checks::image::missing_images;
-use super::checks::{refuse, service as services};
-use super::{Digest, Survey, unfinished};
+pub use self::checks::check;
+use self::undo::undo_steps;
+use super::checks::refuse;
+use super::{Digest, Survey};
 use crate::error::Refusal;
-use crate::model::arn::short;
-use crate::model::rule::{GroupPair, green_stands, weights, with_green, without_green};
+use crate::event::Warning;
+use crate::model::rule::{GroupPair, green_stands, weights, with_green};
 use crate::model::world::{Rule, Service};
 use crate::record::{Change, Native};
 use crate::request::image::ImageRef;
@@ -236,91 +240,6 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
     steps
 }
 
-/// The way back: the strategy first, since ECS wants both groups for it.
-fn undo_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let own = service.settings.get("deploymentConfiguration");
-    let found = own.and_then(strategy).unwrap_or(Strategy::Rolling);
-    let bake = own.and_then(|own| own["bakeTimeInMinutes"].as_u64());
-    let bake = bake.and_then(|minutes| u32::try_from(minutes).ok()).filter(|bake| *bake > 0);
-    let change = Native {
-        strategy: Some((Strategy::Rolling, found)),
-        keeps: true,
-        bake: bake.map(|from| Change { to: 0, from }),
-        pauses: vec![],
-        limit: 0,
-    };
-    if let Some(configuration) = for_deployment(own, &change).filter(|_| found != Strategy::Rolling) {
-        steps.push(Step::Strategy { configuration, strategy: Strategy::Rolling, bake: 0 });
-    }
-    if service.is_advanced() {
-        let mut load_balancers = service.settings.get("loadBalancers").cloned().unwrap_or_default();
-        for one in load_balancers.as_array_mut().into_iter().flatten() {
-            one.as_object_mut().and_then(|one| one.remove("advancedConfiguration"));
-        }
-        steps.extend([Step::Retire { load_balancers }, Step::Settle]);
-    } else if !is_settled(service) {
-        steps.push(Step::Settle);
-    }
-    let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return steps };
-    let is_clone = second.is_clone_of(&first.name);
-    if !is_clone && asked.alternate.is_none() && !service.is_advanced() {
-        return steps;
-    }
-    let pairs = [GroupPair { blue: first.arn.clone(), green: second.arn.clone() }];
-    for rule in seen.survey.world.rules.values() {
-        let has = |arn: &str| rule.weights().iter().any(|(group, _)| group == arn);
-        if has(&first.arn) && has(&second.arn) {
-            let actions = without_green(&rule.actions, &pairs);
-            steps.push(Step::Detach { rule: rule.clone(), actions });
-        }
-    }
-    if is_clone {
-        steps.push(Step::Delete { group: second.name.clone(), arn: second.arn.clone() });
-    }
-    steps
-}
-
-/// What is in the way of it.
-fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
-    let (survey, name) = (&seen.survey, &service.name);
-    if steps(asked, seen).is_empty() {
-        return Ok(());
-    }
-    services::deployable(survey, service)?;
-    if let Some(Ok(record)) = survey.open_record() {
-        return Err(unfinished(survey, &record));
-    }
-    let of_service = |verb: &str| {
-        format!("ecs-bg {verb} --cluster {} --service {name}", survey.cluster_name())
-    };
-    if balancers(service).len() > 1 || survey.blind.is_some() {
-        return refuse(
-            format!("{name} has more than one load balancer, or it cannot be read"),
-            "aws ecs update-service --load-balancers …",
-        );
-    }
-    let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return Ok(()) };
-    let live = survey.world.rules.values().any(|rule| {
-        rule.weights().iter().any(|(group, weight)| *group == second.arn && *weight > 0)
-    });
-    if live || second.targets != Some(0) {
-        let why = if live { "has traffic" } else { "has targets" };
-        return refuse(
-            format!(
-                "target group {} {why}: setup can be undone only while {} serves alone",
-                second.name, first.name
-            ),
-            format!("the next deployment brings the traffic back to {}: {}", first.name, of_service("deploy") + " --force"),
-        );
-    }
-    // What undoing has begun is gone on with.
-    if is_deploying(service) && service.is_advanced() {
-        return refuse(format!("ECS deploys {name} right now"), of_service("status"));
-    }
-    Ok(())
-}
-
 /// What is left to do for a second group.
 fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>) -> Vec<Step> {
     let name = second_name(&first.name);
@@ -455,7 +374,8 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
         });
     }
     let is_test = |rule: &Rule| asked.test.as_deref() == Some(named_arn(rule));
-    let gives = |rule: &Rule| rule.weights().iter().any(|(arn, weight)| *arn == first.arn && *weight > 0);
+    let gives =
+        |rule: &Rule| rule.weights().iter().any(|(arn, weight)| *arn == first.arn && *weight > 0);
     let found: Vec<&Rule> =
         world.rules.values().filter(|rule| gives(rule) && !is_test(rule)).collect();
     let chosen = match (&asked.production, &found[..]) {
@@ -472,7 +392,10 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
         (None, [one]) => *one,
         (None, []) => {
             return refuse(
-                format!("no rule sends requests to {}, the target group of {}", first.name, service.name),
+                format!(
+                    "no rule sends requests to {}, the target group of {}",
+                    first.name, service.name
+                ),
                 rules_hint(first),
             );
         }
@@ -519,299 +442,13 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
 fn rules_hint(first: &GroupSettings) -> String {
     let balancers = first.load_balancers();
     let balancer = balancers.first().copied().unwrap_or("ARN");
-    format!("aws elbv2 describe-listeners --load-balancer-arn {balancer}, and aws elbv2 describe-rules")
-}
-
-/// All that is in the way. Nothing was changed.
-pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
-    let own = services::existing(&seen.survey, &seen.survey.service)?;
-    if asked.undo {
-        return check_undo(asked, seen, own);
-    }
-    if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
-        return Ok(());
-    }
-    let case = Case { asked, seen, service: own };
-    let mut errors = Vec::new();
-    for (code, run) in CHECKS {
-        if let Err(error) = run(&case) {
-            errors.push(Refusal { check: Some(code), ..error });
-        }
-    }
-    let mut errors = errors.into_iter();
-    match errors.next() {
-        None => Ok(()),
-        Some(first) => Err(Refusal { also: errors.collect(), ..first }),
-    }
-}
-
-struct Case<'a> {
-    asked: &'a Setup,
-    seen: &'a Seen,
-    service: &'a Service,
-}
-
-type Run = fn(&Case<'_>) -> Result<(), Refusal>;
-
-/// What must be true. A check that needs what another one finds wrong says nothing.
-const CHECKS: [(&str, Run); 9] = [
-    ("service", can_be_set_up),
-    ("load-balancer", has_at_most_one_group),
-    ("permissions", can_be_read),
-    ("image", can_start_tasks),
-    ("percent", keeps_all_tasks),
-    ("deployment", nothing_else_runs),
-    ("rule", rules_fit),
-    ("target-group", second_group_fits),
-    ("role", has_a_role),
-];
-
-impl Case<'_> {
-    fn is_advanced(&self) -> bool {
-        self.service.is_advanced()
-    }
-
-    fn is_headless(&self) -> bool {
-        balancers(self.service).is_empty()
-    }
-
-    /// ECS will replace the tasks.
-    fn replaces_tasks(&self) -> bool {
-        !self.is_headless() && !self.is_advanced()
-    }
-
-    fn of_service(&self, command: &str) -> String {
-        let (cluster, name) = (self.seen.survey.cluster_name(), &self.service.name);
-        format!("{command} --cluster {cluster} --service {name}")
-    }
-}
-
-fn balancers(service: &Service) -> Vec<Value> {
-    let list = service.settings.get("loadBalancers").and_then(Value::as_array);
-    list.cloned().unwrap_or_default()
-}
-
-fn can_be_set_up(case: &Case<'_>) -> Result<(), Refusal> {
-    let (service, survey) = (case.service, &case.seen.survey);
-    let name = &service.name;
-    let controller = services::setting_at(service, &["deploymentController", "type"]);
-    if controller.and_then(Value::as_str) == Some("CODE_DEPLOY") {
-        return refuse(
-            format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY); setup does not migrate it"),
-            "put both target groups into the production rule with the weights 1 and 0, then one aws ecs \
-             update-service with deploymentController ECS, strategy BLUE_GREEN and advancedConfiguration; last, \
-             delete the CodeDeploy deployment group (Developer Guide, \"Migrate CodeDeploy blue/green deployments\")",
-        );
-    }
-    services::deployable(survey, service)?;
-    if let Some(twin) = &survey.twin {
-        return refuse(
-            format!("{name} has the twin {twin}: the engine listener deploys the pair"),
-            format!("if the pair is not used any more: aws ecs untag-resource --resource-arn {} --tag-keys ecs-bg:twin", service.arn),
-        );
-    }
-    if strategy(service.settings.get("deploymentConfiguration").unwrap_or(&json!({}))).is_none() {
-        return refuse(
-            format!("{name} has the deployment strategy {}, which setup does not know", service.strategy()),
-            case.of_service("ecs-bg status"),
-        );
-    }
-    Ok(())
-}
-
-fn has_at_most_one_group(case: &Case<'_>) -> Result<(), Refusal> {
-    let name = &case.service.name;
-    match &balancers(case.service)[..] {
-        [] => Ok(()),
-        [one] if one["targetGroupArn"].is_string() => Ok(()),
-        [_] => refuse(
-            format!("{name} is behind a Classic Load Balancer, whose traffic ECS cannot shift"),
-            "aws elbv2 create-load-balancer --name NAME --subnets SUBNET SUBNET",
-        ),
-        several => refuse(
-            format!("{name} has {} load balancers; setup works with one target group", several.len()),
-            "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service --load-balancers …",
-        ),
-    }
-}
-
-fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
-    let seen = case.seen;
-    if case.is_headless() {
-        return Ok(());
-    }
-    if seen.survey.blind.is_some() {
-        return refuse(
-            "the load balancer cannot be read",
-            "allow elasticloadbalancing:Describe* to these credentials",
-        );
-    }
-    let groups = [&seen.first, &seen.second];
-    for group in groups.into_iter().flatten().filter(|_| !case.is_advanced()) {
-        let unread = [
-            (group.attributes.is_none(), "attributes", "elasticloadbalancing:DescribeTargetGroupAttributes"),
-            (group.tags.is_none(), "tags", "elasticloadbalancing:DescribeTags"),
-        ];
-        if let Some((_, what, action)) = unread.into_iter().find(|(unread, ..)| *unread) {
-            return refuse(
-                format!("the {what} of target group {} cannot be read", group.name),
-                format!("allow {action} to these credentials"),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// ECS replaces the tasks by new ones of the same revision: they must be able to start.
-fn can_start_tasks(case: &Case<'_>) -> Result<(), Refusal> {
-    if !case.replaces_tasks() {
-        return Ok(());
-    }
-    let arn = &case.service.revision;
-    if case.seen.survey.revisions.get(arn).is_some_and(|revision| !revision.active) {
-        return refuse(
-            format!(
-                "{} is INACTIVE: ECS could not start new tasks of what {} runs",
-                short(arn),
-                case.service.name
-            ),
-            case.of_service("ecs-bg deploy") + " --force",
-        );
-    }
-    missing_images(&case.seen.images, &case.seen.digests)
-}
-
-fn keeps_all_tasks(case: &Case<'_>) -> Result<(), Refusal> {
-    let percent = case.service.min_healthy_percent;
-    if !case.replaces_tasks() || percent >= 100 {
-        return Ok(());
-    }
-    refuse(
-        format!(
-            "minimumHealthyPercent of {} is {percent}: ECS would stop tasks before the new ones are healthy",
-            case.service.name
-        ),
-        case.of_service("ecs-bg deploy") + " --min-healthy 100 --force-new-deployment",
-    )
-}
-
-fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
-    let (service, survey) = (case.service, &case.seen.survey);
-    if let Some(Ok(record)) = survey.open_record() {
-        return Err(unfinished(survey, &record));
-    }
-    // What setup has begun is gone on with.
-    let is_ours = case.is_advanced() && service.strategy() == "ROLLING";
-    if is_ours || !is_deploying(service) {
-        return Ok(());
-    }
-    let failed = service.primary().is_some_and(|one| one.rollout.as_deref() == Some("FAILED"));
-    let what = match failed {
-        true => format!("the last deployment of {} failed: it must be well first", service.name),
-        false => format!("ECS deploys {} right now", service.name),
-    };
-    refuse(what, case.of_service("ecs-bg status"))
-}
-
-fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
-    let (asked, seen) = (case.asked, case.seen);
-    let Some(first) = seen.first.as_ref().filter(|_| seen.survey.blind.is_none()) else {
-        return Ok(());
-    };
-    if balancers(case.service).len() != 1 {
-        return Ok(());
-    }
-    let rule = production(asked, seen)?;
-    let Some(arn) = asked.test.as_ref().filter(|_| !case.is_advanced()) else { return Ok(()) };
-    let other = "--test-rule ARN of a rule that forwards to one of the two target groups";
-    if arn == named_arn(rule) {
-        return refuse("--test-rule: it is the production rule", other);
-    }
-    let second = seen.second.as_ref().map(|group| &group.arn);
-    let is_ours = |(group, _): &(String, u32)| *group == first.arn || Some(group) == second;
-    match &seen.test {
-        None => refuse(format!("--test-rule: there is no {arn}"), other),
-        Some(test) if !test.weights().iter().any(is_ours) => refuse(
-            format!("--test-rule: rule {} does not forward to {}", test.name, first.name),
-            other,
-        ),
-        Some(_) => Ok(()),
-    }
-}
-
-fn second_group_fits(case: &Case<'_>) -> Result<(), Refusal> {
-    let (asked, seen) = (case.asked, case.seen);
-    if case.is_advanced() {
-        return Ok(());
-    }
-    let (Some(first), second) = (&seen.first, &seen.second) else { return Ok(()) };
-    let Some(second) = second else {
-        return match &asked.alternate {
-            Some(arn) => refuse(
-                format!("--alternate-target-group: there is no {arn}"),
-                "leave it out: setup makes a copy of the first one",
-            ),
-            None => Ok(()),
-        };
-    };
-    let named = asked.alternate.is_some();
-    let is_clone = second.is_clone_of(&first.name);
-    let hint = match named {
-        true => "leave out --alternate-target-group: setup makes a copy of the first one".to_owned(),
-        false => format!(
-            "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
-             delete-target-group --target-group-arn {}",
-            second.arn
-        ),
-    };
-    if first.arn == second.arn {
-        return refuse(format!("{} is the target group of the service already", first.name), hint);
-    }
-    let members: &[&str] = if named { &VITAL } else { &MEMBERS };
-    if let Some(member) = first.differs(second, members) {
-        return refuse(
-            format!("target group {} differs from {} in {member}", second.name, first.name),
-            hint,
-        );
-    }
-    if !named && !is_clone && first.attributes != second.attributes {
-        return refuse(
-            format!("target group {} has other attributes than {}", second.name, first.name),
-            hint,
-        );
-    }
-    let own = first.load_balancers();
-    if second.load_balancers().iter().any(|balancer| !own.contains(balancer)) {
-        return refuse(
-            format!("target group {} belongs to another load balancer", second.name),
-            hint,
-        );
-    }
-    if second.targets.is_some_and(|count| count > 0) {
-        return refuse(format!("target group {} has targets: it is in use", second.name), hint);
-    }
-    Ok(())
-}
-
-fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {
-    let has_group = balancers(case.service).len() == 1;
-    if case.is_advanced() || !has_group || case.asked.role.is_some() {
-        return Ok(());
-    }
-    let partition = case.service.arn.split(':').nth(1).unwrap_or("aws");
-    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-    refuse(
-        "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN",
-        format!(
-            "aws iam create-role --role-name ecs-load-balancers --assume-role-policy-document '{trust}' && aws iam \
-             attach-role-policy --role-name ecs-load-balancers --policy-arn \
-             arn:{partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
-        ),
+    format!(
+        "aws elbv2 describe-listeners --load-balancer-arn {balancer}, and aws elbv2 describe-rules"
     )
 }
 
 /// What a user may not expect.
-pub fn notes(asked: &Setup, seen: &Seen) -> Vec<String> {
+pub fn notes(asked: &Setup, seen: &Seen) -> Vec<Warning> {
     let (Some(first), Ok(rule)) = (&seen.first, production(asked, seen)) else { return vec![] };
     let leads = |other: &&Rule| {
         other.weights().iter().any(|(group, weight)| *group == first.arn && *weight > 0)
@@ -819,15 +456,24 @@ pub fn notes(asked: &Setup, seen: &Seen) -> Vec<String> {
             && asked.test.as_deref() != Some(named_arn(other))
     };
     let others = seen.survey.world.rules.values().filter(leads);
-    let note = |other: &Rule| {
-        format!(
-            "rule {} also sends requests to {}; ECS does not move it: after the first deployment it leads to \
-             stopped tasks",
-            other.name, first.name
-        )
-    };
+    let warning =
+        |other: &Rule| Warning::OtherRule { rule: other.name.clone(), group: first.name.clone() };
     match service(seen).is_some_and(Service::is_advanced) {
         true => vec![],
-        false => others.map(note).collect(),
+        false => others.map(warning).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_second_group_fits() {
+        assert_eq!(second_name("api"), "api-2");
+        let long = "a".repeat(32);
+        assert_eq!(second_name(&long), "a".repeat(30) + "-2");
+        let dashed = "a".repeat(29) + "-bc";
+        assert_eq!(second_name(&dashed), "a".repeat(29) + "-2");
     }
 }

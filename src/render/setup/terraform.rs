@@ -1,0 +1,216 @@
+//! As Terraform (provider hashicorp/aws).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::cli::option;
+use crate::model::world::Service;
+use crate::plan::setup::{NEW_GROUP, Seen, Step, named_arn, production, service};
+use crate::request::setup::Setup;
+
+/// A text in HCL.
+fn hcl(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
+}
+
+/// A name that Terraform takes for a resource.
+fn label(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    text.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect()
+}
+
+/// Lines `name = value`, as `terraform fmt` aligns them.
+fn aligned(indent: usize, rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    let row = |(key, value): &(String, String)| format!("{:indent$}{key:<width$} = {value}\n", "");
+    rows.iter().map(row).collect()
+}
+
+fn row(key: &str, value: impl Into<String>) -> (String, String) {
+    (key.to_owned(), value.into())
+}
+
+pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
+    let Some(own) = service(seen) else { return String::new() };
+    let (name, label_of) = (&own.name, label(&own.name));
+    let mut text = String::from(
+        "# Needs hashicorp/aws 6.4 or newer. Apply it in two steps: first all but deployment_configuration; when\n\
+         # ECS has replaced the tasks, deployment_configuration.\n",
+    );
+    let second = match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
+        Some(Step::Create { group, parameters, tags, .. }) => {
+            let attributes = steps.iter().find_map(|step| match step {
+                Step::Attributes { attributes, .. } => Some(attributes),
+                _ => None,
+            });
+            text.push_str(&group_block(group, parameters, attributes, tags));
+            format!("aws_lb_target_group.{}.arn", label(group))
+        }
+        _ => hcl(seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn)),
+    };
+    if let (Ok(rule), Some(first)) = (production(asked, seen), &seen.first) {
+        let kind = if rule.is_default { "aws_lb_listener" } else { "aws_lb_listener_rule" };
+        let action = if rule.is_default { "default_action" } else { "action" };
+        let _ = write!(
+            text,
+            "\n# In your {kind} of {}: both groups. ECS changes the weights with each deployment.\n\
+             resource \"{kind}\" {} {{\n  # …\n  {action} {{\n    type = \"forward\"\n\n    forward {{\n",
+            rule.name,
+            hcl(&label(&rule.name)),
+        );
+        for (arn, weight) in [(hcl(&first.arn), "100"), (second.clone(), "0")] {
+            let rows = [row("arn", arn), row("weight", weight)];
+            let block = aligned(8, &rows);
+            let _ = write!(text, "      target_group {{\n{block}      }}\n");
+            if weight == "100" {
+                text.push('\n');
+            }
+        }
+        let _ = write!(
+            text,
+            "    }}\n  }}\n\n  lifecycle {{\n    ignore_changes = [{action}]\n  }}\n}}\n"
+        );
+        let _ = write!(
+            text,
+            "\n# In your aws_ecs_service of {name}.\nresource \"aws_ecs_service\" {} {{\n  # …\n",
+            hcl(&label_of)
+        );
+        if let Some(attachment) = own.attachments.first() {
+            let rows = [
+                row("target_group_arn", hcl(&attachment.group)),
+                row("container_name", hcl(&attachment.container)),
+                row("container_port", attachment.port.to_string()),
+            ];
+            let _ = write!(text, "  load_balancer {{\n{}\n", aligned(4, &rows));
+            let known = attachment.advanced.as_ref();
+            let role = own.settings.get("loadBalancers");
+            let role = role.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
+            let role = asked.role.as_deref().or(role).unwrap_or_default();
+            let mut rows = vec![
+                row("alternate_target_group_arn", second),
+                row("production_listener_rule", hcl(named_arn(rule))),
+            ];
+            let test = asked.test.as_ref().or(known.and_then(|known| known.test.as_ref()));
+            rows.extend(test.map(|test| row("test_listener_rule", hcl(test))));
+            rows.push(row("role_arn", hcl(role)));
+            let block = aligned(6, &rows);
+            let _ = write!(text, "    advanced_configuration {{\n{block}    }}\n  }}\n\n");
+        }
+    } else {
+        let _ = write!(
+            text,
+            "\n# In your aws_ecs_service of {name}.\nresource \"aws_ecs_service\" {} {{\n  # …\n",
+            hcl(&label_of)
+        );
+    }
+    text.push_str(&configuration_block(own, steps));
+    text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
+    text
+}
+
+fn configuration_block(own: &Service, steps: &[Step]) -> String {
+    let planned = steps.iter().find_map(|step| match step {
+        Step::Strategy { configuration, .. } => Some(configuration),
+        _ => None,
+    });
+    let none = json!({});
+    let own = planned.or(own.settings.get("deploymentConfiguration")).unwrap_or(&none);
+    let mut rows = vec![row("strategy", hcl(own["strategy"].as_str().unwrap_or("ROLLING")))];
+    if let Some(bake) = own["bakeTimeInMinutes"].as_u64() {
+        rows.push(row("bake_time_in_minutes", hcl(&bake.to_string())));
+    }
+    let mut text = format!("  deployment_configuration {{\n{}", aligned(4, &rows));
+    let steps = [
+        (
+            "canaryConfiguration",
+            "canary_configuration",
+            ["canaryPercent", "canaryBakeTimeInMinutes"],
+        ),
+        ("linearConfiguration", "linear_configuration", ["stepPercent", "stepBakeTimeInMinutes"]),
+    ];
+    for (member, block, [percent, bake]) in steps {
+        let Some(found) = own.get(member) else { continue };
+        let rows = [
+            row(&snake(percent), found[percent].to_string()),
+            row(&snake(bake), hcl(&found[bake].to_string())),
+        ];
+        let _ = write!(text, "\n    {block} {{\n{}    }}\n", aligned(6, &rows));
+    }
+    text.push_str("  }\n");
+    text
+}
+
+fn snake(text: &str) -> String {
+    option(text).trim_start_matches('-').replace('-', "_")
+}
+
+fn group_block(
+    name: &str,
+    parameters: &[(String, String)],
+    attributes: Option<&BTreeMap<String, String>>,
+    tags: &BTreeMap<String, String>,
+) -> String {
+    let get = |member: &str| parameters.iter().find(|(key, _)| key == member).map(|(_, v)| v);
+    let texts = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        let found = all.iter().filter_map(|(key, member)| Some((key, get(member)?)));
+        found
+            .map(|(key, value)| match value.parse::<u32>().is_ok() || value == "true" {
+                true => row(key, value.clone()),
+                false => row(key, hcl(value)),
+            })
+            .collect()
+    };
+    let mut rows = vec![row("name", hcl(name))];
+    rows.extend(texts(&[
+        ("port", "Port"),
+        ("protocol", "Protocol"),
+        ("protocol_version", "ProtocolVersion"),
+        ("vpc_id", "VpcId"),
+        ("target_type", "TargetType"),
+        ("ip_address_type", "IpAddressType"),
+    ]));
+    let mut others = Vec::new();
+    for (key, value) in attributes.into_iter().flatten() {
+        match key.as_str() {
+            "deregistration_delay.timeout_seconds" => {
+                rows.push(row("deregistration_delay", value.clone()));
+            }
+            "slow_start.duration_seconds" => rows.push(row("slow_start", value.clone())),
+            "load_balancing.algorithm.type" => {
+                rows.push(row("load_balancing_algorithm_type", hcl(value)));
+            }
+            "load_balancing.cross_zone.enabled" => {
+                rows.push(row("load_balancing_cross_zone_enabled", hcl(value)));
+            }
+            "proxy_protocol_v2.enabled" => rows.push(row("proxy_protocol_v2", value.clone())),
+            "preserve_client_ip.enabled" => rows.push(row("preserve_client_ip", hcl(value))),
+            _ => others.push(format!("  # also: {key} = {value}\n")),
+        }
+    }
+    let mut text = format!(
+        "\nresource \"aws_lb_target_group\" {} {{\n{}",
+        hcl(&label(name)),
+        aligned(2, &rows)
+    );
+    text.push_str(&others.concat());
+    let check = texts(&[
+        ("protocol", "HealthCheckProtocol"),
+        ("port", "HealthCheckPort"),
+        ("path", "HealthCheckPath"),
+        ("interval", "HealthCheckIntervalSeconds"),
+        ("timeout", "HealthCheckTimeoutSeconds"),
+        ("healthy_threshold", "HealthyThresholdCount"),
+        ("unhealthy_threshold", "UnhealthyThresholdCount"),
+    ]);
+    let matcher = get("Matcher.HttpCode").or(get("Matcher.GrpcCode"));
+    let matcher = matcher.map(|codes| row("matcher", hcl(codes)));
+    let check: Vec<(String, String)> = check.into_iter().chain(matcher).collect();
+    let _ = write!(text, "\n  health_check {{\n{}  }}\n", aligned(4, &check));
+    let tags: Vec<(String, String)> =
+        tags.iter().map(|(key, value)| (hcl(key), hcl(value))).collect();
+    let _ = write!(text, "\n  tags = {{\n{}  }}\n}}\n", aligned(4, &tags));
+    text
+}
