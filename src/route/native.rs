@@ -148,6 +148,9 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
+    if let Some(next) = who_stopped_it(view) {
+        return Some(next);
+    }
     if record.forward() {
         return trouble(view, service).map(Next::TurnBack);
     }
@@ -169,6 +172,15 @@ fn superseded(view: &View<'_>) -> Option<Cause> {
     let primary = service.primary()?;
     let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
     (!known).then(|| by(&primary.revision))
+}
+
+/// ECS stops a deployment when another one begins; that one is listed a little later.
+fn who_stopped_it(view: &View<'_>) -> Option<Next> {
+    let own = current(view).filter(|own| own.phase() == Phase::Stopped)?;
+    let since = view.watch.stopped_since?;
+    let why = stage(view, own);
+    let next = Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole });
+    (view.since(since) < trouble::PAST_MAX).then_some(next)
 }
 
 /// What is wrong with going on, if anything is.
