@@ -195,6 +195,7 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .connect_timeout(Duration::from_secs(1))
         .read_timeout(Duration::from_secs(1))
         .build();
+    known(profile.as_deref()).await?;
     // The SDK takes an empty variable for a name.
     let region = region.or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
     let asked = profile.clone();
@@ -224,6 +225,36 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         None => SharedCredentialsProvider::new(chain.region(region.clone()).build().await),
     };
     Ok(loader.region(region).credentials_provider(credentials).load().await)
+}
+
+/// A profile that the command line or the environment names must be in the files, as for the aws CLI: the
+/// SDK would pass over an unknown `AWS_PROFILE` and use any other credentials that it finds.
+async fn known(typed: Option<&str>) -> Result<(), Failure> {
+    let variable = set("AWS_PROFILE");
+    let (name, says) = match (typed, &variable) {
+        (Some(name), _) => (name, "--profile"),
+        (None, Some(name)) => (name.as_str(), "AWS_PROFILE"),
+        (None, None) => return Ok(()),
+    };
+    // What is used without a name may be missing.
+    if name == "default" {
+        return Ok(());
+    }
+    let (fs, env, files) = (Default::default(), Default::default(), Default::default());
+    // Files that cannot be read fail where the credentials are looked for.
+    let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, None).await else {
+        return Ok(());
+    };
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let file = |variable, usual: &str| set(variable).unwrap_or_else(|| usual.to_owned());
+    let config = file("AWS_CONFIG_FILE", "~/.aws/config");
+    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+    let what = format!(
+        "{says}: there is no profile `{name}` in {config} or {credentials}"
+    );
+    Err(Failure::before_any_call(FailureKind::Credentials, UNKNOWN_PROFILE, what))
 }
 
 /// Those that are text.
