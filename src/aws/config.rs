@@ -94,6 +94,13 @@ impl Aws {
                 $sdk::Client::from_conf(configured!($sdk).build())
             };
         }
+        let identity = super::Identity {
+            // Nothing depends on its answer: nobody waits long for it.
+            sts: aws_sdk_sts::Client::from_conf(
+                configured!(aws_sdk_sts).timeout_config(hurried()).build(),
+            ),
+            account: credentials.account_id().map(|id| id.as_str().to_owned()),
+        };
         Ok(Self {
             ecs: client!(aws_sdk_ecs),
             elb: client!(aws_sdk_elasticloadbalancingv2),
@@ -103,6 +110,7 @@ impl Aws {
             logs: super::logs::LogClients { config: configured!(aws_sdk_cloudwatchlogs) },
             meter,
             essentials: crate::aws::Essentials::default(),
+            identity,
             clock,
             region,
             expires: credentials.expiry(),
@@ -251,9 +259,7 @@ async fn known(typed: Option<&str>) -> Result<(), Failure> {
     let file = |variable, usual: &str| set(variable).unwrap_or_else(|| usual.to_owned());
     let config = file("AWS_CONFIG_FILE", "~/.aws/config");
     let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-    let what = format!(
-        "{says}: there is no profile `{name}` in {config} or {credentials}"
-    );
+    let what = format!("{says}: there is no profile `{name}` in {config} or {credentials}");
     Err(Failure::before_any_call(FailureKind::Credentials, UNKNOWN_PROFILE, what))
 }
 

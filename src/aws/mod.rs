@@ -1,6 +1,7 @@
 //! The only place that names the AWS SDK: one client set, how its calls are retried, and what it
 //! says. Decides nothing.
 
+mod account;
 mod act;
 mod config;
 mod environment;
@@ -39,11 +40,19 @@ pub struct Aws {
     autoscaling: aws_sdk_applicationautoscaling::Client,
     meter: Meter,
     essentials: Essentials,
+    identity: Identity,
     clock: Clock,
     /// The region that the deployment is in.
     pub region: String,
     /// When the credentials end, where they do.
     pub expires: Option<SystemTime>,
+}
+
+/// Whose credentials the calls are made with.
+struct Identity {
+    sts: aws_sdk_sts::Client,
+    /// Where they say it.
+    account: Option<String>,
 }
 
 /// An image may be in another region's registry.

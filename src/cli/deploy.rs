@@ -202,5 +202,8 @@ pub(super) async fn run(
         }
     };
     context.save()?;
-    result
+    match result {
+        Ok(code) => Ok(code),
+        Err(error) => Err(context.explain(&request.cluster, error).await),
+    }
 }

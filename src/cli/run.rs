@@ -136,5 +136,8 @@ pub(super) async fn run(
     let mut emit = |event| render.event(&event);
     let result = ops::run::run(&task, &edits, &setting, &mut emit).await;
     context.save()?;
-    Ok(result?.exit_code)
+    match result {
+        Ok(ended) => Ok(ended.exit_code),
+        Err(error) => Err(context.explain(&task.cluster, error).await),
+    }
 }

@@ -32,6 +32,9 @@ pub(super) async fn run(
     let surveying = survey(&context.aws, &cluster, &service, twin.as_deref());
     let survey = or_interrupted(&context.interrupts, surveying).await;
     context.save()?;
-    render.status(&survey?);
+    match survey {
+        Ok(survey) => render.status(&survey),
+        Err(error) => return Err(context.explain(&cluster, error).await),
+    }
     Ok(0)
 }

@@ -112,5 +112,8 @@ pub(super) async fn run(
     let mut emit = |event| render.event(&event);
     let result = verbs::run(&verb, &target, &setting, &mut emit).await;
     context.save()?;
-    Ok(result?.exit_code)
+    match result {
+        Ok(ended) => Ok(ended.exit_code),
+        Err(error) => Err(context.explain(&target.cluster, error).await),
+    }
 }

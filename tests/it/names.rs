@@ -90,3 +90,32 @@ fn a_deployment_is_found_by_the_arn_of_its_service() {
     let life = world.run(&back.replace("service/shop/web", "service/prod/web"));
     assert_eq!(life.code, Some(2), "{}", life.text);
 }
+
+/// AWS says of it that the cluster is not found, or that it may not be seen.
+#[test]
+fn a_cluster_of_another_account_is_said_with_both_accounts() {
+    const OTHER: &str = "arn:aws:ecs:eu-central-1:999956789012";
+    let said = "is in account 999956789012, and the credentials are for account 123456789012\n";
+    for named in [
+        format!("--cluster {OTHER}:cluster/shop --service api"),
+        format!("--cluster shop --service {OTHER}:service/shop/api"),
+    ] {
+        let world = World::new("solo");
+        for (command, _) in COMMANDS {
+            let life = world.run(&format!("{command} {named}"));
+            assert_eq!(life.code, Some(3), "{command}: {}", life.text);
+            assert!(life.text.contains(said), "{command}: {}", life.text);
+            assert!(life.text.contains("\nhint: --profile NAME"), "{command}: {}", life.text);
+        }
+        let denied = world.run_denied(&format!("status {named}"), &["DescribeServices"]);
+        assert!(denied.text.contains(said), "{}", denied.text);
+        assert_eq!((running(&world, "api").as_str(), revisions(&world, "api")), ("api:1", 1));
+    }
+    let world = World::new("solo");
+    let line = format!("ecs-deploy -c {OTHER}:cluster/shop -n api -i {IMAGE}");
+    let life = world.run(&line);
+    assert!(life.text.contains(said), "{}", life.text);
+    // A cluster that is not there in the own account is just that.
+    let life = world.run(&format!("status --cluster {ARN}:cluster/shp --service api"));
+    assert!(life.text.contains("Cluster not found"), "{}", life.text);
+}

@@ -225,7 +225,10 @@ async fn connected(
         None => deploy_service(flags, services.concat(), changes, edits, &setting, render).await,
     };
     context.save()?;
-    result
+    match result {
+        Ok(code) => Ok(code),
+        Err(error) => Err(context.explain(&cluster, error).await),
+    }
 }
 
 /// What is cloned instead of the revision that the service runs.
