@@ -25,6 +25,7 @@ pub(super) struct Check {
 const LISTENER: &[Check] = &[
     Check { code: "options", run: |case| refusals::for_rolling_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| refusals::service_is_fit(case.survey) },
     Check { code: "twin", run: |case| refusals::twin_is_fit(case.survey) },
     Check { code: "pair", run: |case| refusals::are_a_pair(case.survey) },
@@ -44,6 +45,7 @@ const LISTENER: &[Check] = &[
 const ROLLING: &[Check] = &[
     Check { code: "options", run: |case| refusals::for_listener_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| refusals::service_is_deployable(case.survey) },
     Check { code: "progress", run: rolling::can_make_progress },
     Check { code: "task-definition", run: rolling::fits_the_service },

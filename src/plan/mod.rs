@@ -4,6 +4,7 @@
 mod back;
 mod checks;
 pub mod clone;
+mod fits;
 mod listener;
 mod refusals;
 mod rolling;

@@ -70,6 +70,11 @@ impl Wanted {
         refusals::missing_images(&self.images, digests)
     }
 
+    /// AWS would not register it; better now.
+    pub fn fits(&self) -> Result<(), Refusal> {
+        super::fits::fits(self)
+    }
+
     /// A file has no revision's number.
     pub(super) fn is_from_file(&self) -> bool {
         self.base.arn.ends_with(":0")
