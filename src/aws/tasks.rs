@@ -1,6 +1,9 @@
 //! One-off tasks on the wire.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{ContainerInstanceStatus, DesiredStatus};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::error::of;
@@ -28,6 +31,22 @@ impl Aws {
         let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
         let all = active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
         Ok(all.len())
+    }
+
+    /// The ARNs of the revisions of a family that tasks of a cluster run, whoever started them.
+    pub async fn revisions_in_use(
+        &self,
+        cluster: &str,
+        family: &str,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let call = Call::ListTasks.on(format!("of family {family} in cluster {cluster}"));
+        let request = self.ecs.list_tasks().cluster(cluster).family(family);
+        let all = request.into_paginator().items().send();
+        let arns = all.collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
+        // DescribeTasks takes 100 at a time (API reference).
+        let tasks =
+            try_join_all(arns.chunks(100).map(|arns| self.described(cluster, arns))).await?;
+        Ok(tasks.into_iter().flatten().map(|task| task.revision).collect())
     }
 
     /// Starts tasks: those that were, and why others were not. The body is our own: a service's

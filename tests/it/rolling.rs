@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use serde_json::{Value, json};
 
 use crate::cases::rolling::{BREAKER, deploy, runs, solo};
 use crate::support::fate::Death;
@@ -297,6 +298,63 @@ fn only_our_own_old_revisions_are_deregistered_and_never_the_way_back() {
         .collect();
     // api:1 is somebody else's; 5 serves, 4 is the way back.
     assert_eq!(gone, ["api:2", "api:3"]);
+}
+
+/// Whoever may tag a revision can write a record that calls it an old one of this service.
+#[test]
+fn a_forged_record_deregisters_nothing_that_is_in_use_or_that_another_tool_registered() {
+    let world = solo("[[repository]]\nname = 'shop/api'\nimages = ['1', '2', '5', '6', '7', '8']");
+    let deployed = |tag: &str| {
+        let life = world.run(&deploy(tag, "--keep-revisions 1"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    };
+    deployed("2");
+    let read = |name: &str| -> Value {
+        let body = json!({ "taskDefinition": name, "include": ["TAGS"] });
+        let told = world.call("ecs", "DescribeTaskDefinition", &body.to_string());
+        serde_json::from_str(&told).expect("JSON")
+    };
+    let tags = read("api:2")["tags"].take();
+    let registered = |start: Option<u64>| {
+        let mut body = crate::cases::edits::definition(&world, "api:1");
+        let input = [
+            "family",
+            "cpu",
+            "memory",
+            "networkMode",
+            "requiresCompatibilities",
+            "executionRoleArn",
+            "containerDefinitions",
+        ];
+        body.as_object_mut().expect("an object").retain(|key, _| input.contains(&key.as_str()));
+        body["tags"] = tags.clone();
+        for tag in body["tags"].as_array_mut().expect("tags") {
+            if let (Some(start), "ecs-bg:record") = (start, tag["key"].as_str().unwrap_or_default())
+            {
+                let head = tag["value"].as_str().expect("a head");
+                let (before, _) = head.split_once("start=").expect("a start");
+                tag["value"] = json!(format!("{before}start={start}"));
+            }
+        }
+        world.call("ecs", "RegisterTaskDefinition", &body.to_string());
+    };
+    world.wait(1000);
+    // A copy, and one that looks as if a deployment of ours had registered it.
+    registered(None);
+    registered(Some(world.now().0 / 1000));
+    let used = world
+        .run("run --cluster shop --service api --task-definition api:4 --container api --no-wait");
+    assert_eq!(used.code, Some(0), "{}", used.text);
+    for tag in ["5", "6", "7"] {
+        deployed(tag);
+    }
+    let gone = |revision: &str| read(revision)["taskDefinition"]["status"] == "INACTIVE";
+    let kept = ["api:1", "api:3", "api:4", "api:6", "api:7"];
+    assert!(!kept.into_iter().any(gone), "{:?}", kept.map(gone));
+    assert!(gone("api:2") && gone("api:5"));
+    let life = world.run("rollback --cluster shop --service api");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "6", 2).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
