@@ -10,7 +10,7 @@ use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::error::Error;
 use crate::host::Host;
-use crate::ops::deploy::{decide, deploy, random_id};
+use crate::ops::deploy::{decide, deploy, not_newer, random_id};
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::{EngineName, Request, Typed, WaitFor};
@@ -190,9 +190,11 @@ pub(super) async fn run(
     let result = match dry_run {
         true => {
             let deciding = decide(&request, &setting, &owner);
-            or_interrupted(&setting.interrupts, deciding).await.map(|(survey, decision)| {
+            let decided = or_interrupted(&setting.interrupts, deciding).await;
+            decided.and_then(|(survey, decision)| {
+                not_newer(&survey, &decision, on_conflict)?;
                 render.plan(&survey, &decision);
-                0
+                Ok(0)
             })
         }
         false => {

@@ -238,3 +238,35 @@ fn a_first_request_to_stop_turns_back_and_a_second_stops_at_once() {
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert!(life.text.contains("hint: ecs-bg resume"), "{}", life.text);
 }
+
+/// Whoever wrote it knows more of it than this version: it may be open.
+#[test]
+fn a_record_of_a_newer_version_keeps_a_deployment_from_starting() {
+    let newer =
+        json!([{"key": "ecs-bg:record", "value": "v=9 engine=sideways id=a for=b start=1"}]);
+    for (scenario, service) in [("shop", "web"), ("solo", "api")] {
+        let world = World::new(scenario);
+        let line = |tag: &str| {
+            let image = REPOSITORY.replace("/web", &format!("/{service}"));
+            format!("--cluster shop --service {service} --image {image}:{tag} --bake 0")
+        };
+        let first = world.run(&format!("deploy {}", line("2")));
+        assert_eq!(first.code, Some(0), "{}", first.text);
+        let arn = format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/{service}:2");
+        let tags = json!({ "resourceArn": arn, "tags": newer });
+        world.call("ecs", "TagResource", &tags.to_string());
+        let from = world.cloud().journal().len();
+        for command in ["deploy", "plan"] {
+            let life = world.run(&format!("{command} {}", line("1")));
+            assert_eq!(life.code, Some(3), "{command}: {}", life.text);
+            let said = format!(
+                "a newer version of ecs-bg wrote the record in the tags of {service}:2; its deployment \
+                 may be unfinished\nhint: use that version, or run the same command with --on-conflict supersede\n"
+            );
+            assert!(life.text.contains(&said), "{command}: {}", life.text);
+        }
+        assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing changed");
+        let life = world.run(&format!("deploy {} --on-conflict supersede", line("1")));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    }
+}
