@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::sdk::Interference;
 use serde_json::json;
 
-use crate::support::fate::Moment;
+use crate::support::fate::{Fate, Moment};
 use crate::support::invariants::{Promise, broken, serves};
 use crate::support::lives::{REPOSITORY, World, deploy};
 
@@ -237,6 +238,31 @@ fn a_first_request_to_stop_turns_back_and_a_second_stops_at_once() {
     let life = world.run_interrupted(&deploy("2", "--on-cancel hold"), 60, 1);
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert!(life.text.contains("hint: ecs-bg resume"), "{}", life.text);
+}
+
+/// The next process need not wait until the one that failed counts as dead.
+#[test]
+fn a_claim_that_fails_after_it_wrote_its_name_gives_the_deployment_back() {
+    let abandoned = || {
+        let world = half_done("2");
+        world.wait(200);
+        world
+    };
+    let line = format!("resume {PAIR}");
+    let life = abandoned().run_kept(&line);
+    let claim = life.moments.iter().find(|one| one.operation == "TagResource").expect("a claim");
+    let mut after = life.moments.iter().filter(|one| one.nth > claim.nth);
+    let read = after.find(|one| one.operation == "DescribeTaskDefinition").expect("read back").nth;
+    let world = abandoned();
+    let (status, code) = (400, "ClientException".to_owned());
+    let refused = Interference::Error { status, code, message: "as AWS says it".to_owned() };
+    let life = world.live(&line, Fate { once: Some((read, refused)), ..Fate::default() });
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let life = world.run(&line);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(!life.text.contains("another process drives"), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
 }
 
 /// Whoever wrote it knows more of it than this version: it may be open.
