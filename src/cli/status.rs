@@ -38,3 +38,16 @@ pub(super) async fn run(
     }
     Ok(0)
 }
+
+/// One service among the events of another command.
+pub(super) async fn line(
+    cluster: &str,
+    service: &str,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let context = Context::connect(globals, host).await?;
+    render.status_line(&survey(&context.aws, cluster, service, None).await?);
+    Ok(0)
+}

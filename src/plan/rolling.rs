@@ -75,7 +75,7 @@ pub(super) fn plan(
         let revision = short(&service.revision).to_owned();
         return Ok(Decision::Nothing { service: service.name.clone(), revision, images });
     }
-    warnings.extend(oddities(survey, service).into_iter().map(Warning::from));
+    warnings.extend(oddities(request, survey, service).into_iter().map(Warning::from));
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
@@ -194,7 +194,7 @@ fn runs_already(
 }
 
 /// What the user should know.
-fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
+fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(why) = &survey.blind {
         found.push(format!(
@@ -212,7 +212,7 @@ fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
             short(&way_back(service))
         ));
     }
-    if service.desired == 0 {
+    if request.scale.count.unwrap_or(service.desired) == 0 {
         found.push(format!(
             "the desired count of {} is 0: no task starts, so nothing shows whether the new version works",
             service.name

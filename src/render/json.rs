@@ -52,6 +52,13 @@ pub(super) fn document(value: &impl Serialize) -> String {
     format!("{object:#}")
 }
 
+/// What serves, on one line.
+pub(super) fn status_line(status: &impl Serialize) -> String {
+    let mut object = json!({ "schema": SCHEMA, "event": "status" });
+    merge(&mut object, status);
+    line(object)
+}
+
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     let value = match decision {

@@ -13,7 +13,7 @@ const COMMANDS: [(&str, u8); 7] = [
     ("status", 0),
     ("resume", 0),
     ("abort", 0),
-    ("promote", 3),
+    ("promote", 0),
     ("run --container api --no-wait", 0),
     ("deploy --tag 2", 0),
 ];
@@ -43,6 +43,20 @@ fn every_command_takes_every_name_of_a_service() {
             assert_eq!(life.code, Some(0), "{}", life.text);
             assert_eq!(running(&world, "api"), "api:2", "{cluster} {service}");
         }
+    }
+}
+
+#[test]
+fn a_service_that_is_named_with_its_cluster_needs_no_other_name() {
+    for service in &services()[1..3] {
+        let world = World::new("solo");
+        for (command, code) in COMMANDS {
+            let life = world.run(&format!("{command} --service {service}"));
+            assert_eq!(life.code, Some(code), "{command} {service}: {}", life.text);
+        }
+        let world = World::new("solo");
+        let life = world.run(&format!("ecs-deploy -n {service} -i {IMAGE}"));
+        assert_eq!(life.code, Some(0), "{service}: {}", life.text);
     }
 }
 

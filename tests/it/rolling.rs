@@ -358,6 +358,29 @@ fn a_forged_record_deregisters_nothing_that_is_in_use_or_that_another_tool_regis
 }
 
 #[test]
+fn a_rollback_to_what_is_not_there_says_so() {
+    let world = solo("");
+    let life = world.run("rollback --cluster shop --service api --to nope");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let said = "error: nope is not a task definition in eu-central-1, and api has no twin\n\
+                hint: --to api:REVISION; aws ecs list-task-definitions --family-prefix api\n";
+    assert!(life.text.ends_with(said), "{}", life.text);
+}
+
+/// Its twin may have all the traffic.
+#[test]
+fn the_idle_service_of_a_pair_is_not_said_to_serve() {
+    let world = World::new("shop");
+    let line = "deploy --cluster shop --service web-green --engine rolling --tag shop/web=2 --desired-count 2";
+    let life = world.run(line);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(!life.text.contains("serves"), "{}", life.text);
+    assert!(!life.text.contains("the desired count of web-green is 0"), "{}", life.text);
+    let said = "web:2 runs in web-green and is healthy; whether web-green or its twin has the traffic was not checked";
+    assert!(life.text.contains(said), "{}", life.text);
+}
+
+#[test]
 fn a_service_that_is_being_deleted_is_refused() {
     let world = solo("");
     world.call("ecs", "DeleteService", r#"{"cluster":"shop","service":"api","force":true}"#);
