@@ -24,6 +24,16 @@ impl Aws {
         Ok(services.into_iter().find(|service| service.status != "INACTIVE"))
     }
 
+    /// The names of a cluster's services, in their order.
+    pub async fn service_names(&self, cluster: &str) -> Result<Vec<String>, Failure> {
+        let call = Call::ListServices.on(format!("of cluster {cluster}"));
+        let pages = self.ecs.list_services().cluster(cluster).max_results(100).into_paginator();
+        let arns = pages.items().send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
+        let mut names: Vec<String> = arns.iter().map(|arn| short(arn).to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// How many instances of a cluster take tasks.
     pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
         let call = Call::ListContainerInstances.on(format!("of cluster {cluster}"));

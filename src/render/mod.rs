@@ -3,6 +3,7 @@
 mod ecs_deploy;
 mod json;
 mod lines;
+mod overview;
 mod paint;
 mod report;
 mod sanitise;
@@ -198,6 +199,15 @@ impl<'a> Render<'a> {
         match self.output {
             Output::Json => self.out(&json::document(&status)),
             Output::Lines => self.out(&lines::status(&status)),
+        }
+    }
+
+    /// What serves in several services.
+    pub fn overview(&self, cluster: &str, surveys: &[Survey]) {
+        let overview = overview::overview(cluster, surveys);
+        match self.output {
+            Output::Json => self.out(&json::document(&overview)),
+            Output::Lines => self.out(&overview::lines(&overview)),
         }
     }
 

@@ -134,3 +134,58 @@ fn a_number_that_may_have_been_minutes_is_said_in_the_plan() {
         assert!(!plan(clear).contains("minutes"), "{clear}");
     }
 }
+
+#[test]
+fn a_service_is_shown_alone_several_in_rows_and_without_a_name_all_of_them() {
+    let world = World::new("shop");
+    let json = |line: &str| -> Value {
+        let life = world.run(&format!("{line} --output json"));
+        assert_eq!(life.code, Some(0), "{line}: {}", life.text);
+        serde_json::from_str(&life.text).unwrap_or_else(|error| panic!("{error}: {}", life.text))
+    };
+    assert_eq!(json("status --cluster shop --service web")["services"][0]["name"], "web");
+    // A pair is one.
+    for line in [
+        "status --cluster shop",
+        "status --cluster shop --service web --service web-green",
+        "status --service shop/web,web-green",
+    ] {
+        let all = json(line);
+        assert_eq!(all["statuses"].as_array().map(Vec::len), Some(1), "{line}: {all:#}");
+        assert_eq!(all["statuses"][0]["services"][1]["name"], "web-green", "{line}");
+    }
+    let life = world.run("status --cluster shop");
+    let lines: Vec<&str> = life.text.lines().collect();
+    assert_eq!(lines[0], "123456789012 · eu-central-1 · cluster shop", "{}", life.text);
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "LAST", "DEPLOYMENT"]
+    );
+    assert!(lines[2].starts_with("web + web-green"), "{}", life.text);
+    let life = world.run("status --cluster shop --service web --service nope");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("has no service nope"), "{}", life.text);
+    let life = world.run("status --cluster shop --service web,api --twin web-green");
+    assert_eq!(life.code, Some(2), "{}", life.text);
+}
+
+#[test]
+fn values_of_variables_are_shown_only_where_that_is_asked_for() {
+    let world = World::new("solo");
+    let line = "--cluster shop --service api --tag 2 --env MODE=hunter2 --secret KEY=arn:aws:ssm:x";
+    for command in ["plan", "deploy"] {
+        let hidden = world.run(&format!("plan {line}"));
+        assert!(
+            hidden.text.contains("MODE") && !hidden.text.contains("hunter2"),
+            "{}",
+            hidden.text
+        );
+        let shown = world.run(&format!("{command} {line} --show-env"));
+        assert_eq!(shown.code, Some(0), "{}", shown.text);
+        assert!(shown.text.contains("MODE=hunter2"), "{}", shown.text);
+        assert!(!shown.text.contains("arn:aws:ssm"), "secrets never: {}", shown.text);
+    }
+    let life = world.run("plan --cluster shop --service api --env MODE=other --show-env");
+    assert!(life.text.contains("-           \"value\": \"hunter2\""), "{}", life.text);
+    assert!(life.text.contains("+           \"value\": \"other\""), "{}", life.text);
+}
