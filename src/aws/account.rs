@@ -1,10 +1,10 @@
-//! Whose credentials these are.
+//! The account of the credentials.
 
 use super::Aws;
 
 impl Aws {
-    /// The account of the credentials: as they say, else as AWS STS does (GetCallerIdentity needs no
-    /// permission). `None` where that cannot be asked.
+    /// The account: from the credentials themselves, else from AWS STS (GetCallerIdentity needs no
+    /// permission). `None` if STS does not answer.
     pub async fn account(&self) -> Option<String> {
         if let Some(account) = &self.identity.account {
             return Some(account.clone());

@@ -1,4 +1,4 @@
-//! Where the clients connect: the real AWS with the user's settings, or a sandbox in the process.
+//! Connects the clients: to AWS with the user's settings, or to a sandbox in the process.
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::error::{Failure, FailureKind, UNKNOWN_PROFILE};
 
-/// What to connect to.
+/// The AWS to connect to.
 #[derive(Clone)]
 pub enum Connection {
     /// The AWS that the environment, the profile and these settings name.
@@ -55,7 +55,7 @@ pub enum Connection {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long whoever gives credentials has to answer: nothing has begun yet, and somebody waits.
+/// How long a source of credentials has to answer: nothing has begun yet, and the user waits.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Aws {
@@ -95,7 +95,7 @@ impl Aws {
             };
         }
         let identity = super::Identity {
-            // Nothing depends on its answer: nobody waits long for it.
+            // Only an error message depends on the answer: the user does not wait long for it.
             sts: aws_sdk_sts::Client::from_conf(
                 configured!(aws_sdk_sts).timeout_config(hurried()).build(),
             ),
@@ -235,8 +235,8 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
     Ok(loader.region(region).credentials_provider(credentials).load().await)
 }
 
-/// A profile that the command line or the environment names must be in the files, as for the aws CLI: the
-/// SDK would pass over an unknown `AWS_PROFILE` and use any other credentials that it finds.
+/// A profile that the command line or the environment names must be in the files, as with the aws CLI. The
+/// SDK ignores an unknown `AWS_PROFILE` and uses other credentials that it finds.
 async fn known(typed: Option<&str>) -> Result<(), Failure> {
     let variable = set("AWS_PROFILE");
     let (name, says) = match (typed, &variable) {
@@ -244,7 +244,7 @@ async fn known(typed: Option<&str>) -> Result<(), Failure> {
         (None, Some(name)) => (name.as_str(), "AWS_PROFILE"),
         (None, None) => return Ok(()),
     };
-    // What is used without a name may be missing.
+    // Every tool uses this one without being asked; it may be missing.
     if name == "default" {
         return Ok(());
     }

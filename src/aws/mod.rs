@@ -48,10 +48,10 @@ pub struct Aws {
     pub expires: Option<SystemTime>,
 }
 
-/// Whose credentials the calls are made with.
+/// The account of the credentials that the calls are made with.
 struct Identity {
     sts: aws_sdk_sts::Client,
-    /// Where they say it.
+    /// If the credentials themselves say it.
     account: Option<String>,
 }
 

@@ -43,7 +43,7 @@ impl Aws {
         Ok(all.len())
     }
 
-    /// The ARNs of the revisions of a family that tasks of a cluster run, whoever started them.
+    /// The ARNs of the revisions of a family that tasks of a cluster run: those of services, and one-off tasks.
     pub async fn revisions_in_use(
         &self,
         cluster: &str,

@@ -79,7 +79,8 @@ impl Context {
         }
     }
 
-    /// The same for its account, where AWS did not find the cluster or did not allow to see it.
+    /// An ARN also names its account: if AWS does not find the cluster or denies the call, the error says when
+    /// that is not the account of the credentials.
     pub(super) async fn explain(&self, cluster: &str, error: Error) -> Error {
         let is_elsewhere = matches!(
             &error,

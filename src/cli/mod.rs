@@ -1,4 +1,4 @@
-//! What was typed. One file per command: arguments to `Request`, and who does the work.
+//! The command line. One file per command: its arguments, and the call that carries it out.
 
 mod by;
 mod changes;

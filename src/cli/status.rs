@@ -1,4 +1,4 @@
-//! `status`: what serves, both sides, and the record; of several services a row each.
+//! `status`: traffic, tasks and record of a service or a pair; with several services, a row each.
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use crate::render::Render;
 use crate::request::names::{Names, cluster_of};
 
 /// Show which version serves: traffic, tasks and target health of both sides, and the last or current
-/// deployment; of several services a row each. Changes nothing.
+/// deployment; with several services, a row each. Changes nothing.
 #[derive(Debug, Args)]
 #[command(
     before_help = EXAMPLES,

@@ -1,4 +1,4 @@
-//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
+//! `resume`, `rollback`, `abort`, `promote`: commands about a deployment, from any machine.
 
 use clap::Args;
 

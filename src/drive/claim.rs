@@ -1,5 +1,5 @@
-//! Who drives a deployment. A newcomer looks twice before it believes what it sees, asks whether the
-//! owner is alive, writes its own name, and reads that back twice before it acts.
+//! Claims a deployment that another process began. The claimant looks twice, checks whether the owner is
+//! alive, writes its own name, and reads it back twice before it acts. A claim that fails is released.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! How a command ended, and what is worth knowing about it.
+//! Endings of a command, and the facts of its report.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How a deployment ended: what is worth knowing about it.
+//! The report of a deployment that ended.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
     }
 }
 
-/// Whether ECS replaced the tasks of one service of a pair: the other one may have the traffic.
+/// Whether ECS replaced the tasks of one service of a pair: the other service may have the traffic.
 fn is_one_side(record: &Record, world: &World) -> bool {
     let service = world.service(&record.green);
     record.engine() == EngineName::Rolling

@@ -13,9 +13,9 @@ use crate::request::Keep;
 /// Revisions that one run reads at most: each costs a call.
 const READ_MAX: usize = 100;
 
-/// Deregisters old revisions but those that are to be kept. Whatever the tags of a revision say, it stays
-/// registered while it is the way back, a service of the pair is on it, or a task of the cluster runs it.
-/// The ARNs of those that are gone, oldest first.
+/// Deregisters old revisions and returns their ARNs, oldest first. A revision stays registered while a
+/// rollback needs it, a service of the pair is on it, or a task of the cluster runs it; its tags do not
+/// change that.
 pub async fn prune(
     aws: &Aws,
     record: &Record,
@@ -60,8 +60,8 @@ fn is_needed(record: &Record, world: &World, arn: &String) -> bool {
         || on.chain(services).any(|revision| revision == arn)
 }
 
-/// Whether a revision was registered by a deployment of this service that is over. Tags are input from
-/// strangers: a record that was copied or that names other services does not say so.
+/// Whether a deployment of this service that is over registered a revision. Tags are input from strangers: a
+/// copied record, or one that names other services, does not count.
 async fn is_ours(aws: &Aws, record: &Record, world: &World, arn: &str) -> Result<bool, Failure> {
     let carrier = aws.revision(arn).await?;
     let other = Record::from_tags(arn, &carrier.tags).and_then(Result::ok);

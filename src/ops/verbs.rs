@@ -1,5 +1,5 @@
-//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
-//! Each takes the deployment over; the process that drove it stops touching anything.
+//! `resume`, `rollback`, `abort`, `promote`: commands about a deployment, from any machine. Each takes the
+//! deployment over; the process that drove it changes nothing more.
 
 use std::collections::BTreeMap;
 

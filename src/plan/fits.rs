@@ -1,5 +1,5 @@
-//! What RegisterTaskDefinition would refuse and a definition shows by itself: sizes that Fargate does not
-//! have, and a name that a container has twice. Pure.
+//! Finds two mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, and a
+//! name that is both a variable and a secret. Pure.
 
 use serde_json::Value;
 
@@ -19,15 +19,15 @@ const FARGATE: [(u64, u64, u64, u64); 7] = [
     (16384, 32768, 122_880, 8192),
 ];
 
-/// 256 units have 1.5 GiB in no step of theirs.
+/// The one step that 256 units do not have.
 const NOT: (u64, u64) = (256, 1536);
 
-/// Whether what is wanted can be registered, as far as it can be told without AWS.
+/// Whether the new revision can be registered, as far as its definition shows.
 pub(super) fn fits(wanted: &Wanted) -> Result<(), Refusal> {
     let body =
         clone_request(&wanted.base.raw, &wanted.changes(), &std::collections::BTreeMap::new());
     let body = body.and_then(|body| serde_json::from_str::<Value>(&body));
-    // What cannot be read is refused where it is registered.
+    // A definition that cannot be read is refused where it is registered.
     let Ok(body) = body else { return Ok(()) };
     size(&wanted.base.name, &body)?;
     names(&wanted.base.name, &body)

@@ -59,7 +59,7 @@ fn row(status: &Status) -> [String; 6] {
     let parts: Vec<(&str, f64)> = rule.map_or(vec![], |served| {
         served.percent.iter().map(|(name, percent)| (name.as_str(), *percent)).collect()
     });
-    // A pair's shares are of its services, those of a service alone are of its revisions.
+    // The shares of a pair are those of its services; the shares of one service are those of its revisions.
     let revision = |name: &str| {
         let side = status.services.iter().find(|one| is_pair && one.name == name);
         side.map_or(name.to_owned(), |side| side.revision.clone())

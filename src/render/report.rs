@@ -1,4 +1,4 @@
-//! What is worth telling about an end or a state: data for both formats.
+//! The data of `status`, for both formats.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

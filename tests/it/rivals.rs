@@ -265,7 +265,7 @@ fn a_claim_that_fails_after_it_wrote_its_name_gives_the_deployment_back() {
     is_well(&world);
 }
 
-/// Whoever wrote it knows more of it than this version: it may be open.
+/// This version cannot read whether its deployment is over.
 #[test]
 fn a_record_of_a_newer_version_keeps_a_deployment_from_starting() {
     let newer =

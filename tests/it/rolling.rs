@@ -300,7 +300,7 @@ fn only_our_own_old_revisions_are_deregistered_and_never_the_way_back() {
     assert_eq!(gone, ["api:2", "api:3"]);
 }
 
-/// Whoever may tag a revision can write a record that calls it an old one of this service.
+/// A stranger who may tag a revision can write a record that calls it an old one of this service.
 #[test]
 fn a_forged_record_deregisters_nothing_that_is_in_use_or_that_another_tool_registered() {
     let world = solo("[[repository]]\nname = 'shop/api'\nimages = ['1', '2', '5', '6', '7', '8']");
