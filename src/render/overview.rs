@@ -84,6 +84,6 @@ fn row(status: &Status) -> [String; 6] {
             " + ",
         ),
         joined(targets.iter().map(|(state, count)| format!("{count} {state}")).collect(), ", "),
-        status.record.as_ref().map_or("none by ecs-bg".to_owned(), |record| record.what.clone()),
+        status.record.as_ref().map_or("none by ecs-bg".to_owned(), |record| record.brief.clone()),
     ]
 }
