@@ -10,7 +10,7 @@ use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::ops::register::new_revision;
 use crate::render::Render;
-use crate::request::edits::{Base, Edits, show};
+use crate::request::edits::{Base, Edits};
 use crate::request::image_changes;
 
 /// Register a revision of a task definition; deploy nothing.
@@ -63,7 +63,7 @@ pub(super) async fn run(
         "arn": new.revision.arn,
         "base": new.base,
         "images": new.changes.images,
-        "edits": new.changes.edits.iter().map(show).collect::<Vec<_>>(),
+        "edits": new.changes.shown_edits(),
     });
     render.done(&line, &document);
     Ok(0)

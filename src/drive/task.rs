@@ -1,4 +1,4 @@
-//! A one-off task, from its start to its end.
+//! Drives a one-off task, from its start to its end.
 
 use std::pin::pin;
 use std::time::{Duration, SystemTime};

@@ -1,5 +1,5 @@
-//! What the user should hear about, as data: the engine tells, `render/` has the words, and nothing else
-//! prints. Texts in it are names, ids, and what AWS or a container said.
+//! Events: facts for the user, as data. `render/` has the words, and only it prints. Texts in an event are
+//! names, ids, and messages of AWS or a container.
 
 mod cause;
 mod change;

@@ -1,4 +1,4 @@
-//! What the user should know, and what does not stop a deployment.
+//! Warnings: facts that the user should know and that stop no deployment.
 
 use serde::Serialize;
 

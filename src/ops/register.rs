@@ -64,6 +64,7 @@ async fn new(
     let wanted = Wanted::of(base, images, edits)?;
     let digests = digests(aws, &wanted).await?;
     wanted.check(&digests)?;
+    wanted.fits()?;
     let mut warnings = Vec::new();
     for (container, image) in wanted.images.iter().filter(|(_, image)| image.ecr().is_some()) {
         if let Some(Digest::Unknown(why)) = digests.get(container) {

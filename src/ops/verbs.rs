@@ -1,5 +1,5 @@
-//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
-//! Each takes the deployment over; the process that drove it stops touching anything.
+//! `resume`, `rollback`, `abort`, `promote`: commands about a deployment, from any machine. Each takes the
+//! deployment over; the process that drove it changes nothing more.
 
 use std::collections::BTreeMap;
 
@@ -117,11 +117,7 @@ pub async fn run(
         (Verb::Rollback { to }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
-        (Verb::Promote, None) => {
-            let what = format!("no deployment of {service} is in progress");
-            Err(Refusal::new(what, status(target)).into())
-        }
-        (Verb::Resume { .. } | Verb::Abort, None) => {
+        (Verb::Resume { .. } | Verb::Abort | Verb::Promote, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
         (Verb::Resume { .. }, Some(record)) if setting.accept_drift && record.twin().is_none() => {
@@ -310,12 +306,28 @@ async fn back_to(
     };
     let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
     let base = match (reading.await, &survey.twin) {
-        (Err(Error::Aws(error)), Some(twin)) if error.code == "ClientException" => {
+        (Err(Error::Aws(error)), twin) if error.code == "ClientException" => {
             let (service, region) = (&target.service, &setting.aws.region);
-            let what = format!(
-                "{base} is neither {service} nor {twin}, nor a task definition in {region}"
-            );
-            return Err(Refusal::new(what, status(target)).into());
+            let (what, hint) = match twin {
+                Some(twin) => (
+                    format!(
+                        "{base} is neither {service} nor {twin}, nor a task definition in {region}"
+                    ),
+                    status(target),
+                ),
+                None => {
+                    let family = short(&blue.revision).rsplit_once(':').map_or("", |(one, _)| one);
+                    (
+                        format!(
+                            "{base} is not a task definition in {region}, and {service} has no twin"
+                        ),
+                        format!(
+                            "--to {family}:REVISION; aws ecs list-task-definitions --family-prefix {family}"
+                        ),
+                    )
+                }
+            };
+            return Err(Refusal::new(what, hint).into());
         }
         (base, _) => base?,
     };

@@ -16,14 +16,21 @@ pub struct Changes {
     pub images: BTreeMap<String, String>,
     /// Everything else.
     pub edits: Vec<Placed>,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 impl Changes {
+    /// Everything but the images, for people.
+    pub fn shown_edits(&self) -> Vec<String> {
+        self.edits.iter().map(|edit| edits::show_with(edit, self.show_env)).collect()
+    }
+
     /// For people, without what may be secret: `with image shop/web:2 in web, web:LOG_LEVEL=***`.
     pub fn show(&self) -> String {
         let images = self.images.iter();
         let images = images.map(|(container, image)| format!("image {image} in {container}"));
-        let all: Vec<String> = images.chain(self.edits.iter().map(edits::show)).collect();
+        let all: Vec<String> = images.chain(self.shown_edits()).collect();
         match all[..] {
             [] => String::new(),
             [..] => format!(" with {}", all.join(", ")),
@@ -233,18 +240,20 @@ mod tests {
     #[test]
     fn a_diff_shows_the_image_and_masks_what_may_be_secret() {
         let body = clone_request(DESCRIBED, &images("r/web:2"), &BTreeMap::new()).unwrap();
-        let lines = diff(DESCRIBED, &body).unwrap().join("\n");
+        let lines = diff(DESCRIBED, &body, false).unwrap().join("\n");
         assert!(
             lines.contains("-       \"image\": \"r/web:1\"")
                 && lines.contains("+       \"image\": \"r/web:2\""),
             "{lines}"
         );
-        let lines = diff(DESCRIBED, &body.replace("hunter2", "hunter3")).unwrap().join("\n");
+        let lines = diff(DESCRIBED, &body.replace("hunter2", "hunter3"), false).unwrap().join("\n");
         assert!(
             lines.contains("-           \"value\": \"***1\"")
                 && lines.contains("+           \"value\": \"***3\""),
             "{lines}"
         );
         assert!(lines.contains("\"name\": \"TOKEN\"") && !lines.contains("hunter"), "{lines}");
+        let shown = diff(DESCRIBED, &body.replace("hunter2", "hunter3"), true).unwrap().join("\n");
+        assert!(shown.contains("\"value\": \"hunter3\""), "{shown}");
     }
 }

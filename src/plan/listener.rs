@@ -45,6 +45,7 @@ fn takes(_: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_rolling_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| pair::service_is_fit(case.survey) },
     Check { code: "twin", run: |case| pair::twin_is_fit(case.survey) },
     Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },

@@ -5,6 +5,7 @@ mod back;
 mod checks;
 pub mod clone;
 mod engine;
+mod fits;
 mod listener;
 pub mod native;
 mod notes;
@@ -279,7 +280,8 @@ fn serves_already(
 fn is_unchanged(service: &Service, wanted: &Wanted) -> bool {
     let only = Changes { edits: wanted.edits.clone(), ..Changes::default() };
     let body = clone_request(&wanted.base.raw, &only, &BTreeMap::new());
-    let same = body.and_then(|body| diff(&wanted.base.raw, &body)).is_ok_and(|d| d.is_empty());
+    let same =
+        body.and_then(|body| diff(&wanted.base.raw, &body, false)).is_ok_and(|d| d.is_empty());
     same && wanted.base.arn == service.revision
 }
 
@@ -296,7 +298,7 @@ fn differences(
     };
     let body = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unreadable)?;
     let replaced = survey.revisions.get(&replaced.revision).unwrap_or(base);
-    let lines = diff(&replaced.raw, &body).map_err(unreadable)?;
+    let lines = diff(&replaced.raw, &body, changes.show_env).map_err(unreadable)?;
     Ok((replaced.name.clone(), lines))
 }
 

@@ -39,6 +39,7 @@ fn takes(request: &Request, survey: &Survey) -> Option<Result<String, Refusal>> 
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_native(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
     Check { code: "strategy", run: can_follow_the_strategy },
     Check { code: "deployment", run: nothing_else_runs },

@@ -21,6 +21,10 @@ pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<String> {
             humantime::format_duration(request.timeout)
         ));
     }
+    for (option, seconds) in &request.bare {
+        let minutes = if *seconds == 1 { "minute" } else { "minutes" };
+        warnings.push(format!("{option} is {seconds}s; {seconds}m is {seconds} {minutes}"));
+    }
     let copies = |service: &&Service| {
         setting_at(service, &["propagateTags"]).and_then(Value::as_str) == Some("TASK_DEFINITION")
     };

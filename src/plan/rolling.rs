@@ -35,6 +35,7 @@ pub(super) const ENGINE: Engine = Engine {
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_listener_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| service::service_is_replaceable(case.survey) },
     Check { code: "progress", run: can_make_progress },
     Check { code: "task-definition", run: fits_the_service },
@@ -91,7 +92,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         let revision = short(&service.revision).to_owned();
         return Ok(Decision::Nothing { service: service.name.clone(), revision, images });
     }
-    warnings.extend(oddities(survey, service).into_iter().map(Warning::from));
+    warnings.extend(oddities(request, survey, service).into_iter().map(Warning::from));
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
@@ -211,7 +212,7 @@ fn runs_already(
 }
 
 /// What the user should know.
-fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
+fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(why) = &survey.blind {
         found.push(format!(
@@ -229,7 +230,7 @@ fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
             short(&way_back(service))
         ));
     }
-    if service.desired == 0 {
+    if request.scale.count.unwrap_or(service.desired) == 0 {
         found.push(format!(
             "the desired count of {} is 0: no task starts, so nothing shows whether the new version works",
             service.name

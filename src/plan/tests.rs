@@ -219,7 +219,8 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
         });
         let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();
-        let wanted = Wanted { base: revision("web:42", None), images, edits: vec![] };
+        let base = revision("web:42", None);
+        let wanted = Wanted { base, images, edits: vec![], show_env: false };
         let digests = [("web".to_owned(), digest.clone())].into();
         let identity = Identity { deployment: "d".into(), owner: "o".into(), by: String::new() };
         match plan(&request, &survey, &wanted, &digests, &identity).expect("a decision") {

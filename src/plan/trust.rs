@@ -131,6 +131,22 @@ pub fn judge(survey: &Survey, carrier: &Revision, record: &Record) -> Verdict {
     }
 }
 
+/// Whether the record in the tags of `carrier` is that of an earlier deployment of the services of `ours`,
+/// as far as it can be told without a survey.
+pub fn is_of_the_same_pair(
+    carrier: &Revision,
+    record: &Record,
+    ours: &Record,
+    now: SystemTime,
+) -> bool {
+    let pair = [&ours.blue, &ours.green];
+    record.cluster == ours.cluster
+        && pair.contains(&&record.blue)
+        && pair.contains(&&record.green)
+        && record.revision == carrier.arn
+        && is_of_its_time(carrier.registered, record.start, now)
+}
+
 /// Why a twin that only a tag names does not count, where it does not: both services must carry the
 /// tag, and one rule must hold target groups of both.
 pub fn doubt(survey: &Survey) -> Option<(String, String)> {

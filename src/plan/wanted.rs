@@ -29,6 +29,8 @@ pub struct Wanted {
     pub images: BTreeMap<String, ImageRef>,
     /// What else is changed.
     pub edits: Vec<Placed>,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 impl Wanted {
@@ -50,7 +52,7 @@ impl Wanted {
             }
         }
         images.extend(named);
-        Ok(Self { base, images, edits: placed })
+        Ok(Self { base, images, edits: placed, show_env: edits.show_env })
     }
 
     /// The account that the definition is for: that of its ARN, else of its roles. A file's need not say.
@@ -62,12 +64,18 @@ impl Wanted {
     pub fn changes(&self) -> Changes {
         let image =
             |(container, image): (&String, &ImageRef)| (container.clone(), image.to_string());
-        Changes { images: self.images.iter().map(image).collect(), edits: self.edits.clone() }
+        let images = self.images.iter().map(image).collect();
+        Changes { images, edits: self.edits.clone(), show_env: self.show_env }
     }
 
     /// An image that is not there would be found out by the first task; better now.
     pub fn check(&self, digests: &BTreeMap<String, Digest>) -> Result<(), Refusal> {
         image::missing_images(&self.images, digests)
+    }
+
+    /// AWS would not register it; better now.
+    pub fn fits(&self) -> Result<(), Refusal> {
+        super::fits::fits(self)
     }
 
     /// A file has no revision's number.

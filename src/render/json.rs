@@ -52,6 +52,13 @@ pub(super) fn document(value: &impl Serialize) -> String {
     format!("{object:#}")
 }
 
+/// What serves, on one line.
+pub(super) fn status_line(status: &impl Serialize) -> String {
+    let mut object = json!({ "schema": SCHEMA, "event": "status" });
+    merge(&mut object, status);
+    line(object)
+}
+
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     let value = match decision {
@@ -64,7 +71,7 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             "green": plan.record.green,
             "base": plan.base.name,
             "images": plan.changes.images,
-            "edits": plan.changes.edits.iter().map(crate::request::edits::show).collect::<Vec<_>>(),
+            "edits": plan.changes.shown_edits(),
             "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
             "diff": plan.diff.1,
             "warnings": plan.warnings.iter().map(words::warning).collect::<Vec<_>>(),

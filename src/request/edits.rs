@@ -46,6 +46,8 @@ pub struct Typed {
     pub file: Option<(String, Hidden)>,
     /// `--from`
     pub from: Base,
+    /// `--show-env`
+    pub show_env: bool,
 }
 
 /// What is cloned, where no file says it.
@@ -66,6 +68,8 @@ pub struct Edits {
     pub file: Option<Revision>,
     /// What is cloned.
     pub from: Base,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 /// One change.
@@ -140,12 +144,18 @@ impl Edit {
 }
 
 /// A change for people, without what may be secret.
-pub fn show((place, edit): &Placed) -> String {
+pub fn show(placed: &Placed) -> String {
+    show_with(placed, false)
+}
+
+/// The same, with the values of variables where the user wants them. Those of secrets are never shown.
+pub fn show_with((place, edit): &Placed, show_env: bool) -> String {
     let at = match place {
         Place::Task => String::new(),
         Place::Container(name) => format!("{name}:"),
     };
     match edit {
+        Edit::Env(name, value) if show_env => format!("{at}{name}={}", value.0),
         Edit::Env(name, _) => format!("{at}{name}=***"),
         Edit::Secret(name, _) => format!("{at}{name} from a secret"),
         Edit::Unset(name) => format!("{at}{name} unset"),
@@ -203,7 +213,7 @@ impl Edits {
                 Refusal::new(what, flaw.fix)
             })?),
         };
-        let edits = Self { list, file, from: typed.from };
+        let edits = Self { list, file, from: typed.from, show_env: typed.show_env };
         for (index, one) in edits.list.iter().enumerate() {
             if edits.list[..index].iter().any(|o| o.0 == one.0 && o.1.target() == one.1.target()) {
                 let place = one.0.clone().map_or(Place::Task, Place::Container);

@@ -39,3 +39,4 @@ mod signals; // requests to stop, in every wait
 mod support; // shared with the sweeps
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README
+mod usage; // what is typed, and what stands in the environment

@@ -110,6 +110,11 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
     let plain = Render::like_ecs_deploy(host, Words::default());
     let words: Result<Vec<String>, OsString> =
         typed.words.into_iter().map(OsString::into_string).collect();
+    if matches!(&words, Ok(words) if matches!(words.first().map(String::as_str), Some("--help" | "-h")))
+    {
+        plain.say(USAGE);
+        return 0;
+    }
     let flags = words
         .map_err(|word| Wrong::Usage(format!("{} is not UTF-8", word.display())))
         .and_then(|words| Flags::read(&words));
@@ -225,7 +230,10 @@ async fn connected(
         None => deploy_service(flags, services.concat(), changes, edits, &setting, render).await,
     };
     context.save()?;
-    result
+    match result {
+        Ok(code) => Ok(code),
+        Err(error) => Err(context.explain(&cluster, error).await),
+    }
 }
 
 /// What is cloned instead of the revision that the service runs.
