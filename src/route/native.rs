@@ -94,7 +94,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// Between looks when something is due.
 const DENSE: Duration = Duration::from_millis(1500);
 /// Between looks while tasks start.
-const WATCHFUL: Duration = Duration::from_secs(5);
+const WATCHFUL: Duration = Duration::from_secs(6);
 /// Between looks while ECS only lets time pass.
 const SPARSE: Duration = Duration::from_secs(20);
 /// UpdateService answers before its service deployment is listed.

@@ -63,6 +63,7 @@ const NAMES: &[&str] = &[
     "digest",
     "green",
     "group",
+    "groups",
     "image",
     "images",
     "old",
@@ -80,7 +81,8 @@ const NAMES: &[&str] = &[
     "to",
 ];
 /// What AWS or a container said.
-const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
+const SAID: &[&str] =
+    &["logs", "message", "obstacle", "reason", "service_events", "stage", "status"];
 /// Sentences of ours that are not facts yet: what a revision changes, and what a plan found.
 const SENTENCES: &[&str] = &["edits", "fix", "text"];
 
