@@ -147,6 +147,19 @@ fn abort_from_elsewhere_has_ecs_roll_back() {
 }
 
 #[test]
+fn a_deployment_that_no_record_tells_of_can_be_aborted() {
+    for verb in ["abort", "rollback"] {
+        let world = native("");
+        ends(&world.run(&deploy("2", "--no-wait")), 0);
+        world.wait(150);
+        let life = world.run(&format!("{verb} {SERVICE}"));
+        ends(&life, 1);
+        assert!(life.text.contains("asked ECS to roll back"), "{}", life.text);
+        runs(&world, "1").unwrap_or_else(|why| panic!("{verb}: {why}"));
+    }
+}
+
+#[test]
 fn whoever_deploys_beside_a_deployment_of_ecs_s_is_refused() {
     let world = native("");
     ends(&world.run(&deploy("2", "--no-wait")), 0);
