@@ -475,10 +475,9 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             Some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Glance }))
         }
         // It was done before ECS heard of it.
-        Phase::Successful => match tidy_after(view, true) {
-            Some(next) => Some(next),
-            None => Some(Next::Act(Action::Write(Box::new(view.closed(End::Live))))),
-        },
+        Phase::Successful => verify(view)
+            .or_else(|| tidy_after(view, true))
+            .or_else(|| Some(Next::Act(Action::Write(Box::new(view.closed(End::Live)))))),
         Phase::RolledBack => None,
         Phase::RollbackFailed | Phase::Stopped => {
             let service = view.green()?;
