@@ -28,7 +28,7 @@ pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 
 use crate::error::Refusal;
-use crate::event::{NoRecord, RunningImage, Warning};
+use crate::event::{EngineReason, NoRecord, Planned, RunningImage, Warning};
 use crate::model::diff::diff;
 use crate::model::revision::Revision;
 use crate::model::rule::GroupPair;
@@ -66,7 +66,7 @@ struct Draft<'a> {
     fingerprint: String,
     identity: &'a Identity,
     /// Why this engine.
-    why: String,
+    why: EngineReason,
     /// What the user should know before, as far as it does not depend on the engine.
     warnings: Vec<Warning>,
 }
@@ -108,7 +108,7 @@ pub struct Plan {
     /// The record as it will begin; `revision` is empty until there is one.
     pub record: Record,
     /// Why this engine.
-    pub why: String,
+    pub why: EngineReason,
     /// The body of the RegisterTaskDefinition that makes the way back, where the live revision is
     /// INACTIVE: no service can be put on it again.
     pub way_back: Option<String>,
@@ -121,8 +121,8 @@ pub struct Plan {
     pub outage: bool,
     /// What the user should know before.
     pub warnings: Vec<Warning>,
-    /// What will be done, in order: step and what it does.
-    pub steps: Vec<(&'static str, String)>,
+    /// What will be done, in order.
+    pub steps: Vec<Planned>,
     /// What the new revision is compared with, and the differences, masked.
     pub diff: (String, Vec<String>),
 }
@@ -345,19 +345,18 @@ fn prepare(preparation: &Preparation) -> Prepare {
 }
 
 /// What runs before everything that serves.
-fn preparing(record: &Record) -> Option<(&'static str, String)> {
-    let time = humantime::format_duration(record.prepare?.timeout);
-    Some((
-        "prepare",
-        format!(
-            "run the command of --before in one task; roll back unless it exits with 0 within {time}"
-        ),
-    ))
+fn preparing(record: &Record) -> Option<Planned> {
+    record.prepare.map(|prepare| Planned::Prepare { timeout: prepare.timeout })
 }
 
 /// The first step: what the new revision is.
-fn registered(base: &Revision, changes: &Changes) -> String {
-    format!("a new revision of {}: a copy of {}{}", base.family(), base.name, changes.show())
+fn registered(base: &Revision, changes: &Changes) -> Planned {
+    Planned::Register {
+        family: base.family().to_owned(),
+        base: base.name.clone(),
+        images: changes.images.clone(),
+        edits: changes.shown_edits(),
+    }
 }
 
 /// What serves now, rule by rule. `pairs` are the groups of `one` and `other`.

@@ -10,7 +10,7 @@ use super::{
     serves_already,
 };
 use crate::error::Refusal;
-use crate::event::{RunningImage, Warning};
+use crate::event::{EngineReason, NumberChange, Planned, RunningImage, Settled, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Deployment, Service};
@@ -23,7 +23,7 @@ pub(super) const ENGINE: Engine = Engine {
     name: EngineName::Rolling,
     takes: |_, survey| {
         let fit = service(survey).and_then(|service| service::replaceable(survey, service));
-        Some(fit.map(|()| format!("{} has no twin", survey.service)))
+        Some(fit.map(|()| EngineReason::NoTwin { service: survey.service.clone() }))
     },
     live: service,
     twin: None,
@@ -314,49 +314,35 @@ fn has_port(
     ))
 }
 
-fn steps(
-    record: &Record,
-    base: &Revision,
-    changes: &Changes,
-    service: &Service,
-) -> Vec<(&'static str, String)> {
-    let name = &service.name;
-    let time = |duration: Duration| humantime::format_duration(duration).to_string();
+fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service) -> Vec<Planned> {
     let mut steps = Vec::new();
-    let what = match record.is_restart() {
-        true => format!("start new tasks of {}", base.name),
+    let update = match record.is_restart() {
+        true => Update::Restart { revision: base.name.clone() },
         false => {
-            steps.push(("register", registered(base, changes)));
-            "replace its tasks with the new revision".to_owned()
+            steps.push(registered(base, changes));
+            Update::Replace
         }
     };
     steps.extend(super::preparing(record));
-    let mut asked = String::new();
-    let numbers = [
-        ("desired count", record.asked.count),
-        ("minimumHealthyPercent", record.asked.min_healthy),
-        ("maximumPercent", record.asked.max_percent),
-    ];
-    for (what, change) in numbers {
-        if let Some(Change { to, from }) = change {
-            asked += &format!(", {what} {from} → {to}");
-        }
-    }
-    steps.push(("update", format!("{name}: {what}{asked}")));
+    let number =
+        |change: Option<Change>| change.map(|Change { to, from }| NumberChange { from, to });
+    steps.push(Planned::Update {
+        service: service.name.clone(),
+        update,
+        desired: number(record.asked.count),
+        minimum_healthy_percent: number(record.asked.min_healthy),
+        maximum_percent: number(record.asked.max_percent),
+    });
     let until = match record.until {
         WaitFor::Accepted => return steps,
-        WaitFor::Started | WaitFor::Running => "run",
-        WaitFor::Healthy => "are healthy and ECS has completed the deployment",
-        WaitFor::Drained => "are healthy and the targets of the old ones are gone",
+        WaitFor::Started | WaitFor::Running => Settled::Running,
+        WaitFor::Healthy => Settled::Completed,
+        WaitFor::Drained => Settled::Drained,
     };
-    let tasks = if record.count == 1 { "1 task" } else { &format!("{} tasks", record.count) };
-    let timeout = time(record.timeout);
-    steps.push((
-        "settle",
-        format!("wait until {tasks} {until}; roll back after {timeout} without progress"),
-    ));
+    steps.push(Planned::Settle { tasks: record.count, until, timeout: record.timeout });
     if !record.bake.is_zero() {
-        steps.push(("bake", format!("watch it for {}", time(record.bake))));
+        let (service, period) = (service.name.clone(), record.bake);
+        steps.push(Planned::Bake { service, kept: None, by_ecs: false, period });
     }
     steps
 }

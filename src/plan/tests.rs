@@ -1,7 +1,7 @@
 //! Which record counts, and for whom.
 
 use super::*;
-use crate::event::Cause;
+use crate::event::{Cause, EngineReason};
 use crate::model::world::ServiceEvent;
 use crate::record::End;
 use crate::record::tests::{at, record};
@@ -277,7 +277,7 @@ fn the_longest_name_of_a_family_leaves_room_for_the_record() {
     let [from, was] = [(); 2].map(|()| base.arn.clone());
     let plan = Plan {
         record: Record { revision: String::new(), from, was, ..record() },
-        why: String::new(),
+        why: EngineReason::Asked,
         way_back: None,
         base,
         changes: Changes::default(),

@@ -61,28 +61,36 @@ const NAMES: &[&str] = &[
     "current",
     "deployment",
     "digest",
+    "family",
     "green",
     "group",
     "image",
     "images",
+    "kept",
+    "missing",
+    "name",
     "old",
     "owner",
     "region",
     "revision",
     "revisions",
     "rule",
+    "rules",
     "runs_as",
     "service",
+    "strategy",
     "stream",
     "target",
     "task",
     "tasks",
     "to",
+    "twin",
+    "value",
 ];
 /// What AWS or a container said.
 const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
-/// Sentences of ours that are not facts yet: what a revision changes, and what a plan found.
-const SENTENCES: &[&str] = &["edits", "fix", "text"];
+/// Sentences of ours that are not facts yet: what a plan found.
+const SENTENCES: &[&str] = &["fix", "text"];
 
 #[test]
 fn texts_in_events_are_names_or_what_others_said() {

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use ecs_bg::Host;
 use ecs_bg::error::{Error, Failure, FailureKind, Refusal};
 use ecs_bg::event::{
-    Cause, Change, Ended, Ending, Event, Failed, Hint, Kind, Location, WaitReason, Weight,
+    Cause, Change, Edited, EditedMember, Ended, Ending, Event, Failed, Hint, Kind, Location,
+    WaitReason, Weight,
 };
 use ecs_bg::model::health::TaskFailure;
 use ecs_bg::model::served::Served;
@@ -71,7 +72,10 @@ fn events() -> Vec<Kind> {
             base: nasty(),
             current: nasty(),
             images: BTreeMap::from([(nasty(), nasty())]),
-            edits: list(),
+            edits: vec![Edited {
+                container: Some(nasty()),
+                what: EditedMember::Env { name: nasty(), value: Some(nasty()) },
+            }],
         },
         Kind::Changed {
             step: "shift",
