@@ -56,7 +56,7 @@ pub(super) async fn run(
     let result = new_revision(aws, *clock, interrupts, family.as_deref(), &images, &edits).await;
     context.save()?;
     let new = result?;
-    new.warnings.iter().for_each(|what| render.warn(what));
+    new.warnings.iter().for_each(|warning| render.warning(warning));
     let edits = new.changes.shown_edits();
     let with = words::with(&new.changes.images, &edits);
     let line = format!("{}: a copy of {}{with}", new.revision.name, new.base);

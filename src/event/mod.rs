@@ -20,7 +20,7 @@ pub use ending::{
 };
 pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};
 pub use wait::{Sight, TaskStatus, WaitReason};
-pub use warning::{NoRecord, Then, Warning};
+pub use warning::{IgnoredRecord, NoRecord, Objection, Then, Unchecked, Warning};
 
 use crate::model::health::TaskFailure;
 use crate::request::EngineName;

@@ -79,24 +79,21 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
     let outage = traffic::outage(survey, sides.blue);
-    warnings.extend(outage.iter().cloned().map(Warning::from));
-    warnings.extend(pair::differences(survey, &sides)?.into_iter().map(Warning::from));
-    warnings.extend(traffic::foreign_rules(survey, &sides)?.into_iter().map(Warning::from));
+    let is_outage = !outage.is_empty();
+    warnings.extend(outage);
+    warnings.extend(pair::differences(survey, &sides)?);
+    warnings.extend(traffic::foreign_rules(survey, &sides)?);
     let record = record(request, survey, &sides, fingerprint, identity);
-    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(notes::credentials(survey, &record));
     if record.follow < FOLLOW_MIN {
-        let follow = humantime::format_duration(record.follow);
-        let text = format!(
-            "--follow {follow}: requests may be lost, a load balancer can take 30s and more to apply new weights"
-        );
-        warnings.push(text.into());
+        warnings.push(Warning::ShortFollow { follow: record.follow });
     }
     let base = wanted.base.clone();
     let changes = wanted.changes();
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let steps = steps(&record, &base, &changes, &sides, &survey.world);
-    let outage = !outage.is_empty();
-    let plan = Plan { record, why, way_back: None, base, changes, outage, warnings, steps, diff };
+    let (outage, way_back) = (is_outage, None);
+    let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 use self::checks::Case;
 use self::engine::engine;
 pub use back::back_to;
+pub use notes::unchecked;
 pub use rolling::static_port;
 pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
@@ -208,8 +209,7 @@ pub fn plan(
     identity: &Identity,
 ) -> Result<Decision, Refusal> {
     let images = &wanted.images;
-    let unread = notes::unread(survey, images, digests).into_iter();
-    let mut warnings: Vec<Warning> = unread.map(Warning::from).collect();
+    let mut warnings = notes::unread(survey, images, digests);
     let resolved: BTreeMap<String, String> = images
         .iter()
         .map(|(container, image)| match digests.get(container) {
@@ -238,17 +238,18 @@ pub fn plan(
             wanted.check(digests)?;
             return Ok(Decision::Unfinished(Box::new(record)));
         }
-        Some(Err(unreadable)) => warnings.push(unreadable.into()),
+        Some(Err(unreadable)) => warnings.push(Warning::RecordUnreadable(unreadable)),
         None => {}
     }
-    warnings.extend(survey.ignored().into_iter().map(|(_, what)| what.into()));
+    warnings
+        .extend(survey.ignored().into_iter().map(|(_, ignored)| Warning::RecordIgnored(ignored)));
     let overtaken = survey.overtaken().into_iter();
     warnings.extend(overtaken.map(|(record, by)| {
         let deployment = record.name().to_owned();
         Warning::Over { deployment, by }
     }));
     let (engine, why) = engine?;
-    warnings.extend(notes::surprises(request, survey).into_iter().map(Warning::from));
+    warnings.extend(notes::surprises(request, survey));
     let case = Case { request, survey, wanted, digests };
     checks::all(engine.checks, &case)?;
     (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })

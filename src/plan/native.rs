@@ -10,7 +10,7 @@ use super::{
     serves_already,
 };
 use crate::error::Refusal;
-use crate::event::{EngineReason, Part, Planned, Update};
+use crate::event::{EngineReason, Part, Planned, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
@@ -224,7 +224,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
     let native = asked_of_ecs(request, service);
-    warnings.extend(oddities(survey, service, &native).into_iter().map(Into::into));
+    warnings.extend(oddities(survey, service, &native));
     let restart = request.changes.is_empty() && request.edits.is_empty();
     let mut base = wanted.base.clone();
     if request.leave_tags {
@@ -265,7 +265,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         seen: survey.world.at,
         released: None,
     };
-    warnings.extend(notes::credentials(survey, &record).map(Into::into));
+    warnings.extend(notes::credentials(survey, &record));
     let changes = wanted.changes();
     let diff = match restart {
         true => Default::default(),
@@ -308,43 +308,32 @@ fn way_back(survey: &Survey, service: &Service) -> String {
 }
 
 /// What a user may not expect.
-fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<String> {
+fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let name = &service.name;
+    let name = || service.name.clone();
     let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
-    let theirs = pauses(&own);
-    if !theirs.is_empty() {
-        warnings.push(format!(
-            "{name} is set up to pause at {}: to go on, ecs-bg promote --cluster {} --service {name}",
-            theirs.join(" and "),
-            survey.cluster_name()
-        ));
+    let stages = pauses(&own);
+    if !stages.is_empty() {
+        let cluster = survey.cluster_name().to_owned();
+        warnings.push(Warning::Pauses { service: name(), cluster, stages });
     }
     if service.desired == 0 {
-        warnings.push(format!(
-            "the desired count of {name} is 0: no task will show whether the new revision works"
-        ));
+        warnings.push(Warning::NoTasksWanted { service: name() });
     }
     if let Some((to, from)) = native.strategy.filter(|_| native.keeps) {
-        warnings.push(format!(
-            "the deployment strategy of {name} changes from {} to {} and stays so; with Terraform, add \
-             ignore_changes = [deployment_configuration]",
-            from.name(),
-            to.name()
-        ));
+        let (from, to) = (from.name(), to.name());
+        warnings.push(Warning::StrategyChanges { service: name(), from, to });
     }
-    if survey.blind.is_some() && service.is_advanced() {
-        warnings.push(
-            "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*".into(),
-        );
+    if let Some(reason) = survey.blind.clone().filter(|_| service.is_advanced()) {
+        warnings.push(Warning::RulesUnread { reason });
     }
     if survey.world.deployments.is_none() {
-        warnings.push("ECS's service deployments cannot be read".into());
+        warnings.push(Warning::ServiceDeploymentsUnread);
     }
-    let unhealthy = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
-    let unhealthy = unhealthy.filter(|target| target.state.starts_with("unhealthy")).count();
-    if unhealthy > 0 {
-        warnings.push(format!("{unhealthy} targets of {name} are unhealthy now"));
+    let targets = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
+    let targets = targets.filter(|target| target.state.starts_with("unhealthy")).count();
+    if targets > 0 {
+        warnings.push(Warning::UnhealthyTargets { service: name(), targets });
     }
     warnings
 }

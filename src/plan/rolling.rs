@@ -92,7 +92,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         let revision = short(&service.revision).to_owned();
         return Ok(Decision::Nothing { service: service.name.clone(), revision, images });
     }
-    warnings.extend(oddities(request, survey, service).into_iter().map(Warning::from));
+    warnings.extend(oddities(request, survey, service));
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
@@ -101,11 +101,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
             let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));
-            let text = format!(
-                "{} is INACTIVE: no service can run it again, so a copy is registered to roll back to",
-                revision.name
-            );
-            warnings.push(text.into());
+            warnings.push(Warning::CopiedToRollBack { revision: revision.name.clone() });
             Some(body.map_err(|_| unreadable())?)
         }
         _ => None,
@@ -147,7 +143,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         seen: survey.world.at,
         released: None,
     };
-    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(notes::credentials(survey, &record));
     let changes = wanted.changes();
     let diff = match restart {
         true => Default::default(),
@@ -212,35 +208,26 @@ fn runs_already(
 }
 
 /// What the user should know.
-fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<String> {
+fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<Warning> {
     let mut found = Vec::new();
-    if let Some(why) = &survey.blind {
-        found.push(format!(
-            "load balancers were not read ({why}): ecs-bg leaves target health to ECS; allow \
-             elasticloadbalancing:Describe*"
-        ));
+    let name = || service.name.clone();
+    if let Some(reason) = survey.blind.clone() {
+        found.push(Warning::LoadBalancersUnread { reason });
     }
     let primary = service.primary();
     if let Some(primary) = primary.filter(|_| service.deployments.len() > 1) {
-        found.push(format!(
-            "another deployment of {} is in progress ({}, {}) and will be replaced; a rollback goes to {}",
-            service.name,
-            short(&primary.revision),
-            primary.rollout.as_deref().unwrap_or("not finished"),
-            short(&way_back(service))
-        ));
+        found.push(Warning::DeploymentReplaced {
+            service: name(),
+            revision: short(&primary.revision).to_owned(),
+            status: primary.rollout.clone(),
+            old: short(&way_back(service)).to_owned(),
+        });
     }
     if request.scale.count.unwrap_or(service.desired) == 0 {
-        found.push(format!(
-            "the desired count of {} is 0: no task starts, so nothing shows whether the new version works",
-            service.name
-        ));
+        found.push(Warning::NoTasksWanted { service: name() });
     }
-    if let Some(twin) = &survey.twin {
-        found.push(format!(
-            "{} has a twin, {twin}: the engine rolling does not check which of them has the traffic",
-            service.name
-        ));
+    if let Some(twin) = survey.twin.clone() {
+        found.push(Warning::TwinUnchecked { service: name(), twin });
     }
     found
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
 use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Fault, Kind, Planned};
+use crate::event::{Ended, Ending, Event, Fault, Kind, Planned, Warning};
 use crate::plan::{Decision, Survey};
 
 /// One event, on one line.
@@ -75,7 +75,7 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             "edits": plan.changes.shown_edits(),
             "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
             "diff": plan.diff.1,
-            "warnings": plan.warnings.iter().map(words::warning).collect::<Vec<_>>(),
+            "warnings": plan.warnings.iter().map(warning).collect::<Vec<_>>(),
         }),
         Decision::Adopt(record) => json!({
             "decision": "adopt",
@@ -100,6 +100,14 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
 fn step(planned: &Planned) -> Value {
     let mut object = json!({"step": planned.step(), "what": words::step(planned)});
     merge(&mut object, planned);
+    object
+}
+
+/// A warning of a plan: its facts, and the same in words.
+fn warning(warning: &Warning) -> Value {
+    let mut object = json!({});
+    merge(&mut object, warning);
+    object["message"] = words::warning(warning).into();
     object
 }
 

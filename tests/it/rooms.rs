@@ -54,8 +54,11 @@ const NAMES: &[&str] = &[
     "account",
     "alarms",
     "arn",
+    "attribute",
     "base",
     "blue",
+    "blue_value",
+    "carrier",
     "cluster",
     "container",
     "current",
@@ -63,6 +66,7 @@ const NAMES: &[&str] = &[
     "digest",
     "family",
     "green",
+    "green_value",
     "group",
     "image",
     "images",
@@ -78,6 +82,8 @@ const NAMES: &[&str] = &[
     "rules",
     "runs_as",
     "service",
+    "stages",
+    "stranger",
     "strategy",
     "stream",
     "target",
@@ -89,8 +95,8 @@ const NAMES: &[&str] = &[
 ];
 /// What AWS or a container said.
 const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
-/// Sentences of ours that are not facts yet: what a plan found.
-const SENTENCES: &[&str] = &["fix", "text"];
+/// Sentences of ours that are not facts yet: those of refusals.
+const SENTENCES: &[&str] = &["fix"];
 
 #[test]
 fn texts_in_events_are_names_or_what_others_said() {
