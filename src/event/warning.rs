@@ -43,7 +43,7 @@ pub enum Warning {
     OldRevisionsKept,
     /// ECS started one task less than was asked for.
     TaskNotStarted {
-        /// ECS's reason, with what it means.
+        /// ECS's reason.
         reason: String,
     },
     /// The logs of a container cannot be found without `awslogs-stream-prefix`.
@@ -123,6 +123,13 @@ pub enum Warning {
         /// Why.
         #[serde(flatten)]
         why: Unchecked,
+    },
+    /// Whether a repository is there was not checked.
+    RepositoryUnchecked {
+        /// Its name.
+        repository: String,
+        /// The call.
+        failure: Failure,
     },
     /// Whether a scalable target could start the stopped service was not checked.
     ScalingUnchecked,

@@ -76,6 +76,7 @@ const NAMES: &[&str] = &[
     "old",
     "owner",
     "region",
+    "repository",
     "revision",
     "revisions",
     "rule",

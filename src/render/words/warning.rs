@@ -4,6 +4,7 @@ use super::cause::{cause, number};
 use super::time;
 use crate::error::FailureKind;
 use crate::event::{NoRecord, Then, Unchecked, Warning};
+use crate::model::health::placement;
 
 pub(crate) fn warning(warning: &Warning) -> String {
     match warning {
@@ -38,7 +39,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
             }
         },
         Warning::OldRevisionsKept => "interrupted; old revisions stay registered".to_owned(),
-        Warning::TaskNotStarted { reason } => format!("1 task was not started: {reason}"),
+        Warning::TaskNotStarted { reason } => {
+            format!("1 task was not started: {}", placement(reason))
+        }
         Warning::NoStreamPrefix { container } => format!(
             "the logs of container {container} are not shown: its logConfiguration has no awslogs-stream-prefix, \
              so its log stream cannot be found"
@@ -80,6 +83,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
         Warning::TagsNotCopied => "the tags were not copied; allow ecs:TagResource".to_owned(),
         Warning::ImageUnchecked { image, why, .. } => {
             format!("image {image} was not checked ({}); allow ecr:DescribeImages", unchecked(why))
+        }
+        Warning::RepositoryUnchecked { repository, failure } => {
+            format!("{repository} was not checked: {failure}")
         }
         Warning::ScalingUnchecked => {
             "auto scaling was not checked: a scalable target could start the stopped service again; allow \
