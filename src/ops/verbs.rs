@@ -110,6 +110,15 @@ pub async fn run(
     if open.is_some() {
         setting.tell(emit, Kind::Location(survey.location()));
     }
+    // ECS can be told to roll back whoever began it.
+    if let (Verb::Abort | Verb::Rollback { to: None }, None) = (verb, &open)
+        && let Some(running) = plan::native::running(&survey)
+        && let Some(record) = plan::native::back(&survey, running, &identity(setting))
+    {
+        setting.tell(emit, Kind::Location(survey.location()));
+        let (world, service) = (survey.world.clone(), &target.service);
+        return Ok(drive_back(setting, record, world, looked, service, emit).await);
+    }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
     let none = Scale::default();
@@ -218,8 +227,7 @@ async fn back_to_service(
         }
         None => {}
     }
-    let identity = Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() };
-    match plan::back_to(to, &survey, &identity)? {
+    match plan::back_to(to, &survey, &identity(setting))? {
         Some(record) => {
             let (world, service) = (survey.world.clone(), &target.service);
             let code = drive_back(setting, record, world, looked, service, emit).await;
@@ -230,6 +238,10 @@ async fn back_to_service(
         }
         None => Ok(nothing(setting, Nothing::ServesAlone { service: to.to_owned() }, emit)),
     }
+}
+
+fn identity(setting: &Setting<'_>) -> Identity {
+    Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() }
 }
 
 fn ended(

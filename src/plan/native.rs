@@ -6,8 +6,8 @@ use super::checks::{Case, Check, options, refuse, service};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
-    Decision, Draft, Plan, Survey, differences, had, notes, prepare, preparing, registered,
-    serves_already,
+    Decision, Draft, Identity, Plan, Survey, differences, had, notes, prepare, preparing,
+    registered, serves_already,
 };
 use crate::error::Refusal;
 use crate::event::{EngineReason, Part, Planned, Update, Warning};
@@ -15,7 +15,7 @@ use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
 use crate::model::world::{Deployment, Service};
-use crate::record::{Asked, Change, Heading, Native, Record};
+use crate::record::{Asked, Change, Heading, Native, Reason, Record};
 use crate::request::strategy::{BAKE_MAX, Strategy};
 use crate::request::{EngineName, Request, Share, WaitFor};
 use crate::route::configuration::{pauses, pauses_at, strategy};
@@ -230,10 +230,35 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     if request.leave_tags {
         base.tags.clear();
     }
-    let record = Record {
+    let mut record = record(request, survey, service, fingerprint, identity, native);
+    if restart {
+        record.revision.clone_from(&service.revision);
+    }
+    warnings.extend(notes::credentials(survey, &record));
+    let changes = wanted.changes();
+    let diff = match restart {
+        true => Default::default(),
+        false => differences(survey, service, &base, &changes)?,
+    };
+    let steps = steps(&record, &base, &changes, service);
+    let plan =
+        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// The record as it begins.
+fn record(
+    request: &Request,
+    survey: &Survey,
+    service: &Service,
+    fingerprint: String,
+    identity: &Identity,
+    native: Native,
+) -> Record {
+    Record {
         id: identity.deployment.clone(),
         request: fingerprint,
-        revision: if restart { service.revision.clone() } else { String::new() },
+        revision: String::new(),
         cluster: survey.cluster_name().to_owned(),
         blue: service.name.clone(),
         green: service.name.clone(),
@@ -264,17 +289,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         by: identity.by.clone(),
         seen: survey.world.at,
         released: None,
-    };
-    warnings.extend(notes::credentials(survey, &record));
-    let changes = wanted.changes();
-    let diff = match restart {
-        true => Default::default(),
-        false => differences(survey, service, &base, &changes)?,
-    };
-    let steps = steps(&record, &base, &changes, service);
-    let plan =
-        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
-    Ok(Decision::Deploy(Box::new(plan)))
+    }
 }
 
 /// What this deployment sets beside the revision.
@@ -385,6 +400,24 @@ fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service)
     }
     steps.push(Planned::Verify { service: name() });
     steps
+}
+
+/// The way back of a deployment of ECS's that no record tells of: a record for this process alone.
+pub fn back(survey: &Survey, running: &ServiceDeployment, identity: &Identity) -> Option<Record> {
+    let service = own(survey).ok()?;
+    let revision = running.revision.clone()?;
+    let mut others = service.deployments.iter().filter(|one| one.revision != revision);
+    let from = others.next().map_or(&service.revision, |other| &other.revision);
+    let request = Request::back(&survey.cluster, &service.name, None);
+    let record = record(&request, survey, service, String::new(), identity, Native::default());
+    Some(Record {
+        from: from.clone(),
+        was: from.clone(),
+        revision,
+        start: running.created.unwrap_or(record.start),
+        heading: Heading::Back(Reason::Asked),
+        ..record
+    })
 }
 
 /// What ECS says that it is doing for a service right now.

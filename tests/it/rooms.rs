@@ -84,7 +84,6 @@ const NAMES: &[&str] = &[
     "rules",
     "runs_as",
     "service",
-    "stage",
     "stages",
     "stranger",
     "strategy",
@@ -97,7 +96,8 @@ const NAMES: &[&str] = &[
     "value",
 ];
 /// What AWS or a container said.
-const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
+const SAID: &[&str] =
+    &["logs", "message", "obstacle", "reason", "service_events", "stage", "status"];
 /// Sentences of ours that are not facts yet: those of refusals.
 const SENTENCES: &[&str] = &["fix"];
 
