@@ -81,18 +81,18 @@ pub async fn run(
     }
     let open = match survey.open_record() {
         Some(Ok(record)) => Some(record),
-        Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
+        Some(Err(why)) => return Err(Refusal::new(why.to_string(), status(target)).into()),
         None => None,
     };
     let ignored = survey.ignored();
     let unfinished = ignored.iter().find(|(record, _)| record.closed.is_none());
-    if let Some((_, what)) = unfinished.filter(|_| open.is_none())
+    if let Some((_, ignored)) = unfinished.filter(|_| open.is_none())
         && !matches!(verb, Verb::Rollback { to: Some(_) })
     {
-        return Err(Refusal::new(what.clone(), status(target)).into());
+        return Err(Refusal::new(ignored.to_string(), status(target)).into());
     }
-    for (_, what) in ignored {
-        setting.tell(emit, Kind::Warning(what.into()));
+    for (_, ignored) in ignored {
+        setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
     if open.is_none()
         && !matches!(verb, Verb::Rollback { to: Some(_) })
@@ -198,8 +198,8 @@ async fn back_to_service(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    for (_, what) in survey.ignored() {
-        setting.tell(emit, Kind::Warning(what.into()));
+    for (_, ignored) in survey.ignored() {
+        setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
     match survey.open_record() {
         Some(Ok(record)) if record.twin().is_none() => {
@@ -222,7 +222,9 @@ async fn back_to_service(
             let what = format!("{to} starts {}, whose deployment is in progress", record.name());
             return Err(Refusal::new(what, verb_for(target, "resume")).into());
         }
-        Some(Err(what)) => setting.tell(emit, Kind::Warning(what.into())),
+        Some(Err(what)) => {
+            setting.tell(emit, Kind::Warning(Warning::RecordUnreadable(what)));
+        }
         None => {}
     }
     match plan::back_to(to, &survey, &identity(setting))? {

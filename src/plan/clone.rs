@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::value::to_raw_value;
 
+use crate::event::{Edited, EditedMember};
 use crate::model::raw_json::RawObject;
 use crate::model::revision::OUTPUT_ONLY;
-use crate::request::edits::{self, Edit, Place, Placed};
+use crate::request::edits::{Edit, Place, Placed};
 
 /// What a clone has that its original has not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,20 +22,28 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Everything but the images, for people.
-    pub fn shown_edits(&self) -> Vec<String> {
-        self.edits.iter().map(|edit| edits::show_with(edit, self.show_env)).collect()
+    /// Everything but the images, without what may be secret.
+    pub fn shown_edits(&self) -> Vec<Edited> {
+        self.edits.iter().map(|edit| self.shown(edit)).collect()
     }
 
-    /// For people, without what may be secret: `with image shop/web:2 in web, web:LOG_LEVEL=***`.
-    pub fn show(&self) -> String {
-        let images = self.images.iter();
-        let images = images.map(|(container, image)| format!("image {image} in {container}"));
-        let all: Vec<String> = images.chain(self.shown_edits()).collect();
-        match all[..] {
-            [] => String::new(),
-            [..] => format!(" with {}", all.join(", ")),
-        }
+    fn shown(&self, (place, edit): &Placed) -> Edited {
+        let container = match place {
+            Place::Task => None,
+            Place::Container(name) => Some(name.clone()),
+        };
+        let what = match edit {
+            Edit::Env(name, value) => EditedMember::Env {
+                name: name.clone(),
+                value: self.show_env.then(|| value.0.clone()),
+            },
+            Edit::Secret(name, _) => EditedMember::Secret { name: name.clone() },
+            Edit::Unset(name) => EditedMember::Unset { name: name.clone() },
+            Edit::Cpu(units) => EditedMember::Cpu { units: *units },
+            Edit::Memory(size) => EditedMember::Memory { mib: *size },
+            Edit::Command(words) => EditedMember::Command { of_image: words.is_empty() },
+        };
+        Edited { container, what }
     }
 }
 

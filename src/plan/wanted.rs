@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::image;
 use super::clone::Changes;
 use crate::error::Refusal;
+use crate::event::Unchecked;
 use crate::model::revision::Revision;
 use crate::request::edits::{Edits, Placed};
 use crate::request::image::{ImageChange, ImageRef, resolve};
@@ -17,7 +18,7 @@ pub enum Digest {
     /// It is not there, or cannot be pulled.
     Missing(String),
     /// That cannot be told, and why.
-    Unknown(String),
+    Unknown(Unchecked),
 }
 
 /// What is wanted of the task definition, brought to the containers that it is for.

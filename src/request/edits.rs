@@ -143,19 +143,13 @@ impl Edit {
     }
 }
 
-/// A change for people, without what may be secret.
-pub fn show(placed: &Placed) -> String {
-    show_with(placed, false)
-}
-
-/// The same, with the values of variables where the user wants them. Those of secrets are never shown.
-pub fn show_with((place, edit): &Placed, show_env: bool) -> String {
+/// A change as a refusal names it, without what may be secret.
+fn show((place, edit): &Placed) -> String {
     let at = match place {
         Place::Task => String::new(),
         Place::Container(name) => format!("{name}:"),
     };
     match edit {
-        Edit::Env(name, value) if show_env => format!("{at}{name}={}", value.0),
         Edit::Env(name, _) => format!("{at}{name}=***"),
         Edit::Secret(name, _) => format!("{at}{name} from a secret"),
         Edit::Unset(name) => format!("{at}{name} unset"),

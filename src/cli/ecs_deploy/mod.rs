@@ -20,6 +20,7 @@ use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
+use crate::event::Warning;
 use crate::host::Host;
 use crate::ops::deploy::{deploy, digests, random_id};
 use crate::ops::register::register;
@@ -348,7 +349,7 @@ async fn task_definition(
     let registering = register(aws, setting.clock, &registration, &wanted.base, &changes);
     let (revision, untagged) = registration.or_undone(interrupts, aws, registering).await?;
     if untagged {
-        render.aside("warning: the tags were not copied; allow ecs:TagResource");
+        render.warning(&Warning::TagsNotCopied);
     }
     render.say(&format!("New task definition: {}", revision.arn));
     if !flags.run_task {
