@@ -70,6 +70,7 @@ ECS = {
         "serviceRevisions[]", "serviceRevisionArn serviceArn clusterArn taskDefinition createdAt"
     )
     + " failures[].reason",
+    "ContinueServiceDeployment": "serviceDeploymentArn",
     "StopServiceDeployment": "serviceDeploymentArn",
     "ListTasks": "taskArns[]",
     "DescribeTasks": _in("tasks[]", _TASK) + " failures[].arn failures[].reason",

@@ -1,5 +1,5 @@
-//! What surrounds a command: where it writes, whether a person reads, and which AWS it talks to when
-//! the caller brings one.
+//! The surroundings of a command: its output, whether a person reads it, and the sandbox of a caller that
+//! has one.
 
 mod output;
 

@@ -23,8 +23,8 @@
 //! * [`request`] is what the user asked for, validated: [`request::image`] which container an image is
 //!   for, [`request::edits`] which one another change is for, [`request::before`] the task of `--before`.
 //! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
-//! * [`event`] is what the user should hear, as facts: why it waits, what it changed, why it rolls back,
-//!   how it ended. Texts in it are names, ids, and what AWS or a container said.
+//! * [`event`] is what the user should hear, as facts: what a plan will do, why it waits, what it changed,
+//!   why it rolls back, how it ended. Texts in it are names, ids, and what AWS or a container said.
 //! * [`route`] decides what comes next: tables of steps, one file and one row ([`route::Engine`]) per
 //!   engine (`listener`: we move weights; `rolling`: ECS replaces the tasks). A deployment is at the
 //!   first step of its route that does not hold yet; resuming after a crash is running again.

@@ -192,7 +192,11 @@ impl Aws {
 /// The answer of an UpdateService is a look at the service.
 fn updated(answer: &str, world: &mut World) -> Result<(), serde_json::Error> {
     let read: wire::Updated = serde_json::from_str(answer)?;
-    let service = wire::service(read.service, true)?;
+    let mut service = wire::service(read.service, true)?;
+    // The answer has no tags.
+    if let Some(old) = world.services.remove(&service.arn) {
+        service.tags = old.tags;
+    }
     world.services.insert(service.arn.clone(), service);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where the clients connect: the real AWS with the user's settings, or a sandbox in the process.
+//! Connects the clients: to AWS with the user's settings, or to a sandbox in the process.
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::error::{Failure, FailureKind, UNKNOWN_PROFILE};
 
-/// What to connect to.
+/// The AWS to connect to.
 #[derive(Clone)]
 pub enum Connection {
     /// The AWS that the environment, the profile and these settings name.
@@ -55,7 +55,7 @@ pub enum Connection {
 
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long whoever gives credentials has to answer: nothing has begun yet, and somebody waits.
+/// How long a source of credentials has to answer: nothing has begun yet, and the user waits.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Aws {
@@ -94,6 +94,13 @@ impl Aws {
                 $sdk::Client::from_conf(configured!($sdk).build())
             };
         }
+        let identity = super::Identity {
+            // Only an error message depends on the answer: the user does not wait long for it.
+            sts: aws_sdk_sts::Client::from_conf(
+                configured!(aws_sdk_sts).timeout_config(hurried()).build(),
+            ),
+            account: credentials.account_id().map(|id| id.as_str().to_owned()),
+        };
         Ok(Self {
             ecs: client!(aws_sdk_ecs),
             elb: client!(aws_sdk_elasticloadbalancingv2),
@@ -103,6 +110,7 @@ impl Aws {
             logs: super::logs::LogClients { config: configured!(aws_sdk_cloudwatchlogs) },
             meter,
             essentials: crate::aws::Essentials::default(),
+            identity,
             clock,
             region,
             expires: credentials.expiry(),
@@ -195,6 +203,7 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         .connect_timeout(Duration::from_secs(1))
         .read_timeout(Duration::from_secs(1))
         .build();
+    known(profile.as_deref()).await?;
     // The SDK takes an empty variable for a name.
     let region = region.or_else(|| set("AWS_REGION")).or_else(|| set("AWS_DEFAULT_REGION"));
     let asked = profile.clone();
@@ -224,6 +233,34 @@ async fn real(region: Option<String>, profile: Option<String>) -> Result<SdkConf
         None => SharedCredentialsProvider::new(chain.region(region.clone()).build().await),
     };
     Ok(loader.region(region).credentials_provider(credentials).load().await)
+}
+
+/// A profile that the command line or the environment names must be in the files, as with the aws CLI. The
+/// SDK ignores an unknown `AWS_PROFILE` and uses other credentials that it finds.
+async fn known(typed: Option<&str>) -> Result<(), Failure> {
+    let variable = set("AWS_PROFILE");
+    let (name, says) = match (typed, &variable) {
+        (Some(name), _) => (name, "--profile"),
+        (None, Some(name)) => (name.as_str(), "AWS_PROFILE"),
+        (None, None) => return Ok(()),
+    };
+    // Every tool uses this one without being asked; it may be missing.
+    if name == "default" {
+        return Ok(());
+    }
+    let (fs, env, files) = (Default::default(), Default::default(), Default::default());
+    // Files that cannot be read fail where the credentials are looked for.
+    let Ok(profiles) = aws_config::profile::load(&fs, &env, &files, None).await else {
+        return Ok(());
+    };
+    if profiles.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let file = |variable, usual: &str| set(variable).unwrap_or_else(|| usual.to_owned());
+    let config = file("AWS_CONFIG_FILE", "~/.aws/config");
+    let credentials = file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
+    let what = format!("{says}: there is no profile `{name}` in {config} or {credentials}");
+    Err(Failure::before_any_call(FailureKind::Credentials, UNKNOWN_PROFILE, what))
 }
 
 /// Those that are text.

@@ -34,6 +34,13 @@ struct Wire {
     target_service_revision: WireRevision,
     deployment_circuit_breaker: WireBreaker,
     lifecycle_hook_details: Vec<WireHook>,
+    rollback: WireRollback,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WireRollback {
+    reason: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -83,7 +90,8 @@ impl From<Wire> for ServiceDeployment {
             arn: wire.service_deployment_arn,
             status: wire.status,
             stage: wire.lifecycle_stage,
-            reason: wire.status_reason,
+            // While it rolls back, only that block says why.
+            reason: wire.status_reason.or(wire.rollback.reason),
             created: wire.created_at.map(time),
             target: target.arn,
             revision: None,

@@ -1,6 +1,6 @@
-//! The variables that say where and who we are, looked at for what no such value can have: the quotes,
-//! blanks and line ends of a file that a shell would have read otherwise than `docker --env-file` does.
-//! AWS would say of them that a signature is wrong, or that a name cannot be resolved.
+//! Checks the variables that name region, profile and keys for quotes, blanks and line ends. A shell removes
+//! them from a file; `docker --env-file` keeps them. AWS would only say that a signature is wrong, or that
+//! a name cannot be resolved.
 
 use super::Connection;
 use crate::error::{Failure, FailureKind};

@@ -1,5 +1,5 @@
-//! What ECS was last asked to run and did not keep: DescribeServices forgets that once the service is
-//! back on its old revision.
+//! Revisions that ECS was asked to run and did not keep. DescribeServices forgets them once ECS has rolled
+//! the service back.
 
 use aws_sdk_ecs::types::ServiceDeploymentStatus as Status;
 use futures_util::future::join_all;

@@ -1,6 +1,7 @@
 //! The only place that names the AWS SDK: one client set, how its calls are retried, and what it
 //! says. Decides nothing.
 
+mod account;
 mod act;
 mod config;
 mod deployments;
@@ -41,11 +42,19 @@ pub struct Aws {
     autoscaling: aws_sdk_applicationautoscaling::Client,
     meter: Meter,
     essentials: Essentials,
+    identity: Identity,
     clock: Clock,
     /// The region that the deployment is in.
     pub region: String,
     /// When the credentials end, where they do.
     pub expires: Option<SystemTime>,
+}
+
+/// The account of the credentials that the calls are made with.
+struct Identity {
+    sts: aws_sdk_sts::Client,
+    /// If the credentials themselves say it.
+    account: Option<String>,
 }
 
 /// An image may be in another region's registry.

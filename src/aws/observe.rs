@@ -242,8 +242,11 @@ impl Aws {
                         .map(|mut service| {
                             // What was not read is as old as it was.
                             let old = known.remove(&service.arn);
-                            if let Some(old) = old.filter(|_| take == Take::State) {
-                                service.settings = old.settings;
+                            if let Some(old) = old {
+                                service.tags = old.tags;
+                                if take == Take::State {
+                                    service.settings = old.settings;
+                                }
                             }
                             (service.arn.clone(), service)
                         })

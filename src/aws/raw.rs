@@ -1,5 +1,5 @@
-//! Interceptors: the exact bytes of an answer, the exact bytes of a request, and a meter. The SDK
-//! drops members that it does not know; what is read and sent back goes through these.
+//! Interceptors: the exact bytes of an answer, the exact bytes of a request, and a meter. The SDK drops
+//! members that it does not know, so ecs-bg reads and sends task definitions and services through these.
 
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;

@@ -11,6 +11,7 @@ use super::error::of;
 use super::observe::Take;
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
+use crate::event::Unchecked;
 use crate::model::revision::Revision;
 use crate::model::world::{Check, Group, Look, Service, Target, World};
 use crate::plan::{Digest, Survey, trust};
@@ -311,7 +312,7 @@ impl Aws {
             return Ok(Digest::Known(digest.clone()));
         }
         let Some(repository) = image.ecr() else {
-            return Ok(Digest::Unknown("it is not in Amazon ECR".into()));
+            return Ok(Digest::Unknown(Unchecked::NotInEcr));
         };
         let tag = image.tag.as_deref().unwrap_or("latest");
         let request = self
@@ -338,13 +339,13 @@ impl Aws {
                 if error.code == "RepositoryNotFoundException"
                     && account.is_some_and(|account| account != repository.account) =>
             {
-                Ok(Digest::Unknown(format!(
-                    "the registry of account {} does not show it",
-                    repository.account
-                )))
+                let account = repository.account.clone();
+                Ok(Digest::Unknown(Unchecked::OtherAccount { account }))
             }
             Err(error) if error.kind == FailureKind::Missing => Ok(Digest::Missing(error.message)),
-            Err(error) if error.kind == FailureKind::Denied => Ok(Digest::Unknown(error.message)),
+            Err(error) if error.kind == FailureKind::Denied => {
+                Ok(Digest::Unknown(Unchecked::Denied { reason: error.message }))
+            }
             Err(error) => Err(error),
         }
     }

@@ -1,6 +1,9 @@
 //! One-off tasks on the wire.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::{ContainerInstanceStatus, DesiredStatus};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::error::of;
@@ -21,6 +24,16 @@ impl Aws {
         Ok(services.into_iter().find(|service| service.status != "INACTIVE"))
     }
 
+    /// The names of a cluster's services, in their order.
+    pub async fn service_names(&self, cluster: &str) -> Result<Vec<String>, Failure> {
+        let call = Call::ListServices.on(format!("of cluster {cluster}"));
+        let pages = self.ecs.list_services().cluster(cluster).max_results(100).into_paginator();
+        let arns = pages.items().send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
+        let mut names: Vec<String> = arns.iter().map(|arn| short(arn).to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// How many instances of a cluster take tasks.
     pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
         let call = Call::ListContainerInstances.on(format!("of cluster {cluster}"));
@@ -28,6 +41,22 @@ impl Aws {
         let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
         let all = active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
         Ok(all.len())
+    }
+
+    /// The ARNs of the revisions of a family that tasks of a cluster run: those of services, and one-off tasks.
+    pub async fn revisions_in_use(
+        &self,
+        cluster: &str,
+        family: &str,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let call = Call::ListTasks.on(format!("of family {family} in cluster {cluster}"));
+        let request = self.ecs.list_tasks().cluster(cluster).family(family);
+        let all = request.into_paginator().items().send();
+        let arns = all.collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
+        // DescribeTasks takes 100 at a time (API reference).
+        let tasks =
+            try_join_all(arns.chunks(100).map(|arns| self.described(cluster, arns))).await?;
+        Ok(tasks.into_iter().flatten().map(|task| task.revision).collect())
     }
 
     /// Starts tasks: those that were, and why others were not. The body is our own: a service's

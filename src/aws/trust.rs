@@ -1,5 +1,5 @@
-//! Whose certificates are trusted: the system's, or those that SSL_CERT_FILE and SSL_CERT_DIR name; where
-//! there is no store at all, as in an image made from nothing, those that were built in.
+//! Trusted certificates: those of the system, or of SSL_CERT_FILE and SSL_CERT_DIR. A system without a
+//! store, such as an image made from nothing, gets those that are built in.
 
 use aws_smithy_http_client::tls::TrustStore;
 use rustls_pki_types::CertificateDer;

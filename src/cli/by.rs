@@ -1,4 +1,4 @@
-//! What this process is, for people who find its record: the CI run, or who started it where.
+//! Names this process for people who read its record: the CI run, or user@host.
 
 /// The address of the CI run, else `user@host`; empty where neither is known.
 pub(super) fn by(variable: impl Fn(&str) -> Option<String>) -> String {

@@ -45,6 +45,9 @@ pub(super) struct Changes {
     /// DescribeTaskDefinition prints it
     #[arg(long, value_name = "FILE", help_heading = EDITS)]
     pub(super) task_definition: Option<String>,
+    /// Show the values of variables where names of changed ones are shown; those of secrets never
+    #[arg(long, help_heading = EDITS)]
+    show_env: bool,
 }
 
 /// The heading of what is deployed.
@@ -67,6 +70,7 @@ impl Changes {
             commands: self.command.clone(),
             file,
             from,
+            show_env: self.show_env,
         })
     }
 }

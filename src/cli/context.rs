@@ -16,7 +16,7 @@ use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, OnTrouble, Setting};
-use crate::error::{Error, Refusal};
+use crate::error::{Error, FailureKind, Refusal};
 use crate::host::{Host, Sandbox};
 
 /// The AWS of a command, and its time.
@@ -76,6 +76,27 @@ impl Context {
                 let what = format!("{cluster} is in {region}, not in {}", self.aws.region);
                 Err(Refusal::new(what, format!("--region {region}")).into())
             }
+        }
+    }
+
+    /// An ARN also names its account: if AWS does not find the cluster or denies the call, the error says when
+    /// that is not the account of the credentials.
+    pub(super) async fn explain(&self, cluster: &str, error: Error) -> Error {
+        let is_elsewhere = matches!(
+            &error,
+            Error::Aws(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Denied)
+        );
+        let named = cluster.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(3));
+        let Some(named) = named.filter(|_| is_elsewhere) else { return error };
+        match self.aws.account().await {
+            Some(own) if own != named => {
+                let what = format!(
+                    "{cluster} is in account {named}, and the credentials are for account {own}"
+                );
+                let hint = format!("--profile NAME, of account {named}, or --role-arn ARN");
+                Refusal::new(what, hint).into()
+            }
+            _ => error,
         }
     }
 

@@ -60,8 +60,13 @@ pub(super) async fn run(
             .await,
         );
     }
-    let status =
-        command(&["status", "--cluster", "shop", "--service", "web"], globals, &inner).await;
+    let status = match globals.output {
+        Output::Lines => {
+            command(&["status", "--cluster", "shop", "--service", "web"], globals, &inner).await
+        }
+        // A line, as all that comes before it.
+        Output::Json => super::status::line("shop", "web", globals, &inner, render).await?,
+    };
     let first = format!("{REPOSITORY}:2");
     let serves = {
         let cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,15 +2,15 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Globals;
 use super::changes::{Changes, WHAT};
 use super::context::Context;
+use super::{Globals, Place};
 use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::error::Error;
 use crate::host::Host;
-use crate::ops::deploy::{decide, deploy, random_id};
+use crate::ops::deploy::{decide, deploy, not_newer, random_id};
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::{EngineName, Request, Typed, WaitFor};
@@ -21,7 +21,7 @@ use crate::request::{EngineName, Request, Typed, WaitFor};
 /// balancer finds it healthy, shifts the traffic, and rolls back if the new version fails. If the
 /// command is killed, run it again: it resumes.
 #[derive(Debug, Args)]
-#[command(before_help = DEPLOY_EXAMPLES)]
+#[command(before_help = DEPLOY_EXAMPLES, override_usage = "ecs-bg deploy --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
 pub(super) struct Deploy {
     #[command(flatten)]
     pub(super) all: Arguments,
@@ -39,7 +39,10 @@ Examples:
 
 /// Show what a deployment would do; change nothing.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg plan --cluster shop --service api --tag 2")]
+#[command(
+    before_help = "Example:\n  ecs-bg plan --cluster shop --service api --tag 2",
+    override_usage = "ecs-bg plan --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) all: Arguments,
@@ -51,12 +54,8 @@ const ROLLING: &str = "Rolling only (ECS replaces the tasks of one service)";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Cluster, by name or ARN
-    #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
-    /// Service name, CLUSTER/SERVICE or ARN; with a pair, name either service
-    #[arg(long, value_name = "SERVICE")]
-    service: String,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     changes: Changes,
     /// What to copy: the revision that the service runs, or the newest one of its family
@@ -161,9 +160,10 @@ impl From<WhichEngine> for Option<EngineName> {
 impl Arguments {
     fn request(self, render: &Render<'_>) -> Result<Request, Error> {
         let edits = self.changes.edits(self.from, render).map_err(Error::Usage)?;
+        let (cluster, service) = self.place.named()?;
         Request::new(&Typed {
-            cluster: self.cluster,
-            service: self.service,
+            cluster,
+            service,
             twin: self.twin,
             images: self.changes.images,
             tags: self.changes.tags,
@@ -209,9 +209,11 @@ pub(super) async fn run(
     let result = match dry_run {
         true => {
             let deciding = decide(&request, &setting, &owner);
-            or_interrupted(&setting.interrupts, deciding).await.map(|(survey, decision)| {
+            let decided = or_interrupted(&setting.interrupts, deciding).await;
+            decided.and_then(|(survey, decision)| {
+                not_newer(&survey, &decision, on_conflict)?;
                 render.plan(&survey, &decision);
-                0
+                Ok(0)
             })
         }
         false => {
@@ -221,5 +223,8 @@ pub(super) async fn run(
         }
     };
     context.save()?;
-    result
+    match result {
+        Ok(code) => Ok(code),
+        Err(error) => Err(context.explain(&request.cluster, error).await),
+    }
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(
     let result = or_interrupted(&context.interrupts, log_in(&context.aws, wanted)).await;
     context.save()?;
     let login = result?;
-    login.warning.iter().for_each(|what| render.warn(what));
+    login.warning.iter().for_each(|warning| render.warning(warning));
     let expires = login.expires.map(|at| humantime::format_rfc3339_seconds(at).to_string());
     let document = json!({
         "registry": login.registry,

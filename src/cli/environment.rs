@@ -1,5 +1,5 @@
-//! A variable of the environment that makes a command run on a sandbox. Left behind in a shell or a CI
-//! job, it would turn a deployment into a rehearsal that exits with 0.
+//! Variables of the environment that make a command run on a sandbox. Left in a shell or a CI job by mistake,
+//! one would turn a deployment into a rehearsal that exits with 0.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;

@@ -1,4 +1,4 @@
-//! What was typed. One file per command: arguments to `Request`, and who does the work.
+//! The command line. One file per command: its arguments, and the call that carries it out.
 
 mod by;
 mod changes;
@@ -21,10 +21,10 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::render::{Output, Render};
-use crate::request::names::Names;
+use crate::request::names::{Names, cluster_of};
 
 /// Deploy to Amazon ECS without downtime, and roll back by itself.
 #[derive(Debug, Parser)]
@@ -109,15 +109,52 @@ fn quoted(value: &str) -> String {
     }
 }
 
+/// Which service a command is about. The environment is asked by hand: what the command line says of a
+/// cluster outranks it, also where it is said in the name of a service.
+#[derive(Clone, Debug, Args)]
+struct Place {
+    /// Cluster, by name or ARN [default: that of --service CLUSTER/SERVICE, or ECS_BG_CLUSTER]
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// Service name, CLUSTER/SERVICE or ARN; with a pair, name either service [default: ECS_BG_SERVICE]
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<String>,
+}
+
+impl Place {
+    /// The cluster and the service, as somebody named them.
+    fn named(self) -> Result<(String, String), Error> {
+        let service = self.service.or_else(|| variable("ECS_BG_SERVICE")).ok_or_else(|| {
+            let what = "no service is named: neither --service nor ECS_BG_SERVICE is set";
+            let hint = match self.cluster.is_some() || variable("ECS_BG_CLUSTER").is_some() {
+                true => "--service SERVICE",
+                false => "--cluster CLUSTER --service SERVICE",
+            };
+            Error::Usage(Refusal::new(what, hint))
+        })?;
+        Ok((cluster(self.cluster, Some(&service))?, service))
+    }
+}
+
+/// The cluster: as it was typed, or as the service's name says, or as the environment does.
+fn cluster(typed: Option<String>, service: Option<&str>) -> Result<String, Error> {
+    let named = || service.and_then(cluster_of).map(str::to_owned);
+    typed.or_else(named).or_else(|| variable("ECS_BG_CLUSTER")).ok_or_else(|| {
+        let what = "no cluster is named: neither --cluster, nor --service CLUSTER/SERVICE, nor ECS_BG_CLUSTER is set";
+        Error::Usage(Refusal::new(what, "--cluster CLUSTER"))
+    })
+}
+
+/// A variable of the environment that is set, and not to nothing.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Which pair of services a command is about.
 #[derive(Debug, Args)]
 struct Target {
-    /// Cluster, by name or ARN
-    #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
-    /// Service name, CLUSTER/SERVICE or ARN; with a pair, name either service
-    #[arg(long, value_name = "SERVICE")]
-    service: String,
+    #[command(flatten)]
+    place: Place,
     /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
@@ -126,9 +163,10 @@ struct Target {
 impl Target {
     /// Brought to names.
     fn pair(&self) -> Result<verbs::Pair, Error> {
-        let mut services = vec![("--service", self.service.as_str())];
+        let (cluster, service) = self.place.clone().named()?;
+        let mut services = vec![("--service", service.as_str())];
         services.extend(self.twin.iter().map(|twin| ("--twin", twin.as_str())));
-        let names = Names::new(("--cluster", &self.cluster), &services).map_err(Error::Usage)?;
+        let names = Names::new(("--cluster", &cluster), &services).map_err(Error::Usage)?;
         let mut services = names.services.into_iter();
         let service = services.next().unwrap_or_default();
         Ok(verbs::Pair { cluster: names.cluster, service, twin: services.next() })
@@ -173,13 +211,19 @@ pub fn parse<A: Into<OsString> + Clone>(
 ) -> Result<Cli, clap::Error> {
     let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
     match ecs_deploy::words(&argv) {
-        None => read(argv),
+        None => read(argv.clone()).map_err(|error| harmless(&argv).unwrap_or(error)),
         Some((ours, words)) => {
             let mut cli = read(ours)?;
             cli.command = Command::EcsDeploy(ecs_deploy::EcsDeploy::of(words));
             Ok(cli)
         }
     }
+}
+
+/// The error about the same words without what could forge lines: clap repeats them as they are.
+fn harmless(argv: &[OsString]) -> Option<clap::Error> {
+    let words = argv.iter().map(|word| crate::render::harmless(&word.to_string_lossy()).into());
+    read(words.collect()).err()
 }
 
 fn read(argv: Vec<OsString>) -> Result<Cli, clap::Error> {

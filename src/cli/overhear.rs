@@ -1,5 +1,5 @@
-//! What goes over the wire to the sandbox in the process, written down for those who check it: one line
-//! of JSON for each exchange.
+//! Writes the traffic between ecs-bg and the sandbox in the process to a file, for checks: one line of JSON
+//! for each exchange.
 
 use std::io::Write;
 use std::path::Path;

@@ -9,8 +9,8 @@ use super::context::Context;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::ops::register::new_revision;
-use crate::render::Render;
-use crate::request::edits::{Base, Edits, show};
+use crate::render::{Render, words};
+use crate::request::edits::{Base, Edits};
 use crate::request::image_changes;
 
 /// Register a revision of a task definition; deploy nothing.
@@ -56,14 +56,16 @@ pub(super) async fn run(
     let result = new_revision(aws, *clock, interrupts, family.as_deref(), &images, &edits).await;
     context.save()?;
     let new = result?;
-    new.warnings.iter().for_each(|what| render.warn(what));
-    let line = format!("{}: a copy of {}{}", new.revision.name, new.base, new.changes.show());
+    new.warnings.iter().for_each(|warning| render.warning(warning));
+    let edits = new.changes.shown_edits();
+    let with = words::with(&new.changes.images, &edits);
+    let line = format!("{}: a copy of {}{with}", new.revision.name, new.base);
     let document = json!({
         "revision": new.revision.name,
         "arn": new.revision.arn,
         "base": new.base,
         "images": new.changes.images,
-        "edits": new.changes.edits.iter().map(show).collect::<Vec<_>>(),
+        "edits": edits,
     });
     render.done(&line, &document);
     Ok(0)

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Globals;
 use super::context::Context;
+use super::{Globals, Place};
 use crate::drive::OnCancel;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
@@ -19,13 +19,14 @@ use crate::request::names::Names;
 /// The task runs like the service's tasks: same revision, network, capacity and platform. The exit code
 /// is the container's (125 if larger), 126 if it has none, 130 if interrupted.
 #[derive(Debug, Args)]
-#[command(before_help = EXAMPLE)]
+#[command(before_help = EXAMPLE, override_usage = "ecs-bg run --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
 pub(super) struct Run {
-    /// Cluster, by name or ARN
+    /// Cluster, by name or ARN [default: that of --service CLUSTER/SERVICE, or ECS_BG_CLUSTER]
     #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
+    cluster: Option<String>,
     /// Service, by name, CLUSTER/SERVICE or ARN, whose revision, network, capacity and platform the task gets
-    #[arg(long, value_name = "SERVICE", required_unless_present = "task_definition")]
+    /// [default: ECS_BG_SERVICE, unless --task-definition is given]
+    #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
     /// Task definition to run: FAMILY, FAMILY:REVISION or its ARN [default: the service's]
     #[arg(long, value_name = "FAMILY")]
@@ -103,8 +104,15 @@ pub(super) async fn run(
         ..edits::Typed::default()
     };
     let edits = Edits::new(&typed).map_err(Error::Usage)?;
-    let service = arguments.service.as_deref().map(|service| ("--service", service));
-    let named = Names::new(("--cluster", &arguments.cluster), service.as_slice());
+    let (cluster, service) = match (arguments.service, &arguments.task_definition) {
+        (None, Some(_)) => (super::cluster(arguments.cluster, None)?, None),
+        (service, _) => {
+            let place = Place { cluster: arguments.cluster, service };
+            place.named().map(|(cluster, service)| (cluster, Some(service)))?
+        }
+    };
+    let service = service.as_deref().map(|service| ("--service", service));
+    let named = Names::new(("--cluster", &cluster), service.as_slice());
     let Names { cluster, services } = named.map_err(Error::Usage)?;
     let timeout = duration("--timeout", &arguments.timeout).map_err(Error::Usage)?;
     let task = OneOff {
@@ -136,5 +144,8 @@ pub(super) async fn run(
     let mut emit = |event| render.event(&event);
     let result = ops::run::run(&task, &edits, &setting, &mut emit).await;
     context.save()?;
-    Ok(result?.exit_code)
+    match result {
+        Ok(ended) => Ok(ended.exit_code),
+        Err(error) => Err(context.explain(&task.cluster, error).await),
+    }
 }

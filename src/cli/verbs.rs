@@ -1,4 +1,4 @@
-//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
+//! `resume`, `rollback`, `abort`, `promote`: commands about a deployment, from any machine.
 
 use clap::Args;
 
@@ -15,7 +15,10 @@ use crate::request::names::{Names, is_service};
 
 /// Resume a deployment that was killed or is stuck.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg resume --cluster shop --service web")]
+#[command(
+    before_help = "Example:\n  ecs-bg resume --cluster shop --service web",
+    override_usage = "ecs-bg resume --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
 pub(super) struct Resume {
     #[command(flatten)]
     target: Target,
@@ -29,7 +32,10 @@ pub(super) struct Resume {
 
 /// Roll back to the version before: a deployment that is in progress, or the last one that ended.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg rollback --cluster shop --service web")]
+#[command(
+    before_help = "Example:\n  ecs-bg rollback --cluster shop --service web",
+    override_usage = "ecs-bg rollback --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
@@ -41,7 +47,10 @@ pub(super) struct Rollback {
 
 /// Roll back a deployment that is in progress.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg abort --cluster shop --service web")]
+#[command(
+    before_help = "Example:\n  ecs-bg abort --cluster shop --service web",
+    override_usage = "ecs-bg abort --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
 pub(super) struct Abort {
     #[command(flatten)]
     target: Target,
@@ -49,7 +58,10 @@ pub(super) struct Abort {
 
 /// Skip the rest of the current hold or bake.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg promote --cluster shop --service web")]
+#[command(
+    before_help = "Example:\n  ecs-bg promote --cluster shop --service web",
+    override_usage = "ecs-bg promote --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
 pub(super) struct Promote {
     #[command(flatten)]
     target: Target,
@@ -112,5 +124,8 @@ pub(super) async fn run(
     let mut emit = |event| render.event(&event);
     let result = verbs::run(&verb, &target, &setting, &mut emit).await;
     context.save()?;
-    Ok(result?.exit_code)
+    match result {
+        Ok(ended) => Ok(ended.exit_code),
+        Err(error) => Err(context.explain(&target.cluster, error).await),
+    }
 }

@@ -1,5 +1,5 @@
-//! Who drives a deployment. A newcomer looks twice before it believes what it sees, asks whether the
-//! owner is alive, writes its own name, and reads that back twice before it acts.
+//! Claims a deployment that another process began. The claimant looks twice, checks whether the owner is
+//! alive, writes its own name, and reads it back twice before it acts. A claim that fails is released.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -74,8 +74,8 @@ pub struct Claimed {
     pub limited: Vec<Limited>,
 }
 
-/// Claims an open record that counts. `world` is the survey's. When the user asks us to stop, the record gets
-/// the owner back that it had.
+/// Claims an open record that counts. `world` is the survey's. When the claim fails or the user asks us
+/// to stop, the record gets the owner back that it had.
 pub async fn claim(
     setting: &Setting<'_>,
     record: Record,
@@ -89,7 +89,17 @@ pub async fn claim(
     tokio::select! {
         biased;
         _ = asked(&setting.interrupts, 1) => {}
-        claim = claiming => return claim,
+        claim = claiming => {
+            if let (Err(_), Some(before)) = (&claim, overwritten.take()) {
+                let releasing = Box::pin(give_back(setting, &before, &claimant.owner));
+                tokio::select! {
+                    biased;
+                    _ = asked(&setting.interrupts, 1) => {}
+                    _ = tokio::time::timeout(PATIENCE, releasing) => {}
+                }
+            }
+            return claim;
+        }
     }
     let Some(before) = overwritten.take() else {
         return Err(nothing_changed(*setting.interrupts.borrow()));
@@ -113,6 +123,16 @@ pub async fn claim(
     let code = if asked > 1 { 130 } else { 4 };
     let hint = verb(setting, &before, "status");
     Err(Error::Interrupted(Interruption { code, what, hint }))
+}
+
+/// Writes the owner that a record had `before` a claim that failed, unless somebody else has written a name
+/// since. The next process then need not wait until this one counts as dead.
+async fn give_back(setting: &Setting<'_>, before: &Record, ours: &str) {
+    let read = setting.aws.record(&before.revision).await;
+    if !matches!(read, Ok(Some(read)) if read.owner != ours) {
+        // Where it cannot be written, the owner counts as dead later.
+        let _ = setting.aws.own(before).await;
+    }
 }
 
 /// `overwritten` is the record as it was before our name was written into it.

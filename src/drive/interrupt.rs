@@ -1,6 +1,6 @@
-//! What a request to stop (SIGINT, SIGTERM) means, and how each wait hears it. The loop handles the first
-//! request itself. Everywhere else a command ends: at once where it has changed nothing, and within
-//! `PATIENCE` where a revision must be taken away first. A second request ends the process at once.
+//! SIGINT and SIGTERM in every wait. The loop handles the first request itself. Everywhere else the command
+//! ends: at once if it has changed nothing, within `PATIENCE` if it must deregister a revision first. A second
+//! request ends the process at once.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};

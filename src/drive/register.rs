@@ -152,7 +152,7 @@ async fn clone(
         current: plan.record.was.clone(),
         base: plan.base.name.clone(),
         images: plan.changes.images.clone(),
-        edits: plan.changes.edits.iter().map(crate::request::edits::show).collect(),
+        edits: plan.changes.shown_edits(),
     };
     emit(Event { at: setting.clock.now(), kind });
     Ok((record, kept))

@@ -1,4 +1,4 @@
-//! Turns a deployment around.
+//! Starts the rollback of a deployment.
 
 use std::time::Duration;
 

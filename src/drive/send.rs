@@ -17,6 +17,9 @@ use crate::model::world::{Look, Rule, World};
 use crate::plan::run_task;
 use crate::route::{Action, engine};
 
+/// A service's settings are put back so often after calls that failed.
+const SETTINGS_TRIES: u32 = 5;
+
 impl Run<'_> {
     /// Whether the world tells enough for this change, and each part that it rests on is young enough.
     pub(super) fn ready(&self, action: &Action) -> bool {
@@ -148,7 +151,9 @@ impl Run<'_> {
             }
             Err(error) => match action {
                 // What is left behind is said; nothing that serves depends on it.
-                Action::Configure { service, .. } if !error.passes() => {
+                Action::Configure { service, .. }
+                    if !error.passes() || self.failed >= SETTINGS_TRIES =>
+                {
                     self.watch.untidy = true;
                     self.tell(Kind::Warning(Warning::SettingsLeft { service, failure: error }));
                     None

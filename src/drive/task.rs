@@ -1,4 +1,4 @@
-//! A one-off task, from its start to its end.
+//! Drives a one-off task, from its start to its end.
 
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
@@ -74,10 +74,10 @@ async fn starting(setting: &Setting<'_>, order: &Order) -> Result<(Vec<Task>, Ve
     loop {
         let error = match setting.aws.run_task(&order.body).await {
             Ok((tasks, failures)) => {
-                let failures: Vec<String> =
-                    failures.iter().map(|reason| placement(reason)).collect();
                 if tasks.is_empty() {
-                    let why = failures.join("; ");
+                    let why: Vec<String> =
+                        failures.iter().map(|reason| placement(reason)).collect();
+                    let why = why.join("; ");
                     let hint = format!(
                         "aws ecs describe-clusters --clusters {} --include STATISTICS ATTACHMENTS",
                         setting.cluster

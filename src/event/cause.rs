@@ -1,4 +1,4 @@
-//! Why a deployment rolls back, cannot go on, or is not ours any more.
+//! Causes: why a deployment rolls back, cannot go on, or belongs to another process.
 
 use std::time::Duration;
 

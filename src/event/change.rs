@@ -1,4 +1,4 @@
-//! What a deployment changed.
+//! Changes that a deployment made.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! How a command ended, and what is worth knowing about it.
+//! Endings of a command, and the facts of its report.
 
 use std::collections::BTreeMap;
 
@@ -242,6 +242,8 @@ pub enum Proof {
     Healthy,
     /// Its tasks run; their health was not waited for.
     Runs,
+    /// Its tasks run and are healthy; whether its service or the twin has the traffic was not looked at.
+    OneSide,
     /// The service's desired count is 0: no task shows whether it works.
     NoTasks,
 }

@@ -1,9 +1,10 @@
-//! What the user should hear about, as data: the engine tells, `render/` has the words, and nothing else
-//! prints. Texts in it are names, ids, and what AWS or a container said.
+//! Events: facts for the user, as data. `render/` has the words, and only it prints. Texts in an event are
+//! names, ids, and messages of AWS or a container.
 
 mod cause;
 mod change;
 mod ending;
+mod plan;
 mod wait;
 mod warning;
 
@@ -17,8 +18,9 @@ pub use change::{Change, StopReason, Weight};
 pub use ending::{
     AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
 };
+pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};
 pub use wait::{Sight, TaskStatus, WaitReason};
-pub use warning::{NoRecord, Then, Warning};
+pub use warning::{IgnoredRecord, NoRecord, Objection, Then, Unchecked, Warning};
 
 use crate::model::health::TaskFailure;
 use crate::request::EngineName;
@@ -66,7 +68,7 @@ pub enum Kind {
         images: BTreeMap<String, String>,
         /// What else it changes, without what may be secret.
         #[serde(skip_serializing_if = "Vec::is_empty")]
-        edits: Vec<String>,
+        edits: Vec<Edited>,
     },
     /// A change was made.
     Changed {

@@ -81,13 +81,13 @@ fn are_named(items: &[Value]) -> bool {
 
 /// The lines that a registration of `body` changes against the revision that AWS `described`, as a
 /// unified diff. What may be secret is masked on both sides, so a changed secret shows as changed
-/// and a kept one does not show.
-pub fn diff(described: &str, body: &str) -> Result<Vec<String>, serde_json::Error> {
+/// and a kept one does not show. The values of an environment are masked unless `show_env` says so.
+pub fn diff(described: &str, body: &str, show_env: bool) -> Result<Vec<String>, serde_json::Error> {
     let (mut before, mut after) = (described_form(described)?, wanted_form(body)?);
     align(&before, &mut after);
     let mut seen = Vec::new();
     for value in [&mut before, &mut after] {
-        mask(value, false, &mut seen);
+        mask(value, false, show_env, &mut seen);
         value.sort_all_objects();
     }
     let (before, after) =
@@ -136,17 +136,19 @@ const SECRET_MEMBERS: [&str; 7] =
 
 /// Replaces what may be secret by `***` and a number: equal values have equal numbers, so that a
 /// diff shows which ones change and never what they are.
-fn mask(value: &mut Value, secret: bool, seen: &mut Vec<Value>) {
+fn mask(value: &mut Value, secret: bool, show_env: bool, seen: &mut Vec<Value>) {
     match value {
         Value::Null => {}
         Value::Object(members) => {
             for (key, value) in members {
                 // The name of a variable is no secret.
                 let named = secret && key == "name";
-                mask(value, !named && (secret || SECRET_MEMBERS.contains(&key.as_str())), seen);
+                let is_shown = show_env && key == "environment";
+                let is_secret = secret || SECRET_MEMBERS.contains(&key.as_str()) && !is_shown;
+                mask(value, !named && is_secret, show_env, seen);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, secret, seen)),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, secret, show_env, seen)),
         value if secret => {
             let number = seen.iter().position(|other| other == value).unwrap_or_else(|| {
                 seen.push(value.clone());

@@ -1,5 +1,5 @@
-//! What a stop code, an exit code or a target's reason means: keep waiting or give up, and why, in
-//! plain words. Decides nothing about a deployment.
+//! The meaning of a stop code, an exit code or a target's reason: whether it can pass, and why. Decides
+//! nothing about a deployment.
 
 use std::time::{Duration, SystemTime};
 

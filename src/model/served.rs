@@ -1,4 +1,4 @@
-//! Who serves.
+//! Shares of the traffic, or of the tasks.
 
 use std::collections::BTreeMap;
 

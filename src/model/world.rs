@@ -1,5 +1,5 @@
-//! What AWS said in one look: types only. Engine-neutral, keyed by ARN. What was not read is not
-//! there (`None`, or no entry), never empty; what is not there must not be taken for nothing.
+//! What AWS said in one look: types only. Engine-neutral, keyed by ARN. A part
+//! that was not read is absent (`None`, or no entry), never empty: absent does not mean that there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};

@@ -66,13 +66,7 @@ pub async fn deploy(
         if !std::mem::replace(&mut told, true) {
             setting.tell(emit, Kind::Location(survey.location()));
         }
-        if claimant.on_conflict != OnConflict::Supersede
-            && matches!(decision, Decision::Deploy(_))
-            && let Some(what) = survey.newer()
-        {
-            let hint = "use that version, or run the same command with --on-conflict supersede";
-            return Err(Refusal::new(what, hint).into());
-        }
+        not_newer(&survey, &decision, claimant.on_conflict)?;
         let service = &request.service;
         let ended = match decision {
             Decision::Nothing { service, revision, images } => {
@@ -148,6 +142,22 @@ pub async fn deploy(
             return Ok(ended);
         }
         ended_before = None;
+    }
+}
+
+/// A record of a newer version counts as open: only the user can say that it may be overtaken.
+pub fn not_newer(
+    survey: &Survey,
+    decision: &Decision,
+    on_conflict: OnConflict,
+) -> Result<(), Refusal> {
+    let starts = matches!(decision, Decision::Deploy(_)) && on_conflict != OnConflict::Supersede;
+    match survey.newer().filter(|_| starts) {
+        None => Ok(()),
+        Some(what) => {
+            let hint = "use that version, or run the same command with --on-conflict supersede";
+            Err(Refusal::new(what, hint))
+        }
     }
 }
 

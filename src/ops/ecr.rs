@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::aws::Aws;
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
+use crate::event::Warning;
 use crate::request::image::EcrRepository;
 
 /// A password for a container engine.
@@ -19,7 +20,7 @@ pub struct Login {
     /// Until when it is valid.
     pub expires: Option<SystemTime>,
     /// Why a repository that was named could not be looked for.
-    pub warning: Option<String>,
+    pub warning: Option<Warning>,
 }
 
 /// Asks for a password: for the registry that is wanted (and whether its repository was named, which
@@ -38,7 +39,8 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
                 return Err(Refusal::new(what, hint).into());
             }
             Err(error) if error.kind == FailureKind::Denied => {
-                warning = Some(format!("{} was not checked: {error}", repository.name));
+                let (repository, failure) = (repository.name.clone(), error);
+                warning = Some(Warning::RepositoryUnchecked { repository, failure });
             }
             answer => answer?,
         }

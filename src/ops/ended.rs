@@ -1,4 +1,4 @@
-//! How a deployment ended: what is worth knowing about it.
+//! The report of a deployment that ended.
 
 use std::collections::BTreeMap;
 
@@ -77,6 +77,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
             let proof = match record.until {
                 _ if wants_none => Proof::NoTasks,
                 WaitFor::Started | WaitFor::Running => Proof::Runs,
+                _ if is_one_side(record, world) => Proof::OneSide,
                 _ => Proof::Healthy,
             };
             Ending::Live { revision, service: green, proof }
@@ -102,6 +103,13 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
         Outcome::Stopped => Ending::Stopped { revision, rolling_back: !record.forward() },
         Outcome::Superseded(_) => Ending::Superseded { revision },
     }
+}
+
+/// Whether ECS replaced the tasks of one service of a pair: the other service may have the traffic.
+fn is_one_side(record: &Record, world: &World) -> bool {
+    let service = world.service(&record.green);
+    record.twin().is_none()
+        && service.is_some_and(|service| service.tags.contains_key("ecs-bg:twin"))
 }
 
 /// Tasks of the new revision that run on after a rollback, until ECS has stopped them.

@@ -1,5 +1,5 @@
-//! What a task that made a deployment fail logged last. Where it may not be read nothing is said: the
-//! reason of the failure is told without it.
+//! The last log lines of a task that made a deployment fail. Without permission to read them the report has
+//! only the reason of the failure.
 
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::log::last;

@@ -14,11 +14,12 @@ use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::drive::interrupt::Registration;
 use crate::error::{Error, Refusal};
 use crate::error::{Failure, FailureKind};
+use crate::event::Warning;
 use crate::model::arn::short;
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
 use crate::plan::clone::{Changes, clone_request, own_tags};
-use crate::plan::{Digest, Wanted};
+use crate::plan::{self, Wanted};
 use crate::request::edits::Edits;
 use crate::request::image::ImageChange;
 
@@ -32,7 +33,7 @@ pub struct New {
     /// What it has that its original has not.
     pub changes: Changes,
     /// What could not be checked or copied.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Registers a clone of a file's task definition, or of the newest of a family, with these changes.
@@ -64,17 +65,12 @@ async fn new(
     let wanted = Wanted::of(base, images, edits)?;
     let digests = digests(aws, &wanted).await?;
     wanted.check(&digests)?;
-    let mut warnings = Vec::new();
-    for (container, image) in wanted.images.iter().filter(|(_, image)| image.ecr().is_some()) {
-        if let Some(Digest::Unknown(why)) = digests.get(container) {
-            warnings
-                .push(format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
-        }
-    }
+    wanted.fits()?;
+    let mut warnings = plan::unchecked(&wanted.images, &digests);
     let changes = wanted.changes();
     let (revision, untagged) = register(aws, clock, registration, &wanted.base, &changes).await?;
     if untagged {
-        warnings.push("the tags were not copied; allow ecs:TagResource".to_owned());
+        warnings.push(Warning::TagsNotCopied);
     }
     Ok(New { revision, base: wanted.base.name, changes, warnings })
 }

@@ -1,4 +1,4 @@
-//! A one-off task, from what was asked to its end.
+//! `run`: a one-off task, from the options to its end.
 
 use std::time::Duration;
 

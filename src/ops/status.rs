@@ -1,5 +1,7 @@
 //! What serves, and how far a deployment has come.
 
+use futures_util::future::try_join_all;
+
 use crate::aws::{Aws, Focus, Pair};
 use crate::error::Error;
 use crate::error::Failure;
@@ -21,6 +23,34 @@ pub async fn survey(
     survey.known(service)?;
     twin.map_or(Ok(()), |twin| survey.known(twin))?;
     Ok(survey)
+}
+
+/// How many services are looked at at a time.
+const AT_ONCE: usize = 4;
+
+/// The same of several services, or of all of a cluster. A pair is looked at once.
+pub async fn overview(
+    aws: &Aws,
+    cluster: &str,
+    services: Vec<String>,
+) -> Result<Vec<Survey>, Error> {
+    let services = match services.is_empty() {
+        true => aws.service_names(cluster).await?,
+        false => services,
+    };
+    let mut surveys: Vec<Survey> = Vec::new();
+    for some in services.chunks(AT_ONCE) {
+        let looking = some.iter().map(|service| Box::pin(survey(aws, cluster, service, None)));
+        for found in try_join_all(looking).await? {
+            let is_known = |one: &Survey| {
+                one.service == found.service || one.twin.as_ref() == Some(&found.service)
+            };
+            if !surveys.iter().any(is_known) {
+                surveys.push(found);
+            }
+        }
+    }
+    Ok(surveys)
 }
 
 /// The survey of a service alone leaves out its targets.

@@ -1,5 +1,5 @@
-//! `resume`, `rollback`, `abort`, `promote`: what a person may do with a deployment from any machine.
-//! Each takes the deployment over; the process that drove it stops touching anything.
+//! `resume`, `rollback`, `abort`, `promote`: commands about a deployment, from any machine. Each takes the
+//! deployment over; the process that drove it changes nothing more.
 
 use std::collections::BTreeMap;
 
@@ -81,18 +81,18 @@ pub async fn run(
     }
     let open = match survey.open_record() {
         Some(Ok(record)) => Some(record),
-        Some(Err(why)) => return Err(Refusal::new(why, status(target)).into()),
+        Some(Err(why)) => return Err(Refusal::new(why.to_string(), status(target)).into()),
         None => None,
     };
     let ignored = survey.ignored();
     let unfinished = ignored.iter().find(|(record, _)| record.closed.is_none());
-    if let Some((_, what)) = unfinished.filter(|_| open.is_none())
+    if let Some((_, ignored)) = unfinished.filter(|_| open.is_none())
         && !matches!(verb, Verb::Rollback { to: Some(_) })
     {
-        return Err(Refusal::new(what.clone(), status(target)).into());
+        return Err(Refusal::new(ignored.to_string(), status(target)).into());
     }
-    for (_, what) in ignored {
-        setting.tell(emit, Kind::Warning(what.into()));
+    for (_, ignored) in ignored {
+        setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
     if open.is_none()
         && !matches!(verb, Verb::Rollback { to: Some(_) })
@@ -110,6 +110,15 @@ pub async fn run(
     if open.is_some() {
         setting.tell(emit, Kind::Location(survey.location()));
     }
+    // ECS can be told to roll back whoever began it.
+    if let (Verb::Abort | Verb::Rollback { to: None }, None) = (verb, &open)
+        && let Some(running) = plan::native::running(&survey)
+        && let Some(record) = plan::native::back(&survey, running, &identity(setting))
+    {
+        setting.tell(emit, Kind::Location(survey.location()));
+        let (world, service) = (survey.world.clone(), &target.service);
+        return Ok(drive_back(setting, record, world, looked, service, emit).await);
+    }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
     let none = Scale::default();
@@ -117,11 +126,7 @@ pub async fn run(
         (Verb::Rollback { to }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
-        (Verb::Promote, None) => {
-            let what = format!("no deployment of {service} is in progress");
-            Err(Refusal::new(what, status(target)).into())
-        }
-        (Verb::Resume { .. } | Verb::Abort, None) => {
+        (Verb::Resume { .. } | Verb::Abort | Verb::Promote, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
         (Verb::Resume { .. }, Some(record)) if setting.accept_drift && record.twin().is_none() => {
@@ -193,8 +198,8 @@ async fn back_to_service(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
-    for (_, what) in survey.ignored() {
-        setting.tell(emit, Kind::Warning(what.into()));
+    for (_, ignored) in survey.ignored() {
+        setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
     match survey.open_record() {
         Some(Ok(record)) if record.twin().is_none() => {
@@ -217,11 +222,12 @@ async fn back_to_service(
             let what = format!("{to} starts {}, whose deployment is in progress", record.name());
             return Err(Refusal::new(what, verb_for(target, "resume")).into());
         }
-        Some(Err(what)) => setting.tell(emit, Kind::Warning(what.into())),
+        Some(Err(what)) => {
+            setting.tell(emit, Kind::Warning(Warning::RecordUnreadable(what)));
+        }
         None => {}
     }
-    let identity = Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() };
-    match plan::back_to(to, &survey, &identity)? {
+    match plan::back_to(to, &survey, &identity(setting))? {
         Some(record) => {
             let (world, service) = (survey.world.clone(), &target.service);
             let code = drive_back(setting, record, world, looked, service, emit).await;
@@ -232,6 +238,10 @@ async fn back_to_service(
         }
         None => Ok(nothing(setting, Nothing::ServesAlone { service: to.to_owned() }, emit)),
     }
+}
+
+fn identity(setting: &Setting<'_>) -> Identity {
+    Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() }
 }
 
 fn ended(
@@ -310,12 +320,28 @@ async fn back_to(
     };
     let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
     let base = match (reading.await, &survey.twin) {
-        (Err(Error::Aws(error)), Some(twin)) if error.code == "ClientException" => {
+        (Err(Error::Aws(error)), twin) if error.code == "ClientException" => {
             let (service, region) = (&target.service, &setting.aws.region);
-            let what = format!(
-                "{base} is neither {service} nor {twin}, nor a task definition in {region}"
-            );
-            return Err(Refusal::new(what, status(target)).into());
+            let (what, hint) = match twin {
+                Some(twin) => (
+                    format!(
+                        "{base} is neither {service} nor {twin}, nor a task definition in {region}"
+                    ),
+                    status(target),
+                ),
+                None => {
+                    let family = short(&blue.revision).rsplit_once(':').map_or("", |(one, _)| one);
+                    (
+                        format!(
+                            "{base} is not a task definition in {region}, and {service} has no twin"
+                        ),
+                        format!(
+                            "--to {family}:REVISION; aws ecs list-task-definitions --family-prefix {family}"
+                        ),
+                    )
+                }
+            };
+            return Err(Refusal::new(what, hint).into());
         }
         (base, _) => base?,
     };

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::value::to_raw_value;
 
+use crate::event::{Edited, EditedMember};
 use crate::model::raw_json::RawObject;
 use crate::model::revision::OUTPUT_ONLY;
-use crate::request::edits::{self, Edit, Place, Placed};
+use crate::request::edits::{Edit, Place, Placed};
 
 /// What a clone has that its original has not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,18 +17,33 @@ pub struct Changes {
     pub images: BTreeMap<String, String>,
     /// Everything else.
     pub edits: Vec<Placed>,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 impl Changes {
-    /// For people, without what may be secret: `with image shop/web:2 in web, web:LOG_LEVEL=***`.
-    pub fn show(&self) -> String {
-        let images = self.images.iter();
-        let images = images.map(|(container, image)| format!("image {image} in {container}"));
-        let all: Vec<String> = images.chain(self.edits.iter().map(edits::show)).collect();
-        match all[..] {
-            [] => String::new(),
-            [..] => format!(" with {}", all.join(", ")),
-        }
+    /// Everything but the images, without what may be secret.
+    pub fn shown_edits(&self) -> Vec<Edited> {
+        self.edits.iter().map(|edit| self.shown(edit)).collect()
+    }
+
+    fn shown(&self, (place, edit): &Placed) -> Edited {
+        let container = match place {
+            Place::Task => None,
+            Place::Container(name) => Some(name.clone()),
+        };
+        let what = match edit {
+            Edit::Env(name, value) => EditedMember::Env {
+                name: name.clone(),
+                value: self.show_env.then(|| value.0.clone()),
+            },
+            Edit::Secret(name, _) => EditedMember::Secret { name: name.clone() },
+            Edit::Unset(name) => EditedMember::Unset { name: name.clone() },
+            Edit::Cpu(units) => EditedMember::Cpu { units: *units },
+            Edit::Memory(size) => EditedMember::Memory { mib: *size },
+            Edit::Command(words) => EditedMember::Command { of_image: words.is_empty() },
+        };
+        Edited { container, what }
     }
 }
 
@@ -233,18 +249,20 @@ mod tests {
     #[test]
     fn a_diff_shows_the_image_and_masks_what_may_be_secret() {
         let body = clone_request(DESCRIBED, &images("r/web:2"), &BTreeMap::new()).unwrap();
-        let lines = diff(DESCRIBED, &body).unwrap().join("\n");
+        let lines = diff(DESCRIBED, &body, false).unwrap().join("\n");
         assert!(
             lines.contains("-       \"image\": \"r/web:1\"")
                 && lines.contains("+       \"image\": \"r/web:2\""),
             "{lines}"
         );
-        let lines = diff(DESCRIBED, &body.replace("hunter2", "hunter3")).unwrap().join("\n");
+        let lines = diff(DESCRIBED, &body.replace("hunter2", "hunter3"), false).unwrap().join("\n");
         assert!(
             lines.contains("-           \"value\": \"***1\"")
                 && lines.contains("+           \"value\": \"***3\""),
             "{lines}"
         );
         assert!(lines.contains("\"name\": \"TOKEN\"") && !lines.contains("hunter"), "{lines}");
+        let shown = diff(DESCRIBED, &body.replace("hunter2", "hunter3"), true).unwrap().join("\n");
+        assert!(shown.contains("\"value\": \"hunter3\""), "{shown}");
     }
 }

@@ -3,6 +3,7 @@
 use super::checks::{Case, Check};
 use super::{Decision, Draft, Survey, listener, native, rolling};
 use crate::error::Refusal;
+use crate::event::EngineReason;
 use crate::model::world::Service;
 use crate::request::{EngineName, Request};
 
@@ -12,7 +13,7 @@ pub(super) struct Engine {
     pub(super) name: EngineName,
     /// Why it deploys this service where nobody asked for an engine, or what is in its way; `None`: it is
     /// not for such a service.
-    pub(super) takes: fn(&Request, &Survey) -> Option<Result<String, Refusal>>,
+    pub(super) takes: fn(&Request, &Survey) -> Option<Result<EngineReason, Refusal>>,
     /// The service that serves.
     pub(super) live: fn(&Survey) -> Result<&Service, Refusal>,
     /// The other service that a deployment is about; `None`: a deployment is about one service.
@@ -35,9 +36,9 @@ fn row(name: EngineName) -> &'static Engine {
 pub(super) fn engine(
     request: &Request,
     survey: &Survey,
-) -> Result<(&'static Engine, String), Refusal> {
+) -> Result<(&'static Engine, EngineReason), Refusal> {
     if let Some(name) = request.engine {
-        return Ok((row(name), "asked for".to_owned()));
+        return Ok((row(name), EngineReason::Asked));
     }
     let is_for = |engine: &&Engine| !request.alone || engine.twin.is_none();
     let takes = |engine: &'static Engine| Some((engine, (engine.takes)(request, survey)?));

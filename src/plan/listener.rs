@@ -10,7 +10,7 @@ use super::{
     preparing, registered, serves_already,
 };
 use crate::error::Refusal;
-use crate::event::Warning;
+use crate::event::{EngineReason, Planned, Settled, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::rule::green_stands;
@@ -30,10 +30,10 @@ pub(super) const ENGINE: Engine = Engine {
 };
 
 /// Where a twin is known, or something marks the service as one half of a pair.
-fn takes(_: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
+fn takes(_: &Request, survey: &Survey) -> Option<Result<EngineReason, Refusal>> {
     let name = &survey.service;
     if let Some(twin) = &survey.twin {
-        return Some(Ok(format!("{name} and {twin} are a pair")));
+        return Some(Ok(EngineReason::Pair { service: name.clone(), twin: twin.clone() }));
     }
     let service = service::existing(survey, name).ok()?;
     let is_half = service::replaceable(survey, service).is_ok()
@@ -45,6 +45,7 @@ fn takes(_: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_rolling_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| pair::service_is_fit(case.survey) },
     Check { code: "twin", run: |case| pair::twin_is_fit(case.survey) },
     Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },
@@ -78,24 +79,21 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
     let outage = traffic::outage(survey, sides.blue);
-    warnings.extend(outage.iter().cloned().map(Warning::from));
-    warnings.extend(pair::differences(survey, &sides)?.into_iter().map(Warning::from));
-    warnings.extend(traffic::foreign_rules(survey, &sides)?.into_iter().map(Warning::from));
+    let is_outage = !outage.is_empty();
+    warnings.extend(outage);
+    warnings.extend(pair::differences(survey, &sides)?);
+    warnings.extend(traffic::foreign_rules(survey, &sides)?);
     let record = record(request, survey, &sides, fingerprint, identity);
-    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(notes::credentials(survey, &record));
     if record.follow < FOLLOW_MIN {
-        let follow = humantime::format_duration(record.follow);
-        let text = format!(
-            "--follow {follow}: requests may be lost, a load balancer can take 30s and more to apply new weights"
-        );
-        warnings.push(text.into());
+        warnings.push(Warning::ShortFollow { follow: record.follow });
     }
     let base = wanted.base.clone();
     let changes = wanted.changes();
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let steps = steps(&record, &base, &changes, &sides, &survey.world);
-    let outage = !outage.is_empty();
-    let plan = Plan { record, why, way_back: None, base, changes, outage, warnings, steps, diff };
+    let (outage, way_back) = (is_outage, None);
+    let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 
@@ -162,42 +160,33 @@ fn steps(
     changes: &Changes,
     sides: &Sides<'_>,
     world: &World,
-) -> Vec<(&'static str, String)> {
+) -> Vec<Planned> {
     let (blue, green) = (&sides.blue.name, &sides.green.name);
-    let time = |duration: Duration| humantime::format_duration(duration).to_string();
     let shifted: Vec<&Rule> = shifted(world, &sides.pairs).collect();
-    let rules: Vec<&str> = shifted.iter().map(|rule| rule.name.as_str()).collect();
+    let rules: Vec<String> = shifted.iter().map(|rule| rule.name.clone()).collect();
     let lacking = |rule: &&&Rule| !green_stands(&rule.actions, &sides.pairs);
-    let lacking: Vec<&str> =
-        shifted.iter().filter(lacking).map(|rule| rule.name.as_str()).collect();
-    let mut steps = vec![("register", registered(base, changes))];
+    let missing = shifted.iter().filter(lacking).map(|rule| rule.name.clone()).collect();
+    let service = || green.clone();
+    let mut steps = vec![registered(base, changes)];
     steps.extend(preparing(record));
-    steps.push(match lacking[..] {
-        [] => ("attach", format!("{green} is in {} already", rules.join(", "))),
-        [..] => ("attach", format!("add {green} to {} with weight 0", lacking.join(", "))),
+    steps.push(Planned::Attach { service: service(), rules: rules.clone(), missing });
+    let tasks = record.count.max(sides.green.desired);
+    steps.push(Planned::Launch { service: service(), tasks });
+    let until = Settled::HealthyTargets;
+    steps.push(Planned::Settle { tasks, until, timeout: record.timeout });
+    steps.extend(record.shares.iter().map(|share| Planned::Shift {
+        service: service(),
+        percent: share.percent,
+        rules: rules.clone(),
+        hold: share.hold,
+    }));
+    steps.push(Planned::Bake {
+        service: service(),
+        kept: Some(blue.clone()),
+        by_ecs: false,
+        period: record.bake,
     });
-    let count = record.count.max(sides.green.desired);
-    let tasks = if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") };
-    steps.push(("launch", format!("{green}: {tasks} of the new revision")));
-    let timeout = time(record.timeout);
-    steps.push((
-        "settle",
-        format!("wait for {count} healthy targets; roll back after {timeout} without progress"),
-    ));
-    for share in &record.shares {
-        let hold = match share.hold.is_zero() {
-            true => String::new(),
-            false => format!(", hold for {}", time(share.hold)),
-        };
-        let what = format!("{} % to {green} in {}{hold}", share.percent, rules.join(", "));
-        steps.push(("shift", what));
-    }
-    steps.push(("bake", format!("watch {green} for {}; {blue} keeps running", time(record.bake))));
-    let follow = time(record.follow);
-    steps.push((
-        "follow",
-        format!("wait until the load balancer has had {follow} to apply the last weights"),
-    ));
-    steps.push(("retire", format!("{blue}: desired count 0")));
+    steps.push(Planned::Follow { period: record.follow });
+    steps.push(Planned::Retire { service: blue.clone() });
     steps
 }

@@ -5,6 +5,7 @@ mod back;
 mod checks;
 pub mod clone;
 mod engine;
+mod fits;
 mod listener;
 pub mod native;
 mod notes;
@@ -23,12 +24,13 @@ use std::time::Duration;
 use self::checks::Case;
 use self::engine::engine;
 pub use back::back_to;
+pub use notes::unchecked;
 pub use rolling::static_port;
 pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 
 use crate::error::Refusal;
-use crate::event::{NoRecord, RunningImage, Warning};
+use crate::event::{EngineReason, NoRecord, Planned, RunningImage, Warning};
 use crate::model::diff::diff;
 use crate::model::revision::Revision;
 use crate::model::rule::GroupPair;
@@ -66,7 +68,7 @@ struct Draft<'a> {
     fingerprint: String,
     identity: &'a Identity,
     /// Why this engine.
-    why: String,
+    why: EngineReason,
     /// What the user should know before, as far as it does not depend on the engine.
     warnings: Vec<Warning>,
 }
@@ -108,7 +110,7 @@ pub struct Plan {
     /// The record as it will begin; `revision` is empty until there is one.
     pub record: Record,
     /// Why this engine.
-    pub why: String,
+    pub why: EngineReason,
     /// The body of the RegisterTaskDefinition that makes the way back, where the live revision is
     /// INACTIVE: no service can be put on it again.
     pub way_back: Option<String>,
@@ -121,8 +123,8 @@ pub struct Plan {
     pub outage: bool,
     /// What the user should know before.
     pub warnings: Vec<Warning>,
-    /// What will be done, in order: step and what it does.
-    pub steps: Vec<(&'static str, String)>,
+    /// What will be done, in order.
+    pub steps: Vec<Planned>,
     /// What the new revision is compared with, and the differences, masked.
     pub diff: (String, Vec<String>),
 }
@@ -208,8 +210,7 @@ pub fn plan(
     identity: &Identity,
 ) -> Result<Decision, Refusal> {
     let images = &wanted.images;
-    let unread = notes::unread(survey, images, digests).into_iter();
-    let mut warnings: Vec<Warning> = unread.map(Warning::from).collect();
+    let mut warnings = notes::unread(survey, images, digests);
     let resolved: BTreeMap<String, String> = images
         .iter()
         .map(|(container, image)| match digests.get(container) {
@@ -238,17 +239,18 @@ pub fn plan(
             wanted.check(digests)?;
             return Ok(Decision::Unfinished(Box::new(record)));
         }
-        Some(Err(unreadable)) => warnings.push(unreadable.into()),
+        Some(Err(unreadable)) => warnings.push(Warning::RecordUnreadable(unreadable)),
         None => {}
     }
-    warnings.extend(survey.ignored().into_iter().map(|(_, what)| what.into()));
+    warnings
+        .extend(survey.ignored().into_iter().map(|(_, ignored)| Warning::RecordIgnored(ignored)));
     let overtaken = survey.overtaken().into_iter();
     warnings.extend(overtaken.map(|(record, by)| {
         let deployment = record.name().to_owned();
         Warning::Over { deployment, by }
     }));
     let (engine, why) = engine?;
-    warnings.extend(notes::surprises(request, survey).into_iter().map(Warning::from));
+    warnings.extend(notes::surprises(request, survey));
     let case = Case { request, survey, wanted, digests };
     checks::all(engine.checks, &case)?;
     (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })
@@ -280,7 +282,8 @@ fn serves_already(
 fn is_unchanged(service: &Service, wanted: &Wanted) -> bool {
     let only = Changes { edits: wanted.edits.clone(), ..Changes::default() };
     let body = clone_request(&wanted.base.raw, &only, &BTreeMap::new());
-    let same = body.and_then(|body| diff(&wanted.base.raw, &body)).is_ok_and(|d| d.is_empty());
+    let same =
+        body.and_then(|body| diff(&wanted.base.raw, &body, false)).is_ok_and(|d| d.is_empty());
     same && wanted.base.arn == service.revision
 }
 
@@ -297,7 +300,7 @@ fn differences(
     };
     let body = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unreadable)?;
     let replaced = survey.revisions.get(&replaced.revision).unwrap_or(base);
-    let lines = diff(&replaced.raw, &body).map_err(unreadable)?;
+    let lines = diff(&replaced.raw, &body, changes.show_env).map_err(unreadable)?;
     Ok((replaced.name.clone(), lines))
 }
 
@@ -344,19 +347,18 @@ fn prepare(preparation: &Preparation) -> Prepare {
 }
 
 /// What runs before everything that serves.
-fn preparing(record: &Record) -> Option<(&'static str, String)> {
-    let time = humantime::format_duration(record.prepare?.timeout);
-    Some((
-        "prepare",
-        format!(
-            "run the command of --before in one task; roll back unless it exits with 0 within {time}"
-        ),
-    ))
+fn preparing(record: &Record) -> Option<Planned> {
+    record.prepare.map(|prepare| Planned::Prepare { timeout: prepare.timeout })
 }
 
 /// The first step: what the new revision is.
-fn registered(base: &Revision, changes: &Changes) -> String {
-    format!("a new revision of {}: a copy of {}{}", base.family(), base.name, changes.show())
+fn registered(base: &Revision, changes: &Changes) -> Planned {
+    Planned::Register {
+        family: base.family().to_owned(),
+        base: base.name.clone(),
+        images: changes.images.clone(),
+        edits: changes.shown_edits(),
+    }
 }
 
 /// What serves now, rule by rule. `pairs` are the groups of `one` and `other`.

@@ -6,15 +6,16 @@ use super::checks::{Case, Check, options, refuse, service};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
-    Decision, Draft, Plan, Survey, differences, had, notes, prepare, preparing, registered,
-    serves_already,
+    Decision, Draft, Identity, Plan, Survey, differences, had, notes, prepare, preparing,
+    registered, serves_already,
 };
 use crate::error::Refusal;
+use crate::event::{EngineReason, Part, Planned, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
 use crate::model::world::{Deployment, Service};
-use crate::record::{Asked, Change, Heading, Native, Record};
+use crate::record::{Asked, Change, Heading, Native, Reason, Record};
 use crate::request::strategy::{BAKE_MAX, Strategy};
 use crate::request::{EngineName, Request, Share, WaitFor};
 use crate::route::configuration::{pauses, pauses_at, strategy};
@@ -25,20 +26,21 @@ pub(super) const ENGINE: Engine =
     Engine { name: EngineName::Native, takes, live: own, twin: None, checks: CHECKS, plan };
 
 /// Where the service has such a strategy, or is set up for one that is asked for.
-fn takes(request: &Request, survey: &Survey) -> Option<Result<String, Refusal>> {
+fn takes(request: &Request, survey: &Survey) -> Option<Result<EngineReason, Refusal>> {
     let service = own(survey).ok().filter(|_| survey.twin.is_none() || request.alone)?;
     let has = service.strategy();
     if has != "ROLLING" {
-        return Some(Ok(format!("its deployment strategy is {has}")));
+        return Some(Ok(EngineReason::Strategy { strategy: has.to_owned() }));
     }
     let asked = request.strategy.is_some() && (service.is_advanced() || is_headless(service));
-    asked.then(|| Ok("--strategy asks for it".to_owned()))
+    asked.then_some(Ok(EngineReason::StrategyAsked))
 }
 
 /// What must be true before.
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_native(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
     Check { code: "strategy", run: can_follow_the_strategy },
     Check { code: "deployment", run: nothing_else_runs },
@@ -222,16 +224,41 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
     let native = asked_of_ecs(request, service);
-    warnings.extend(oddities(survey, service, &native).into_iter().map(Into::into));
+    warnings.extend(oddities(survey, service, &native));
     let restart = request.changes.is_empty() && request.edits.is_empty();
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
     }
-    let record = Record {
+    let mut record = record(request, survey, service, fingerprint, identity, native);
+    if restart {
+        record.revision.clone_from(&service.revision);
+    }
+    warnings.extend(notes::credentials(survey, &record));
+    let changes = wanted.changes();
+    let diff = match restart {
+        true => Default::default(),
+        false => differences(survey, service, &base, &changes)?,
+    };
+    let steps = steps(&record, &base, &changes, service);
+    let plan =
+        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// The record as it begins.
+fn record(
+    request: &Request,
+    survey: &Survey,
+    service: &Service,
+    fingerprint: String,
+    identity: &Identity,
+    native: Native,
+) -> Record {
+    Record {
         id: identity.deployment.clone(),
         request: fingerprint,
-        revision: if restart { service.revision.clone() } else { String::new() },
+        revision: String::new(),
         cluster: survey.cluster_name().to_owned(),
         blue: service.name.clone(),
         green: service.name.clone(),
@@ -262,17 +289,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         by: identity.by.clone(),
         seen: survey.world.at,
         released: None,
-    };
-    warnings.extend(notes::credentials(survey, &record).map(Into::into));
-    let changes = wanted.changes();
-    let diff = match restart {
-        true => Default::default(),
-        false => differences(survey, service, &base, &changes)?,
-    };
-    let steps = steps(&record, &base, &changes, service);
-    let plan =
-        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
-    Ok(Decision::Deploy(Box::new(plan)))
+    }
 }
 
 /// What this deployment sets beside the revision.
@@ -306,95 +323,101 @@ fn way_back(survey: &Survey, service: &Service) -> String {
 }
 
 /// What a user may not expect.
-fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<String> {
+fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let name = &service.name;
+    let name = || service.name.clone();
     let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
-    let theirs = pauses(&own);
-    if !theirs.is_empty() {
-        warnings.push(format!(
-            "{name} is set up to pause at {}: to go on, ecs-bg promote --cluster {} --service {name}",
-            theirs.join(" and "),
-            survey.cluster_name()
-        ));
+    let stages = pauses(&own);
+    if !stages.is_empty() {
+        let cluster = survey.cluster_name().to_owned();
+        warnings.push(Warning::Pauses { service: name(), cluster, stages });
     }
     if service.desired == 0 {
-        warnings.push(format!(
-            "the desired count of {name} is 0: no task will show whether the new revision works"
-        ));
+        warnings.push(Warning::NoTasksWanted { service: name() });
     }
     if let Some((to, from)) = native.strategy.filter(|_| native.keeps) {
-        warnings.push(format!(
-            "the deployment strategy of {name} changes from {} to {} and stays so; with Terraform, add \
-             ignore_changes = [deployment_configuration]",
-            from.name(),
-            to.name()
-        ));
+        let (from, to) = (from.name(), to.name());
+        warnings.push(Warning::StrategyChanges { service: name(), from, to });
     }
-    if survey.blind.is_some() && service.is_advanced() {
-        warnings.push(
-            "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*".into(),
-        );
+    if let Some(reason) = survey.blind.clone().filter(|_| service.is_advanced()) {
+        warnings.push(Warning::RulesUnread { reason });
     }
     if survey.world.deployments.is_none() {
-        warnings.push("ECS's service deployments cannot be read".into());
+        warnings.push(Warning::ServiceDeploymentsUnread);
     }
-    let unhealthy = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
-    let unhealthy = unhealthy.filter(|target| target.state.starts_with("unhealthy")).count();
-    if unhealthy > 0 {
-        warnings.push(format!("{unhealthy} targets of {name} are unhealthy now"));
+    let targets = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
+    let targets = targets.filter(|target| target.state.starts_with("unhealthy")).count();
+    if targets > 0 {
+        warnings.push(Warning::UnhealthyTargets { service: name(), targets });
     }
     warnings
 }
 
-fn steps(
-    record: &Record,
-    base: &Revision,
-    changes: &Changes,
-    service: &Service,
-) -> Vec<(&'static str, String)> {
-    let name = &service.name;
+fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service) -> Vec<Planned> {
+    let name = || service.name.clone();
     let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     let native = record.native.clone().unwrap_or_default();
-    let time =
-        |minutes: u64| humantime::format_duration(Duration::from_secs(minutes * 60)).to_string();
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let mut steps = Vec::new();
     if !record.is_restart() {
-        steps.push(("register", registered(base, changes)));
+        steps.push(registered(base, changes));
     }
     steps.extend(preparing(record));
-    let tasks =
-        if record.count == 1 { "1 task".to_owned() } else { format!("{} tasks", record.count) };
-    let timeout = humantime::format_duration(record.timeout);
-    steps.push((
-        "update",
-        format!("{name}: ECS starts {tasks} of the new revision; roll back after {timeout} without progress"),
-    ));
+    steps.push(Planned::Update {
+        service: name(),
+        update: Update::Start { tasks: record.count, timeout: record.timeout },
+        desired: None,
+        minimum_healthy_percent: None,
+        maximum_percent: None,
+    });
     if record.until == WaitFor::Accepted {
         return steps;
     }
-    let how = match native.strategy.map(|(to, _)| to).or_else(|| strategy(&own)) {
-        Some(Strategy::Canary(_) | Strategy::Linear(_)) | None => {
-            let strategy = native.strategy.map(|(to, _)| to).or_else(|| strategy(&own));
-            strategy.map_or(service.strategy().to_owned(), |strategy| strategy.to_string())
+    let strategy = native.strategy.map(|(to, _)| to).or_else(|| strategy(&own));
+    let part = match strategy {
+        Some(Strategy::Canary(one) | Strategy::Linear(one)) => {
+            Some(Part { part_per_mille: one.tenths, period: minutes(one.minutes.into()) })
         }
-        Some(_) => "all at once".to_owned(),
+        _ => None,
     };
-    steps.push(("shift", format!("ECS shifts the traffic: {how}")));
-    for stage in &native.pauses {
-        let limit = time(u64::from(native.limit));
-        steps.push((
-            "pause",
-            format!("at {}, for {limit} at most, until ecs-bg promote", stage.name()),
-        ));
-    }
+    let strategy = match strategy {
+        Some(strategy) => strategy.name(),
+        None => service.strategy(),
+    };
+    let strategy = strategy.to_owned();
+    steps.push(Planned::ShiftByEcs { service: name(), strategy, part });
+    steps.extend(
+        native.pauses.iter().map(|stage| Planned::Pause {
+            stage: stage.name(),
+            limit: minutes(native.limit.into()),
+        }),
+    );
     let bake = native.bake.map(|bake| u64::from(bake.to));
     let bake = bake.or_else(|| own["bakeTimeInMinutes"].as_u64()).unwrap_or(0);
     if bake > 0 {
-        steps.push(("bake", format!("ECS watches the new revision for {}", time(bake))));
+        let period = minutes(bake);
+        steps.push(Planned::Bake { service: name(), kept: None, by_ecs: true, period });
     }
-    steps.push(("verify", format!("check that the listener rules of {name} say so")));
+    steps.push(Planned::Verify { service: name() });
     steps
+}
+
+/// The way back of a deployment of ECS's that no record tells of: a record for this process alone.
+pub fn back(survey: &Survey, running: &ServiceDeployment, identity: &Identity) -> Option<Record> {
+    let service = own(survey).ok()?;
+    let revision = running.revision.clone()?;
+    let mut others = service.deployments.iter().filter(|one| one.revision != revision);
+    let from = others.next().map_or(&service.revision, |other| &other.revision);
+    let request = Request::back(&survey.cluster, &service.name, None);
+    let record = record(&request, survey, service, String::new(), identity, Native::default());
+    Some(Record {
+        from: from.clone(),
+        was: from.clone(),
+        revision,
+        start: running.created.unwrap_or(record.start),
+        heading: Heading::Back(Reason::Asked),
+        ..record
+    })
 }
 
 /// What ECS says that it is doing for a service right now.

@@ -7,76 +7,70 @@ use serde_json::Value;
 
 use super::checks::service::setting_at;
 use super::{Digest, Survey};
+use crate::event::Warning;
 use crate::model::world::Service;
 use crate::record::Record;
 use crate::request::Request;
 use crate::request::image::ImageRef;
 
+/// A shorter `--timeout` may roll back an ordinary start.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What a user may not expect of a deployment like this.
-pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<String> {
+pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if request.timeout < Duration::from_secs(60) {
-        warnings.push(format!(
-            "--timeout is {}: a task that takes longer to become healthy is rolled back; 15m is 15 minutes",
-            humantime::format_duration(request.timeout)
-        ));
+    if request.timeout < SHORT_TIMEOUT {
+        warnings.push(Warning::ShortTimeout { timeout: request.timeout });
     }
+    let bare = request.bare.iter();
+    warnings.extend(bare.map(|&(option, seconds)| Warning::NoUnit { option, seconds }));
     let copies = |service: &&Service| {
         setting_at(service, &["propagateTags"]).and_then(Value::as_str) == Some("TASK_DEFINITION")
     };
     if let Some(service) = survey.world.services.values().find(copies).filter(|_| !request.no_wait)
     {
-        warnings.push(format!(
-            "{} copies the tags of its task definition to its tasks (propagateTags=TASK_DEFINITION): \
-             the tags of the record, ecs-bg:*, are copied too",
-            service.name
-        ));
+        warnings.push(Warning::RecordTagsCopied { service: service.name.clone() });
     }
     warnings
 }
 
-/// What could not be read, what is lost by it, and the permission that brings it back.
+/// What could not be read.
 pub(super) fn unread(
     survey: &Survey,
     images: &BTreeMap<String, ImageRef>,
     digests: &BTreeMap<String, Digest>,
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (container, image) in images {
-        if let (Some(Digest::Unknown(why)), Some(_)) = (digests.get(container), image.ecr()) {
-            warnings
-                .push(format!("image {image} was not checked ({why}); allow ecr:DescribeImages"));
-        }
-    }
+) -> Vec<Warning> {
+    let mut warnings = unchecked(images, digests);
     if survey.scalable.is_none() && survey.twin.is_some() {
-        warnings.push(
-            "auto scaling was not checked: a scalable target could start the stopped service again; allow \
-             application-autoscaling:DescribeScalableTargets"
-                .into(),
-        );
+        warnings.push(Warning::ScalingUnchecked);
     }
     if survey.world.groups.values().any(|group| group.attributes.is_none()) {
-        warnings.push(
-            "target group attributes and stickiness were not checked; allow \
-             elasticloadbalancing:DescribeTargetGroupAttributes"
-                .into(),
-        );
+        warnings.push(Warning::AttributesUnchecked);
     }
     warnings
 }
 
+/// Images of ECR that could not be looked up.
+pub fn unchecked(
+    images: &BTreeMap<String, ImageRef>,
+    digests: &BTreeMap<String, Digest>,
+) -> Vec<Warning> {
+    let unchecked = |(container, image): (&String, &ImageRef)| {
+        let (Some(Digest::Unknown(why)), Some(_)) = (digests.get(container), image.ecr()) else {
+            return None;
+        };
+        let (image, container) = (image.to_string(), container.clone());
+        Some(Warning::ImageUnchecked { image, container, why: why.clone() })
+    };
+    images.iter().filter_map(unchecked).collect()
+}
+
 /// Credentials that end in mid-deployment leave it half done. Most of those that end are renewed by
 /// themselves; whether these are cannot be told.
-pub(super) fn credentials(survey: &Survey, record: &Record) -> Option<String> {
+pub(super) fn credentials(survey: &Survey, record: &Record) -> Option<Warning> {
     let expires = survey.expires?;
     let holds: Duration = record.shares.iter().map(|share| share.hold).sum();
-    let least = holds + record.bake.max(record.follow);
+    let needed = holds + record.bake.max(record.follow);
     let left = expires.duration_since(survey.world.at).unwrap_or_default();
-    (left < least).then(|| {
-        format!(
-            "the credentials expire in {}, and the deployment needs at least {}: they must be renewed meanwhile",
-            humantime::format_duration(Duration::from_secs(left.as_secs())),
-            humantime::format_duration(least)
-        )
-    })
+    (left < needed).then_some(Warning::CredentialsExpire { left, needed })
 }

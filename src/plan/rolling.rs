@@ -10,7 +10,7 @@ use super::{
     serves_already,
 };
 use crate::error::Refusal;
-use crate::event::{RunningImage, Warning};
+use crate::event::{EngineReason, NumberChange, Planned, RunningImage, Settled, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Deployment, Service};
@@ -23,7 +23,7 @@ pub(super) const ENGINE: Engine = Engine {
     name: EngineName::Rolling,
     takes: |_, survey| {
         let fit = service(survey).and_then(|service| service::replaceable(survey, service));
-        Some(fit.map(|()| format!("{} has no twin", survey.service)))
+        Some(fit.map(|()| EngineReason::NoTwin { service: survey.service.clone() }))
     },
     live: service,
     twin: None,
@@ -35,6 +35,7 @@ pub(super) const ENGINE: Engine = Engine {
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_listener_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "service", run: |case| service::service_is_replaceable(case.survey) },
     Check { code: "progress", run: can_make_progress },
     Check { code: "task-definition", run: fits_the_service },
@@ -91,7 +92,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         let revision = short(&service.revision).to_owned();
         return Ok(Decision::Nothing { service: service.name.clone(), revision, images });
     }
-    warnings.extend(oddities(survey, service).into_iter().map(Warning::from));
+    warnings.extend(oddities(request, survey, service));
     let mut base = wanted.base.clone();
     if request.leave_tags {
         base.tags.clear();
@@ -100,11 +101,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let way_back = match survey.revisions.get(&from) {
         Some(revision) if !revision.active => {
             let body = clone_request(&revision.raw, &Changes::default(), &own_tags(&revision.tags));
-            let text = format!(
-                "{} is INACTIVE: no service can run it again, so a copy is registered to roll back to",
-                revision.name
-            );
-            warnings.push(text.into());
+            warnings.push(Warning::CopiedToRollBack { revision: revision.name.clone() });
             Some(body.map_err(|_| unreadable())?)
         }
         _ => None,
@@ -146,7 +143,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         seen: survey.world.at,
         released: None,
     };
-    warnings.extend(notes::credentials(survey, &record).into_iter().map(Warning::from));
+    warnings.extend(notes::credentials(survey, &record));
     let changes = wanted.changes();
     let diff = match restart {
         true => Default::default(),
@@ -211,35 +208,26 @@ fn runs_already(
 }
 
 /// What the user should know.
-fn oddities(survey: &Survey, service: &Service) -> Vec<String> {
+fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<Warning> {
     let mut found = Vec::new();
-    if let Some(why) = &survey.blind {
-        found.push(format!(
-            "load balancers were not read ({why}): ecs-bg leaves target health to ECS; allow \
-             elasticloadbalancing:Describe*"
-        ));
+    let name = || service.name.clone();
+    if let Some(reason) = survey.blind.clone() {
+        found.push(Warning::LoadBalancersUnread { reason });
     }
     let primary = service.primary();
     if let Some(primary) = primary.filter(|_| service.deployments.len() > 1) {
-        found.push(format!(
-            "another deployment of {} is in progress ({}, {}) and will be replaced; a rollback goes to {}",
-            service.name,
-            short(&primary.revision),
-            primary.rollout.as_deref().unwrap_or("not finished"),
-            short(&way_back(service))
-        ));
+        found.push(Warning::DeploymentReplaced {
+            service: name(),
+            revision: short(&primary.revision).to_owned(),
+            status: primary.rollout.clone(),
+            old: short(&way_back(service)).to_owned(),
+        });
     }
-    if service.desired == 0 {
-        found.push(format!(
-            "the desired count of {} is 0: no task starts, so nothing shows whether the new version works",
-            service.name
-        ));
+    if request.scale.count.unwrap_or(service.desired) == 0 {
+        found.push(Warning::NoTasksWanted { service: name() });
     }
-    if let Some(twin) = &survey.twin {
-        found.push(format!(
-            "{} has a twin, {twin}: the engine rolling does not check which of them has the traffic",
-            service.name
-        ));
+    if let Some(twin) = survey.twin.clone() {
+        found.push(Warning::TwinUnchecked { service: name(), twin });
     }
     found
 }
@@ -313,49 +301,35 @@ fn has_port(
     ))
 }
 
-fn steps(
-    record: &Record,
-    base: &Revision,
-    changes: &Changes,
-    service: &Service,
-) -> Vec<(&'static str, String)> {
-    let name = &service.name;
-    let time = |duration: Duration| humantime::format_duration(duration).to_string();
+fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service) -> Vec<Planned> {
     let mut steps = Vec::new();
-    let what = match record.is_restart() {
-        true => format!("start new tasks of {}", base.name),
+    let update = match record.is_restart() {
+        true => Update::Restart { revision: base.name.clone() },
         false => {
-            steps.push(("register", registered(base, changes)));
-            "replace its tasks with the new revision".to_owned()
+            steps.push(registered(base, changes));
+            Update::Replace
         }
     };
     steps.extend(super::preparing(record));
-    let mut asked = String::new();
-    let numbers = [
-        ("desired count", record.asked.count),
-        ("minimumHealthyPercent", record.asked.min_healthy),
-        ("maximumPercent", record.asked.max_percent),
-    ];
-    for (what, change) in numbers {
-        if let Some(Change { to, from }) = change {
-            asked += &format!(", {what} {from} → {to}");
-        }
-    }
-    steps.push(("update", format!("{name}: {what}{asked}")));
+    let number =
+        |change: Option<Change>| change.map(|Change { to, from }| NumberChange { from, to });
+    steps.push(Planned::Update {
+        service: service.name.clone(),
+        update,
+        desired: number(record.asked.count),
+        minimum_healthy_percent: number(record.asked.min_healthy),
+        maximum_percent: number(record.asked.max_percent),
+    });
     let until = match record.until {
         WaitFor::Accepted => return steps,
-        WaitFor::Started | WaitFor::Running => "run",
-        WaitFor::Healthy => "are healthy and ECS has completed the deployment",
-        WaitFor::Drained => "are healthy and the targets of the old ones are gone",
+        WaitFor::Started | WaitFor::Running => Settled::Running,
+        WaitFor::Healthy => Settled::Completed,
+        WaitFor::Drained => Settled::Drained,
     };
-    let tasks = if record.count == 1 { "1 task" } else { &format!("{} tasks", record.count) };
-    let timeout = time(record.timeout);
-    steps.push((
-        "settle",
-        format!("wait until {tasks} {until}; roll back after {timeout} without progress"),
-    ));
+    steps.push(Planned::Settle { tasks: record.count, until, timeout: record.timeout });
     if !record.bake.is_zero() {
-        steps.push(("bake", format!("watch it for {}", time(record.bake))));
+        let (service, period) = (service.name.clone(), record.bake);
+        steps.push(Planned::Bake { service, kept: None, by_ecs: false, period });
     }
     steps
 }

@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use super::trust::{Verdict, judge};
 use crate::error::Refusal;
-use crate::event::{Cause, Location};
+use crate::event::{Cause, IgnoredRecord, Location, Objection};
 use crate::model::arn::place;
 use crate::model::revision::Revision;
 use crate::model::world::{Service, Target, World};
-use crate::record::{End, Had, Record};
+use crate::record::{End, Had, Record, Unreadable};
 use crate::route::watch::Watch;
 use crate::route::{View, superseded};
 
@@ -73,7 +73,7 @@ impl Survey {
 
     /// The record of an unfinished deployment of this pair, if there is one: first on what the
     /// services run, then on what ECS did not keep, then on the newest revisions.
-    pub fn open_record(&self) -> Option<Result<Record, String>> {
+    pub fn open_record(&self) -> Option<Result<Record, Unreadable>> {
         let mut records = self.unclosed();
         records.retain(|record| !matches!(record, Ok(record) if self.overtaker(record).is_some()));
         // One that can be read is worth more than one that cannot.
@@ -97,7 +97,7 @@ impl Survey {
     }
 
     /// Records of this pair that are not closed, in the order of `records`.
-    fn unclosed(&self) -> Vec<Result<Record, String>> {
+    fn unclosed(&self) -> Vec<Result<Record, Unreadable>> {
         let mut records = self.records();
         // A registration whose answer was lost may have left the same record on two revisions.
         let closed = records.iter().flatten().filter(|record| record.closed.is_some());
@@ -108,8 +108,8 @@ impl Survey {
 
     /// Records of this pair that count, those of running revisions first, the newest last. Here is the
     /// one place where records come in.
-    fn records(&self) -> Vec<Result<Record, String>> {
-        let counts = |(revision, record): (&Revision, Result<Record, String>)| match record {
+    fn records(&self) -> Vec<Result<Record, Unreadable>> {
+        let counts = |(revision, record): (&Revision, Result<Record, Unreadable>)| match record {
             Ok(record) if self.ignores(revision, &record).is_some() => None,
             record => Some(record),
         };
@@ -118,24 +118,23 @@ impl Survey {
 
     /// The deployment that began last, where its record counts: also one that rolled back.
     pub fn last_record(&self) -> Option<Record> {
-        let counts = |(revision, record): (&Revision, Result<Record, String>)| {
+        let counts = |(revision, record): (&Revision, Result<Record, Unreadable>)| {
             record.ok().filter(|record| judge(self, revision, record) == Verdict::Trusted)
         };
         self.written().into_iter().filter_map(counts).max_by_key(|record| record.start)
     }
 
-    /// Records that are ignored, with what is said of each.
-    pub fn ignored(&self) -> Vec<(Record, String)> {
-        let told = |(revision, record): (&Revision, Result<Record, String>)| {
+    /// Records that are ignored, and why.
+    pub fn ignored(&self) -> Vec<(Record, IgnoredRecord)> {
+        let told = |(revision, record): (&Revision, Result<Record, Unreadable>)| {
             let record = record.ok()?;
             let why = self.ignores(revision, &record)?;
-            let what = format!("the record in the tags of {} is ignored: {why}", revision.name);
-            Some((record, what))
+            Some((record, IgnoredRecord { carrier: revision.name.clone(), why }))
         };
         self.written().into_iter().filter_map(told).collect()
     }
 
-    fn ignores(&self, revision: &Revision, record: &Record) -> Option<String> {
+    fn ignores(&self, revision: &Revision, record: &Record) -> Option<Objection> {
         match judge(self, revision, record) {
             Verdict::Ignored(why) if self.matters(record) => Some(why),
             _ => None,
@@ -149,7 +148,7 @@ impl Survey {
     }
 
     /// Records that name a service of this pair, whether they count or not, each with its carrier.
-    pub fn written(&self) -> Vec<(&Revision, Result<Record, String>)> {
+    pub fn written(&self) -> Vec<(&Revision, Result<Record, Unreadable>)> {
         let running = self
             .world
             .services

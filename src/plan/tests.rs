@@ -1,7 +1,7 @@
 //! Which record counts, and for whom.
 
 use super::*;
-use crate::event::Cause;
+use crate::event::{Cause, EngineReason, Unchecked};
 use crate::model::world::ServiceEvent;
 use crate::record::End;
 use crate::record::tests::{at, record};
@@ -219,7 +219,8 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
         });
         let survey = survey(&[revision("web:43", Some(record)), revision("web:42", None)]);
         let images = [("web".to_owned(), text.parse().expect("an image"))].into();
-        let wanted = Wanted { base: revision("web:42", None), images, edits: vec![] };
+        let base = revision("web:42", None);
+        let wanted = Wanted { base, images, edits: vec![], show_env: false };
         let digests = [("web".to_owned(), digest.clone())].into();
         let identity = Identity { deployment: "d".into(), owner: "o".into(), by: String::new() };
         match plan(&request, &survey, &wanted, &digests, &identity).expect("a decision") {
@@ -238,7 +239,7 @@ fn what_an_image_is_decides_whether_it_is_the_same_request_and_not_its_name() {
     assert_eq!(plans("shop/web:2", &known("a"), &same), "adopt");
     assert_eq!(plans("shop/web:stable", &known("a"), &same), "adopt");
     assert_eq!(plans("shop/web:2", &known("b"), &same), "unfinished");
-    assert_eq!(plans("shop/web:2", &Digest::Unknown("denied".into()), &same), "unfinished");
+    assert_eq!(plans("shop/web:2", &Digest::Unknown(Unchecked::NotInEcr), &same), "unfinished");
     // Where ECS replaces the tasks of one service, its twin does not matter.
     let request = fingerprint("shop", ["web"; 2], &resolved, &[]);
     let one = Record { request, green: "web".into(), ..named("web:43") };
@@ -276,7 +277,7 @@ fn the_longest_name_of_a_family_leaves_room_for_the_record() {
     let [from, was] = [(); 2].map(|()| base.arn.clone());
     let plan = Plan {
         record: Record { revision: String::new(), from, was, ..record() },
-        why: String::new(),
+        why: EngineReason::Asked,
         way_back: None,
         base,
         changes: Changes::default(),

@@ -3,10 +3,11 @@
 //! only the process that wrote them. Pure.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::Survey;
-use crate::event::Number;
+use crate::event::{IgnoredRecord, Number, Objection};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Rule, Service, World};
@@ -25,7 +26,7 @@ pub enum Verdict {
     /// It counts.
     Trusted,
     /// It does not, and why.
-    Ignored(String),
+    Ignored(Objection),
 }
 
 /// A number of a record that is not followed as it is.
@@ -131,6 +132,22 @@ pub fn judge(survey: &Survey, carrier: &Revision, record: &Record) -> Verdict {
     }
 }
 
+/// Whether the record in the tags of `carrier` is that of an earlier deployment of the services of `ours`,
+/// as far as it can be told without a survey.
+pub fn is_of_the_same_pair(
+    carrier: &Revision,
+    record: &Record,
+    ours: &Record,
+    now: SystemTime,
+) -> bool {
+    let pair = [&ours.blue, &ours.green];
+    record.cluster == ours.cluster
+        && pair.contains(&&record.blue)
+        && pair.contains(&&record.green)
+        && record.revision == carrier.arn
+        && is_of_its_time(carrier.registered, record.start, now)
+}
+
 /// Why a twin that only a tag names does not count, where it does not: both services must carry the
 /// tag, and one rule must hold target groups of both.
 pub fn doubt(survey: &Survey) -> Option<(String, String)> {
@@ -177,26 +194,70 @@ pub fn needs_history(survey: &Survey) -> bool {
     })
 }
 
-fn objection(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
+fn objection(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Objection> {
     let ours = [Some(survey.service.as_str()), survey.twin.as_deref()];
     let stranger =
         [&record.blue, &record.green].into_iter().find(|name| !ours.contains(&Some(name.as_str())));
     if let Some(stranger) = stranger {
-        return Some(format!(
-            "it names {stranger}, which is not known as the twin of {}; if it is: --twin {stranger}",
-            survey.service
-        ));
+        let (stranger, service) = (stranger.clone(), survey.service.clone());
+        return Some(Objection::Stranger { stranger, service });
     }
     if record.cluster != survey.cluster_name() {
-        return Some(format!("it names another cluster, {}", record.cluster));
+        return Some(Objection::OtherCluster { cluster: record.cluster.clone() });
     }
     if record.revision != carrier.arn {
-        return Some(format!("it is about {}", record.name()));
+        return Some(Objection::OtherRevision { revision: record.name().to_owned() });
     }
     if !is_of_its_time(carrier.registered, record.start, survey.world.at) {
-        return Some("it is a copy: it did not begin when its revision was registered".to_owned());
+        return Some(Objection::Copied);
     }
     from(survey, carrier, record).or_else(|| was(survey, carrier, record))
+}
+
+/// For refusals and for the warning.
+impl fmt::Display for IgnoredRecord {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "the record in the tags of {} is ignored: {}", self.carrier, self.why)
+    }
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stranger { stranger, service } => write!(
+                to,
+                "it names {stranger}, which is not known as the twin of {service}; if it is: --twin {stranger}"
+            ),
+            Self::OtherCluster { cluster } => write!(to, "it names another cluster, {cluster}"),
+            Self::OtherRevision { revision } => write!(to, "it is about {revision}"),
+            Self::Copied => {
+                to.write_str("it is a copy: it did not begin when its revision was registered")
+            }
+            Self::BackToOtherFamily { revision } => write!(
+                to,
+                "it would roll back to {revision}, which is of another family and which the service did not run, \
+                 as far as ECS tells"
+            ),
+            Self::BackToNotOlder { revision } => {
+                write!(to, "it would roll back to {revision}, which is not older")
+            }
+            Self::BackToUnreadable { revision } => {
+                write!(to, "it would roll back to {revision}, which cannot be read")
+            }
+            Self::BackToOtherContainers { revision } => {
+                write!(to, "it would roll back to {revision}, which has other containers")
+            }
+            Self::BeforeOfOtherFamily { revision, service } => {
+                write!(to, "it names {revision}, which is of a family that {service} does not run")
+            }
+            Self::BeforeNotOlder { revision } => {
+                write!(to, "it names {revision} as the revision before, which is not older")
+            }
+            Self::BeforeOtherContainers { revision } => {
+                write!(to, "it names {revision} as the revision before, which has other containers")
+            }
+        }
+    }
 }
 
 fn is_of_its_time(registered: Option<SystemTime>, start: SystemTime, now: SystemTime) -> bool {
@@ -213,31 +274,32 @@ fn is_of_its_time(registered: Option<SystemTime>, start: SystemTime, now: System
 
 /// What is wrong with the way back. A copy of an INACTIVE revision was registered before its carrier,
 /// so it is lower-numbered too.
-fn from(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
-    let (arn, name) = (&record.from, short(&record.from));
+fn from(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Objection> {
+    let arn = &record.from;
+    let revision = || short(arn).to_owned();
     let is_known = is_known(survey, arn);
     if family(arn) != carrier.family() {
         // What ECS itself says of the services decides.
-        return (!is_known || !self::is_known(survey, &carrier.arn)).then(|| {
-            format!("it would roll back to {name}, which is of another family and which the service did not run, as far as ECS tells")
-        });
+        return (!is_known || !self::is_known(survey, &carrier.arn))
+            .then(|| Objection::BackToOtherFamily { revision: revision() });
     }
     if !is_earlier(arn, carrier) {
-        return Some(format!("it would roll back to {name}, which is not older"));
+        return Some(Objection::BackToNotOlder { revision: revision() });
     }
     if is_known {
         return None;
     }
     match survey.revisions.get(arn) {
-        None => Some(format!("it would roll back to {name}, which cannot be read")),
-        Some(revision) => (!is_alike(revision, carrier))
-            .then(|| format!("it would roll back to {name}, which has other containers")),
+        None => Some(Objection::BackToUnreadable { revision: revision() }),
+        Some(known) => (!is_alike(known, carrier))
+            .then(|| Objection::BackToOtherContainers { revision: revision() }),
     }
 }
 
 /// What is wrong with the revision that green had before.
-fn was(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
-    let (arn, name) = (&record.was, short(&record.was));
+fn was(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Objection> {
+    let arn = &record.was;
+    let revision = || short(arn).to_owned();
     let is_restart = *arn == carrier.arn && record.twin().is_none();
     if is_restart || is_known(survey, arn) {
         return None;
@@ -248,15 +310,16 @@ fn was(survey: &Survey, carrier: &Revision, record: &Record) -> Option<String> {
             green.deployments.iter().map(|one| &one.revision).chain([&green.revision])
         });
         return (!shown.into_iter().any(|shown| family(shown) == family(arn))).then(|| {
-            format!("it names {name}, which is of a family that {} does not run", record.green)
+            let (revision, service) = (revision(), record.green.clone());
+            Objection::BeforeOfOtherFamily { revision, service }
         });
     }
     if !is_earlier(arn, carrier) {
-        return Some(format!("it names {name} as the revision before, which is not older"));
+        return Some(Objection::BeforeNotOlder { revision: revision() });
     }
     // One that is gone is nothing that anybody goes back to.
-    let differs = survey.revisions.get(arn).is_some_and(|revision| !is_alike(revision, carrier));
-    differs.then(|| format!("it names {name} as the revision before, which has other containers"))
+    let differs = survey.revisions.get(arn).is_some_and(|known| !is_alike(known, carrier));
+    differs.then(|| Objection::BeforeOtherContainers { revision: revision() })
 }
 
 /// Whether ECS itself says that a service of the pair ran or was to run this revision.
@@ -299,7 +362,7 @@ mod tests {
         change(&mut survey, &mut record, &mut carrier);
         match judge(&survey, &carrier, &record) {
             Verdict::Trusted => None,
-            Verdict::Ignored(why) => Some(why),
+            Verdict::Ignored(why) => Some(why.to_string()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::image;
 use super::clone::Changes;
 use crate::error::Refusal;
+use crate::event::Unchecked;
 use crate::model::revision::Revision;
 use crate::request::edits::{Edits, Placed};
 use crate::request::image::{ImageChange, ImageRef, resolve};
@@ -17,7 +18,7 @@ pub enum Digest {
     /// It is not there, or cannot be pulled.
     Missing(String),
     /// That cannot be told, and why.
-    Unknown(String),
+    Unknown(Unchecked),
 }
 
 /// What is wanted of the task definition, brought to the containers that it is for.
@@ -29,6 +30,8 @@ pub struct Wanted {
     pub images: BTreeMap<String, ImageRef>,
     /// What else is changed.
     pub edits: Vec<Placed>,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 impl Wanted {
@@ -50,7 +53,7 @@ impl Wanted {
             }
         }
         images.extend(named);
-        Ok(Self { base, images, edits: placed })
+        Ok(Self { base, images, edits: placed, show_env: edits.show_env })
     }
 
     /// The account that the definition is for: that of its ARN, else of its roles. A file's need not say.
@@ -62,12 +65,18 @@ impl Wanted {
     pub fn changes(&self) -> Changes {
         let image =
             |(container, image): (&String, &ImageRef)| (container.clone(), image.to_string());
-        Changes { images: self.images.iter().map(image).collect(), edits: self.edits.clone() }
+        let images = self.images.iter().map(image).collect();
+        Changes { images, edits: self.edits.clone(), show_env: self.show_env }
     }
 
     /// An image that is not there would be found out by the first task; better now.
     pub fn check(&self, digests: &BTreeMap<String, Digest>) -> Result<(), Refusal> {
         image::missing_images(&self.images, digests)
+    }
+
+    /// AWS would not register it; better now.
+    pub fn fits(&self) -> Result<(), Refusal> {
+        super::fits::fits(self)
     }
 
     /// A file has no revision's number.

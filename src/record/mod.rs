@@ -8,6 +8,7 @@ mod tags;
 use std::time::{Duration, SystemTime};
 
 pub use self::native::Native;
+pub use self::tags::Unreadable;
 use self::tags::{ENDS, REASONS, code};
 
 use crate::model::arn::short;

@@ -2,7 +2,10 @@
 //! ECS allows in tags.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
 
 use super::{
     Asked, Change, Closed, End, Had, Heading, Held, Native, Prepare, Reason, Record, Released,
@@ -12,6 +15,24 @@ use crate::request::{EngineName, LONGEST, Share, WaitFor};
 
 /// The version that is written. Version 1 is read too.
 const VERSION: u32 = 2;
+
+/// A record that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Unreadable {
+    /// The revision that has it in its tags.
+    pub carrier: String,
+    /// The tag `ecs-bg:record`.
+    pub tag: String,
+}
+
+/// For refusals and for the warning.
+impl fmt::Display for Unreadable {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { carrier, tag } = self;
+        write!(to, "the record in the tags of {carrier} cannot be read: `ecs-bg:record` is `{tag}`")
+    }
+}
 
 /// ECS's limits for tags (API reference of Tag).
 const TAGS_MAX: usize = 50;
@@ -172,14 +193,14 @@ impl Record {
     pub fn from_tags(
         revision: &str,
         tags: &BTreeMap<String, String>,
-    ) -> Option<Result<Self, String>> {
+    ) -> Option<Result<Self, Unreadable>> {
         let head = tags.get("ecs-bg:record")?;
-        Some(Self::read(revision, head, tags).ok_or_else(|| {
-            format!(
-                "the record in the tags of {} cannot be read: `ecs-bg:record` is `{head}`",
-                short(revision)
-            )
-        }))
+        Some(
+            Self::read(revision, head, tags).ok_or_else(|| Unreadable {
+                carrier: short(revision).to_owned(),
+                tag: head.clone(),
+            }),
+        )
     }
 
     /// Whether the tags hold a record of a version that is newer than ours: what it says is not known.

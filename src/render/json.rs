@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
 use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Fault, Kind};
+use crate::event::{Ended, Ending, Event, Fault, Kind, Planned, Warning};
 use crate::plan::{Decision, Survey};
 
 /// One event, on one line.
@@ -52,6 +52,13 @@ pub(super) fn document(value: &impl Serialize) -> String {
     format!("{object:#}")
 }
 
+/// What serves, on one line.
+pub(super) fn status_line(status: &impl Serialize) -> String {
+    let mut object = json!({ "schema": SCHEMA, "event": "status" });
+    merge(&mut object, status);
+    line(object)
+}
+
 /// What would be done.
 pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     let value = match decision {
@@ -59,15 +66,16 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             "decision": "deploy",
             "location": survey.location(),
             "engine": plan.record.engine(),
-            "why": plan.why,
+            "why": words::engine_reason(&plan.why),
+            "reason": plan.why,
             "blue": plan.record.blue,
             "green": plan.record.green,
             "base": plan.base.name,
             "images": plan.changes.images,
-            "edits": plan.changes.edits.iter().map(crate::request::edits::show).collect::<Vec<_>>(),
-            "steps": plan.steps.iter().map(|(step, what)| json!({"step": step, "what": what})).collect::<Vec<_>>(),
+            "edits": plan.changes.shown_edits(),
+            "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
             "diff": plan.diff.1,
-            "warnings": plan.warnings.iter().map(words::warning).collect::<Vec<_>>(),
+            "warnings": plan.warnings.iter().map(warning).collect::<Vec<_>>(),
         }),
         Decision::Adopt(record) => json!({
             "decision": "adopt",
@@ -86,6 +94,21 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
         }
     };
     document(&value)
+}
+
+/// A step of a plan: its facts, and the same in words.
+fn step(planned: &Planned) -> Value {
+    let mut object = json!({"step": planned.step(), "what": words::step(planned)});
+    merge(&mut object, planned);
+    object
+}
+
+/// A warning of a plan: its facts, and the same in words.
+fn warning(warning: &Warning) -> Value {
+    let mut object = json!({});
+    merge(&mut object, warning);
+    object["message"] = words::warning(warning).into();
+    object
 }
 
 /// How the demo ended.

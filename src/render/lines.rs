@@ -57,14 +57,8 @@ fn told(kind: &Kind) -> (&'static str, String) {
             ("deploy", format!("{verb} {deployment}: {what}"))
         }
         Kind::Registered { revision, base, images, edits, .. } => {
-            let image = |(name, image): (&String, &String)| format!("image {image} in {name}");
-            let changes: Vec<String> =
-                images.iter().map(image).chain(edits.iter().cloned()).collect();
-            let with = if changes.is_empty() { "" } else { " with " };
-            (
-                "register",
-                format!("registered {revision}: a copy of {base}{with}{}", changes.join(", ")),
-            )
+            let with = words::with(images, edits);
+            ("register", format!("registered {revision}: a copy of {base}{with}"))
         }
         Kind::Changed { step, change } => (*step, words::change(change)),
         Kind::Waiting { step, why } => (*step, words::wait(why)),
@@ -193,11 +187,12 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
         Decision::Deploy(plan) => {
             let about = field(&location(&survey.location()));
             let record = &plan.record;
-            let begin = words::planned(record.engine(), &record.blue, &record.green, &plan.why);
+            let why = words::engine_reason(&plan.why);
+            let begin = words::planned(record.engine(), &record.blue, &record.green, &why);
             let mut text = format!("{about}\n{}\n", field(&begin));
             let registry = registry(&survey.location());
-            for (step, what) in &plan.steps {
-                let what = field(what);
+            for planned in &plan.steps {
+                let (step, what) = (planned.step(), field(&words::step(planned)));
                 let what = registry.as_ref().map_or(what.clone(), |own| what.replace(own, ""));
                 let _ = write!(text, "\n  {step:<8}  {what}");
             }

@@ -3,6 +3,7 @@
 mod ecs_deploy;
 mod json;
 mod lines;
+mod overview;
 mod paint;
 mod report;
 mod sanitise;
@@ -202,6 +203,20 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// What serves in several services.
+    pub fn overview(&self, cluster: &str, surveys: &[Survey]) {
+        let overview = overview::overview(cluster, surveys);
+        match self.output {
+            Output::Json => self.out(&json::document(&overview)),
+            Output::Lines => self.out(&overview::lines(&overview)),
+        }
+    }
+
+    /// The same among events: on one line.
+    pub fn status_line(&self, survey: &Survey) {
+        self.out(&json::status_line(&report::status(survey)));
+    }
+
     /// What a command without events has done: a line, or a document.
     pub fn done(&self, line: &str, document: &impl serde::Serialize) {
         match self.output {
@@ -298,18 +313,44 @@ pub fn prompt(argv: &[&str], host: &Host) {
     print(&host.out, &format!("\n$ {}", argv.join(" ")), true);
 }
 
+/// A word that was typed, without what could forge lines.
+pub fn harmless(word: &str) -> String {
+    sanitise::field(word)
+}
+
 /// What is wrong with a command line, or the help that was asked for.
 pub fn usage(error: &clap::Error, host: &Host) {
     let stream = if error.use_stderr() { &host.err } else { &host.out };
-    match host.terminal {
-        // With clap's colours; a person typed what is in it.
-        true => stream.print(error.render().ansi().to_string().trim_end().to_owned(), true),
-        false => print(stream, error.render().to_string().trim_end(), true),
+    // With clap's colours at a terminal.
+    let text = match host.terminal {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    let shown = |text: &str| match host.terminal {
+        true => stream.print(text.trim_end().to_owned(), true),
+        false => print(stream, text.trim_end(), true),
+    };
+    if !error.use_stderr() {
+        return shown(&text);
     }
-    if error.use_stderr() {
-        print(&host.err, "hint: ecs-bg --help", true);
-    }
+    // One hint: ours, or what clap guesses.
+    let is_clap = |line: &&str| line.starts_with("For more information, try ");
+    let is_tip =
+        |line: &&str| line.trim_start().starts_with(TIP) || line.contains(&format!("{TIP}\u{1b}"));
+    let mut tips = text.lines().filter(is_tip);
+    let tip = tips.next().filter(|_| tips.next().is_none());
+    let kept = text.lines().filter(|line| !is_clap(line) && (tip.is_none() || !is_tip(line)));
+    let mut lines: Vec<&str> = kept.collect();
+    lines.dedup_by(|one, other| one.is_empty() && other.is_empty());
+    shown(&lines.join("\n"));
+    let plain = error.render().to_string();
+    let guess =
+        tip.and_then(|_| plain.lines().find_map(|line| line.trim_start().strip_prefix(TIP)));
+    print(&host.err, &format!("hint: {}", guess.map_or("ecs-bg --help", str::trim)), true);
 }
+
+/// What clap writes before a guess.
+const TIP: &str = "tip:";
 
 /// What another program reads: without colours and symbols of ours.
 fn plain(stream: &Stream, text: &str, kept: bool) {

@@ -1,4 +1,4 @@
-//! What is worth telling about an end or a state: data for both formats.
+//! The data of `status`, for both formats.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -128,6 +128,9 @@ pub(super) struct RecordStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
     pub(super) what: String,
+    /// The same for a row: without times, services and processes.
+    #[serde(skip)]
+    pub(super) brief: String,
 }
 
 pub(super) fn status(survey: &Survey) -> Status {
@@ -220,6 +223,14 @@ fn record<'a>(
     let started = humantime::format_rfc3339_seconds(record.start).to_string();
     let route = record.route();
     let name = record.name();
+    let brief = match (record.closed, step) {
+        (Some(closed), _) => format!("{name} {}", words::end(closed.end)),
+        (None, Some(step)) => {
+            let heading = if record.forward() { "in progress" } else { "rolling back" };
+            format!("{name} {heading}, at step {step}")
+        }
+        (None, None) => format!("{name} replaced by another deployment"),
+    };
     let what = match (record.closed, by) {
         (None, Some(by)) => {
             let by = words::cause(&by);
@@ -256,6 +267,7 @@ fn record<'a>(
         seen: humantime::format_rfc3339_seconds(record.seen).to_string(),
         by,
         what,
+        brief,
         blue: record.blue,
         green: record.green,
     })

@@ -46,6 +46,8 @@ pub struct Typed {
     pub file: Option<(String, Hidden)>,
     /// `--from`
     pub from: Base,
+    /// `--show-env`
+    pub show_env: bool,
 }
 
 /// What is cloned, where no file says it.
@@ -66,6 +68,8 @@ pub struct Edits {
     pub file: Option<Revision>,
     /// What is cloned.
     pub from: Base,
+    /// Values of variables are shown.
+    pub show_env: bool,
 }
 
 /// One change.
@@ -139,8 +143,8 @@ impl Edit {
     }
 }
 
-/// A change for people, without what may be secret.
-pub fn show((place, edit): &Placed) -> String {
+/// A change as a refusal names it, without what may be secret.
+fn show((place, edit): &Placed) -> String {
     let at = match place {
         Place::Task => String::new(),
         Place::Container(name) => format!("{name}:"),
@@ -203,7 +207,7 @@ impl Edits {
                 Refusal::new(what, flaw.fix)
             })?),
         };
-        let edits = Self { list, file, from: typed.from };
+        let edits = Self { list, file, from: typed.from, show_env: typed.show_env };
         for (index, one) in edits.list.iter().enumerate() {
             if edits.list[..index].iter().any(|o| o.0 == one.0 && o.1.target() == one.1.target()) {
                 let place = one.0.clone().map_or(Place::Task, Place::Container);

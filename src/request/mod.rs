@@ -110,6 +110,8 @@ pub struct Request {
     pub bake: Option<Duration>,
     /// How long there may be no progress.
     pub timeout: Duration,
+    /// Numbers without a unit that may have been meant as minutes, with their options.
+    pub bare: Vec<(&'static str, u64)>,
     /// How long the load balancer is given to follow, where it was said.
     pub follow: Option<Duration>,
     /// Deploy even what serves already.
@@ -219,6 +221,7 @@ impl Request {
                 }
                 timeout => timeout,
             },
+            bare: bare(typed),
             follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
             force: typed.force,
             base: None,
@@ -258,6 +261,7 @@ impl Request {
             alone: false,
             bake: None,
             timeout: Duration::from_secs(900),
+            bare: vec![],
             follow: None,
             force: true,
             base: None,
@@ -280,6 +284,13 @@ impl Request {
     }
 }
 
+/// Numbers without a unit that may have been meant as minutes.
+fn bare(typed: &Typed) -> Vec<(&'static str, u64)> {
+    let given = [("--bake", &typed.bake), ("--follow", &typed.follow)];
+    let number = |text: &String| text.trim().parse::<u64>().ok().filter(|n| (1..60).contains(n));
+    given.into_iter().filter_map(|(option, text)| Some((option, number(text.as_ref()?)?))).collect()
+}
+
 /// Reads `--image` and `--tag`.
 pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Refusal> {
     let images = images.iter().map(|text| {
@@ -298,7 +309,12 @@ fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
 
 /// Reads a duration: `60s`, `15m`, `1h30m`, `0`; a bare number is seconds.
 pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
-    let hint = format!("{argument} 60s, or 15m, or 0");
+    // What a deployment needs time for takes no 0, and a share needs its percentage.
+    let hint = match argument {
+        "--shares" => "--shares 10:5m,50:5m,100".to_owned(),
+        timeout if timeout.ends_with("timeout") => format!("{timeout} 15m, or 90s"),
+        other => format!("{other} 60s, or 15m, or 0"),
+    };
     let parsed = match text.trim().parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => humantime::parse_duration(text.trim()).map_err(|error| {
@@ -364,6 +380,18 @@ mod tests {
         assert_eq!(seconds("1h30m"), Ok(5400));
         for text in ["", "-1", "soon", "1.5", "500ms", "15 days", "1d 99999999h"] {
             assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hint_gives_a_value_that_the_option_takes() {
+        for (option, hint) in [
+            ("--bake", "--bake 60s, or 15m, or 0"),
+            ("--timeout", "--timeout 15m, or 90s"),
+            ("--before-timeout", "--before-timeout 15m, or 90s"),
+            ("--shares", "--shares 10:5m,50:5m,100"),
+        ] {
+            assert_eq!(duration(option, "5x").unwrap_err().hint, hint);
         }
     }
 

@@ -65,6 +65,15 @@ impl Names {
     }
 }
 
+/// The cluster that a service is named with, if it is.
+pub fn cluster_of(service: &str) -> Option<&str> {
+    let path = match service.strip_prefix("arn:") {
+        Some(arn) => arn.split_once(":service/")?.1,
+        None => service,
+    };
+    path.split_once('/').map(|(cluster, _)| cluster)
+}
+
 /// Whether a text that may also name something else names a service with its cluster.
 pub fn is_service(text: &str) -> bool {
     match text.strip_prefix("arn:") {

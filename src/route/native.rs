@@ -20,7 +20,7 @@ use crate::model::rule::weights;
 use crate::model::served::Served;
 use crate::model::service_deployment::{Hook, Phase, ServiceDeployment};
 use crate::model::world::{Attachment, Look, Rule, Service, Target, World};
-use crate::record::{End, Reason};
+use crate::record::{End, Heading, Reason};
 use crate::request::{EngineName, WaitFor};
 
 /// The way forward.
@@ -41,13 +41,18 @@ pub const BACK: &[Step] = &[
     Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
 
+/// Another deployment takes over on the way back: ECS is let finish what it does.
+pub const OVERTAKEN: &[Step] = &[
+    Step { name: "return", next: give_back }, // ECS has rolled back
+    Step { name: "tidy", next: tidy },
+];
+
 /// The row of this engine.
 pub const ENGINE: Engine = Engine {
     name: EngineName::Native,
     forward: FORWARD,
     back: BACK,
-    // ECS consolidates by itself what a deployment of ours leaves.
-    overtaken: &[],
+    overtaken: OVERTAKEN,
     first: before_every_step,
     superseded,
     lacks,
@@ -94,7 +99,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// Between looks when something is due.
 const DENSE: Duration = Duration::from_millis(1500);
 /// Between looks while tasks start.
-const WATCHFUL: Duration = Duration::from_secs(5);
+const WATCHFUL: Duration = Duration::from_secs(6);
 /// Between looks while ECS only lets time pass.
 const SPARSE: Duration = Duration::from_secs(20);
 /// UpdateService answers before its service deployment is listed.
@@ -148,6 +153,9 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
+    if let Some(next) = who_stopped_it(view) {
+        return Some(next);
+    }
     if record.forward() {
         return trouble(view, service).map(Next::TurnBack);
     }
@@ -169,6 +177,15 @@ fn superseded(view: &View<'_>) -> Option<Cause> {
     let primary = service.primary()?;
     let known = [&record.revision, &record.from, &record.was].contains(&&primary.revision);
     (!known).then(|| by(&primary.revision))
+}
+
+/// ECS stops a deployment when another one begins; that one is listed a little later.
+fn who_stopped_it(view: &View<'_>) -> Option<Next> {
+    let own = current(view).filter(|own| own.phase() == Phase::Stopped)?;
+    let since = view.watch.stopped_since?;
+    let why = stage(view, own);
+    let next = Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole });
+    (view.since(since) < trouble::PAST_MAX).then_some(next)
 }
 
 /// What is wrong with going on, if anything is.
@@ -444,6 +461,10 @@ fn give_back(view: &View<'_>) -> Option<Next> {
         let why = WaitReason::Listing { service: view.record.green.clone() };
         return (!is_late).then_some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole }));
     };
+    // Whatever ECS made of it, the next deployment begins from there.
+    if view.record.heading == Heading::Overtaken && !own.is_running() {
+        return None;
+    }
     match own.phase() {
         Phase::Forward => {
             let arn = own.arn.clone();
@@ -454,10 +475,9 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             Some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Glance }))
         }
         // It was done before ECS heard of it.
-        Phase::Successful => match tidy_after(view, true) {
-            Some(next) => Some(next),
-            None => Some(Next::Act(Action::Write(Box::new(view.closed(End::Live))))),
-        },
+        Phase::Successful => verify(view)
+            .or_else(|| tidy_after(view, true))
+            .or_else(|| Some(Next::Act(Action::Write(Box::new(view.closed(End::Live)))))),
         Phase::RolledBack => None,
         Phase::RollbackFailed | Phase::Stopped => {
             let service = view.green()?;

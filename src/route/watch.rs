@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::health::{TaskFailure, failure};
 use crate::model::reads::{Moment, Part};
 use crate::model::rule::GroupPair;
+use crate::model::service_deployment::Phase;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
 use crate::route::{View, native};
@@ -106,6 +107,8 @@ pub struct Watch {
     pub unlisted_since: Option<SystemTime>,
     /// The stage of ECS's deployment, and since when it was seen to be that.
     pub stage: Option<(String, SystemTime)>,
+    /// Since when ECS stops it, or has stopped it, without a rollback.
+    pub stopped_since: Option<SystemTime>,
     /// Since when ECS does nothing more about it.
     pub over_since: Option<SystemTime>,
     /// The service's settings could not be put back.
@@ -146,6 +149,7 @@ impl Watch {
             tasks_denied: false,
             unlisted_since: None,
             stage: None,
+            stopped_since: None,
             over_since: None,
             untidy: false,
             changes: 0,
@@ -167,6 +171,7 @@ impl Watch {
             &mut self.short_since,
             &mut self.unlisted_since,
             &mut self.over_since,
+            &mut self.stopped_since,
         ];
         for since in times.into_iter().flatten() {
             *since = now;
@@ -266,8 +271,10 @@ impl Watch {
             Some(own) => (own.stage.clone(), !own.is_running()),
             None => (None, false),
         };
+        let is_stopped = own.is_some_and(|own| own.phase() == Phase::Stopped);
         self.launched |= own.is_some();
         self.unlisted_since = is_unlisted.then(|| self.unlisted_since.unwrap_or(world.at));
+        self.stopped_since = is_stopped.then(|| self.stopped_since.unwrap_or(world.at));
         self.over_since = is_over.then(|| self.over_since.unwrap_or(world.at));
         self.stage = stage.map(|stage| match self.stage.take() {
             Some((known, since)) if known == stage => (known, since),

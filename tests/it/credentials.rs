@@ -224,10 +224,31 @@ fn a_profile_that_was_asked_for_wins_over_keys_in_the_environment() {
     let broken = &["--profile", "broken"];
     refused(&status(&environment, broken), "no AWS credentials: ", "--profile NAME");
     let unknown = &["--profile", "nope"];
-    let said = "no AWS credentials: there is no profile `nope`";
-    refused(&status(&environment, unknown), said, "aws configure list-profiles");
+    let said = format!("--profile: there is no profile `nope` in {config} or /nonexistent");
+    refused(&status(&environment, unknown), &said, "aws configure list-profiles");
     // A variable says less than an option: there the keys win, as with every AWS tool.
     let variable = [&environment[..], &[("AWS_PROFILE", "broken")]].concat();
     assert!(status(&variable, &[]).status.success());
+    std::fs::remove_file(config).expect("removed");
+}
+
+#[test]
+fn a_profile_that_a_variable_names_must_be_there() {
+    let sandbox = Sandbox::start(&[]);
+    let endpoint = ("AWS_ENDPOINT_URL", sandbox.variable("AWS_ENDPOINT_URL"));
+    let config = file("variable", "[profile here]\nregion = eu-central-1\n");
+    let keys = [KEYS[0], KEYS[1], REGION, endpoint, ("AWS_CONFIG_FILE", &config)];
+    let with = |profile| status(&[&keys[..], &[("AWS_PROFILE", profile)]].concat(), &[]);
+    let said = format!("AWS_PROFILE: there is no profile `nope` in {config} or /nonexistent");
+    refused(&with("nope"), &said, "aws configure list-profiles");
+    // Without keys it is not another reason.
+    let none = [REGION, endpoint, ("AWS_CONFIG_FILE", &config), ("AWS_PROFILE", "nope")];
+    refused(&status(&none, &[]), &said, "aws configure list-profiles");
+    let usual = [KEYS[0], KEYS[1], REGION, endpoint, ("AWS_PROFILE", "nope")];
+    refused(&status(&usual, &[]), "in /nonexistent or /nonexistent", "list-profiles");
+    for known in ["here", "default", ""] {
+        let said = with(known);
+        assert!(said.status.success(), "{known}: {}", text(&said));
+    }
     std::fs::remove_file(config).expect("removed");
 }

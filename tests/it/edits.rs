@@ -98,3 +98,39 @@ fn a_revision_is_registered_once_whatever_becomes_of_the_answer() {
         life.text
     );
 }
+
+#[test]
+fn a_size_that_fargate_does_not_have_is_found_before_anything_is_registered() {
+    let world = World::new("solo");
+    for (edits, said, hint) in [
+        (
+            "--cpu 512",
+            "api:1: Fargate has no task with cpu 512 and memory 512",
+            "--memory 1024 (with cpu 512: 1024, 2048, 3072 or 4096)",
+        ),
+        (
+            "--memory 40GB --cpu 4096",
+            "api:1: Fargate has no task with cpu 4096 and memory 40960",
+            "--memory 30720 (with cpu 4096: 8192 to 30720 in steps of 1024)",
+        ),
+        (
+            "--cpu 300",
+            "api:1: Fargate has no task with cpu 300",
+            "--cpu 256 (Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384)",
+        ),
+    ] {
+        for command in [
+            "plan --cluster shop --service api",
+            "deploy --cluster shop --service api",
+            "register --family api",
+        ] {
+            let life = world.run(&format!("{command} {edits}"));
+            assert_eq!(life.code, Some(3), "{command} {edits}: {}", life.text);
+            let expected = format!("error: {said}\nhint: {hint}\n");
+            assert!(life.text.ends_with(&expected), "{command} {edits}: {}", life.text);
+            assert!(!life.operations.iter().any(|one| one == "RegisterTaskDefinition"));
+        }
+    }
+    let life = world.run("deploy --cluster shop --service api --cpu 512 --memory 1024");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}

@@ -84,6 +84,26 @@ fn what_is_wrong_is_named_with_its_member_and_line_before_any_call() {
 }
 
 #[test]
+fn a_name_in_environment_and_secrets_is_found_before_anything_is_registered() {
+    let path = case("u_secenv");
+    let said = format!(
+        "error: {path}, container api: A is in `environment` and in `secrets`, and ECS takes a name once\n\
+         hint: take A out of one of them, or replace both: --env api:A=VALUE\n"
+    );
+    for command in
+        ["register", "plan --cluster shop --service api", "deploy --cluster shop --service api"]
+    {
+        let world = World::new("solo");
+        let life = world.run(&format!("{command} --task-definition {path}"));
+        assert_eq!(life.code, Some(3), "{command}: {}", life.text);
+        assert!(life.text.ends_with(&said), "{command}: {}", life.text);
+        assert!(!life.operations.iter().any(|one| one == "RegisterTaskDefinition"), "{command}");
+    }
+    let life = World::new("solo").run(&format!("register --task-definition {path} --env api:A=2"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}
+
+#[test]
 fn an_image_of_another_account_is_not_called_missing() {
     let (world, life) = deployed("C1-foreign-ecr-sidecar", "");
     assert_eq!(life.code, Some(0), "{}", life.text);

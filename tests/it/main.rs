@@ -24,6 +24,7 @@ mod kept; // a world that was kept is what a killed process leaves
 mod left_behind; // what fails after a revision was registered leaves nothing behind
 mod listening; // `ecs-bg sandbox` as a process
 mod names; // names and ARNs of clusters and services
+mod native; // services whose traffic ECS shifts
 mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up
@@ -40,3 +41,4 @@ mod signals; // requests to stop, in every wait
 mod support; // shared with the sweeps
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README
+mod usage; // what is typed, and what stands in the environment

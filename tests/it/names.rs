@@ -13,7 +13,7 @@ const COMMANDS: [(&str, u8); 7] = [
     ("status", 0),
     ("resume", 0),
     ("abort", 0),
-    ("promote", 3),
+    ("promote", 0),
     ("run --container api --no-wait", 0),
     ("deploy --tag 2", 0),
 ];
@@ -43,6 +43,20 @@ fn every_command_takes_every_name_of_a_service() {
             assert_eq!(life.code, Some(0), "{}", life.text);
             assert_eq!(running(&world, "api"), "api:2", "{cluster} {service}");
         }
+    }
+}
+
+#[test]
+fn a_service_that_is_named_with_its_cluster_needs_no_other_name() {
+    for service in &services()[1..3] {
+        let world = World::new("solo");
+        for (command, code) in COMMANDS {
+            let life = world.run(&format!("{command} --service {service}"));
+            assert_eq!(life.code, Some(code), "{command} {service}: {}", life.text);
+        }
+        let world = World::new("solo");
+        let life = world.run(&format!("ecs-deploy -n {service} -i {IMAGE}"));
+        assert_eq!(life.code, Some(0), "{service}: {}", life.text);
     }
 }
 
@@ -89,4 +103,33 @@ fn a_deployment_is_found_by_the_arn_of_its_service() {
     );
     let life = world.run(&back.replace("service/shop/web", "service/prod/web"));
     assert_eq!(life.code, Some(2), "{}", life.text);
+}
+
+/// AWS says of it that the cluster is not found, or that it may not be seen.
+#[test]
+fn a_cluster_of_another_account_is_said_with_both_accounts() {
+    const OTHER: &str = "arn:aws:ecs:eu-central-1:999956789012";
+    let said = "is in account 999956789012, and the credentials are for account 123456789012\n";
+    for named in [
+        format!("--cluster {OTHER}:cluster/shop --service api"),
+        format!("--cluster shop --service {OTHER}:service/shop/api"),
+    ] {
+        let world = World::new("solo");
+        for (command, _) in COMMANDS {
+            let life = world.run(&format!("{command} {named}"));
+            assert_eq!(life.code, Some(3), "{command}: {}", life.text);
+            assert!(life.text.contains(said), "{command}: {}", life.text);
+            assert!(life.text.contains("\nhint: --profile NAME"), "{command}: {}", life.text);
+        }
+        let denied = world.run_denied(&format!("status {named}"), &["DescribeServices"]);
+        assert!(denied.text.contains(said), "{}", denied.text);
+        assert_eq!((running(&world, "api").as_str(), revisions(&world, "api")), ("api:1", 1));
+    }
+    let world = World::new("solo");
+    let line = format!("ecs-deploy -c {OTHER}:cluster/shop -n api -i {IMAGE}");
+    let life = world.run(&line);
+    assert!(life.text.contains(said), "{}", life.text);
+    // A cluster that is not there in the own account is just that.
+    let life = world.run(&format!("status --cluster {ARN}:cluster/shp --service api"));
+    assert!(life.text.contains("Cluster not found"), "{}", life.text);
 }

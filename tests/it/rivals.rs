@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::sdk::Interference;
 use serde_json::json;
 
-use crate::support::fate::Moment;
+use crate::support::fate::{Fate, Moment};
 use crate::support::invariants::{Promise, broken, serves};
 use crate::support::lives::{REPOSITORY, World, deploy};
 
@@ -152,7 +153,7 @@ fn a_finished_deployment_is_rolled_back_by_a_new_one_of_what_served() {
 #[test]
 fn verbs_with_nothing_under_way_say_so() {
     let world = World::new("shop");
-    for (verb, code) in [("resume", 0), ("abort", 0), ("promote", 3), ("rollback", 3)] {
+    for (verb, code) in [("resume", 0), ("abort", 0), ("promote", 0), ("rollback", 3)] {
         let life = world.run(&format!("{verb} {PAIR}"));
         assert_eq!(life.code, Some(code), "{verb}: {}", life.text);
     }
@@ -237,4 +238,61 @@ fn a_first_request_to_stop_turns_back_and_a_second_stops_at_once() {
     let life = world.run_interrupted(&deploy("2", "--on-cancel hold"), 60, 1);
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert!(life.text.contains("hint: ecs-bg resume"), "{}", life.text);
+}
+
+/// The next process need not wait until the one that failed counts as dead.
+#[test]
+fn a_claim_that_fails_after_it_wrote_its_name_gives_the_deployment_back() {
+    let abandoned = || {
+        let world = half_done("2");
+        world.wait(200);
+        world
+    };
+    let line = format!("resume {PAIR}");
+    let life = abandoned().run_kept(&line);
+    let claim = life.moments.iter().find(|one| one.operation == "TagResource").expect("a claim");
+    let mut after = life.moments.iter().filter(|one| one.nth > claim.nth);
+    let read = after.find(|one| one.operation == "DescribeTaskDefinition").expect("read back").nth;
+    let world = abandoned();
+    let (status, code) = (400, "ClientException".to_owned());
+    let refused = Interference::Error { status, code, message: "as AWS says it".to_owned() };
+    let life = world.live(&line, Fate { once: Some((read, refused)), ..Fate::default() });
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let life = world.run(&line);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(!life.text.contains("another process drives"), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    is_well(&world);
+}
+
+/// This version cannot read whether its deployment is over.
+#[test]
+fn a_record_of_a_newer_version_keeps_a_deployment_from_starting() {
+    let newer =
+        json!([{"key": "ecs-bg:record", "value": "v=9 engine=sideways id=a for=b start=1"}]);
+    for (scenario, service) in [("shop", "web"), ("solo", "api")] {
+        let world = World::new(scenario);
+        let line = |tag: &str| {
+            let image = REPOSITORY.replace("/web", &format!("/{service}"));
+            format!("--cluster shop --service {service} --image {image}:{tag} --bake 0")
+        };
+        let first = world.run(&format!("deploy {}", line("2")));
+        assert_eq!(first.code, Some(0), "{}", first.text);
+        let arn = format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/{service}:2");
+        let tags = json!({ "resourceArn": arn, "tags": newer });
+        world.call("ecs", "TagResource", &tags.to_string());
+        let from = world.cloud().journal().len();
+        for command in ["deploy", "plan"] {
+            let life = world.run(&format!("{command} {}", line("1")));
+            assert_eq!(life.code, Some(3), "{command}: {}", life.text);
+            let said = format!(
+                "a newer version of ecs-bg wrote the record in the tags of {service}:2; its deployment \
+                 may be unfinished\nhint: use that version, or run the same command with --on-conflict supersede\n"
+            );
+            assert!(life.text.contains(&said), "{command}: {}", life.text);
+        }
+        assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "nothing changed");
+        let life = world.run(&format!("deploy {} --on-conflict supersede", line("1")));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::Time;
 use ecs_bg_sandbox::journal::{Change, Entry};
+use serde_json::{Value, json};
 
 use crate::cases::rolling::{BREAKER, deploy, runs, solo};
 use crate::support::fate::Death;
@@ -297,6 +298,86 @@ fn only_our_own_old_revisions_are_deregistered_and_never_the_way_back() {
         .collect();
     // api:1 is somebody else's; 5 serves, 4 is the way back.
     assert_eq!(gone, ["api:2", "api:3"]);
+}
+
+/// A stranger who may tag a revision can write a record that calls it an old one of this service.
+#[test]
+fn a_forged_record_deregisters_nothing_that_is_in_use_or_that_another_tool_registered() {
+    let world = solo("[[repository]]\nname = 'shop/api'\nimages = ['1', '2', '5', '6', '7', '8']");
+    let deployed = |tag: &str| {
+        let life = world.run(&deploy(tag, "--keep-revisions 1"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    };
+    deployed("2");
+    let read = |name: &str| -> Value {
+        let body = json!({ "taskDefinition": name, "include": ["TAGS"] });
+        let told = world.call("ecs", "DescribeTaskDefinition", &body.to_string());
+        serde_json::from_str(&told).expect("JSON")
+    };
+    let tags = read("api:2")["tags"].take();
+    let registered = |start: Option<u64>| {
+        let mut body = crate::cases::edits::definition(&world, "api:1");
+        let input = [
+            "family",
+            "cpu",
+            "memory",
+            "networkMode",
+            "requiresCompatibilities",
+            "executionRoleArn",
+            "containerDefinitions",
+        ];
+        body.as_object_mut().expect("an object").retain(|key, _| input.contains(&key.as_str()));
+        body["tags"] = tags.clone();
+        for tag in body["tags"].as_array_mut().expect("tags") {
+            if let (Some(start), "ecs-bg:record") = (start, tag["key"].as_str().unwrap_or_default())
+            {
+                let head = tag["value"].as_str().expect("a head");
+                let (before, _) = head.split_once("start=").expect("a start");
+                tag["value"] = json!(format!("{before}start={start}"));
+            }
+        }
+        world.call("ecs", "RegisterTaskDefinition", &body.to_string());
+    };
+    world.wait(1000);
+    // A copy, and one that looks as if a deployment of ours had registered it.
+    registered(None);
+    registered(Some(world.now().0 / 1000));
+    let used = world
+        .run("run --cluster shop --service api --task-definition api:4 --container api --no-wait");
+    assert_eq!(used.code, Some(0), "{}", used.text);
+    for tag in ["5", "6", "7"] {
+        deployed(tag);
+    }
+    let gone = |revision: &str| read(revision)["taskDefinition"]["status"] == "INACTIVE";
+    let kept = ["api:1", "api:3", "api:4", "api:6", "api:7"];
+    assert!(!kept.into_iter().any(gone), "{:?}", kept.map(gone));
+    assert!(gone("api:2") && gone("api:5"));
+    let life = world.run("rollback --cluster shop --service api");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    runs(&world, "6", 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_rollback_to_what_is_not_there_says_so() {
+    let world = solo("");
+    let life = world.run("rollback --cluster shop --service api --to nope");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let said = "error: nope is not a task definition in eu-central-1, and api has no twin\n\
+                hint: --to api:REVISION; aws ecs list-task-definitions --family-prefix api\n";
+    assert!(life.text.ends_with(said), "{}", life.text);
+}
+
+/// Its twin may have all the traffic.
+#[test]
+fn the_idle_service_of_a_pair_is_not_said_to_serve() {
+    let world = World::new("shop");
+    let line = "deploy --cluster shop --service web-green --engine rolling --tag shop/web=2 --desired-count 2";
+    let life = world.run(line);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(!life.text.contains("serves"), "{}", life.text);
+    assert!(!life.text.contains("the desired count of web-green is 0"), "{}", life.text);
+    let said = "web:2 runs in web-green and is healthy; whether web-green or its twin has the traffic was not checked";
+    assert!(life.text.contains(said), "{}", life.text);
 }
 
 #[test]

@@ -54,35 +54,52 @@ const NAMES: &[&str] = &[
     "account",
     "alarms",
     "arn",
+    "attribute",
     "base",
     "blue",
+    "blue_value",
+    "carrier",
     "cluster",
     "container",
     "current",
     "deployment",
     "digest",
+    "family",
     "green",
+    "green_value",
     "group",
+    "groups",
     "image",
     "images",
+    "kept",
+    "missing",
+    "name",
     "old",
     "owner",
     "region",
+    "repository",
     "revision",
     "revisions",
     "rule",
+    "rules",
     "runs_as",
     "service",
+    "stages",
+    "stranger",
+    "strategy",
     "stream",
     "target",
     "task",
     "tasks",
     "to",
+    "twin",
+    "value",
 ];
 /// What AWS or a container said.
-const SAID: &[&str] = &["logs", "message", "obstacle", "reason", "service_events", "status"];
-/// Sentences of ours that are not facts yet: what a revision changes, and what a plan found.
-const SENTENCES: &[&str] = &["edits", "fix", "text"];
+const SAID: &[&str] =
+    &["logs", "message", "obstacle", "reason", "service_events", "stage", "status"];
+/// Sentences of ours that are not facts yet: those of refusals.
+const SENTENCES: &[&str] = &["fix"];
 
 #[test]
 fn texts_in_events_are_names_or_what_others_said() {

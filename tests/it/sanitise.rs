@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use ecs_bg::Host;
 use ecs_bg::error::{Error, Failure, FailureKind, Refusal};
 use ecs_bg::event::{
-    Cause, Change, Ended, Ending, Event, Failed, Hint, Kind, Location, WaitReason, Weight,
+    Cause, Change, Edited, EditedMember, Ended, Ending, Event, Failed, Hint, IgnoredRecord, Kind,
+    Location, Objection, Unchecked, WaitReason, Warning, Weight,
 };
 use ecs_bg::model::health::TaskFailure;
 use ecs_bg::model::served::Served;
@@ -71,7 +72,10 @@ fn events() -> Vec<Kind> {
             base: nasty(),
             current: nasty(),
             images: BTreeMap::from([(nasty(), nasty())]),
-            edits: list(),
+            edits: vec![Edited {
+                container: Some(nasty()),
+                what: EditedMember::Env { name: nasty(), value: Some(nasty()) },
+            }],
         },
         Kind::Changed {
             step: "shift",
@@ -94,8 +98,23 @@ fn events() -> Vec<Kind> {
             time: SystemTime::UNIX_EPOCH,
             message: nasty(),
         },
-        Kind::Warning(nasty().into()),
-        Kind::Warning(format!("{}; allow {}", nasty(), nasty()).into()),
+        Kind::Warning(Warning::LoadBalancersUnread { reason: nasty() }),
+        Kind::Warning(Warning::ServicesDiffer {
+            blue: nasty(),
+            green: nasty(),
+            setting: "propagateTags",
+            blue_value: nasty().into(),
+            green_value: list().into(),
+        }),
+        Kind::Warning(Warning::ImageUnchecked {
+            image: nasty(),
+            container: nasty(),
+            why: Unchecked::OtherAccount { account: nasty() },
+        }),
+        Kind::Warning(Warning::RecordIgnored(IgnoredRecord {
+            carrier: nasty(),
+            why: Objection::BeforeOfOtherFamily { revision: nasty(), service: nasty() },
+        })),
         Kind::Outcome(Box::new(Ended {
             ending: Ending::RolledBack {
                 revision: nasty(),
@@ -254,9 +273,10 @@ fn no_error_warning_or_document_forges_a_line() {
 
 #[test]
 fn texts_of_json_are_harmless_when_they_are_read() {
-    let what = "a\u{1b}[2J\n::error::b\u{202e}##[c".to_owned();
-    let event = Event { at: SystemTime::UNIX_EPOCH, kind: Kind::Warning(what.into()) };
+    let reason = "a\u{1b}[2J\n::error::b\u{202e}##[c".to_owned();
+    let event =
+        Event { at: SystemTime::UNIX_EPOCH, kind: Kind::Warning(Warning::RulesUnread { reason }) };
     let text = &printed(|render| render.event(&event))[1];
     let read: serde_json::Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(read["text"], r"a\u{1b}[2J\n::error::b\u{202e}# #[c");
+    assert_eq!(read["reason"], r"a\u{1b}[2J\n::error::b\u{202e}# #[c");
 }

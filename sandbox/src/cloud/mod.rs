@@ -224,6 +224,16 @@ impl Cloud {
         &self.shared.lambdas
     }
 
+    /// Decides anew what AWS does not say.
+    pub fn set_unverified(&mut self, unverified: Unverified) {
+        self.shared.unverified = unverified;
+    }
+
+    /// How this world decides what AWS does not say.
+    pub fn unverified(&self) -> &Unverified {
+        &self.shared.unverified
+    }
+
     /// Sets the state of an alarm of CloudWatch (`OK`, `ALARM`, `INSUFFICIENT_DATA`) in the home region.
     pub fn set_alarm(&mut self, name: &str, state: &str) {
         let home = self.home.clone();

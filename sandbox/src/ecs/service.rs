@@ -237,6 +237,7 @@ pub(super) fn begin_deployment(here: &mut Here<'_>, arn: &str) {
     for older in &mut service.deployments {
         older.status = "ACTIVE".into();
     }
+    native::begin::supersede(service);
     let deployment = Deployment {
         rollout_reason: format!("ECS deployment {id} in progress."),
         id,

@@ -22,14 +22,18 @@ pub(crate) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     match operation {
         "CreateService" => {
             let arn = within("service", asked.text("serviceName").unwrap_or_default());
-            creating(place, asked, at(place.need(&arn)), &arn)
+            let mut needs = creating(place, asked, at(place.need(&arn)), &arn);
+            needs.extend(handed_to_ecs(place, asked));
+            needs
         }
         "UpdateService"
         | "DeleteService"
         | "UpdateServicePrimaryTaskSet"
         | "ListServiceDeployments" => {
             let arn = within("service", asked.text("service").unwrap_or_default());
-            vec![of_service(asked, at(tagged(place, place.need(&arn), &arn)))]
+            let mut needs = vec![of_service(asked, at(tagged(place, place.need(&arn), &arn)))];
+            needs.extend(handed_to_ecs(place, asked));
+            needs
         }
         "DescribeServices" => {
             let one = |name: &String| {
@@ -172,19 +176,36 @@ fn register(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let mut needs =
         creating(place, asked, need.with("ecs:privileged", privileged.to_string()), &arn);
     for member in ["taskRoleArn", "executionRoleArn"] {
-        needs.extend(asked.text(member).map(|role| pass(place, role)));
+        needs.extend(asked.text(member).map(|role| pass(place, role, TASKS)));
     }
     needs
 }
 
+/// The service that runs tasks.
+const TASKS: &str = "ecs-tasks.amazonaws.com";
+
+/// The roles with which Amazon ECS writes listener rules and calls lifecycle hooks.
+fn handed_to_ecs(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let config = asked.0.get("deploymentConfiguration");
+    let mut roles: Vec<Value> = list(asked.0.get("loadBalancers"))
+        .iter()
+        .map(|one| one["advancedConfiguration"]["roleArn"].clone())
+        .collect();
+    let hooks = list(config.and_then(|own| own.get("lifecycleHooks")));
+    roles.extend(hooks.iter().map(|one| one["roleArn"].clone()));
+    let roles = roles.iter().filter_map(Value::as_str);
+    roles.map(|role| pass(place, role, "ecs.amazonaws.com")).collect()
+}
+
 /// Handing on a role: its ARN, or its name.
-fn pass(place: &Place<'_>, role: &str) -> Need {
+fn pass(place: &Place<'_>, role: &str, service: &str) -> Need {
     let arn = match role.starts_with("arn:") {
         true => role.to_owned(),
         false => format!("arn:{}:iam::{}:role/{role}", partition(place.region).name, place.account),
     };
     let need = Need { action: "iam:PassRole".into(), resource: arn, ..Need::default() };
-    need.with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+    need.with("iam:PassedToService", service)
 }
 
 fn run(place: &Place<'_>, asked: &Asked<'_>, cluster: &str, task: &str) -> Vec<Need> {
@@ -199,7 +220,7 @@ fn run(place: &Place<'_>, asked: &Asked<'_>, cluster: &str, task: &str) -> Vec<N
             let value: Value = serde_json::from_str(text.get(member)?.get()).ok()?;
             value.as_str().map(str::to_owned)
         });
-        needs.extend(over.map(str::to_owned).or(own).map(|role| pass(place, &role)));
+        needs.extend(over.map(str::to_owned).or(own).map(|role| pass(place, &role, TASKS)));
     }
     needs
 }

@@ -9,10 +9,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{ENTRIES, World};
-use crate::{duration, faults::Order, image::Image};
+use crate::{duration, faults::Order, image::Image, lambda::Lambda};
 
-const PATHS: &str =
-    "GET world, GET journal, GET or PUT images, PUT alarms, GET or POST clock, GET or POST faults";
+const PATHS: &str = "GET world, GET journal, GET or PUT images, GET or PUT lambdas, GET or PUT native, PUT alarms, GET or POST clock, GET or POST faults";
 
 /// Time may be hurried, not stopped: clients wait in real time.
 const SCALES: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
@@ -36,12 +35,19 @@ pub(crate) fn answer(world: &World, path: &str, request: &Request<Bytes>) -> Res
         (&Method::GET, "journal") => return journal(world),
         (&Method::GET, "images") => text(&world.cloud().images()),
         (&Method::PUT, "images") => images(world, body),
+        (&Method::GET, "lambdas") => text(&world.cloud().lambdas()),
+        (&Method::PUT, "lambdas") => lambdas(world, body),
+        (&Method::GET, "native") => text(world.cloud().unverified()),
+        (&Method::PUT, "native") => native(world, body),
         (&Method::GET, "clock") => Ok(clock_of(world)),
         (&Method::POST, "clock") => clock(world, body),
         (&Method::GET, "faults") => text(&world.cloud().faults()),
         (&Method::POST, "faults") => faults(world, body),
         (&Method::PUT, "alarms") => alarms(world, body),
-        (_, "alarms" | "world" | "journal" | "images" | "clock" | "faults") => {
+        (
+            _,
+            "alarms" | "lambdas" | "native" | "world" | "journal" | "images" | "clock" | "faults",
+        ) => {
             let what = format!("{} does not go with {path}: {PATHS}", request.method());
             return respond(StatusCode::METHOD_NOT_ALLOWED, error(&what));
         }
@@ -123,6 +129,20 @@ fn images(world: &World, body: &[u8]) -> Result<String, String> {
     let mut cloud = world.cloud();
     images.into_iter().for_each(|image| cloud.set_image(image));
     text(&cloud.images())
+}
+
+fn lambdas(world: &World, body: &[u8]) -> Result<String, String> {
+    let lambdas: Vec<Lambda> = list(body, "lambdas")?;
+    let mut cloud = world.cloud();
+    lambdas.into_iter().for_each(|lambda| cloud.set_lambda(lambda));
+    text(&cloud.lambdas())
+}
+
+fn native(world: &World, body: &[u8]) -> Result<String, String> {
+    let unverified = serde_json::from_slice(body).map_err(|error| format!("native: {error}"))?;
+    let mut cloud = world.cloud();
+    cloud.set_unverified(unverified);
+    text(cloud.unverified())
 }
 
 fn faults(world: &World, body: &[u8]) -> Result<String, String> {

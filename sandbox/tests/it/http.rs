@@ -451,3 +451,22 @@ fn the_journal_keeps_the_newest_changes_and_counts_the_others() {
     }
     panic!("the journal grows for ever");
 }
+
+#[test]
+fn hooks_and_what_aws_does_not_say_are_set_from_outside() {
+    let server = Running::start("native");
+    let set = server.control("PUT", "lambdas", json!({"name": "smoke", "does": "fail"}));
+    assert_eq!(set.json()[0]["after"], "2s");
+    assert_eq!(server.control("GET", "lambdas", Value::Null).json(), set.json());
+    let wrong = server.control("PUT", "lambdas", json!({"name": "smoke", "does": "dance"}));
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    let native = server.control("GET", "native", Value::Null).json();
+    assert_eq!(
+        (&native["hooks"], &native["infrastructure_role"]),
+        (&json!("live"), &json!("full"))
+    );
+    let set = server.control("PUT", "native", json!({"hooks": "copied"})).json();
+    assert_eq!((&set["hooks"], &set["pause_details"]), (&json!("copied"), &json!("refuse")));
+    let wrong = server.control("PUT", "native", json!({"hoks": "copied"}));
+    assert!(wrong.status == 400 && wrong.body.contains("hoks"), "{wrong:?}");
+}

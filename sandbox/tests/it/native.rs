@@ -94,6 +94,9 @@ impl Shop {
     }
 }
 
+/// A stage, the weights of the target revision (production, test), and the two rules.
+type Row = (String, f64, f64, (u32, u32), (u32, u32));
+
 #[test]
 fn a_good_deployment_goes_through_all_stages() {
     let mut shop = Shop::with("");
@@ -108,7 +111,7 @@ fn a_good_deployment_goes_through_all_stages() {
     assert_eq!(shop.list().len(), 1, "the new one is not listed yet");
     assert_eq!(answer["currentServiceDeployment"], before["currentServiceDeployment"]);
     shop.listed();
-    let mut seen: Vec<(String, f64, f64, (u32, u32), (u32, u32))> = Vec::new();
+    let mut seen: Vec<Row> = Vec::new();
     let start = shop.0.cloud.now();
     let last = loop {
         let one = shop.newest();

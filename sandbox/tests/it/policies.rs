@@ -210,3 +210,34 @@ fn service_deployments_and_revisions_are_resources_of_a_cluster_and_a_service() 
         assert_eq!(code(world.ecs("ListServiceDeployments", list)), "AccessDeniedException");
     }
 }
+
+#[test]
+fn roles_for_load_balancers_and_hooks_are_passed_to_ecs() {
+    let update = |pass: &[&str], service: &str| {
+        let mut world = World::with("extends = 'native'");
+        let balancers = world.service("shop")["loadBalancers"].clone();
+        let passing = json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": pass,
+            "Condition": {"StringEquals": {"iam:PassedToService": service}}});
+        let policy =
+            json!({"Version": "2012-10-17", "Statement": [allow(&["ecs:*"], "*"), passing]});
+        world.cloud.set_policy(Some(Policy::parse(&policy.to_string(), "test").expect("a policy")));
+        let hook = json!({"hookTargetArn": "arn:aws:lambda:eu-central-1:123456789012:function:smoke",
+            "roleArn": "arn:aws:iam::123456789012:role/shop-hooks", "lifecycleStages": ["PRE_SCALE_UP"]});
+        let request = json!({"cluster": "shop", "service": "shop", "loadBalancers": balancers,
+            "deploymentConfiguration": {"strategy": "BLUE_GREEN", "lifecycleHooks": [hook]}});
+        world.ecs("UpdateService", request).map(drop).map_err(|(_, message)| message)
+    };
+    let roles = [
+        "arn:aws:iam::123456789012:role/shop-load-balancers",
+        "arn:aws:iam::123456789012:role/shop-hooks",
+    ];
+    assert_eq!(update(&roles, "ecs.amazonaws.com"), Ok(()));
+    for (pass, service, missing) in [
+        (&roles[..1], "ecs.amazonaws.com", roles[1]),
+        (&roles[1..], "ecs.amazonaws.com", roles[0]),
+        (&roles[..], "ecs-tasks.amazonaws.com", roles[0]),
+    ] {
+        let message = update(pass, service).expect_err("denied");
+        assert!(message.contains(&format!("iam:PassRole on resource: {missing}")), "{message}");
+    }
+}

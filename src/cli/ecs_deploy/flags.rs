@@ -1,6 +1,8 @@
 //! The words of silintl's `ecs-deploy` 3.10: which flags there are, which go together, and with which
 //! message and exit code they do not. Looks at nothing but the words.
 
+use crate::request::names::cluster_of;
+
 /// What was typed. Names are silintl's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
@@ -128,7 +130,7 @@ impl Flags {
     }
 
     /// What goes together, in the order in which silintl's tool looks.
-    fn check(&self, raw: &Numbers) -> Result<(), Wrong> {
+    fn check(&mut self, raw: &Numbers) -> Result<(), Wrong> {
         let wrong = |code, text: &str| Err(Wrong::Message(code, text.to_owned()));
         match (&self.service, &self.task_definition) {
             (None, None) => {
@@ -144,6 +146,11 @@ impl Flags {
                 );
             }
             _ => {}
+        }
+        // A service may be named with its cluster.
+        if self.cluster.is_none() {
+            let own = self.service.as_deref().and_then(cluster_of).map(str::to_owned);
+            self.cluster = own;
         }
         if self.service.is_some() && self.cluster.is_none() {
             return wrong(7, "CLUSTER is required. You can pass the value using -c or --cluster");

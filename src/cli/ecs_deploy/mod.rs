@@ -20,6 +20,7 @@ use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
+use crate::event::Warning;
 use crate::host::Host;
 use crate::ops::deploy::{deploy, digests, random_id};
 use crate::ops::register::register;
@@ -110,6 +111,11 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
     let plain = Render::like_ecs_deploy(host, Words::default());
     let words: Result<Vec<String>, OsString> =
         typed.words.into_iter().map(OsString::into_string).collect();
+    if matches!(&words, Ok(words) if matches!(words.first().map(String::as_str), Some("--help" | "-h")))
+    {
+        plain.say(USAGE);
+        return 0;
+    }
     let flags = words
         .map_err(|word| Wrong::Usage(format!("{} is not UTF-8", word.display())))
         .and_then(|words| Flags::read(&words));
@@ -225,7 +231,10 @@ async fn connected(
         None => deploy_service(flags, services.concat(), changes, edits, &setting, render).await,
     };
     context.save()?;
-    result
+    match result {
+        Ok(code) => Ok(code),
+        Err(error) => Err(context.explain(&cluster, error).await),
+    }
 }
 
 /// What is cloned instead of the revision that the service runs.
@@ -340,7 +349,7 @@ async fn task_definition(
     let registering = register(aws, setting.clock, &registration, &wanted.base, &changes);
     let (revision, untagged) = registration.or_undone(interrupts, aws, registering).await?;
     if untagged {
-        render.aside("warning: the tags were not copied; allow ecs:TagResource");
+        render.warning(&Warning::TagsNotCopied);
     }
     render.say(&format!("New task definition: {}", revision.arn));
     if !flags.run_task {

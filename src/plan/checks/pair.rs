@@ -1,11 +1,14 @@
 //! What is true of two services that stand in for each other.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::refuse;
 use super::service::{existing, for_a_service, replaceable, weighable};
 use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unscaled, unsticky};
 use crate::error::Refusal;
+use crate::event::Warning;
 use crate::model::arn::short;
 use crate::model::world::{Check, Group, Rule, Service};
 use crate::plan::{Sides, Survey, Wanted};
@@ -293,7 +296,7 @@ const WARNED: [&str; 7] = [
 pub(in crate::plan) fn differences(
     survey: &Survey,
     sides: &Sides<'_>,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<Vec<Warning>, Refusal> {
     let (blue, green) = (sides.blue, sides.green);
     let member = |service: &Service, name: &str| sorted(&setting(service, name));
     for (name, option) in ALIKE {
@@ -328,14 +331,18 @@ pub(in crate::plan) fn differences(
             ),
         );
     }
-    let mut warnings: Vec<String> = WARNED
-        .iter()
-        .filter(|name| member(blue, name) != member(green, name))
-        .map(|name| {
-            let (own, other) = (member(blue, name), member(green, name));
-            format!("{} and {} differ in {name}: {own} and {other}", blue.name, green.name)
+    let different = |setting: &'static str| {
+        let (blue_value, green_value) = (member(blue, setting), member(green, setting));
+        let (blue, green) = (blue.name.clone(), green.name.clone());
+        (blue_value != green_value).then_some(Warning::ServicesDiffer {
+            blue,
+            green,
+            setting,
+            blue_value,
+            green_value,
         })
-        .collect();
+    };
+    let mut warnings: Vec<Warning> = WARNED.into_iter().filter_map(different).collect();
     for pair in &sides.pairs {
         let groups = &survey.world.groups;
         let (Some(a), Some(b)) = (groups.get(&pair.blue), groups.get(&pair.green)) else {
@@ -407,17 +414,17 @@ pub(super) fn level_check(from: &Group, to: &Group) -> String {
     command
 }
 
-pub(super) fn attribute_differences(a: &Group, b: &Group) -> Vec<String> {
-    let (Some(own), Some(other)) = (&a.attributes, &b.attributes) else { return vec![] };
-    let text = |value: Option<&String>| value.map_or("nothing", String::as_str).to_owned();
-    own.keys()
-        .chain(other.keys())
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .filter(|key| own.get(*key) != other.get(*key))
-        .map(|key| {
-            let (mine, theirs) = (text(own.get(key)), text(other.get(key)));
-            format!("target groups {} and {} differ in {key}: {mine} and {theirs}", a.name, b.name)
+fn attribute_differences(blue: &Group, green: &Group) -> Vec<Warning> {
+    let (Some(own), Some(other)) = (&blue.attributes, &green.attributes) else { return vec![] };
+    let keys: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+    let different = keys.into_iter().filter(|key| own.get(*key) != other.get(*key));
+    different
+        .map(|key| Warning::GroupsDiffer {
+            blue: blue.name.clone(),
+            green: green.name.clone(),
+            attribute: key.clone(),
+            blue_value: own.get(key).cloned(),
+            green_value: other.get(key).cloned(),
         })
         .collect()
 }

@@ -43,7 +43,8 @@ pub(in crate::plan) fn deployable(survey: &Survey, service: &Service) -> Result<
         Some("CODE_DEPLOY") => {
             return refuse(
                 format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY)"),
-                "deploy it with CodeDeploy: aws deploy list-applications",
+                "deploy it with CodeDeploy (aws deploy list-applications), or let ECS shift the traffic: docs/engines.md, \
+                 \"From CodeDeploy\"",
             );
         }
         Some(other) if other != "ECS" => {

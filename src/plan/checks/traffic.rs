@@ -4,6 +4,7 @@ use super::pair::{known, pair};
 use super::refuse;
 use super::service::usable;
 use crate::error::Refusal;
+use crate::event::Warning;
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Group, Rule, Service};
 use crate::plan::{Sides, Survey};
@@ -81,7 +82,7 @@ pub(in crate::plan) fn foreign<'a>(
 pub(in crate::plan) fn foreign_rules(
     survey: &Survey,
     sides: &Sides<'_>,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<Vec<Warning>, Refusal> {
     let green = sides.green;
     let healthy = survey.world.healthy(green).unwrap_or(0);
     let mut warnings = Vec::new();
@@ -95,10 +96,11 @@ pub(in crate::plan) fn foreign_rules(
                 describe(rule),
             );
         }
-        warnings.push(format!(
-            "rule {} forwards to {} and not to {}: ecs-bg does not change it",
-            rule.name, green.name, sides.blue.name
-        ));
+        warnings.push(Warning::RuleNotChanged {
+            rule: rule.name.clone(),
+            blue: sides.blue.name.clone(),
+            green: green.name.clone(),
+        });
     }
     Ok(warnings)
 }
@@ -202,20 +204,17 @@ pub(super) fn is_outage(survey: &Survey, blue: &Service) -> bool {
 }
 
 /// What would keep a deployment from starting if anything answered there.
-pub(in crate::plan) fn outage(survey: &Survey, blue: &Service) -> Vec<String> {
+pub(in crate::plan) fn outage(survey: &Survey, blue: &Service) -> Vec<Warning> {
     if !is_outage(survey, blue) {
         return vec![];
     }
-    let name = &blue.name;
+    let service = || blue.name.clone();
     let mut warnings = Vec::new();
     if blue.desired == 0 {
-        warnings
-            .push(format!("{name} has the traffic and its desired count is 0: nothing serves now"));
+        warnings.push(Warning::NothingServes { service: service() });
     }
     if blue.deployments.len() > 1 {
-        warnings.push(format!(
-            "{name} has the traffic and no healthy target, and somebody else deploys it right now"
-        ));
+        warnings.push(Warning::NothingHealthy { service: service() });
     }
     warnings
 }

@@ -15,6 +15,12 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Live { revision, service, proof: Proof::Runs } => {
             format!("{revision} runs in {service}; its health was not waited for")
         }
+        Ending::Live { revision, service, proof: Proof::OneSide } => {
+            format!(
+                "{revision} runs in {service} and is healthy; whether {service} or its twin has the traffic \
+                 was not checked"
+            )
+        }
         Ending::Live { revision, service, proof: Proof::NoTasks } => {
             format!("{service} is on {revision}; its desired count is 0, so no task runs")
         }

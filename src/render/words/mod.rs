@@ -5,6 +5,7 @@ mod cause;
 mod ending;
 mod engine;
 mod health;
+mod plan;
 mod wait;
 mod warning;
 
@@ -14,6 +15,7 @@ pub(crate) use cause::cause;
 pub(crate) use ending::{end, hint, nothing, outcome};
 pub(crate) use engine::{begun, planned};
 pub(crate) use health::{sickness, task};
+pub(crate) use plan::{engine_reason, step, with};
 pub(crate) use wait::wait;
 pub(crate) use warning::warning;
 

@@ -1,8 +1,10 @@
 //! Warnings, in words.
 
 use super::cause::{cause, number};
+use super::time;
 use crate::error::FailureKind;
-use crate::event::{NoRecord, Then, Warning};
+use crate::event::{NoRecord, Then, Unchecked, Warning};
+use crate::model::health::placement;
 
 pub(crate) fn warning(warning: &Warning) -> String {
     match warning {
@@ -37,7 +39,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
             }
         },
         Warning::OldRevisionsKept => "interrupted; old revisions stay registered".to_owned(),
-        Warning::TaskNotStarted { reason } => format!("1 task was not started: {reason}"),
+        Warning::TaskNotStarted { reason } => {
+            format!("1 task was not started: {}", placement(reason))
+        }
         Warning::NoStreamPrefix { container } => format!(
             "the logs of container {container} are not shown: its logConfiguration has no awslogs-stream-prefix, \
              so its log stream cannot be found"
@@ -64,7 +68,108 @@ pub(crate) fn warning(warning: &Warning) -> String {
             "rule {rule} also sends requests to {group}; ECS does not move it: after the first deployment it \
              leads to stopped tasks"
         ),
-        Warning::Plan { text } => text.clone(),
+        Warning::ShortTimeout { timeout } => format!(
+            "--timeout is {}: a task that takes longer to become healthy is rolled back; 15m is 15 minutes",
+            time(*timeout)
+        ),
+        Warning::NoUnit { option, seconds } => {
+            let minutes = if *seconds == 1 { "minute" } else { "minutes" };
+            format!("{option} is {seconds}s; {seconds}m is {seconds} {minutes}")
+        }
+        Warning::ShortFollow { follow } => format!(
+            "--follow {}: requests may be lost, a load balancer can take 30s and more to apply new weights",
+            time(*follow)
+        ),
+        Warning::RecordTagsCopied { service } => format!(
+            "{service} copies the tags of its task definition to its tasks (propagateTags=TASK_DEFINITION): the \
+             tags of the record, ecs-bg:*, are copied too"
+        ),
+        Warning::TagsNotCopied => "the tags were not copied; allow ecs:TagResource".to_owned(),
+        Warning::ImageUnchecked { image, why, .. } => {
+            format!("image {image} was not checked ({}); allow ecr:DescribeImages", unchecked(why))
+        }
+        Warning::RepositoryUnchecked { repository, failure } => {
+            format!("{repository} was not checked: {failure}")
+        }
+        Warning::ScalingUnchecked => {
+            "auto scaling was not checked: a scalable target could start the stopped service again; allow \
+             application-autoscaling:DescribeScalableTargets"
+                .to_owned()
+        }
+        Warning::AttributesUnchecked => {
+            "target group attributes and stickiness were not checked; allow \
+             elasticloadbalancing:DescribeTargetGroupAttributes"
+                .to_owned()
+        }
+        Warning::LoadBalancersUnread { reason } => format!(
+            "load balancers were not read ({reason}): ecs-bg leaves target health to ECS; allow \
+             elasticloadbalancing:Describe*"
+        ),
+        Warning::RulesUnread { .. } => {
+            "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*"
+                .to_owned()
+        }
+        Warning::ServiceDeploymentsUnread => "ECS's service deployments cannot be read".to_owned(),
+        Warning::CredentialsExpire { left, needed } => format!(
+            "the credentials expire in {}, and the deployment needs at least {}: they must be renewed meanwhile",
+            time(*left),
+            time(*needed)
+        ),
+        Warning::NothingServes { service } => {
+            format!("{service} has the traffic and its desired count is 0: nothing serves now")
+        }
+        Warning::NothingHealthy { service } => format!(
+            "{service} has the traffic and no healthy target, and somebody else deploys it right now"
+        ),
+        Warning::ServicesDiffer { blue, green, setting, blue_value, green_value } => {
+            format!("{blue} and {green} differ in {setting}: {blue_value} and {green_value}")
+        }
+        Warning::GroupsDiffer { blue, green, attribute, blue_value, green_value } => {
+            let [own, other] = [blue_value, green_value]
+                .map(|value| value.as_ref().map_or("nothing", String::as_str));
+            format!("target groups {blue} and {green} differ in {attribute}: {own} and {other}")
+        }
+        Warning::RuleNotChanged { rule, blue, green } => {
+            format!("rule {rule} forwards to {green} and not to {blue}: ecs-bg does not change it")
+        }
+        Warning::DeploymentReplaced { service, revision, status, old } => format!(
+            "another deployment of {service} is in progress ({revision}, {}) and will be replaced; a rollback goes \
+             to {old}",
+            status.as_ref().map_or("not finished", String::as_str)
+        ),
+        Warning::NoTasksWanted { service } => format!(
+            "the desired count of {service} is 0: no task starts, so nothing shows whether the new version works"
+        ),
+        Warning::TwinUnchecked { service, twin } => format!(
+            "{service} has a twin, {twin}: the engine rolling does not check which of them has the traffic"
+        ),
+        Warning::CopiedToRollBack { revision } => format!(
+            "{revision} is INACTIVE: no service can run it again, so a copy is registered to roll back to"
+        ),
+        Warning::Pauses { service, cluster, stages } => format!(
+            "{service} is set up to pause at {}: to go on, ecs-bg promote --cluster {cluster} --service {service}",
+            stages.join(" and ")
+        ),
+        Warning::StrategyChanges { service, from, to } => format!(
+            "the deployment strategy of {service} changes from {from} to {to} and stays so; with Terraform, add \
+             ignore_changes = [deployment_configuration]"
+        ),
+        Warning::UnhealthyTargets { service, targets } => {
+            format!("{targets} targets of {service} are unhealthy now")
+        }
+        // Refusals say the same.
+        Warning::RecordIgnored(record) => record.to_string(),
+        Warning::RecordUnreadable(record) => record.to_string(),
+    }
+}
+
+fn unchecked(why: &Unchecked) -> String {
+    match why {
+        Unchecked::NotInEcr => "it is not in Amazon ECR".to_owned(),
+        Unchecked::OtherAccount { account } => {
+            format!("the registry of account {account} does not show it")
+        }
+        Unchecked::Denied { reason } => reason.clone(),
     }
 }
 

@@ -40,29 +40,42 @@ pub(crate) fn settings(world: &World) -> Value {
     let body = r#"{"cluster":"shop","services":["shop"]}"#;
     let answer = world.call("ecs", "DescribeServices", body);
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    answer["services"][0]["deploymentConfiguration"].clone()
-}
-
-/// The status of the newest service deployment.
-pub(crate) fn newest(world: &World) -> String {
-    let body = r#"{"cluster":"shop","service":"shop"}"#;
-    let answer = world.call("ecs", "ListServiceDeployments", body);
-    let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    answer["serviceDeployments"][0]["status"].as_str().unwrap_or_default().to_owned()
+    let mut block = answer["services"][0]["deploymentConfiguration"].clone();
+    // No hooks are no hooks, however AWS says so.
+    if let Some(members) = block.as_object_mut() {
+        members.retain(|_, value| value != &Value::Array(vec![]));
+    }
+    block
 }
 
 /// One way to deploy, and where it ends.
 struct Way {
+    /// What AWS's documents leave open, as this world has it.
+    world: &'static str,
     tag: &'static str,
     more: &'static str,
     code: u8,
 }
 
-const WAYS: [Way; 4] = [
-    Way { tag: "2", more: "", code: 0 },
-    Way { tag: "3", more: "", code: 1 },
-    Way { tag: "4", more: "", code: 1 },
-    Way { tag: "2", more: "--bake 1m --pause-at before-traffic --pause-limit 5m", code: 1 },
+const PAUSED: &str = "--bake 1m --pause-at before-traffic --pause-limit 5m";
+
+const WAYS: [Way; 6] = [
+    Way { world: "", tag: "2", more: "", code: 0 },
+    Way { world: "", tag: "3", more: "", code: 1 },
+    Way { world: "", tag: "4", more: "", code: 1 },
+    Way { world: "", tag: "2", more: PAUSED, code: 1 },
+    Way {
+        world: "[native]\nhooks = 'copied'\n[settings]\nmerge = true",
+        tag: "2",
+        more: PAUSED,
+        code: 1,
+    },
+    Way {
+        world: "[native]\ninterrupted_bake = 'back'\ncount_follows = 'source'",
+        tag: "2",
+        more: "--strategy linear:50/1m --bake 2m",
+        code: 0,
+    },
 ];
 
 impl Way {
@@ -73,13 +86,28 @@ impl Way {
     fn deploy(&self) -> String {
         deploy(self.tag, self.more)
     }
+
+    fn begin(&self) -> World {
+        native(self.world)
+    }
+
+    /// The service's settings are as they were, but for a strategy that was asked for.
+    fn is_tidy(&self, world: &World, before: &Value) -> bool {
+        let mut before = before.clone();
+        if self.code == 0 && self.more.contains("linear") {
+            before["strategy"] = "LINEAR".into();
+            let steps = serde_json::json!({"stepPercent": 50.0, "stepBakeTimeInMinutes": 1});
+            before["linearConfiguration"] = steps;
+        }
+        settings(world) == before
+    }
 }
 
 /// Killed before and after every call took effect, then run again to its end.
 #[test]
 fn it_survives_death_at_every_call() {
     for way in WAYS {
-        let world = native("");
+        let world = way.begin();
         let before = settings(&world);
         let life = world.run_kept(&way.deploy());
         assert_eq!(life.code, Some(way.code), "{} {}: {}", way.tag, way.more, life.text);
@@ -89,7 +117,7 @@ fn it_survives_death_at_every_call() {
             world.wait(180);
             let second = world.run(&way.deploy());
             let runs = runs(&world, way.serves());
-            let same = settings(&world) == before;
+            let same = way.is_tidy(&world, &before);
             assert!(
                 second.code == Some(way.code) && runs.is_ok() && same,
                 "{} {} killed at call {nth}, {operation} (done: {done}): {:?} {runs:?}, settings as before: {same}\n{}",
@@ -106,17 +134,17 @@ fn it_survives_death_at_every_call() {
 #[test]
 fn it_survives_every_fault_at_every_call() {
     for way in WAYS {
-        let world = native("");
+        let world = way.begin();
         let before = settings(&world);
         let calls: u32 = world.run(&way.deploy()).calls.values().sum();
         let cases = (1..=calls).flat_map(|nth| faults().map(|(name, fault)| (nth, name, fault)));
         let what = format!("native {} {}: faults", way.tag, way.more);
         for (nth, name, fault) in every_nth(&what, cases) {
-            let world = native("");
+            let world = way.begin();
             let fate = Fate { once: Some((nth, fault)), ..Fate::default() };
             let life = world.live(&way.deploy(), fate);
             let runs = runs(&world, way.serves());
-            let same = settings(&world) == before;
+            let same = way.is_tidy(&world, &before);
             assert!(
                 life.code == Some(way.code) && runs.is_ok() && same,
                 "{what}: call {nth} {name}: {:?} {runs:?}, settings as before: {same}\n{}",
@@ -213,5 +241,109 @@ fn an_outsider_brings_no_lie() {
             _ => Ok(()),
         };
         assert!(known && well.is_ok(), "{what} at {second} s: {code} {well:?}\n{}", life.text);
+    }
+}
+
+/// Killed at every call, and nobody comes: a day later ECS has brought the service to one version.
+#[test]
+fn what_nobody_resumes_ends_on_one_version() {
+    for way in WAYS {
+        let life = way.begin().run_kept(&way.deploy());
+        let what = format!("native {} {}: left alone", way.tag, way.more);
+        for moment in every_nth(&what, life.moments) {
+            let (nth, operation) = (moment.nth, moment.operation);
+            let world = World::of(moment.cloud);
+            world.wait(24 * 3600);
+            let one = runs(&world, "1").or_else(|_| runs(&world, way.tag));
+            assert!(one.is_ok(), "{what}: killed at call {nth}, {operation}: {one:?}");
+        }
+    }
+}
+
+/// One ending, drawn from a seed: an image, a way to deploy, what AWS leaves open, and who interferes when.
+#[derive(Debug)]
+struct Ending {
+    tag: &'static str,
+    more: &'static str,
+    world: String,
+    outsider: Option<(&'static str, u64)>,
+    stop: Option<u64>,
+}
+
+impl Ending {
+    fn of(seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut one = |of: &[&'static str]| of[random.usize(..of.len())];
+        let tag = one(&["2", "2", "2", "3", "4", "5"]);
+        let more = one(&[
+            "",
+            "--bake 0",
+            "--strategy canary:10/1m",
+            "--strategy linear:30/1m --bake 1m",
+            "--pause-at after-traffic --pause-limit 2m",
+            "--pause-at each-step --pause-limit 3m --strategy canary:20/1m",
+            "--timeout 2m",
+        ]);
+        let world = format!(
+            "[native]\nhooks = '{}'\ninterrupted_bake = '{}'\ncount_follows = '{}'\n[timing]\nlisting = '{}'\ncompletion = '{}'\n",
+            one(&["live", "copied"]),
+            one(&["stay", "back"]),
+            one(&["target", "source", "both"]),
+            one(&["0s", "2s", "5s"]),
+            one(&["0s", "38s"]),
+        );
+        let second = random.u64(1..500);
+        let (outsider, stop) = match random.u32(..4) {
+            0 => (Some((OUTSIDERS[random.usize(..OUTSIDERS.len())].0, second)), None),
+            1 => (None, Some(second)),
+            _ => (None, None),
+        };
+        Self { tag, more, world, outsider, stop }
+    }
+
+    fn is_left_alone(&self) -> bool {
+        self.outsider.is_none() && self.stop.is_none()
+    }
+
+    fn is_good(&self) -> bool {
+        ["2", "5"].contains(&self.tag) && !self.more.contains("--pause")
+    }
+
+    /// Judged from the world, not from what was told.
+    fn judge(&self) -> Result<(), String> {
+        let world = native(&self.world);
+        let before = settings(&world);
+        let command = deploy(self.tag, self.more);
+        let life = match (self.outsider, self.stop) {
+            (Some((what, second)), _) => {
+                world.run_beside(&command, second, move |cloud| outsider(what, cloud))
+            }
+            (None, Some(second)) => world.run_interrupted(&command, second, 1),
+            (None, None) => world.run(&command),
+        };
+        let told = |why: String| format!("{self:?}: {:?}: {why}\n{}", life.code, life.text);
+        let code = life.code.unwrap_or(99);
+        let serving = runs(&world, if code == 0 { self.tag } else { "1" });
+        match code {
+            0 | 1 => serving.map_err(|why| told(format!("a false end: {why}")))?,
+            3 if self.stop.is_some() => serving.map_err(&told)?,
+            4 | 5 if self.outsider.is_some() => {}
+            _ => return Err(told("no such end".into())),
+        }
+        if self.is_left_alone() && (code == 0) != self.is_good() {
+            return Err(told("a false failure, or a false success".into()));
+        }
+        let is_kept = code == 0 && self.more.contains("--strategy");
+        if self.outsider.is_none() && !is_kept && settings(&world) != before {
+            return Err(told("settings are left behind".into()));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn generated_endings_are_told_as_they_are() {
+    for seed in every_nth("native: generated endings", 0..2000) {
+        Ending::of(seed).judge().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }

@@ -46,6 +46,18 @@ pub(crate) fn begin(here: &Here<'_>, service: &Service) -> Option<Native> {
     })
 }
 
+/// A deployment that was successful, and not yet shown as complete, is by now.
+pub(crate) fn supersede(service: &mut Service) {
+    let native = service.rollouts.first_mut().and_then(|one| one.native.as_mut());
+    if let Some(native) = native.filter(|native| native.course == Course::Settling) {
+        native.course = Course::Done;
+        if let Some(own) = service.deployments.first_mut() {
+            own.rollout_state = "COMPLETED".into();
+            own.rollout_reason = format!("ECS deployment {} completed.", own.id);
+        }
+    }
+}
+
 /// The production weights of a configuration's strategy, one after the other; `None`: ROLLING.
 fn steps(config: &Value) -> Option<Vec<f64>> {
     match config["strategy"].as_str() {

@@ -42,6 +42,7 @@ pub(super) fn start(
         let kind = if pause { "pause" } else { "lambda" };
         hooks.push(Hook {
             id: format!("ecs-{kind}-{token}"),
+            stage,
             function: (!pause).then(|| (text("hookTargetArn"), text("roleArn"))),
             status: if pause { "AWAITING_ACTION" } else { "IN_PROGRESS" }.into(),
             expires_at: now + wait,
@@ -54,7 +55,7 @@ pub(super) fn start(
         here.look_in(arn, wait);
     }
     for hook in &hooks {
-        note(here, arn, stage, hook, None);
+        note(here, arn, hook, None);
     }
     if let Some(native) = newest_mut(here, arn) {
         native.hooks = hooks;
@@ -74,12 +75,12 @@ fn configured(here: &Here<'_>, arn: &str) -> Vec<Value> {
     own["lifecycleHooks"].as_array().cloned().unwrap_or_default()
 }
 
-fn note(here: &mut Here<'_>, arn: &str, stage: Stage, hook: &Hook, payload: Option<Value>) {
+fn note(here: &mut Here<'_>, arn: &str, hook: &Hook, payload: Option<Value>) {
     let Some((_, rollout, _)) = newest(here, arn) else { return };
     let change = Change::Hook {
         arn: rollout.arn.clone(),
         hook: hook.id.clone(),
-        stage: stage.name().to_owned(),
+        stage: hook.stage.name().to_owned(),
         status: hook.status.clone(),
         payload,
     };
@@ -89,14 +90,13 @@ fn note(here: &mut Here<'_>, arn: &str, stage: Stage, hook: &Hook, payload: Opti
 /// What is due for the hooks happens: functions are called and answer, timeouts pass.
 pub(super) fn tick(here: &mut Here<'_>, arn: &str) {
     let Some((.., native)) = newest(here, arn) else { return };
-    let Some(stage) = native.stage else { return };
     for at in 0..native.hooks.len() {
-        while one(here, arn, stage, at) {}
+        while one(here, arn, at) {}
     }
 }
 
 /// What is due for one hook; whether there may be more.
-fn one(here: &mut Here<'_>, arn: &str, stage: Stage, at: usize) -> bool {
+fn one(here: &mut Here<'_>, arn: &str, at: usize) -> bool {
     let now = here.now();
     let Some((.., native)) = newest(here, arn) else { return false };
     let Some(mut hook) = native.hooks.get(at).filter(|one| one.pending()).cloned() else {
@@ -114,11 +114,11 @@ fn one(here: &mut Here<'_>, arn: &str, stage: Stage, at: usize) -> bool {
             let lambda = function(here, &hook);
             hook.next = Some((now + lambda.after, true));
             here.look_in(arn, lambda.after);
-            payload(here, arn, stage, &hook)
+            payload(here, arn, &hook)
         }
         Some((_, true)) => {
             let lambda = function(here, &hook);
-            answer(here, arn, &mut hook, &lambda, stage);
+            answer(here, arn, &mut hook, &lambda);
             None
         }
     };
@@ -126,7 +126,7 @@ fn one(here: &mut Here<'_>, arn: &str, stage: Stage, at: usize) -> bool {
     if let Some(own) = newest_mut(here, arn).and_then(|native| native.hooks.get_mut(at)) {
         *own = hook;
     }
-    note(here, arn, stage, &seen, payload);
+    note(here, arn, &seen, payload);
     true
 }
 
@@ -139,13 +139,13 @@ fn function(here: &Here<'_>, hook: &Hook) -> Lambda {
 }
 
 /// The function answers.
-fn answer(here: &mut Here<'_>, arn: &str, hook: &mut Hook, lambda: &Lambda, stage: Stage) {
+fn answer(here: &mut Here<'_>, arn: &str, hook: &mut Hook, lambda: &Lambda) {
     let (function, role) = hook.function.clone().unwrap_or_default();
     let mut fail = |what: String| {
         hook.status = "FAILED".into();
         hook.problem = Some(what);
     };
-    match lambda.answers(stage.name()) {
+    match lambda.answers(hook.stage.name()) {
         Answers::Succeed => hook.status = "SUCCEEDED".into(),
         Answers::Progress if hook.calls > lambda.times => hook.status = "SUCCEEDED".into(),
         Answers::Progress | Answers::Hang => {
@@ -170,7 +170,7 @@ fn answer(here: &mut Here<'_>, arn: &str, hook: &mut Hook, lambda: &Lambda, stag
 }
 
 /// What a function is called with.
-fn payload(here: &mut Here<'_>, arn: &str, stage: Stage, hook: &Hook) -> Option<Value> {
+fn payload(here: &mut Here<'_>, arn: &str, hook: &Hook) -> Option<Value> {
     let id = here.shared.record_ids.uuid();
     let (service, rollout, native) = newest(here, arn)?;
     let source = service.deployments.iter().find(|one| Some(&one.id) == native.source.as_ref());
@@ -182,7 +182,7 @@ fn payload(here: &mut Here<'_>, arn: &str, stage: Stage, hook: &Hook) -> Option<
         }
         Value::Object(weights)
     };
-    let (test, production) = match stage {
+    let (test, production) = match hook.stage {
         Stage::TestTrafficShift => (weights(native.test), json!({})),
         Stage::PreProductionTrafficShift | Stage::ProductionTrafficShift => {
             (json!({}), weights(native.production))
@@ -191,7 +191,7 @@ fn payload(here: &mut Here<'_>, arn: &str, stage: Stage, hook: &Hook) -> Option<
     };
     let mut payload = json!({
         "executionId": id,
-        "lifecycleStage": stage.name(),
+        "lifecycleStage": hook.stage.name(),
         "resourceArn": rollout.arn,
         "executionDetails": {
             "serviceArn": arn,
@@ -246,12 +246,11 @@ pub(crate) fn shown(hooks: &Value, details: PauseDetails) -> Value {
 /// Somebody continues a pause, or rolls it back; whether there is such a pause.
 pub(super) fn act(here: &mut Here<'_>, arn: &str, id: &str, status: &str) -> bool {
     let Some(native) = newest_mut(here, arn) else { return false };
-    let Some(stage) = native.stage else { return false };
     let waiting = |one: &&mut Hook| one.id == id && one.status == "AWAITING_ACTION";
     let Some(hook) = native.hooks.iter_mut().find(waiting) else { return false };
     hook.status = status.to_owned();
     let seen = hook.clone();
-    note(here, arn, stage, &seen, None);
+    note(here, arn, &seen, None);
     here.look_soon(arn);
     true
 }

@@ -100,6 +100,10 @@ fn enter(here: &mut Here<'_>, arn: &str, stage: Stage) -> Result<(), String> {
     native.stage = Some(stage);
     native.since = now;
     native.hooks.clear();
+    let rollout = here.region.ecs.services.get_mut(arn).and_then(|own| own.rollouts.first_mut());
+    if let Some(rollout) = rollout {
+        rollout.updated_at = now;
+    }
     note(here, arn, stage);
     match stage {
         Stage::ReconcileService => traffic::reconcile(here, arn)?,
@@ -115,6 +119,7 @@ fn enter(here: &mut Here<'_>, arn: &str, stage: Stage) -> Result<(), String> {
     }
     here.look_in(arn, wait);
     here.look_in(arn, STAGE);
+    here.look_in(arn, WHOLE);
     Ok(())
 }
 
@@ -155,7 +160,8 @@ fn verdict(here: &mut Here<'_>, arn: &str) -> Option<(String, bool)> {
         return Some(("of one or more active alarms.".into(), rollback));
     }
     // Not documented: the texts of these two.
-    if let Some(stage) = stage.filter(|_| !waits && now - since >= STAGE) {
+    let late = |own: &Stage| !waits && now - since >= STAGE && !stage::passed(here, arn, *own);
+    if let Some(stage) = stage.filter(late) {
         let text = format!("the lifecycle stage {} timed out.", stage.name());
         return (stage != Stage::BakeTime).then_some((text, true));
     }

@@ -117,6 +117,8 @@ pub(crate) enum TestRule {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Hook {
     pub(crate) id: String,
+    /// The stage that it belongs to; on the way back not the one where the service deployment stands.
+    pub(crate) stage: Stage,
     /// The Lambda function and the role; `None`: a pause.
     pub(crate) function: Option<(String, String)>,
     /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.

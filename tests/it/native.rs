@@ -1,0 +1,248 @@
+//! Services whose traffic ECS shifts: outcomes, pauses, strategies, what is refused, counts of calls.
+
+use std::time::Duration;
+
+use ecs_bg_sandbox::journal::{Change, Entry};
+use serde_json::Value;
+
+use crate::cases::native::{REPOSITORY, deploy, native, runs, settings};
+use crate::support::lives::{Life, World};
+
+const SERVICE: &str = "--cluster shop --service shop";
+
+fn ends(life: &Life, code: u8) {
+    assert_eq!(life.code, Some(code), "{}", life.text);
+}
+
+/// Nothing of a service, a rule or a task definition was changed.
+fn is_untouched(world: &World, from: usize) {
+    let ours = |entry: &Entry| entry.call.is_some();
+    let changes: Vec<Entry> = world.journal(from).into_iter().filter(ours).collect();
+    assert!(changes.is_empty(), "{changes:?}");
+}
+
+fn refused(world: &World, command: &str, why: &str) {
+    let from = world.cloud().journal().len();
+    let life = world.run(command);
+    ends(&life, 3);
+    assert!(life.text.contains(why), "{}", life.text);
+    assert!(life.text.contains("hint: "), "{}", life.text);
+    is_untouched(world, from);
+}
+
+#[test]
+fn a_good_deployment_needs_few_calls_and_its_end_is_told_at_once() {
+    let world = native("");
+    let begin = world.now();
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 0);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+    let done = world.journal(from).into_iter().find(|entry| {
+        matches!(&entry.change, Change::ServiceDeployment { status, .. } if status == "SUCCESSFUL")
+    });
+    let late = world.now() - done.expect("a success").at;
+    let calls: u32 = life.calls.values().sum();
+    let took = world.now() - begin;
+    println!("{calls} calls in {took:?}, told after {late:?}: {:?}", life.calls);
+    assert!(late <= Duration::from_secs(3), "{late:?}");
+    assert!(calls <= 108, "{calls} calls in {took:?}: {:?}", life.calls);
+}
+
+#[test]
+fn ecs_writes_the_rules_and_we_never_do() {
+    let world = native("");
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 0);
+    let writes = ["ModifyRule", "ModifyListener", "RegisterTargets", "DeregisterTargets"];
+    assert!(writes.iter().all(|call| !life.calls.contains_key(*call)), "{:?}", life.calls);
+}
+
+#[test]
+fn a_deployment_that_cannot_start_is_rolled_back_before_ecs_does() {
+    let world = native("");
+    let life = world.run(&deploy("4", ""));
+    ends(&life, 1);
+    assert!(life.text.contains("exited with code 1"), "{}", life.text);
+    assert_eq!(life.calls.get("StopServiceDeployment"), Some(&1), "{}", life.text);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_pause_waits_for_somebody_who_promotes() {
+    let world = native("");
+    let before = settings(&world);
+    let first = deploy("2", "--pause-at before-traffic,each-step --pause-limit 20m");
+    let [ours, promoted] = world.run_together(&first, &format!("promote {SERVICE}"), 120_000);
+    ends(&promoted, 0);
+    assert!(promoted.text.contains("goes on from POST_TEST_TRAFFIC_SHIFT"), "{}", promoted.text);
+    // Nobody promotes the next one.
+    ends(&ours, 1);
+    assert!(ours.text.contains("pause hook timed out"), "{}", ours.text);
+    assert!(ours.text.contains("ecs-bg promote --cluster shop --service shop"), "{}", ours.text);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(settings(&world), before);
+}
+
+#[test]
+fn a_pause_that_is_the_service_s_own_stays_and_is_told() {
+    let world = native(
+        "[[service]]\nserviceName = 'shop'\ndeploymentConfiguration = { strategy = 'BLUE_GREEN', bakeTimeInMinutes = 1,
+        lifecycleHooks = [{ targetType = 'PAUSE', lifecycleStages = ['PRE_SCALE_UP'], timeoutConfiguration = { timeoutInMinutes = 9, action = 'CONTINUE' } }] }",
+    );
+    let before = settings(&world);
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 0);
+    assert!(life.text.contains("is set up to pause at PRE_SCALE_UP"), "{}", life.text);
+    assert!(life.text.contains("paused at PRE_SCALE_UP, goes on at"), "{}", life.text);
+    assert_eq!(settings(&world), before);
+}
+
+#[test]
+fn promote_says_when_nothing_pauses() {
+    let world = native("");
+    let [ours, promoted] =
+        world.run_together(&deploy("2", ""), &format!("promote {SERVICE}"), 120_000);
+    ends(&ours, 0);
+    ends(&promoted, 3);
+    assert!(promoted.text.contains("does not pause right now"), "{}", promoted.text);
+}
+
+#[test]
+fn a_strategy_stays_after_a_success_and_goes_after_a_failure() {
+    let world = native("");
+    let before = settings(&world);
+    ends(&world.run(&deploy("3", "--strategy canary:10/2m --bake 1m")), 1);
+    assert_eq!(settings(&world), before);
+    let life = world.run(&deploy("2", "--strategy canary:10/2m --bake 1m"));
+    ends(&life, 0);
+    assert!(life.text.contains("10 % of the traffic"), "{}", life.text);
+    let after = settings(&world);
+    assert_eq!(after["strategy"], "CANARY");
+    assert_eq!(after["bakeTimeInMinutes"], before["bakeTimeInMinutes"]);
+}
+
+#[test]
+fn a_rollback_afterwards_is_all_at_once_and_changes_no_setting() {
+    let world = native("");
+    ends(&world.run(&deploy("2", "--strategy linear:25/2m")), 0);
+    let before = settings(&world);
+    let begin = world.now();
+    let life = world.run(&format!("rollback {SERVICE}"));
+    ends(&life, 0);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(settings(&world), before);
+    let took = world.now() - begin;
+    assert!(took < Duration::from_secs(240), "{took:?}");
+}
+
+#[test]
+fn abort_from_elsewhere_has_ecs_roll_back() {
+    let world = native("");
+    let [ours, aborted] =
+        world.run_together(&deploy("2", ""), &format!("abort {SERVICE}"), 150_000);
+    ends(&ours, 5);
+    ends(&aborted, 1);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn a_deployment_that_no_record_tells_of_can_be_aborted() {
+    for verb in ["abort", "rollback"] {
+        let world = native("");
+        ends(&world.run(&deploy("2", "--no-wait")), 0);
+        world.wait(150);
+        let life = world.run(&format!("{verb} {SERVICE}"));
+        ends(&life, 1);
+        assert!(life.text.contains("asked ECS to roll back"), "{}", life.text);
+        runs(&world, "1").unwrap_or_else(|why| panic!("{verb}: {why}"));
+    }
+}
+
+#[test]
+fn whoever_deploys_beside_a_deployment_of_ecs_s_is_refused() {
+    let world = native("");
+    ends(&world.run(&deploy("2", "--no-wait")), 0);
+    world.wait(30);
+    refused(&world, &deploy("3", ""), "ECS deploys shop:2 to shop right now");
+    world.wait(900);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+    ends(&world.run(&deploy("1", "")), 0);
+}
+
+#[test]
+fn a_rule_that_somebody_rewrote_is_found_before_anything_is_changed() {
+    let world = native("");
+    let body = r#"{"cluster":"shop","services":["shop"]}"#;
+    let answer = world.call("ecs", "DescribeServices", body);
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let balancer = &answer["services"][0]["loadBalancers"][0];
+    let advanced = &balancer["advancedConfiguration"];
+    let groups = [&balancer["targetGroupArn"], &advanced["alternateTargetGroupArn"]];
+    let is_empty = |group: &&&Value| {
+        let body = format!("TargetGroupArn={}", group.as_str().unwrap_or_default());
+        let health = world.call("elasticloadbalancing", "DescribeTargetHealth", &body);
+        !health.contains("<State>")
+    };
+    let empty = groups.iter().find(is_empty).and_then(|group| group.as_str()).expect("a group");
+    let rule = advanced["productionListenerRule"].as_str().expect("a rule");
+    let body = format!(
+        "RuleArn={rule}&Actions.member.1.Type=forward&Actions.member.1.TargetGroupArn={empty}"
+    );
+    world.call("elasticloadbalancing", "ModifyRule", &body);
+    refused(&world, &deploy("2", ""), "somebody rewrote the rule");
+}
+
+#[test]
+fn options_that_mean_nothing_here_are_refused() {
+    let world = native("");
+    for (more, why) in [
+        ("--shares 10:1m,100", "--shares works only with two services"),
+        ("--follow 60s", "--follow does not work where ECS shifts the traffic"),
+        ("--desired-count 3", "--desired-count does not work"),
+        ("--bake 90s", "--bake is whole minutes"),
+        ("--no-wait --pause-at after-traffic", "--no-wait with --pause-at"),
+        ("--engine rolling", "has the deployment strategy BLUE_GREEN"),
+    ] {
+        refused(&world, &deploy("2", more), why);
+    }
+    for more in ["--pause-at bake", "--strategy big-bang", "--pause-at each-step --pause-limit 20d"]
+    {
+        let life = world.run(&deploy("2", more));
+        ends(&life, 2);
+    }
+    let solo = World::new("solo");
+    let api = format!(
+        "deploy --cluster shop --service api --image {}:2",
+        REPOSITORY.replace("shop/shop", "shop/api")
+    );
+    refused(
+        &solo,
+        &format!("{api} --strategy blue-green"),
+        "is not set up for ECS to shift its traffic",
+    );
+    refused(&solo, &format!("{api} --pause-at each-step"), "--pause-at");
+    refused(&solo, &format!("{api} --engine native"), "ECS shifts no traffic");
+}
+
+#[test]
+fn a_permission_that_is_missing_at_the_end_is_said() {
+    let world = native("");
+    let life = world.run_denied(&deploy("2", "--bake 1m"), &["StopServiceDeployment"]);
+    ends(&life, 0);
+    let blind = native("");
+    let life = blind.run_denied(&deploy("2", ""), &["DescribeRules", "DescribeListeners"]);
+    ends(&life, 0);
+    assert!(life.text.contains("allow elasticloadbalancing:Describe*"), "{}", life.text);
+}
+
+#[test]
+fn the_drop_in_deploys_such_a_service() {
+    let world = native("");
+    let life = world.run(&format!("ecs-deploy -c shop -n shop -t 900 -i {REPOSITORY}:2"));
+    ends(&life, 0);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+    let life = world.run(&format!("ecs-deploy -c shop -n shop -t 900 -i {REPOSITORY}:4"));
+    assert_ne!(life.code, Some(0), "{}", life.text);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+}

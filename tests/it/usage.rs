@@ -1,0 +1,194 @@
+//! What is typed, and what stands in the environment: words that are wrong, names that are left out.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::lives::World;
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-bg"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.env("AWS_EC2_METADATA_DISABLED", "true").output().expect("it runs")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_word_that_is_wrong_forges_no_line() {
+    for word in ["--foo\n::error::x", "--foo\u{1b}[31m", "--foo\r\nhint: rm", "de\nploy"] {
+        for arguments in [vec!["deploy", word], vec![word], vec!["deploy", "--engine", word]] {
+            // A first word that begins with a hyphen is for the drop-in.
+            let output = run(&arguments, &[]);
+            let text = out(&output) + &err(&output);
+            assert!(matches!(output.status.code(), Some(2 | 3)), "{arguments:?}: {text}");
+            let raw = |line: &str| {
+                line.starts_with(':') || line.starts_with("hint: rm") || line.starts_with("ploy")
+            };
+            assert!(!text.lines().any(raw), "{arguments:?}: {text}");
+            assert!(!text.contains(['\u{1b}', '\r']), "{arguments:?}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_word_brings_one_hint() {
+    for (arguments, hint) in [
+        (&["deploy", "--nonsense"][..], "hint: ecs-bg --help"),
+        (&["deploy", "--forc"], "hint: a similar argument exists: '--force'"),
+        (&["deplo"], "hint: some similar subcommands exist: 'ecs-deploy', 'demo', 'deploy'"),
+        (&["deploy", "--engine", "x"], "hint: ecs-bg --help"),
+    ] {
+        let output = run(arguments, &[]);
+        let text = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert_eq!(text.lines().last(), Some(hint), "{text}");
+        let hints = ["hint:", "tip:", "For more information"].map(|one| text.matches(one).count());
+        assert_eq!(hints, [1, 0, 0], "{text}");
+    }
+}
+
+const SOLO: [&str; 2] = ["--sandbox", "solo"];
+
+#[test]
+fn the_environment_says_what_the_command_line_leaves_out() {
+    let both = [("ECS_BG_CLUSTER", "shop"), ("ECS_BG_SERVICE", "api")];
+    for (arguments, variables) in [
+        (&["status"][..], &both[..]),
+        (&["status"], &[("ECS_BG_SERVICE", "shop/api")]),
+        // What is typed outranks it, also a cluster in the name of a service.
+        (&["status", "--service", "api"], &[("ECS_BG_CLUSTER", "shop"), ("ECS_BG_SERVICE", "x")]),
+        (&["status", "--service", "shop/api"], &[("ECS_BG_CLUSTER", "x")]),
+        (&["status", "--cluster", "shop"], &[("ECS_BG_CLUSTER", "x"), ("ECS_BG_SERVICE", "api")]),
+        (&["plan", "--tag", "2"], &both),
+        (&["abort"], &both),
+        (&["run", "--no-wait"], &both),
+    ] {
+        let output = run(&[arguments, &SOLO].concat(), variables);
+        let text = out(&output) + &err(&output);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?} {variables:?}: {text}");
+    }
+    for (arguments, said, hint) in [
+        (&["abort", "--cluster", "shop"][..], "no service is named", "--service SERVICE"),
+        (&["abort"], "no service is named", "--cluster CLUSTER --service SERVICE"),
+        (&["abort", "--service", "api"], "no cluster is named", "--cluster CLUSTER"),
+        (&["status"], "no cluster is named", "--cluster CLUSTER"),
+        (&["run", "--task-definition", "api"], "no cluster is named", "--cluster CLUSTER"),
+    ] {
+        let output = run(&[arguments, &SOLO].concat(), &[("ECS_BG_CLUSTER", "")]);
+        let text = err(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said) && text.contains(&format!("hint: {hint}")), "{text}");
+    }
+    // A task definition of its own is not run as the service that the environment names.
+    let words = ["run", "--task-definition", "api", "--cluster", "shop", "--no-wait"];
+    let output = run(&[&words[..], &SOLO].concat(), &[("ECS_BG_SERVICE", "nonsense")]);
+    assert!(!err(&output).contains("nonsense"), "{}", err(&output));
+    for command in ["deploy", "plan", "status", "resume", "rollback", "abort", "promote", "run"] {
+        let help = out(&run(&[command, "--help"], &[]));
+        for variable in ["ECS_BG_CLUSTER", "ECS_BG_SERVICE"] {
+            assert!(help.contains(variable), "{command}: {help}");
+        }
+    }
+}
+
+#[test]
+fn the_drop_in_shows_its_help_and_ends_well() {
+    for arguments in [&["ecs-deploy", "--help"][..], &["ecs-deploy", "-h"]] {
+        let output = run(arguments, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        assert!(out(&output).contains("--service-name SERVICE"), "{}", out(&output));
+        assert_eq!(err(&output), "");
+    }
+}
+
+#[test]
+fn the_demo_prints_only_lines_of_json_where_json_is_asked_for() {
+    let output = run(&["demo", "--output", "json"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let lines: Vec<Value> = out(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    assert!(lines.iter().any(|line| line["event"] == "status" && line["service"] == "web"));
+    assert_eq!(lines.last().expect("a line")["event"], "demo");
+}
+
+#[test]
+fn a_number_that_may_have_been_minutes_is_said_in_the_plan() {
+    let world = World::new("shop");
+    let plan = |more: &str| {
+        world.run(&format!("plan --cluster shop --service web --tag shop/web=2 {more}")).text
+    };
+    let text = plan("--bake 5 --follow 45");
+    for said in ["--bake is 5s; 5m is 5 minutes", "--follow is 45s; 45m is 45 minutes"] {
+        assert!(text.contains(said), "{text}");
+    }
+    for clear in ["--bake 5s", "--bake 0", "--bake 90"] {
+        assert!(!plan(clear).contains("minutes"), "{clear}");
+    }
+}
+
+#[test]
+fn a_service_is_shown_alone_several_in_rows_and_without_a_name_all_of_them() {
+    let world = World::new("shop");
+    let json = |line: &str| -> Value {
+        let life = world.run(&format!("{line} --output json"));
+        assert_eq!(life.code, Some(0), "{line}: {}", life.text);
+        serde_json::from_str(&life.text).unwrap_or_else(|error| panic!("{error}: {}", life.text))
+    };
+    assert_eq!(json("status --cluster shop --service web")["services"][0]["name"], "web");
+    // A pair is one.
+    for line in [
+        "status --cluster shop",
+        "status --cluster shop --service web --service web-green",
+        "status --service shop/web,web-green",
+    ] {
+        let all = json(line);
+        assert_eq!(all["statuses"].as_array().map(Vec::len), Some(1), "{line}: {all:#}");
+        assert_eq!(all["statuses"][0]["services"][1]["name"], "web-green", "{line}");
+    }
+    let life = world.run("status --cluster shop");
+    let lines: Vec<&str> = life.text.lines().collect();
+    assert_eq!(lines[0], "123456789012 · eu-central-1 · cluster shop", "{}", life.text);
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "LAST", "DEPLOYMENT"]
+    );
+    assert!(lines[2].starts_with("web + web-green"), "{}", life.text);
+    world.run("deploy --cluster shop --service web --tag shop/web=3");
+    let life = world.run("status --cluster shop");
+    assert!(life.text.ends_with("  web:2 rolled back\n"), "{:?}", life.text);
+    let life = world.run("status --cluster shop --service web --service nope");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("has no service nope"), "{}", life.text);
+    let life = world.run("status --cluster shop --service web,api --twin web-green");
+    assert_eq!(life.code, Some(2), "{}", life.text);
+}
+
+#[test]
+fn values_of_variables_are_shown_only_where_that_is_asked_for() {
+    let world = World::new("solo");
+    let line = "--cluster shop --service api --tag 2 --env MODE=hunter2 --secret KEY=arn:aws:ssm:x";
+    for command in ["plan", "deploy"] {
+        let hidden = world.run(&format!("plan {line}"));
+        assert!(
+            hidden.text.contains("MODE") && !hidden.text.contains("hunter2"),
+            "{}",
+            hidden.text
+        );
+        let shown = world.run(&format!("{command} {line} --show-env"));
+        assert_eq!(shown.code, Some(0), "{}", shown.text);
+        assert!(shown.text.contains("MODE=hunter2"), "{}", shown.text);
+        assert!(!shown.text.contains("arn:aws:ssm"), "secrets never: {}", shown.text);
+    }
+    let life = world.run("plan --cluster shop --service api --env MODE=other --show-env");
+    assert!(life.text.contains("-           \"value\": \"hunter2\""), "{}", life.text);
+    assert!(life.text.contains("+           \"value\": \"other\""), "{}", life.text);
+}
