@@ -81,9 +81,7 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
                 "{name} is not set up for ECS to shift its traffic: its load balancers have no advancedConfiguration \
                  (a second target group and the listener rule)"
             ),
-            format!(
-                "aws ecs update-service --cluster {cluster} --service {name} --load-balancers …"
-            ),
+            format!("ecs-bg setup --cluster {cluster} --service {name}"),
         );
     }
     let own = service.settings.get("deploymentConfiguration");

@@ -405,7 +405,7 @@ fn setup_is_not_undone_while_the_copy_serves() {
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("api-2 has traffic"), "{}", life.text);
     assert_eq!(changed(&world), before);
-    let home = world.run("deploy --cluster shop --service api --force-new-deployment");
+    let home = world.run("deploy --cluster shop --service api --tag 1");
     assert_eq!(home.code, Some(0), "{}", home.text);
     world.wait(600);
     let life = world.run(&setup("--undo"));

@@ -99,7 +99,7 @@ pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Resul
             format!(
                 "the next deployment brings the traffic back to {}: {}",
                 first.name,
-                of_service("deploy") + " --force-new-deployment"
+                of_service("deploy") + " --tag TAG"
             ),
         );
     }
