@@ -58,7 +58,7 @@ pub struct Focus {
     pub record: Option<String>,
     /// The record whose task that runs before is wanted.
     pub prepare: Option<Record>,
-    /// The revision whose service deployment is followed, by ARN.
+    /// The service deployment that is followed, by ARN.
     pub deployment: Option<String>,
     /// The services are wanted on a glance too.
     pub services: bool,
@@ -78,7 +78,7 @@ pub struct Wanted {
     record: Option<String>,
     /// The record whose task that runs before is wanted.
     prepare: Option<Record>,
-    /// The revision whose service deployment is followed, by ARN.
+    /// The service deployment that is followed, by ARN.
     deployment: Option<String>,
 }
 
@@ -290,9 +290,7 @@ impl Aws {
             }
             Part::Deployments => {
                 let known = before.deployments.as_deref().unwrap_or_default();
-                let ours = wanted.deployment.as_ref().and_then(|revision| {
-                    known.iter().find(|one| one.revision.as_ref() == Some(revision))
-                });
+                let ours = known.iter().find(|one| wanted.deployment.as_ref() == Some(&one.arn));
                 let read = match (wanted.look, ours, pair.services.first()) {
                     // The one that is followed is known.
                     (Look::Glance, Some(ours), _) => {

@@ -11,7 +11,7 @@ use crate::event::{Kind, Then};
 use crate::model::reads::{Moment, Part};
 use crate::model::world::{Look, World};
 use crate::record::Record;
-use crate::route::{Occasion, View, Wait, engine};
+use crate::route::{Occasion, View, Wait, engine, native};
 
 /// Whether what failed was to tell of tasks.
 fn is_about_tasks(error: &Failure) -> bool {
@@ -65,7 +65,7 @@ impl Run<'_> {
         let reading = (engine(self.record.engine()).reads)(&self.view(), &occasion);
         focus.health = reading.targets;
         focus.services = reading.services;
-        focus.deployment = Some(self.record.revision.clone());
+        focus.deployment = native::current(&self.view()).map(|own| own.arn.clone());
         if self.record.forward() && !self.watch.tasks_denied && reading.tasks {
             focus.tasks.push(self.record.green.clone());
         }

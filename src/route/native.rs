@@ -198,7 +198,8 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
         // One that ECS refuses early leaves the service's deployments within seconds.
         let since = view.watch.unlisted_since?;
         let vanished = view.since(since) >= LISTED_WITHIN && view.ours().is_none();
-        return vanished.then(|| failed(None));
+        let vanished = vanished.then(|| failed(None));
+        return vanished.or_else(|| out_of_time(view, Duration::ZERO));
     };
     match own.phase() {
         Phase::Successful => return None,
@@ -459,7 +460,12 @@ fn give_back(view: &View<'_>) -> Option<Next> {
         let since = view.watch.unlisted_since.filter(|_| view.watch.launched)?;
         let is_late = view.since(since) >= LISTED_WITHIN;
         let why = WaitReason::Listing { service: view.record.green.clone() };
-        return (!is_late).then_some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole }));
+        if is_late && view.ours().is_some() {
+            let lacks = Some(why);
+            return Some(Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks })));
+        }
+        let next = Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole });
+        return (!is_late).then_some(next);
     };
     // Whatever ECS made of it, the next deployment begins from there.
     if view.record.heading == Heading::Overtaken && !own.is_running() {

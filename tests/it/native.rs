@@ -160,6 +160,17 @@ fn a_deployment_that_no_record_tells_of_can_be_aborted() {
 }
 
 #[test]
+fn the_same_revision_is_started_anew() {
+    let world = native("");
+    let from = world.cloud().journal().len();
+    let life = world.run(&format!("deploy {SERVICE} --force-new-deployment"));
+    ends(&life, 0);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
+    let ended = |entry: &Entry| matches!(&entry.change, Change::ServiceDeployment { status, .. } if status == "SUCCESSFUL");
+    assert_eq!(world.journal(from).iter().filter(|entry| ended(entry)).count(), 1);
+}
+
+#[test]
 fn whoever_deploys_beside_a_deployment_of_ecs_s_is_refused() {
     let world = native("");
     ends(&world.run(&deploy("2", "--no-wait")), 0);
