@@ -61,7 +61,7 @@ pub async fn run(
         }
     }
     let mut run = Run { asked, setting, emit, seen, changes: vec![], touched: false, ours: None };
-    match run.to_the_end().await {
+    match run.finish().await {
         Ok(()) => Ok(run.done()),
         Err(Cause::Aws(failure)) if !run.touched => Err(failure.into()),
         Err(Cause::Interrupted) if !run.touched => {
@@ -88,7 +88,7 @@ struct Run<'a, 'b> {
 }
 
 impl Run<'_, '_> {
-    async fn to_the_end(&mut self) -> Result<(), Cause> {
+    async fn finish(&mut self) -> Result<(), Cause> {
         let (mut last, mut missed, mut failed) = (None, 0, 0);
         while let Some(step) = setup::steps(self.asked, &self.seen).into_iter().next() {
             if *self.setting.interrupts.borrow() > 0 {

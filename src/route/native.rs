@@ -425,7 +425,7 @@ fn verify(view: &View<'_>) -> Option<Next> {
         return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
     }
     let sight = not_serving(view, service, &view.record.revision)?;
-    wait_or(view, sight, |sight| Outcome::Drifted(sight))
+    wait_or(view, sight, Outcome::Drifted)
 }
 
 /// Rules are read again for a while before what they show counts.
@@ -522,5 +522,5 @@ fn recover(view: &View<'_>) -> Option<Next> {
         return None;
     }
     let sight = not_serving(view, service, old)?;
-    wait_or(view, sight, |sight| Outcome::Drifted(sight))
+    wait_or(view, sight, Outcome::Drifted)
 }

@@ -82,8 +82,8 @@ impl GroupSettings {
 
     /// What CreateTargetGroup is to be told for a copy.
     fn parameters(&self) -> Vec<(String, String)> {
-        let member = |key: &&str| Some(((**key).to_owned(), self.members.get(*key)?.clone()));
-        MEMBERS.iter().filter_map(|key| member(&key)).collect()
+        let member = |key: &&str| Some(((*key).to_owned(), self.members.get(*key)?.clone()));
+        MEMBERS.iter().filter_map(member).collect()
     }
 
     /// The first of these members in which another group differs.
