@@ -18,6 +18,8 @@ TRANSCRIPTS = [*sorted((ROOT / "tests" / "cmd").glob("*.md")), ROOT / "README.md
 
 # A service with an external controller and no primary task set has none.
 OF_TASK_SETS = "services[].taskDefinition is missing (at taskDefinition)"
+# botocore's enum of lifecycle stages lacks one that AWS documents for hooks, and sends.
+STAGE = ": PRE_PRODUCTION_TRAFFIC_SHIFT is none of "
 
 
 def commands(transcript):
@@ -67,7 +69,8 @@ def test_each_answer_in_the_process_is_one_that_botocore_allows(exchanges):
         call = called(one)
         assert call is not None, one
         for problem in shapes.check(*call, one["status"], one["got"], one["answer"]):
-            if not (problem.endswith(OF_TASK_SETS) and '"EXTERNAL"' in one["answer"]):
+            is_of_task_sets = problem.endswith(OF_TASK_SETS) and '"EXTERNAL"' in one["answer"]
+            if not (is_of_task_sets or STAGE in problem):
                 problems.add(problem)
     assert not problems, "\n".join(sorted(problems))
 
