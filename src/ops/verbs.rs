@@ -110,7 +110,7 @@ pub async fn run(
     if open.is_some() {
         setting.tell(emit, Kind::Location(survey.location()));
     }
-    // ECS can be told to roll back whoever began it.
+    // ECS rolls back on request, also what another tool began.
     if let (Verb::Abort | Verb::Rollback { to: None }, None) = (verb, &open)
         && let Some(running) = plan::native::running(&survey)
         && let Some(record) = plan::native::back(&survey, running, &identity(setting))
@@ -164,7 +164,7 @@ pub async fn run(
     }
 }
 
-/// A deployment of ECS's that pauses goes on: whoever follows it, goes on doing so.
+/// A deployment of ECS's that pauses goes on. A process that follows it goes on following.
 async fn go_on(
     running: &ServiceDeployment,
     target: &Target,

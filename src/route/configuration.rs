@@ -70,7 +70,7 @@ pub fn strategy(block: &Value) -> Option<Strategy> {
     }
 }
 
-/// Whether a block has a PAUSE hook at a stage, whoever it is from.
+/// Whether a block has a PAUSE hook at a stage, ours or the service's own.
 pub fn pauses_at(block: &Value, stage: Stage) -> bool {
     let stages = |hook: &Value| hook["lifecycleStages"].as_array().cloned().unwrap_or_default();
     hooks(block).iter().any(|hook| {

@@ -333,15 +333,8 @@ fn bake_left(view: &View<'_>) -> Option<Duration> {
     Duration::from_secs(minutes * 60).checked_sub(view.since(*since))
 }
 
-/// The rules that users' requests come through, for each load balancer of the service.
-pub fn production<'a>(
-    view: &View<'a>,
-    service: &'a Service,
-) -> Vec<(&'a Attachment, Option<&'a Rule>)> {
-    production_rules(&view.world.rules, service)
-}
-
-/// The same of these rules. A Network Load Balancer has none: its listener says where to.
+/// The rules that users' requests come through, for each load balancer of the service. A Network Load
+/// Balancer has none: its listener says where to.
 pub fn production_rules<'a>(
     rules: &'a BTreeMap<String, Rule>,
     service: &'a Service,
@@ -380,7 +373,7 @@ pub fn traffic(world: &World, service: &Service) -> Vec<Served> {
 /// What shows that `revision` does not have all traffic, as far as it can be read.
 fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sight> {
     let world = view.world;
-    for (attachment, rule) in production(view, service) {
+    for (attachment, rule) in production_rules(&world.rules, service) {
         // Rules that may not be read say nothing.
         let Some(rule) = rule else { continue };
         let groups = serving(rule);
