@@ -1,6 +1,7 @@
 //! The surroundings of a command: its output, whether a person reads it, and the sandbox of a caller that
 //! has one.
 
+mod github;
 mod output;
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::sdk::Interfere;
 use tokio::sync::{oneshot, watch};
 
+pub use self::github::Github;
 use self::output::{Lane, Output};
 use crate::clock::Machine;
 
@@ -33,6 +35,8 @@ pub struct Host {
     pub sandbox: Option<Sandbox>,
     /// How often the user asks a deployment to stop; `None`: the process's signals tell.
     pub interrupts: Option<watch::Receiver<u32>>,
+    /// The step of GitHub Actions that this is.
+    pub github: Option<Github>,
 }
 
 /// Where lines go.
@@ -156,6 +160,7 @@ impl Host {
             pace: None,
             sandbox: None,
             interrupts: None,
+            github: Github::of(|name| std::env::var(name).ok()),
         }
     }
 
@@ -169,6 +174,7 @@ impl Host {
             pace: None,
             sandbox: Some(sandbox),
             interrupts: Some(watch::channel(0).1),
+            github: None,
         };
         (host, captured)
     }

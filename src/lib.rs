@@ -11,7 +11,7 @@
 //!      |          +--> decide(Record, Watch, World) -> Next::Act(Action) -act-> AWS
 //!      |                               |               Next::Wait(Wait)  -> Clock
 //!      +-------------------------------+               Next::Done(Outcome)
-//!                       each turn -> Event -> render (lines | json)
+//!                       each turn -> Event -> render (lines | json | github)
 //! ```
 //!
 //! The rooms, from the ground up. A room uses only those above it in this list (a test says so):
@@ -36,7 +36,8 @@
 //! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
 //!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.
 //! * [`ops`] carries out what a command asks for, one file per command. It never prints.
-//! * [`render`] is the only place that prints. `render/words/` has every sentence about a fact.
+//! * [`render`] is the only place that prints. `render/words/` has every sentence about a fact;
+//!   `render::progress` is what the events of a deployment have said so far, for whoever draws more than lines.
 //! * [`cli`] turns what was typed into a request; one file per command.
 //!
 //! `model`, `request`, `record`, `route` and `plan` are pure: they wait for nothing, print nothing and
@@ -66,7 +67,7 @@ pub mod route;
 
 use std::ffi::OsString;
 
-pub use host::{Captured, Host, Sandbox, Stream};
+pub use host::{Captured, Github, Host, Sandbox, Stream};
 
 /// Runs one command line to its exit code. `argv` begins with the program's name.
 pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &Host) -> u8 {

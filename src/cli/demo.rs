@@ -47,6 +47,8 @@ pub(super) async fn run(
         sandbox: Some(sandbox.clone()),
         // A request to stop ends all of them.
         interrupts: Some(interrupts),
+        // Nothing is deployed.
+        github: None,
     };
     let mut codes = Vec::new();
     for tag in ["2", "3", "4"] {

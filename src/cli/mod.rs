@@ -205,6 +205,18 @@ enum Command {
     EcsDeploy(ecs_deploy::EcsDeploy),
 }
 
+impl Command {
+    /// Whether a step of GitHub Actions shows what became of it.
+    fn is_reported(&self) -> bool {
+        match self {
+            Self::Deploy(deploy) => !deploy.dry_run,
+            Self::Run(_) | Self::Setup(_) | Self::Resume(_) => true,
+            Self::Rollback(_) | Self::Abort(_) | Self::Promote(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Reads a command line; the first argument is the program's name.
 pub fn parse<A: Into<OsString> + Clone>(
     argv: impl IntoIterator<Item = A>,
@@ -257,6 +269,7 @@ impl Cli {
 /// Runs a command to its exit code. The future is boxed because `demo` runs commands.
 pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
     let render = Render::new(host, cli.globals.output).with_options(cli.globals.again());
+    let render = if cli.command.is_reported() { render.reporting() } else { render };
     // A sandbox that listens says so itself, and the demo has no other AWS.
     if host.sandbox.is_none()
         && !matches!(cli.command, Command::Sandbox(_) | Command::Demo(_))

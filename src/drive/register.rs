@@ -1,5 +1,7 @@
 //! Registers what a plan says, and finds it again after a lost answer.
 
+use std::collections::BTreeMap;
+
 use backon::BackoffBuilder;
 
 use super::Setting;
@@ -152,10 +154,17 @@ async fn clone(
         current: plan.record.was.clone(),
         base: plan.base.name.clone(),
         images: plan.changes.images.clone(),
+        replaced: replaced(plan),
         edits: plan.changes.shown_edits(),
     };
     emit(Event { at: setting.clock.now(), kind });
     Ok((record, kept))
+}
+
+/// The images of the original that its copy has others for.
+fn replaced(plan: &Plan) -> BTreeMap<String, String> {
+    let is_new = |(name, _): &&(String, String)| plan.changes.images.contains_key(name);
+    plan.base.containers.iter().filter(is_new).cloned().collect()
 }
 
 /// Whether AWS kept the revision as it was sent.

@@ -263,6 +263,8 @@ pub enum Nothing {
         service: String,
         /// `web:43`
         revision: String,
+        /// Its ARN.
+        arn: String,
         /// The images that were asked for, where its tasks show that they run them.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         images: Vec<RunningImage>,

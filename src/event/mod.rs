@@ -45,6 +45,10 @@ pub enum Kind {
     Begun {
         /// `web:43`
         deployment: String,
+        /// The ARN of the revision that it deploys.
+        arn: String,
+        /// The ARN of the revision that it rolls back to.
+        from: String,
         /// How it deploys.
         engine: EngineName,
         /// The service that serves.
@@ -66,6 +70,8 @@ pub enum Kind {
         current: String,
         /// Its new images, by container.
         images: BTreeMap<String, String>,
+        /// The images that they replace, by container.
+        replaced: BTreeMap<String, String>,
         /// What else it changes, without what may be secret.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         edits: Vec<Edited>,

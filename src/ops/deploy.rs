@@ -71,7 +71,9 @@ pub async fn deploy(
         let ended = match decision {
             Decision::Nothing { service, revision, images } => {
                 or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
-                let why = Nothing::RunsAlready { service, revision, images };
+                let arn = survey.world.service(&service).map(|one| one.revision.clone());
+                let arn = arn.unwrap_or_default();
+                let why = Nothing::RunsAlready { service, revision, arn, images };
                 return Ok(nothing(setting, why, emit));
             }
             // AWS may answer with the past, or with parts of it.
@@ -460,6 +462,8 @@ struct Driven {
 fn begin(setting: &Setting<'_>, record: &Record, adopted: bool, emit: &mut dyn FnMut(Event)) {
     let begun = Kind::Begun {
         deployment: record.name().to_owned(),
+        arn: record.revision.clone(),
+        from: record.from.clone(),
         engine: record.engine(),
         blue: record.blue.clone(),
         green: record.green.clone(),

@@ -140,6 +140,11 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
 
 /// Why a command could not do its work: the last line of a deployment that never began.
 pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) -> String {
+    one(&Kind::Outcome(Box::new(failed(error))), at, elapsed)
+}
+
+/// The end of a command that could not do its work.
+pub(super) fn failed(error: &Error) -> Ended {
     let fault = |check, message: &str, fix: &str| Fault {
         check,
         message: message.to_owned(),
@@ -147,13 +152,12 @@ pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) ->
     };
     let first = fault(error.check(), &error.to_string(), &error.hint());
     let also = error.also().iter().map(|one| fault(one.check, &one.what, &one.hint));
-    let ended = Ended {
+    Ended {
         ending: Ending::Error { errors: std::iter::once(first).chain(also).collect() },
         exit_code: error.exit_code(),
         interrupted: matches!(error, Error::Interrupted(_)),
         ..Ended::default()
-    };
-    one(&Kind::Outcome(Box::new(ended)), at, elapsed)
+    }
 }
 
 fn line(mut object: Value) -> String {

@@ -86,7 +86,7 @@ fn failed(old: Option<&str>, failure: &TaskFailure) -> String {
     format!("task {}{of}: {}", words::brief(&failure.task), words::task(failure))
 }
 
-fn clock(elapsed: Duration) -> String {
+pub(super) fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     format!("{:>3}:{:02}", seconds / 60, seconds % 60)
 }
@@ -102,15 +102,18 @@ fn logged(task: Option<&str>, container: &str, message: &str, clock: &str) -> St
 
 /// The end, on one screen.
 pub(super) fn end(ended: &Ended, elapsed: Duration, again: &str) -> String {
-    // A rollback that was asked for went well, whatever its exit code says of the new version.
-    let asked = ended.exit_code == 1 && ended.why == Some(Cause::Asked);
-    let mark = if ended.exit_code == 0 || asked { "✔" } else { "✘" };
+    let mark = if is_good(ended) { "✔" } else { "✘" };
     let code = match ended.exit_code {
         0 => String::new(),
         code => format!(" · exit code {code}"),
     };
     let time = words::time(elapsed);
     format!("\n{mark} {}  {time}{code}{}", verdict(ended), details(ended, again))
+}
+
+/// A rollback that was asked for went well, whatever its exit code says of the new version.
+pub(super) fn is_good(ended: &Ended) -> bool {
+    ended.exit_code == 0 || (ended.exit_code == 1 && ended.why == Some(Cause::Asked))
 }
 
 /// What became of it, in one line.
@@ -153,7 +156,7 @@ pub(super) fn details(ended: &Ended, again: &str) -> String {
 }
 
 /// Failed tasks; those that ended alike in one line.
-fn alike(failures: &[Failed]) -> Vec<String> {
+pub(super) fn alike(failures: &[Failed]) -> Vec<String> {
     let mut lines: Vec<(&Failed, usize)> = Vec::new();
     let what = |one: &Failed| (one.old.clone(), words::task(&one.failure));
     for failure in failures {
@@ -174,7 +177,7 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
     match decision {
         Decision::Nothing { service, revision, images } => {
             let (service, revision, images) = (service.clone(), revision.clone(), images.clone());
-            let why = Nothing::RunsAlready { service, revision, images };
+            let why = Nothing::RunsAlready { service, revision, arn: String::new(), images };
             format!("nothing to do: {}", field(&words::nothing(&why)))
         }
         Decision::Unfinished(record) => field(&crate::plan::unfinished(survey, record).what),

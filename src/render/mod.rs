@@ -1,10 +1,12 @@
 //! The only place that prints. Reads events and documents; decides nothing.
 
 mod ecs_deploy;
+mod github;
 mod json;
 mod lines;
 mod overview;
 mod paint;
+mod progress;
 mod report;
 mod sanitise;
 pub mod setup;
@@ -47,6 +49,8 @@ pub struct Render<'a> {
     again: String,
     /// The registry of the account and region that were named first: it need not be named again.
     registry: RefCell<Option<String>>,
+    /// The step of GitHub Actions that this command reports to.
+    report: Option<github::Report<'a>>,
 }
 
 /// A sandbox that listens.
@@ -78,7 +82,15 @@ impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
         let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
-        Self { host, output, words: None, start, last, again: String::new(), registry }
+        let (words, report, again) = (None, None, String::new());
+        Self { host, output, words, start, last, again, registry, report }
+    }
+
+    /// The same for a command that changes something, which the step of GitHub Actions is to show.
+    #[must_use]
+    pub fn reporting(self) -> Self {
+        let report = self.host.github.as_ref().map(github::Report::new);
+        Self { report, ..self }
     }
 
     /// The same, with the options that each hinted command of ours is to have, too.
@@ -132,6 +144,31 @@ impl<'a> Render<'a> {
         self.start.set(Some(start));
         self.pace(event.at);
         let elapsed = event.at.duration_since(start).unwrap_or_default();
+        let commands = self.report.as_ref().map(|report| report.event(&event.kind, elapsed));
+        let commands = commands.unwrap_or_default();
+        self.workflow(commands.before);
+        self.told(event, elapsed);
+        self.workflow(commands.after);
+        if let Kind::Outcome(ended) = &event.kind {
+            self.report(ended, elapsed);
+        }
+    }
+
+    /// Commands for the runner of GitHub Actions. Among lines of JSON there are none.
+    fn workflow(&self, commands: impl IntoIterator<Item = String>) {
+        if self.output == Output::Lines {
+            // Not `print`: it breaks what looks like such a command.
+            commands.into_iter().for_each(|command| self.host.out.print(command, true));
+        }
+    }
+
+    /// Writes the summary and the outputs of the step. What cannot be written harms nothing else.
+    fn report(&self, ended: &Ended, elapsed: Duration) {
+        let Some(report) = &self.report else { return };
+        report.write(ended, elapsed, &self.again).iter().for_each(|warning| self.warn(warning));
+    }
+
+    fn told(&self, event: &Event, elapsed: Duration) {
         let last = matches!(event.kind, Kind::Outcome(_));
         if self.output == Output::Json && self.words.is_none() {
             print(&self.host.out, &json::event(event, elapsed), last);
@@ -263,14 +300,12 @@ impl<'a> Render<'a> {
 
     /// Why a command could not do its work.
     pub fn error(&self, error: &Error) {
+        let (last, start) = (self.last.get(), self.start.get());
+        let elapsed = last.zip(start).and_then(|(last, start)| last.duration_since(start).ok());
+        let elapsed = elapsed.unwrap_or_default();
         match self.output {
-            Output::Json => {
-                let (last, start) = (self.last.get(), self.start.get());
-                let elapsed =
-                    last.zip(start).and_then(|(last, start)| last.duration_since(start).ok());
-                self.out(&json::error(error, last, elapsed.unwrap_or_default()));
-            }
-            Output::Lines => {}
+            Output::Json => self.out(&json::error(error, last, elapsed)),
+            Output::Lines => self.workflow(self.report.as_ref().and_then(github::Report::close)),
         }
         let what = match error {
             // Nothing but what was typed and the files that it names: it may have several lines. None of
@@ -283,6 +318,11 @@ impl<'a> Render<'a> {
         for also in error.also() {
             self.err(&sanitise::field(&format!("error: {}", also.what)));
             self.err(&sanitise::field(&format!("hint: {}", self.hinted(&also.hint))));
+        }
+        if let Some(report) = &self.report {
+            let ended = json::failed(error);
+            self.workflow([report.error(&ended)]);
+            self.report(&ended, elapsed);
         }
     }
 

@@ -18,6 +18,7 @@ mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes
 mod files; // task definitions as people have them in files
 mod fix_forward; // an old side that cannot run either
+mod github; // what a step of GitHub Actions shows
 mod given_up; // a deployment that ECS put back while nobody looked
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves

@@ -61,6 +61,8 @@ fn events() -> Vec<Kind> {
         }),
         Kind::Begun {
             deployment: nasty(),
+            arn: nasty(),
+            from: nasty(),
             engine: EngineName::Listener,
             blue: nasty(),
             green: nasty(),
@@ -72,6 +74,7 @@ fn events() -> Vec<Kind> {
             base: nasty(),
             current: nasty(),
             images: BTreeMap::from([(nasty(), nasty())]),
+            replaced: BTreeMap::from([(nasty(), nasty())]),
             edits: vec![Edited {
                 container: Some(nasty()),
                 what: EditedMember::Env { name: nasty(), value: Some(nasty()) },
@@ -182,19 +185,32 @@ fn is_harmless(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What is printed by each renderer.
+/// What we tell the runner of GitHub Actions.
+const COMMANDS: [&str; 4] = ["::group::", "::endgroup::", "::notice title=", "::error title="];
+
+/// What is printed by each renderer, without what is for a runner.
 fn printed(print: impl Fn(&Render<'_>)) -> Vec<String> {
     let mut texts = Vec::new();
-    for way in 0..3 {
-        let (host, captured) =
+    for way in 0..4 {
+        let (mut host, captured) =
             Host::captured(ecs_bg::Sandbox::new(World::new("empty").cloud().clone()));
+        host.github = (way == 3).then(ecs_bg::Github::default);
         let render = match way {
             0 => Render::new(&host, Output::Lines),
             1 => Render::new(&host, Output::Json),
+            3 => Render::new(&host, Output::Lines).reporting(),
             _ => Render::like_ecs_deploy(&host, Words { rollback: true, ..Words::default() }),
         };
         print(&render);
-        texts.push(captured.text());
+        let text = captured.text();
+        let ours = |line: &&str| COMMANDS.iter().any(|command| line.starts_with(command));
+        let commands = text.lines().filter(ours);
+        // GitHub's runner takes a line whose value ends it for nothing else.
+        commands
+            .for_each(|line| assert!(!line[2..].trim_end_matches(':').ends_with("::"), "{line}"));
+        let others: String =
+            text.split_inclusive('\n').filter(|line| !ours(&line.trim_end_matches('\n'))).collect();
+        texts.push(others);
     }
     texts
 }

@@ -10,6 +10,12 @@ fn transcripts() {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/nonexistent")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        // Where the tests themselves run in a step of it.
+        .env("GITHUB_ACTIONS", "")
+        .env("GITHUB_SERVER_URL", "")
+        .env("CIRCLE_BUILD_URL", "")
+        .env("USER", "jane")
+        .env("HOSTNAME", "laptop")
         .case("tests/cmd/*.md")
         .case("README.md");
 }

@@ -122,10 +122,10 @@ pub(crate) fn end(end: End) -> &'static str {
 /// Why there is nothing to do.
 pub(crate) fn nothing(why: &Nothing) -> String {
     match why {
-        Nothing::RunsAlready { service, revision, images } if images.is_empty() => {
+        Nothing::RunsAlready { service, revision, images, .. } if images.is_empty() => {
             format!("{service} runs {revision} already, and nothing would change")
         }
-        Nothing::RunsAlready { service, revision, images } => {
+        Nothing::RunsAlready { service, revision, images, .. } => {
             let image = |RunningImage { image, digest, runs_as }: &RunningImage| {
                 let digest = digest.get(..19).unwrap_or(digest);
                 match runs_as {

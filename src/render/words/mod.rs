@@ -16,7 +16,7 @@ pub(crate) use ending::{end, hint, nothing, outcome};
 pub(crate) use engine::{begun, planned};
 pub(crate) use health::{sickness, task};
 pub(crate) use plan::{engine_reason, step, with};
-pub(crate) use wait::wait;
+pub(crate) use wait::{reached, wait};
 pub(crate) use warning::warning;
 
 use crate::event::{Change, StopReason};

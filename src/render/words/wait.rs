@@ -115,6 +115,19 @@ pub(crate) fn wait(why: &WaitReason) -> String {
     }
 }
 
+/// What a phase came to that waited for this and has gone on; `None` where there is nothing to say of it.
+pub(crate) fn reached(why: &WaitReason) -> Option<String> {
+    match why {
+        WaitReason::Tasks { wanted, .. } => Some(format!("{wanted}/{wanted} tasks running")),
+        WaitReason::Targets { wanted, service, .. } => {
+            Some(format!("{wanted}/{wanted} targets of {service} healthy"))
+        }
+        WaitReason::Hold { share, service, .. } => Some(format!("{share} % on {service}")),
+        WaitReason::Bake { service, .. } => Some(format!("100 % on {service}")),
+        _ => None,
+    }
+}
+
 /// What ECS does in a stage (Developer Guide, lifecycle stages of blue/green deployments).
 fn doing(stage: &str) -> String {
     let what = match stage {
