@@ -1,14 +1,24 @@
 //! Revisions that ECS was asked to run and did not keep. DescribeServices forgets them once ECS has rolled
 //! the service back.
 
-use aws_sdk_ecs::types::ServiceDeploymentStatus as Status;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{ServiceDeploymentBrief, ServiceDeploymentStatus as Status};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use futures_util::future::join_all;
 
 use super::error::of;
 use super::{Aws, once};
 use crate::call::Call;
 use crate::error::Failure;
+use crate::model::service_deployment::Past;
 use crate::model::world::{Service, World};
+
+/// Pages of a list that are read, of 20 deployments or more.
+const PAGES: usize = 10;
+/// DescribeServiceRevisions takes so many (API reference).
+const AT_A_TIME: usize = 20;
 
 impl Aws {
     /// The revisions that the newest deployment of each service was to bring, where that was given up.
@@ -71,6 +81,57 @@ impl Aws {
         }
     }
 
+    /// What ECS tells of the deployments of a service, the newest first: 90 days at most (API reference of
+    /// ListServiceDeployments).
+    pub async fn past_deployments(
+        &self,
+        cluster: &str,
+        service: &str,
+        most: usize,
+    ) -> Result<Vec<Past>, Failure> {
+        let (mut all, mut token) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let request = self.ecs.list_service_deployments().cluster(cluster).service(service);
+            let answer = request.set_next_token(token).send().await;
+            let answer =
+                answer.map_err(of(Call::ListServiceDeployments.on(format!("of {service}"))))?;
+            all.extend(answer.service_deployments().iter().cloned());
+            token = answer.next_token().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        all.sort_by_key(|one| {
+            std::cmp::Reverse(one.created_at().map(|at| (at.secs(), at.subsec_nanos())))
+        });
+        all.truncate(most);
+        let targets = all.iter().filter_map(|one| one.target_service_revision_arn());
+        let mut targets: Vec<String> = targets.map(str::to_owned).collect();
+        targets.sort();
+        targets.dedup();
+        let mut definitions = BTreeMap::new();
+        for some in targets.chunks(AT_A_TIME) {
+            let request = self.ecs.describe_service_revisions();
+            let answer = request.set_service_revision_arns(Some(some.to_vec())).send().await;
+            let call = Call::DescribeServiceRevisions.on(format!("of {service}"));
+            for revision in answer.map_err(of(call))?.service_revisions() {
+                let arn = revision.service_revision_arn().unwrap_or_default().to_owned();
+                definitions.extend(revision.task_definition().map(|own| (arn, own.to_owned())));
+            }
+        }
+        let past = |one: &ServiceDeploymentBrief| Past {
+            status: one.status().map_or("", |status| status.as_str()).to_owned(),
+            reason: one.status_reason().map(str::to_owned),
+            created: one.created_at().and_then(time),
+            finished: one.finished_at().and_then(time),
+            revision: one
+                .target_service_revision_arn()
+                .and_then(|arn| definitions.get(arn))
+                .cloned(),
+        };
+        Ok(all.iter().map(past).collect())
+    }
+
     /// The task definition revisions of service revisions.
     async fn definitions(&self, revisions: Vec<String>) -> Result<Vec<String>, Failure> {
         let request =
@@ -81,6 +142,11 @@ impl Aws {
         let definitions = answer.service_revisions().iter().filter_map(|one| one.task_definition());
         Ok(definitions.map(str::to_owned).collect())
     }
+}
+
+fn time(at: &DateTime) -> Option<SystemTime> {
+    let since = Duration::new(u64::try_from(at.secs()).ok()?, at.subsec_nanos());
+    UNIX_EPOCH.checked_add(since)
 }
 
 /// Whether ECS says that it put the service back, in words that its documentation gives.

@@ -21,6 +21,8 @@ use crate::request::image::ImageRef;
 const NEWEST: u8 = 5;
 /// Services of a cluster that are looked through for a twin to name in a hint.
 const SCANNED: usize = 200;
+/// Revisions that are read at a time.
+const AT_ONCE: usize = 5;
 
 impl Aws {
     /// Everything that a plan for `service` depends on but the images' digests.
@@ -52,6 +54,46 @@ impl Aws {
             survey.history = self.history(&survey.cluster, &survey.world).await;
         }
         survey
+    }
+
+    /// The same with so many of the newest revisions of its families: what is asked further back than a
+    /// plan asks. What cannot be read is not there.
+    pub async fn with_older(&self, mut survey: Survey, most: usize) -> Survey {
+        let services = survey.world.services.values();
+        let families: BTreeSet<String> = services
+            .filter_map(|one| crate::model::arn::short(&one.revision).rsplit_once(':'))
+            .map(|(family, _)| family.to_owned())
+            .collect();
+        for family in families {
+            let arns = self.active(&family, most).await.unwrap_or_default();
+            let unread = arns.iter().filter(|arn| !survey.revisions.contains_key(*arn)).cloned();
+            let read = self.revisions_of(&survey, unread.collect()).await;
+            survey.revisions.extend(read);
+            let new = arns.into_iter().filter(|arn| !survey.newest.contains(arn));
+            let new: Vec<String> = new.collect();
+            survey.newest.extend(new);
+        }
+        self.with_what_records_name(survey).await
+    }
+
+    /// These revisions: those that the survey has, and the others as far as they can be read.
+    pub async fn revisions_of(
+        &self,
+        survey: &Survey,
+        arns: Vec<String>,
+    ) -> BTreeMap<String, Revision> {
+        let mut found = BTreeMap::new();
+        for some in arns.chunks(AT_ONCE) {
+            let reading = some.iter().map(|arn| async {
+                match survey.revisions.get(arn) {
+                    Some(known) => Ok(known.clone()),
+                    None => self.revision(arn).await,
+                }
+            });
+            let read = join_all(reading).await.into_iter().flatten();
+            found.extend(read.map(|revision| (revision.arn.clone(), revision)));
+        }
+        found
     }
 
     async fn survey_of(

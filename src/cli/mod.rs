@@ -8,6 +8,7 @@ mod deploy;
 mod ecr;
 mod ecs_deploy;
 mod environment;
+mod history;
 mod overhear;
 mod register;
 mod run;
@@ -189,6 +190,8 @@ enum Command {
     Setup(setup::Setup),
     /// Show which version serves
     Status(status::Status),
+    /// Show the last deployments of a service
+    History(history::History),
     /// Resume a deployment that was killed or is stuck
     Resume(verbs::Resume),
     /// Roll back to the version before
@@ -288,6 +291,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
         Command::Setup(setup) => setup::run(setup, &cli.globals, host, &render).await,
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
+        Command::History(typed) => history::run(typed, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Abort(verb) => verbs::run(verb, &cli.globals, host, &render).await,

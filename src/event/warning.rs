@@ -154,6 +154,11 @@ pub enum Warning {
     },
     /// ECS's service deployments cannot be read.
     ServiceDeploymentsUnread,
+    /// ECS's own history of deployments cannot be read.
+    HistoryUnread {
+        /// The call.
+        failure: Failure,
+    },
     /// The credentials may end before the deployment does.
     CredentialsExpire {
         /// How long they are still good.

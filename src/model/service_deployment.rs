@@ -32,6 +32,28 @@ pub struct ServiceDeployment {
     pub hooks: Vec<Hook>,
 }
 
+/// What ListServiceDeployments shows of a deployment, with any strategy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Past {
+    /// ECS's word.
+    pub status: String,
+    /// Why, in ECS's words.
+    pub reason: Option<String>,
+    /// When it was created.
+    pub created: Option<SystemTime>,
+    /// When it ended.
+    pub finished: Option<SystemTime>,
+    /// The ARN of the task definition that it brings; `None` where that is not known.
+    pub revision: Option<String>,
+}
+
+impl Past {
+    /// What became of it.
+    pub fn phase(&self) -> Phase {
+        phase(&self.status)
+    }
+}
+
 /// A lifecycle hook of the present stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
@@ -74,18 +96,22 @@ pub enum Phase {
     Stopped,
 }
 
+fn phase(status: &str) -> Phase {
+    match status {
+        "SUCCESSFUL" => Phase::Successful,
+        "STOP_REQUESTED" | "STOPPED" => Phase::Stopped,
+        "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => Phase::Back,
+        "ROLLBACK_SUCCESSFUL" => Phase::RolledBack,
+        "ROLLBACK_FAILED" => Phase::RollbackFailed,
+        _ => Phase::Forward,
+    }
+}
+
 impl ServiceDeployment {
     /// What became of it. Its stage does not tell: while ECS rolls back, that still reads as one of the way
     /// forward.
     pub fn phase(&self) -> Phase {
-        match self.status.as_str() {
-            "SUCCESSFUL" => Phase::Successful,
-            "STOP_REQUESTED" | "STOPPED" => Phase::Stopped,
-            "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => Phase::Back,
-            "ROLLBACK_SUCCESSFUL" => Phase::RolledBack,
-            "ROLLBACK_FAILED" => Phase::RollbackFailed,
-            _ => Phase::Forward,
-        }
+        phase(&self.status)
     }
 
     /// Whether ECS still works on it.

@@ -158,6 +158,7 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
+        Outcome::WentBack(_) => verb("history"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
         _ => verb("status"),
     })

@@ -3,6 +3,7 @@
 pub mod deploy;
 pub mod ecr;
 mod ended;
+pub mod history;
 mod last_words;
 pub mod prune;
 pub mod register;

@@ -2,6 +2,7 @@
 
 mod ecs_deploy;
 mod github;
+mod history;
 mod json;
 mod lines;
 mod overview;
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Cause, Ended, Ending, Event, Kind, Warning};
 use crate::host::{Host, Stream};
+use crate::ops::history::History;
 use crate::plan::{Decision, Survey};
 
 /// Version of the JSON that is printed.
@@ -246,6 +248,15 @@ impl<'a> Render<'a> {
         match self.output {
             Output::Json => self.out(&json::document(&overview)),
             Output::Lines => self.out(&overview::lines(&overview)),
+        }
+    }
+
+    /// The last deployments.
+    pub fn history(&self, history: &History) {
+        history.warnings.iter().for_each(|one| self.warn(&words::warning(one)));
+        match self.output {
+            Output::Json => self.out(&json::document(&history::document(history))),
+            Output::Lines => self.out(&history::text(history)),
         }
     }
 

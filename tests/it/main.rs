@@ -20,6 +20,7 @@ mod files; // task definitions as people have them in files
 mod fix_forward; // an old side that cannot run either
 mod github; // what a step of GitHub Actions shows
 mod given_up; // a deployment that ECS put back while nobody looked
+mod history; // the last deployments of a service
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
 mod left_behind; // what fails after a revision was registered leaves nothing behind

@@ -2,7 +2,9 @@
 
 use super::{change, ids};
 use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage};
-use crate::record::End;
+use crate::model::service_deployment::Phase;
+use crate::ops::history::Became;
+use crate::record::{End, Reason};
 
 pub(crate) fn outcome(ending: &Ending) -> String {
     match ending {
@@ -116,6 +118,50 @@ pub(crate) fn end(end: End) -> &'static str {
         End::Overtaken => "replaced by another deployment while rolling back",
         End::Left => "failed, left as it was",
         End::Short => "ended with fewer tasks than planned",
+    }
+}
+
+/// What became of a deployment of the past: its code, and in words.
+pub(crate) fn became(became: &Became) -> (&'static str, &'static str) {
+    match became {
+        Became::Ended(end) => {
+            let code = match end {
+                End::Live => "live",
+                End::WentBack => "rolled-back",
+                End::Left => "left",
+                End::Short => "fewer-tasks",
+                End::Neither => "neither",
+                End::Overtaken => "superseded",
+            };
+            (code, self::end(*end))
+        }
+        Became::InProgress | Became::Ecs(Phase::Forward) => ("in-progress", "in progress"),
+        Became::Ecs(Phase::Back) => ("in-progress", "rolling back"),
+        Became::Unfinished => ("unfinished", "unfinished"),
+        Became::Superseded => ("superseded", "replaced by another deployment"),
+        Became::Ecs(Phase::Successful) => ("live", "succeeded"),
+        Became::Ecs(Phase::RolledBack) => ("rolled-back", "rolled back"),
+        Became::Ecs(Phase::RollbackFailed) => ("stuck", "rollback failed"),
+        Became::Ecs(Phase::Stopped) => ("stopped", "stopped"),
+    }
+}
+
+/// Why a deployment rolled back, as its record says it.
+pub(crate) fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Before => "the task of --before did not succeed",
+        Reason::Gone => "its service is gone",
+        Reason::Sick => "its targets were not healthy",
+        Reason::Tasks => "its tasks failed",
+        Reason::EcsRollback => "ECS rolled the service back",
+        Reason::Deadline => "no progress for too long",
+        Reason::Blind => "AWS did not tell its target health for too long",
+        Reason::BlueChanged => "somebody else deployed to the service that serves",
+        Reason::Refused => "AWS refused a change",
+        Reason::Bound => "gave up after too many changes that had no effect",
+        Reason::Interrupted => "interrupted",
+        Reason::Asked => "somebody asked for it",
+        Reason::Superseded => "another deployment took over",
     }
 }
 

@@ -12,7 +12,7 @@ mod warning;
 use std::time::Duration;
 
 pub(crate) use cause::cause;
-pub(crate) use ending::{end, hint, nothing, outcome};
+pub(crate) use ending::{became, end, hint, nothing, outcome, reason};
 pub(crate) use engine::{begun, planned};
 pub(crate) use health::{sickness, task};
 pub(crate) use plan::{engine_reason, step, with};

@@ -110,6 +110,13 @@ pub(crate) fn warning(warning: &Warning) -> String {
                 .to_owned()
         }
         Warning::ServiceDeploymentsUnread => "ECS's service deployments cannot be read".to_owned(),
+        Warning::HistoryUnread { failure } => {
+            let allow = match failure.kind {
+                FailureKind::Denied => format!("; allow {}", failure.action()),
+                _ => String::new(),
+            };
+            format!("{failure}; only deployments by ecs-bg are shown{allow}")
+        }
         Warning::CredentialsExpire { left, needed } => format!(
             "the credentials expire in {}, and the deployment needs at least {}: they must be renewed meanwhile",
             time(*left),
