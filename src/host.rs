@@ -3,6 +3,7 @@
 
 mod github;
 mod output;
+mod screen;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -19,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::github::Github;
 use self::output::{Lane, Output};
+pub use self::screen::Screen;
 use crate::clock::Machine;
 
 /// The surroundings of a command.
@@ -29,6 +31,8 @@ pub struct Host {
     pub err: Stream,
     /// A person reads the output as it comes.
     pub terminal: bool,
+    /// The terminal that rows can be redrawn on, where there is one.
+    pub screen: Option<Screen>,
     /// How many simulated seconds pass in one second of the reader's; `None`: no pacing.
     pub pace: Option<f64>,
     /// An AWS of the caller's, in virtual time.
@@ -149,6 +153,7 @@ impl Host {
     /// The process's own.
     pub fn this() -> Self {
         let output = Output::start(raw(std::io::stdout()), raw(std::io::stderr()));
+        let screen = Screen::of(&output, |name| std::env::var(name).ok());
         let queue = Rc::new(Queue(output));
         Self {
             out: Stream {
@@ -157,6 +162,7 @@ impl Host {
             },
             err: Stream { way: Way::Queued(queue, Lane::Err), look: Look::of(&std::io::stderr()) },
             terminal: std::io::stdout().is_terminal(),
+            screen,
             pace: None,
             sandbox: None,
             interrupts: None,
@@ -171,6 +177,7 @@ impl Host {
             out: Stream::direct(captured.clone()),
             err: Stream::direct(captured.clone()),
             terminal: false,
+            screen: None,
             pace: None,
             sandbox: Some(sandbox),
             interrupts: Some(watch::channel(0).1),

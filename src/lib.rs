@@ -11,7 +11,7 @@
 //!      |          +--> decide(Record, Watch, World) -> Next::Act(Action) -act-> AWS
 //!      |                               |               Next::Wait(Wait)  -> Clock
 //!      +-------------------------------+               Next::Done(Outcome)
-//!                       each turn -> Event -> render (lines | json | github)
+//!                       each turn -> Event -> render (live | lines | json | github)
 //! ```
 //!
 //! The rooms, from the ground up. A room uses only those above it in this list (a test says so):
@@ -67,7 +67,7 @@ pub mod route;
 
 use std::ffi::OsString;
 
-pub use host::{Captured, Github, Host, Sandbox, Stream};
+pub use host::{Captured, Github, Host, Sandbox, Screen, Stream};
 
 /// Runs one command line to its exit code. `argv` begins with the program's name.
 pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &Host) -> u8 {

@@ -43,6 +43,7 @@ pub(super) async fn run(
         out: host.out.clone(),
         err: host.err.clone(),
         terminal: host.terminal,
+        screen: host.screen.clone(),
         pace: pace.filter(|_| globals.output == Output::Lines),
         sandbox: Some(sandbox.clone()),
         // A request to stop ends all of them.

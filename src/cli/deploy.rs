@@ -108,7 +108,7 @@ pub(super) struct Arguments {
     on_conflict: OnConflict,
     /// What the first SIGINT or SIGTERM does; a second one stops at once
     #[arg(long, value_enum, default_value_t = OnCancel::Rollback, value_name = "WHAT", help_heading = GIVE_UP)]
-    on_cancel: OnCancel,
+    pub(super) on_cancel: OnCancel,
     /// Change the service's desired count
     #[arg(long, value_name = "TASKS", value_parser = clap::value_parser!(u32).range(0..=5000), help_heading = ROLLING)]
     desired_count: Option<u32>,

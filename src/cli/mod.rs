@@ -22,9 +22,10 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::drive::OnCancel;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::render::{Output, Render};
+use crate::render::{Output, Render, ShowProgress};
 use crate::request::names::{Names, cluster_of};
 
 /// Deploy to Amazon ECS without downtime, and roll back by itself.
@@ -57,6 +58,9 @@ struct Globals {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Output::Lines, value_name = "FORMAT")]
     output: Output,
+    /// How to show progress
+    #[arg(long, global = true, value_enum, default_value_t = ShowProgress::Auto, value_name = "HOW")]
+    progress: ShowProgress,
     /// AWS region [default: AWS_REGION, or the profile's]
     #[arg(long, global = true, value_name = "REGION")]
     region: Option<String>,
@@ -218,6 +222,15 @@ impl Command {
             _ => false,
         }
     }
+
+    /// What Ctrl-C does in a command that a terminal shows live.
+    fn is_drawn(&self) -> Option<OnCancel> {
+        match self {
+            Self::Deploy(deploy) if !deploy.dry_run => Some(deploy.all.on_cancel),
+            Self::Resume(_) | Self::Rollback(_) | Self::Abort(_) => Some(OnCancel::Rollback),
+            _ => None,
+        }
+    }
 }
 
 /// Reads a command line; the first argument is the program's name.
@@ -273,6 +286,10 @@ impl Cli {
 pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
     let render = Render::new(host, cli.globals.output).with_options(cli.globals.again());
     let render = if cli.command.is_reported() { render.reporting() } else { render };
+    let render = match cli.command.is_drawn() {
+        Some(on_cancel) => render.drawing(cli.globals.progress, on_cancel),
+        None => render,
+    };
     // A sandbox that listens says so itself, and the demo has no other AWS.
     if host.sandbox.is_none()
         && !matches!(cli.command, Command::Sandbox(_) | Command::Demo(_))

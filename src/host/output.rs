@@ -110,6 +110,11 @@ impl Output {
         self.changed.notify_all();
     }
 
+    /// How many bytes of a stream nobody has taken yet.
+    pub(crate) fn waiting(&self, lane: Lane) -> usize {
+        self.state().lanes[lane as usize].bytes
+    }
+
     /// Waits until everything is written, or the reader has taken nothing for 5 s.
     pub(crate) fn finish(&self) {
         let begin = now();

@@ -5,12 +5,14 @@ mod github;
 mod history;
 mod json;
 mod lines;
+mod live;
 mod overview;
 mod paint;
 mod progress;
 mod report;
 mod sanitise;
 pub mod setup;
+mod terminal;
 pub(crate) mod words;
 
 use std::cell::{Cell, RefCell};
@@ -21,9 +23,10 @@ use clap::ValueEnum;
 pub use ecs_deploy::Words;
 
 use crate::clock::Clock;
+use crate::drive::OnCancel;
 use crate::error::Error;
 use crate::event::{Cause, Ended, Ending, Event, Kind, Warning};
-use crate::host::{Host, Stream};
+use crate::host::{Host, Screen, Stream};
 use crate::ops::history::History;
 use crate::plan::{Decision, Survey};
 
@@ -37,6 +40,17 @@ pub enum Output {
     Lines,
     /// JSON: one object per line (deploy, run, …), or one document (plan, status)
     Json,
+}
+
+/// How to show progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShowProgress {
+    /// Live on a terminal that is not that of a CI job, else lines
+    Auto,
+    /// Rows that are redrawn, on terminals only
+    Live,
+    /// A line for each event
+    Lines,
 }
 
 /// Prints, in one format, where the host says.
@@ -53,6 +67,8 @@ pub struct Render<'a> {
     registry: RefCell<Option<String>>,
     /// The step of GitHub Actions that this command reports to.
     report: Option<github::Report<'a>>,
+    /// Rows that are redrawn below the lines.
+    live: Option<live::Live>,
 }
 
 /// A sandbox that listens.
@@ -84,8 +100,24 @@ impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
         let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
-        let (words, report, again) = (None, None, String::new());
-        Self { host, output, words, start, last, again, registry, report }
+        let (words, report, live, again) = (None, None, None, String::new());
+        Self { host, output, words, start, last, again, registry, report, live }
+    }
+
+    /// The same with rows that are redrawn, where that is asked for and the terminal can show them.
+    #[must_use]
+    pub fn drawing(self, show: ShowProgress, on_cancel: OnCancel) -> Self {
+        let is_wanted = |screen: &&Screen| match show {
+            ShowProgress::Auto => !screen.is_ci && self.host.github.is_none(),
+            ShowProgress::Live => true,
+            ShowProgress::Lines => false,
+        };
+        let screen = self.host.screen.as_ref().filter(|_| self.output == Output::Lines);
+        let look = self.host.out.look();
+        let pace = self.host.pace.unwrap_or(1.0);
+        let begin = |screen: &Screen| live::Live::begin(screen.clone(), look, pace, on_cancel);
+        let live = screen.filter(is_wanted).map(begin);
+        Self { live, ..self }
     }
 
     /// The same for a command that changes something, which the step of GitHub Actions is to show.
@@ -192,17 +224,19 @@ impl<'a> Render<'a> {
             text.err.iter().for_each(|line| print(&self.host.err, line, last));
             return;
         }
+        let is_shown = self.live.as_ref().is_some_and(|live| live.event(&event.kind, elapsed));
         match &event.kind {
+            _ if is_shown => {}
             Kind::Warning(warning) => {
                 let what = sanitise::field(&words::warning(warning));
-                print(&self.host.err, &format!("warning: {what}"), false);
+                self.show(&self.host.err, &format!("warning: {what}"), false);
             }
             Kind::Outcome(ended) => self.end(ended, elapsed),
             kind => {
                 let line = lines::event(kind, elapsed);
                 let registry = self.registry.borrow();
                 let line = registry.as_ref().map_or(line.clone(), |own| line.replace(own, ""));
-                print(&self.host.out, &line, false);
+                self.show(&self.host.out, &line, false);
             }
         }
     }
@@ -213,6 +247,7 @@ impl<'a> Render<'a> {
     }
 
     fn end(&self, ended: &Ended, elapsed: Duration) {
+        self.live.as_ref().inspect(|live| live.end());
         self.out(&lines::end(ended, elapsed, &self.again));
         if let Some(hint) = &ended.hint {
             let hint = self.hinted(&words::hint(hint));
@@ -311,6 +346,7 @@ impl<'a> Render<'a> {
 
     /// Why a command could not do its work.
     pub fn error(&self, error: &Error) {
+        self.live.as_ref().inspect(|live| live.end());
         let (last, start) = (self.last.get(), self.start.get());
         let elapsed = last.zip(start).and_then(|(last, start)| last.duration_since(start).ok());
         let elapsed = elapsed.unwrap_or_default();
@@ -351,11 +387,21 @@ impl<'a> Render<'a> {
     }
 
     fn out(&self, text: &str) {
-        print(&self.host.out, text, true);
+        self.show(&self.host.out, text, true);
     }
 
     fn err(&self, text: &str) {
-        print(&self.host.err, text, true);
+        self.show(&self.host.err, text, true);
+    }
+
+    /// Prints a line. Where rows are redrawn below the lines, they make room for it.
+    fn show(&self, stream: &Stream, text: &str, kept: bool) {
+        let is_there = std::ptr::eq(stream, &self.host.out)
+            || self.host.screen.as_ref().is_some_and(|screen| screen.has_errors);
+        match self.live.as_ref().filter(|live| is_there && !live.is_over()) {
+            Some(live) => live.line(&paint::lines(&sanitise::lines(text), stream.look()), kept),
+            None => print(stream, text, kept),
+        }
     }
 }
 

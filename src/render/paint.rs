@@ -18,6 +18,39 @@ pub(super) fn lines(text: &str, look: Look) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// A row of the live view: as a line, and its mark in a colour of its own.
+pub(super) fn row(text: &str, look: Look) -> String {
+    let marks = [
+        ('✔', "ok", AnsiColor::Green),
+        ('✘', "x", AnsiColor::Red),
+        ('●', "*", AnsiColor::Cyan),
+        ('○', "-", AnsiColor::BrightBlack),
+    ];
+    let text = match look.unicode {
+        true => text.to_owned(),
+        false => {
+            let others = [('·', "-"), ('→', "->"), ('█', "#"), ('░', "."), ('…', "~")];
+            let all = marks.iter().map(|(mark, ascii, _)| (*mark, *ascii)).chain(others);
+            all.fold(text.to_owned(), |text, (mark, ascii)| text.replace(mark, ascii))
+        }
+    };
+    let Some((blanks, rest)) = text.strip_prefix("  ").map(|rest| ("  ", rest)) else {
+        return text;
+    };
+    let mark = marks.iter().find(|(mark, ascii, _)| match look.unicode {
+        true => rest.starts_with(*mark),
+        false => rest.starts_with(&format!("{ascii} ")),
+    });
+    match mark {
+        Some((_, _, colour)) if look.colours => {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            let style = Style::new().fg_color(Some((*colour).into()));
+            format!("{blanks}{style}{}{style:#}{}", &rest[..end], &rest[end..])
+        }
+        _ => text,
+    }
+}
+
 fn line(line: &str) -> String {
     let Some((style, end)) = style(line) else { return line.to_owned() };
     let (painted, rest) = line.split_at(end);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{lines, words};
-use crate::event::{Kind, Location, WaitReason};
+use crate::event::{Change, Kind, Location, WaitReason};
 use crate::model::arn::short;
+use crate::request::EngineName;
 
 /// A part of a deployment, as people see it. A step of a route belongs to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) enum Phase {
 
 impl Phase {
     /// Of a step on the way forward.
-    fn of(step: &'static str) -> Self {
+    pub(super) fn of(step: &'static str) -> Self {
         match step {
             "prepare" => Self::Before,
             "attach" | "launch" | "update" => Self::Start,
@@ -87,12 +88,15 @@ pub(super) struct Progress {
     pub(super) location: Option<Location>,
     /// `web:43`
     pub(super) deployment: Option<String>,
+    pub(super) engine: Option<EngineName>,
     /// The ARN of the revision that is deployed.
     pub(super) arn: Option<String>,
     /// The ARN of the one that served before.
     pub(super) previous: Option<String>,
     /// By container: the image that is replaced, where it is known, and the new one.
     pub(super) images: BTreeMap<String, (Option<String>, String)>,
+    /// The shares of target groups, or of revisions, in percent, where the traffic is being shifted.
+    pub(super) shares: Vec<(String, f64)>,
     pub(super) stretches: Vec<Stretch>,
     pub(super) rolls_back: bool,
     /// Tasks that failed, in words.
@@ -104,9 +108,10 @@ impl Progress {
     pub(super) fn take(&mut self, kind: &Kind, elapsed: Duration) -> bool {
         match kind {
             Kind::Location(location) => self.location = Some(location.clone()),
-            Kind::Begun { deployment, arn, from, .. } => {
+            Kind::Begun { deployment, arn, from, engine, .. } => {
                 self.deployment = Some(deployment.clone());
                 (self.arn, self.previous) = (Some(arn.clone()), Some(from.clone()));
+                self.engine = Some(*engine);
             }
             Kind::Registered { arn, current, images, replaced, .. } => {
                 self.deployment = Some(short(arn).to_owned());
@@ -121,11 +126,26 @@ impl Progress {
                 return begins;
             }
             Kind::Changed { step, change } => {
+                if let Change::Weights { weights, .. } = change {
+                    let all = weights.iter().map(|one| one.weight).sum::<u32>().max(1);
+                    let percent = |weight: u32| f64::from(weight) * 100.0 / f64::from(all);
+                    let share =
+                        |one: &crate::event::Weight| (one.group.clone(), percent(one.weight));
+                    self.shares = weights.iter().map(share).collect();
+                }
                 let begins = self.enter(self.phase(step), elapsed);
                 self.say(words::change(change));
                 return begins;
             }
             Kind::Waiting { step, why } => {
+                if let WaitReason::Stage { production_per_mille, .. } = why {
+                    let new = f64::from(*production_per_mille) / 10.0;
+                    let name = |arn: &Option<String>, other: &str| {
+                        arn.as_deref().map_or(other, short).to_owned()
+                    };
+                    let (old, green) = (name(&self.previous, "old"), name(&self.arn, "new"));
+                    self.shares = vec![(old, 100.0 - new), (green, new)];
+                }
                 let begins = self.enter(self.phase(step), elapsed);
                 if let Some(stretch) = self.stretches.last_mut() {
                     stretch.waits = Some(why.clone());

@@ -16,6 +16,7 @@ mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes
+mod facts; // each renderer tells the same
 mod files; // task definitions as people have them in files
 mod fix_forward; // an old side that cannot run either
 mod github; // what a step of GitHub Actions shows
