@@ -9,6 +9,7 @@ mod ecr;
 mod ecs_deploy;
 mod environment;
 mod history;
+mod manual;
 mod overhear;
 mod register;
 mod run;
@@ -30,7 +31,7 @@ use crate::request::names::{Names, cluster_of};
 
 /// Deploy to Amazon ECS without downtime, and roll back by itself.
 #[derive(Debug, Parser)]
-#[command(name = "ecs-bg", version, max_term_width = 100, before_help = EXAMPLE, after_help = EXIT_CODES)]
+#[command(name = "ecs-bg", version, long_version = manual::version(), max_term_width = 100, before_help = EXAMPLE, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -208,6 +209,10 @@ enum Command {
     Demo(demo::Demo),
     /// Run a simulated AWS for any AWS client
     Sandbox(sandbox::Sandbox),
+    /// Print a script that completes commands and options in a shell
+    Completions(manual::Completions),
+    /// Write manual pages
+    Man(manual::Man),
     /// Drop-in for silintl/ecs-deploy: its flags, its output
     EcsDeploy(ecs_deploy::EcsDeploy),
 }
@@ -293,6 +298,7 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
     // A sandbox that listens says so itself, and the demo has no other AWS.
     if host.sandbox.is_none()
         && !matches!(cli.command, Command::Sandbox(_) | Command::Demo(_))
+        && !matches!(cli.command, Command::Completions(_) | Command::Man(_))
         && let Err(error) = environment::check(&cli.globals, &render)
     {
         render.error(&error);
@@ -313,6 +319,8 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Abort(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Promote(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Completions(typed) => Ok(manual::completions(&typed, &render)),
+        Command::Man(typed) => manual::man(&typed, &render),
         Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
         Command::EcsDeploy(words) => return ecs_deploy::run(words, cli.globals, host).await,
         Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,

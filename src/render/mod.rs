@@ -315,6 +315,11 @@ impl<'a> Render<'a> {
         }
     }
 
+    /// A text of ours as it is, for another program.
+    pub fn script(&self, text: &str) {
+        self.host.out.print(text.trim_end_matches('\n').to_owned(), true);
+    }
+
     /// Something that the user should know.
     pub fn warn(&self, what: &str) {
         self.err(&sanitise::field(&format!("warning: {what}")));
