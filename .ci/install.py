@@ -1,0 +1,395 @@
+"""Runs what users run to install and start ecs-bg. `.ci/install` starts it; arguments go to unittest.
+
+The steps of `action.yml` are run as GitHub's runner runs them: the same texts, the same files, bash with the
+same options, the same signals when a job is cancelled. The releases are a folder behind a server on loopback,
+and AWS is the sandbox.
+"""
+
+import functools
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from ruamel.yaml import YAML
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = pathlib.Path(os.environ["ECS_BG"])
+VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+MACHINE = {"x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}[os.uname().machine]
+TARGET = f"{MACHINE}-unknown-linux-musl"
+SCALE = 10
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="ecs-bg-install."))
+unittest.addModuleCleanup(shutil.rmtree, WORK)
+
+
+def environment(**more):
+    """What a job has: nothing of this machine's AWS or CI."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {"CI": "true"} | more
+
+
+def load(path):
+    return YAML(typ="safe").load((ROOT / path).read_text())
+
+
+class Releases:
+    """The releases of a repository, with GitHub's layout, behind a server that counts."""
+
+    def __init__(self):
+        self.folder = WORK / "releases"
+        self.asked = []
+        (self.folder / "latest").mkdir(parents=True)
+        releases = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, _, *arguments):
+                releases.asked.append(arguments[0])
+
+        handler = functools.partial(Handler, directory=self.folder)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        unittest.addModuleCleanup(self.server.server_close)
+        unittest.addModuleCleanup(self.server.shutdown)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def publish(self, version, program, latest=False):
+        folder = self.folder / "download" / f"v{version}"
+        command = [sys.executable, ROOT / "dist" / "pack", TARGET, program, folder]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"XZ_PRESET": "0"})
+        if latest:
+            (self.folder / "latest" / "download").symlink_to(folder)
+        return folder / f"ecs-bg-{TARGET}.tar.xz"
+
+
+def fake(version, body):
+    """A program that says its version, and otherwise does `body`."""
+    path = WORK / f"fake-{version}"
+    path.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then echo "ecs-bg {version}"; exit; fi\n{body}\n')
+    path.chmod(0o755)
+    return path
+
+
+class Sandbox:
+    def __init__(self, scenario):
+        command = [PROGRAM, "sandbox", "--port", "0", "--scale", str(SCALE), "--scenario", scenario]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+        self.variables = {}
+        for line in self.process.stdout:
+            if found := re.fullmatch(r"export (\w+)=(.*)\n", line):
+                self.variables[found[1]] = found[2]
+            if "AWS_DEFAULT_REGION" in line:
+                break
+
+    def run(self, *words):
+        done = subprocess.run(
+            [PROGRAM, *words], env=environment(**self.variables), capture_output=True, text=True, timeout=120
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+
+
+class Job:
+    """A job on a runner: the action's steps, one after the other."""
+
+    ACTION = load("action.yml")
+
+    def __init__(self, **variables):
+        self.temp = pathlib.Path(tempfile.mkdtemp(dir=WORK))
+        self.variables = {"GITHUB_ACTIONS": "true", "RUNNER_TEMP": str(self.temp / "runner")} | variables
+        (self.temp / "runner").mkdir()
+        self.path = []
+        self.outputs = {}
+        self.output = ""
+
+    def expression(self, text, inputs):
+        def value(found):
+            for name in found[1].split("||"):
+                room, _, rest = name.strip().partition(".")
+                if room == "inputs":
+                    got = inputs[rest]
+                elif room == "github":
+                    got = {"action_path": str(ROOT), "server_url": "https://github.invalid"}.get(rest, "")
+                else:
+                    _, step, _, output = name.strip().split(".")
+                    got = self.outputs.get(step, {}).get(output, "")
+                if got:
+                    return got
+            return ""
+
+        return re.sub(r"\$\{\{ (.+?) \}\}", value, text)
+
+    def start(self, step, inputs):
+        files = {name: self.temp / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
+        for file in files.values():
+            file.write_text("")
+        script = self.temp / "step.sh"
+        script.write_text(self.expression(step["run"], {}))
+        given = {name: self.expression(text, inputs) for name, text in step["env"].items()}
+        own = environment(**self.variables, **given, **{name: str(file) for name, file in files.items()})
+        own["PATH"] = ":".join([*self.path, own["PATH"]])
+        self.log = open(self.temp / "log", "w+")
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
+            cwd=self.temp, env=own, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def finish(self, step):
+        self.log.seek(0)
+        self.output += self.log.read()
+        self.log.close()
+        lines = (self.temp / "GITHUB_OUTPUT").read_text().splitlines()
+        self.outputs[step["id"]] = dict(line.split("=", 1) for line in lines if "=" in line)
+        self.path = (self.temp / "GITHUB_PATH").read_text().split() + self.path
+
+    def uses(self, cancel_at=None, **inputs):
+        """Runs the action; its exit code. Cancels it when its output has the text `cancel_at`."""
+        known = {name: str(one.get("default", "")) for name, one in self.ACTION["inputs"].items()}
+        given = {name.replace("_", "-"): text for name, text in inputs.items()}
+        assert not set(given) - set(known), given
+        self.output = ""
+        for step in self.ACTION["runs"]["steps"]:
+            if "if" in step and (known | given)["command"] == "install":
+                continue
+            process = self.start(step, known | given)
+            try:
+                if cancel_at and step["id"] == "deploy":
+                    self.cancel(process, cancel_at)
+                code = process.wait(timeout=120)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+            self.finish(step)
+            if code:
+                return code
+        return 0
+
+    def cancel(self, process, text):
+        """As GitHub does it, at the sandbox's speed: SIGINT, SIGTERM 7.5 s later, SIGKILL 2.5 s later."""
+        end = time.monotonic() + 60
+        while text not in (self.temp / "log").read_text():
+            assert process.poll() is None and time.monotonic() < end, (self.temp / "log").read_text()
+            time.sleep(0.05)
+        for number, patience in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10)):
+            process.send_signal(number)
+            self.last_signal = number
+            try:
+                process.wait(timeout=patience / SCALE)
+                return
+            except subprocess.TimeoutExpired:
+                pass
+
+    def errors(self):
+        return [line for line in self.output.splitlines() if line.startswith("::error")]
+
+
+def setUpModule():
+    global RELEASES
+    RELEASES = Releases()
+    stripped = WORK / "ecs-bg"
+    # A debug build is mostly symbols.
+    subprocess.run(["strip", "-o", stripped, PROGRAM], check=True)
+    RELEASES.archive = RELEASES.publish(VERSION, stripped, latest=True)
+    RELEASES.publish("9.0.0", fake("9.0.0", 'printf "<%s>\\n" "$@"; env | sort'))
+
+
+class Action(unittest.TestCase):
+    def job(self, sandbox=None, **variables):
+        own = {"ECS_BG_DOWNLOAD_BASE": RELEASES.url}
+        return Job(**own | (sandbox.variables if sandbox else {}) | variables)
+
+    def words(self, **inputs):
+        """The command line that inputs become."""
+        job = self.job()
+        code = job.uses(version="9.0.0", **inputs)
+        self.assertEqual(code, 0, job.output)
+        return re.findall(r"^<(.*)>$", job.output, re.M), job.output
+
+    def refused(self, code, text, job=None, **inputs):
+        job = job or self.job()
+        self.assertEqual(job.uses(**inputs), code, job.output)
+        self.assertEqual(len(job.errors()), 1, job.output)
+        self.assertIn(text, job.errors()[0])
+        return job
+
+    def not_installed(self, text, job=None, **inputs):
+        job = self.refused(1, text, job, cluster="shop", service="api", tag="2", **inputs)
+        self.assertEqual([one.name for one in (job.temp / "runner").rglob("*") if one.is_file()], [])
+        self.assertEqual(job.path, [])
+
+    def test_a_good_version_is_deployed(self):
+        sandbox = Sandbox("solo")
+        self.addCleanup(sandbox.stop)
+        job = self.job(sandbox)
+        begun = time.monotonic()
+        code = job.uses(cluster="shop", service="api", tag="2", wait_for_service_stability="true")
+        self.assertEqual(code, 0, job.output)
+        self.assertIn("api:2 serves in api", job.output)
+        self.assertIn(f"ecs-bg {VERSION}", job.output)
+        self.assertIn(hashlib.sha256(RELEASES.archive.read_bytes()).hexdigest(), job.output)
+        print(f"install: a deployment with the action took {time.monotonic() - begun:.1f} s")
+        # Later steps have it on their PATH, and the next use in the job downloads nothing.
+        [folder] = job.path
+        self.assertTrue(os.access(f"{folder}/ecs-bg", os.X_OK))
+        asked = len(RELEASES.asked)
+        self.assertEqual(job.uses(command="status", cluster="shop", service="api"), 0, job.output)
+        self.assertIn("api:2", job.output)
+        self.assertEqual(len(RELEASES.asked), asked)
+
+    def test_a_bad_version_is_rolled_back(self):
+        sandbox = Sandbox("solo")
+        self.addCleanup(sandbox.stop)
+        job = self.job(sandbox)
+        self.assertEqual(job.uses(cluster="shop", service="api", tag="4"), 1, job.output)
+        self.assertIn("exited with code 1", job.output)
+        self.assertIn("api:1 serves in api", job.output)
+
+    def test_a_cancelled_job_gives_the_traffic_back_and_abort_finishes(self):
+        sandbox = Sandbox("shop")
+        self.addCleanup(sandbox.stop)
+        job = self.job(sandbox)
+        pair = {"cluster": "shop", "service": "web"}
+        code = job.uses(cancel_at="  bake ", tag="shop/web=2", bake="10m", **pair)
+        # The rollback needs longer than GitHub waits: the second signal ends it, and not SIGKILL.
+        self.assertEqual((code, job.last_signal), (130, signal.SIGTERM), job.output)
+        status = sandbox.run("status", "--cluster", "shop", "--service", "web")[1]
+        self.assertRegex(status, r"100 %\s+web\b")
+        # 1: the old version serves.
+        self.assertEqual(job.uses(command="abort", **pair), 1, job.output)
+        self.assertIn("rolled back: web:1 serves in web", job.output)
+        status = sandbox.run("status", "--cluster", "shop", "--service", "web")[1]
+        self.assertRegex(status, r"100 %\s+web\b")
+
+    def test_inputs_become_options(self):
+        words, output = self.words(
+            cluster="shop", service="web", image="registry.example.com/web:2", container_name="web",
+            task_definition="task definition.json", wait_for_minutes="30", desired_count="3",
+            force_new_deployment="true", wait_for_service_stability="false", strategy="canary:10/5m",
+            env="A=1\n  B=two words\n", args="--keep-revisions 5\n--before 'rake db:migrate' --region\\ x",
+        )
+        self.assertEqual(words, [
+            "deploy", "--cluster=shop", "--service=web", "--image=web=registry.example.com/web:2",
+            "--task-definition=task definition.json", "--env=A=1", "--env=B=two words",
+            "--strategy=canary:10/5m", "--desired-count=3", "--force-new-deployment", "--no-wait",
+            "--timeout=30m", "--keep-revisions", "5", "--before", "rake db:migrate", "--region x",
+        ])
+        # A template of a task definition is not filled in from inputs.
+        self.assertNotIn("IN_", output)
+
+    def test_each_input_reaches_the_script(self):
+        step = next(one for one in Job.ACTION["runs"]["steps"] if one["id"] == "deploy")
+        passed = {re.search(r"inputs\.([\w-]+)", text)[1] for text in step["env"].values() if "inputs." in text}
+        self.assertEqual(passed | {"version", "sha256", "download-base"}, set(Job.ACTION["inputs"]))
+        script = (ROOT / "action" / "deploy.sh").read_text()
+        for name in passed:
+            self.assertRegex(script, rf"(?<![\w-]){re.escape(name)}(?![\w-])", name)
+
+    def test_no_input_is_run_by_a_shell(self):
+        evil = "x\"; touch pwned; $(touch pwned) `touch pwned` ' \\"
+        names = {name.replace("-", "_") for name in Job.ACTION["inputs"]} - {"command", "sha256", "download_base"}
+        job = self.job()
+        for name in sorted(names):
+            job.uses(**{"version": "9.0.0", "cluster": "shop", "service": "web", name: evil})
+            self.assertEqual(list(job.temp.rglob("pwned")), [], name)
+        words, _ = self.words(cluster="shop", service=evil)
+        self.assertEqual(words[2], f"--service={evil}")
+
+    def test_inputs_without_a_counterpart_are_refused(self):
+        refused = [name for name, one in Job.ACTION["inputs"].items() if one["description"] == "Refused"]
+        self.assertGreater(len(refused), 20)
+        job = self.job()
+        for name in refused:
+            own = {name.replace("-", "_"): "true"}
+            self.refused(2, f'no input "{name}"', job, version="9.0.0", cluster="c", service="s", **own)
+
+    def test_missing_and_wrong_inputs(self):
+        self.refused(2, 'input "service" is missing', version="9.0.0", cluster="shop")
+        self.refused(2, 'input "cluster" is missing', version="9.0.0", service="web")
+        self.refused(2, "write true or false", version="9.0.0", cluster="c", service="s", force="yes")
+        self.refused(2, "write a whole number", version="9.0.0", cluster="c", service="s", wait_for_minutes="5m")
+        self.refused(2, "a quote without its end", version="9.0.0", cluster="c", service="s", args="--before 'x")
+        self.refused(2, "write deploy, plan", version="9.0.0", cluster="c", service="s", command="destroy")
+        self.assertEqual(self.words(service="shop/web")[0], ["deploy", "--service=shop/web"])
+
+    def test_a_tampered_archive_is_not_installed(self):
+        archive = RELEASES.publish("9.0.1", fake("9.0.1", "touch pwned"))
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive.write_bytes(content)
+        self.not_installed("but its release says", version="9.0.1")
+
+    def test_an_archive_with_another_sum_than_the_users_is_not_installed(self):
+        self.not_installed("but you gave 0000", version="9.0.0", sha256="0" * 64)
+        self.not_installed("not 64 hexadecimal digits", version="9.0.0", sha256="abc")
+        # Also where the program is there already.
+        job = self.job()
+        self.assertEqual(job.uses(command="install", version="9.0.0"), 0, job.output)
+        self.refused(1, "but you gave 0000", job, command="install", version="9.0.0", sha256="0" * 64)
+        archive = RELEASES.folder / "download" / "v9.0.0" / f"ecs-bg-{TARGET}.tar.xz"
+        right = hashlib.sha256(archive.read_bytes()).hexdigest()
+        self.assertEqual(self.job().uses(command="install", version="9.0.0", sha256=right.upper()), 0)
+
+    def test_what_is_no_release_is_not_installed(self):
+        self.not_installed("there is no ecs-bg 9.9.9", version="9.9.9")
+        self.not_installed("is not a version", version="../../evil")
+        self.not_installed("is not a version", version="1.0.0; touch pwned")
+        # A page instead of the sum; an archive that holds something else; a program that does not run.
+        archive = RELEASES.publish("9.0.2", fake("9.0.2", ""))
+        pathlib.Path(f"{archive}.sha256").write_text("<html>log in first</html>")
+        self.not_installed("does not begin with a SHA-256", version="9.0.2")
+        archive.write_bytes(b"not an archive")
+        pathlib.Path(f"{archive}.sha256").write_text(hashlib.sha256(b"not an archive").hexdigest())
+        self.not_installed("holds no ecs-bg", version="9.0.2")
+        broken = WORK / "broken"
+        broken.write_bytes(b"\x7fELF")
+        RELEASES.publish("9.0.3", broken)
+        self.not_installed("does not run on this machine", version="9.0.3")
+
+    def test_no_network_and_other_platforms(self):
+        self.not_installed("check the network", self.job(ECS_BG_DOWNLOAD_BASE="http://127.0.0.1:1"))
+        folder = WORK / "sun"
+        folder.mkdir()
+        (folder / "uname").write_text('#!/bin/sh\nif [ "$1" = -s ]; then echo SunOS; else echo sun4v; fi\n')
+        (folder / "uname").chmod(0o755)
+        job = self.job(PATH=f"{folder}:{os.environ['PATH']}")
+        self.not_installed("no ecs-bg for SunOS on sun4v", job)
+
+    def test_the_default_is_the_version_of_the_action_and_latest_is_possible(self):
+        for inputs in ({}, {"version": f"v{VERSION}"}, {"version": "latest"}):
+            job = self.job()
+            self.assertEqual(job.uses(command="install", **inputs), 0, job.output)
+            told = subprocess.run([f"{job.path[0]}/ecs-bg", "--version"], capture_output=True, text=True)
+            self.assertIn(VERSION, told.stdout)
+
+
+class Timed(unittest.TextTestResult):
+    """Says which tests take long."""
+
+    def startTest(self, test):
+        self.begun = time.monotonic()
+        super().startTest(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        took = time.monotonic() - self.begun
+        if took > 5:
+            print(f"install: {test._testMethodName}: {took:.1f} s")
+
+
+if __name__ == "__main__":
+    unittest.main(testRunner=unittest.TextTestRunner(resultclass=Timed))
