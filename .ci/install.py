@@ -5,6 +5,7 @@ same options, the same signals when a job is cancelled. The releases are a folde
 and AWS is the sandbox.
 """
 
+import faulthandler
 import functools
 import hashlib
 import http.server
@@ -12,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -377,6 +379,280 @@ class Action(unittest.TestCase):
             self.assertIn(VERSION, told.stdout)
 
 
+class Orb(unittest.TestCase):
+    """The commands of the packed orb, as CircleCI runs them: parameters filled in, bash with BASH_ENV."""
+
+    def setUp(self):
+        packed = subprocess.run(
+            [sys.executable, ROOT / "orb" / "pack", RELEASES.url], capture_output=True, text=True, check=True
+        )
+        self.orb = YAML(typ="safe").load(packed.stdout)
+        self.temp = pathlib.Path(tempfile.mkdtemp(dir=WORK))
+        self.output = ""
+
+    def command(self, name, variables, **given):
+        known = self.orb["commands"][name]["parameters"]
+        values = {own: one.get("default") for own, one in known.items()}
+        values |= {own.replace("_", "-"): text for own, text in given.items()}
+        fill = lambda text: re.sub(
+            r"<< parameters\.([\w-]+) >>",
+            lambda found: str(values[found[1]]).lower() if values[found[1]] in (True, False) else values[found[1]],
+            text,
+        )
+        for step in self.orb["commands"][name]["steps"]:
+            if "run" not in step:
+                [(own, inputs)] = step.items()
+                inputs = {one.replace("-", "_"): fill(text) for one, text in inputs.items()}
+                code = self.command(own, variables, **inputs)
+            else:
+                script = step["run"]["command"].replace("\\<<", "<<")
+                own = {one: fill(text) for one, text in step["run"]["environment"].items()}
+                own |= {"CIRCLECI": "true", "BASH_ENV": str(self.temp / "bash_env"), "HOME": str(self.temp)}
+                (self.temp / "bash_env").touch()
+                done = subprocess.run(
+                    ["bash", "-eo", "pipefail", "-c", script], env=environment(**variables) | own,
+                    cwd=self.temp, capture_output=True, text=True, timeout=120,
+                )
+                self.output += done.stdout + done.stderr
+                code = done.returncode
+            if code:
+                return code
+        return 0
+
+    def test_it_deploys(self):
+        sandbox = Sandbox("solo")
+        self.addCleanup(sandbox.stop)
+        service = {"cluster": "shop", "service": "api"}
+        code = self.command("deploy-service", sandbox.variables, tag="2", version=VERSION, **service)
+        self.assertEqual(code, 0, self.output)
+        self.assertIn("api:2 serves in api", self.output)
+        # The next step of the job has the program on its PATH.
+        own = environment(BASH_ENV=str(self.temp / "bash_env"))
+        told = subprocess.run(["bash", "-c", "ecs-bg --version"], env=own, capture_output=True, text=True)
+        self.assertIn(f"ecs-bg {VERSION}", told.stdout)
+
+    def test_parameters_become_options(self):
+        code = self.command(
+            "deploy-service", {}, version="9.0.0", cluster="shop", service="x; touch pwned", tag="a\nb",
+            force_new_deployment=True, wait_for_service_stability=False, strategy="canary:10/5m", args="--region x",
+        )
+        self.assertEqual(code, 0, self.output)
+        self.assertEqual(re.findall(r"^<(.*)>$", self.output, re.M), [
+            "deploy", "--cluster=shop", "--service=x; touch pwned", "--tag=a", "--tag=b", "--strategy=canary:10/5m",
+            "--force-new-deployment", "--no-wait", "--region", "x",
+        ])
+        self.assertFalse((self.temp / "pwned").exists())
+
+    def test_the_job_passes_each_parameter(self):
+        [job] = self.orb["jobs"].values()
+        passed = next(step["deploy-service"] for step in job["steps"] if "deploy-service" in step)
+        self.assertEqual(set(passed), set(self.orb["commands"]["deploy-service"]["parameters"]))
+        self.assertEqual(set(job["parameters"]) - set(passed), {"executor", "role-arn", "region"})
+
+    def test_a_role_is_used_with_the_jobs_token(self):
+        role = "arn:aws:iam::123456789012:role/ci/deploy"
+        variables = {"CIRCLE_OIDC_TOKEN_V2": "header.claims.signature", "CIRCLE_BUILD_NUM": "7"}
+        code = self.command("assume-role", variables, role_arn=role, region="eu-central-1")
+        self.assertEqual(code, 0, self.output)
+        own = environment(BASH_ENV=str(self.temp / "bash_env"))
+        show = 'echo "$AWS_ROLE_ARN $AWS_ROLE_SESSION_NAME $AWS_REGION"; stat -c %a "$AWS_WEB_IDENTITY_TOKEN_FILE"; cat "$AWS_WEB_IDENTITY_TOKEN_FILE"'
+        told = subprocess.run(["bash", "-c", show], env=own, capture_output=True, text=True)
+        self.assertEqual(
+            told.stdout.split("\n"), [f"{role} circleci-7 eu-central-1", "600", "header.claims.signature"]
+        )
+        self.assertEqual(self.command("assume-role", {}, role_arn=role), 1)
+        self.assertIn("no CIRCLE_OIDC_TOKEN_V2", self.output)
+        self.assertEqual(self.command("assume-role", variables, role_arn="arn:aws:iam::1:role/x; id"), 1)
+        self.assertIn("is not the ARN of a role", self.output)
+
+
+# Counts the signals that it gets.
+COUNTER = """
+trap 'echo "<INT>"' INT
+trap 'echo "<TERM>"; exit 7' TERM
+trap 'echo "<HUP>"' HUP
+echo "<READY $*>"
+while :; do sleep 0.05; done
+"""
+
+
+@unittest.skipUnless(shutil.which("npm"), "npm is not there")
+class Npm(unittest.TestCase):
+    """The packages, installed without a registry."""
+
+    @classmethod
+    def setUpClass(cls):
+        [platform] = {"x86_64": ["linux-x64"], "aarch64": ["linux-arm64"]}[MACHINE]
+        cls.platform = platform
+        cls.real = cls.project("real", WORK / "ecs-bg")
+        cls.fake = cls.project("fake", fake("9.0.9", COUNTER))
+
+    @classmethod
+    def project(cls, name, program):
+        project, packed = WORK / f"npm-{name}", WORK / f"packed-{name}"
+        project.mkdir()
+        command = [sys.executable, ROOT / "npm" / "pack", packed, f"{cls.platform}={program}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        documented = subprocess.run(
+            [ROOT / ".ci" / "block", "docs/ci.md", "json", "2"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        (project / "package.json").write_text(documented.stdout)
+        tarballs = [str(one) for one in sorted(packed.iterdir())]
+        cls.npm(project, "install", "--offline", "--no-audit", "--no-fund", "--no-save", *tarballs)
+        return project
+
+    @staticmethod
+    def npm(project, *words, **variables):
+        own = environment(NPM_CONFIG_CACHE=str(WORK / "npm-cache"), NPM_CONFIG_UPDATE_NOTIFIER="false", **variables)
+        done = subprocess.run(["npm", *words], cwd=project, env=own, capture_output=True, text=True, timeout=120)
+        if words[0] == "install" and done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_the_documented_scripts_release(self):
+        world = WORK / "npm.toml"
+        world.write_text(
+            "extends = 'shop'\n[[repository]]\nname = 'shop/web'\nimages = ['1', '2.0.0', '3.0.0']\n"
+            "[[image]]\nref = 'shop/web:3.0.0'\ndoes = 'exit'\n"
+        )
+        sandbox = Sandbox(str(world))
+        self.addCleanup(sandbox.stop)
+        # Docker is a stub: it notes what it was told.
+        folder = WORK / "docker"
+        folder.mkdir()
+        (folder / "docker").write_text('#!/bin/sh\necho "docker $*"\nif [ "$1" = login ]; then cat; fi\n')
+        (folder / "docker").chmod(0o755)
+        variables = sandbox.variables | {"PATH": f"{folder}:{os.environ['PATH']}"}
+        quick = ["--", "--bake", "2s", "--follow", "2s"]
+        code, output = self.npm(self.real, "run", "aws:release", *quick, **variables)
+        self.assertEqual(code, 0, output)
+        self.assertIn("web:2 serves in", output)
+        self.assertRegex(output, r"docker login .*\n\S+")
+        self.assertIn("docker push 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:2.0.0", output)
+        # The exit code of a deployment that is rolled back is npm's.
+        package = self.real / "package.json"
+        package.write_text(package.read_text().replace('"2.0.0"', '"3.0.0"'))
+        code, output = self.npm(self.real, "run", "aws:deploy", *quick, **variables)
+        self.assertEqual(code, 1, output)
+        self.assertIn("rolled back", output)
+
+    def start(self, *words, **options):
+        options = {"start_new_session": True, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
+        process = subprocess.Popen(words, cwd=self.fake, env=environment(), text=True, **options)
+        self.addCleanup(self.end, process.pid)
+        if process.stdout:
+            while "<READY" not in process.stdout.readline():
+                pass
+            self.addCleanup(process.stdout.close)
+        return process
+
+    @staticmethod
+    def end(group):
+        """Nothing stays behind, whatever failed."""
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def test_each_signal_arrives_once(self):
+        for words in (["node_modules/.bin/ecs-bg", "deploy"], ["npm", "run", "--silent", "aws:deploy"]):
+            process = self.start(*words)
+            for number, text in ((signal.SIGINT, "<INT>"), (signal.SIGTERM, "<TERM>")):
+                process.send_signal(number)
+                self.assertTrue(select.select([process.stdout], [], [], 15)[0], (text, words))
+                self.assertEqual(process.stdout.readline(), f"{text}\n", words)
+                time.sleep(0.3)
+            self.assertEqual(process.wait(timeout=10), 7, words)
+            self.assertEqual(process.stdout.read(), "", words)
+
+    def test_ctrl_c_on_a_terminal_arrives_once(self):
+        for words in (["node_modules/.bin/ecs-bg", "deploy"], ["npm", "run", "--silent", "aws:deploy"]):
+            pid, terminal = os.forkpty()
+            if pid == 0:
+                os.chdir(self.fake)
+                os.execvpe(words[0], words, environment())
+            self.addCleanup(self.end, pid)
+            screen = ""
+
+            def until(text):
+                nonlocal screen
+                while text not in screen:
+                    self.assertTrue(select.select([terminal], [], [], 15)[0], (text, screen))
+                    screen += os.read(terminal, 4096).decode()
+
+            until("<READY")
+            os.write(terminal, b"\x03")
+            until("<INT>")
+            time.sleep(0.5)
+            os.kill(pid, signal.SIGTERM)
+            until("<TERM>")
+            self.assertEqual(screen.count("<INT>"), 1, (words, screen))
+            os.waitpid(pid, 0)
+            os.close(terminal)
+
+    def test_a_program_that_was_killed_is_a_wrapper_that_was_killed(self):
+        process = self.start("node_modules/.bin/ecs-bg", "deploy")
+        [child] = map(int, pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        os.kill(child, signal.SIGKILL)
+        self.assertEqual(process.wait(timeout=10), -signal.SIGKILL)
+
+    def test_what_is_missing_is_said(self):
+        wrapper = self.fake / "node_modules" / "ecs-bg" / "run.js"
+        copy = WORK / "alone" / "run.js"
+        copy.parent.mkdir()
+        shutil.copy(wrapper, copy)
+        done = subprocess.run(["node", copy, "--version"], cwd=WORK, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(f"the package @ecs-bg/{self.platform} is not installed", done.stderr)
+        self.assertIn("npm install --include=optional ecs-bg", done.stderr)
+        other = WORK / "other.js"
+        other.write_text("Object.defineProperty(process, 'arch', { value: 'riscv64' });")
+        done = subprocess.run(["node", "-r", other, wrapper], cwd=WORK, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("there is no program for linux-riscv64", done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def test_the_packages_are_of_one_version(self):
+        package = json.loads((self.fake / "node_modules" / "ecs-bg" / "package.json").read_text())
+        self.assertEqual(set(package["optionalDependencies"].values()), {VERSION})
+        own = json.loads((self.fake / "node_modules" / "@ecs-bg" / self.platform / "package.json").read_text())
+        self.assertEqual((own["version"], own["os"], own["cpu"]), (VERSION, ["linux"], [self.platform[6:]]))
+
+
+class Archive(unittest.TestCase):
+    def check(self, folder, *more):
+        command = [sys.executable, ROOT / "dist" / "check", folder, *more]
+        own = os.environ | {"XZ_PRESET": "0"}
+        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_the_release_is_as_it_must_be(self):
+        folder = RELEASES.archive.parent
+        code, output = self.check(folder)
+        self.assertEqual((code, "names, sums, members" in output), (0, True), output)
+        self.assertNotIn("not installed", output)
+        done = subprocess.run(["sha256sum", "-c", f"{RELEASES.archive.name}.sha256"], cwd=folder, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_packed_again_it_is_the_same(self):
+        program = fake("9.1.0", "")
+        folder = RELEASES.publish("9.1.0", program).parent
+        # A script is not static; that is all that is wrong with it.
+        code, output = self.check(folder, TARGET, program)
+        self.assertEqual((code, output), (1, f"check: {program} is not static\n"))
+
+    def test_what_is_wrong_is_noticed(self):
+        archive = RELEASES.publish("9.1.1", fake("9.1.1", ""))
+        archive.write_bytes(archive.read_bytes() + b"\0\0\0\0")
+        bill = archive.with_name(f"ecs-bg-{TARGET}.cdx.json")
+        bill.write_text(bill.read_text().replace('"tokio"', '"tokyo"').replace('"library"', '"book"'))
+        (archive.parent / "notes.txt").touch()
+        code, output = self.check(archive.parent)
+        self.assertEqual(code, 1)
+        for text in ("the archive has", "lacks tokio", "is not one of", "notes.txt does not belong"):
+            self.assertIn(text, output)
+
+
 class Timed(unittest.TextTestResult):
     """Says which tests take long."""
 
@@ -392,4 +668,6 @@ class Timed(unittest.TextTestResult):
 
 
 if __name__ == "__main__":
+    # Whatever hangs, says where.
+    faulthandler.dump_traceback_later(900, exit=True)
     unittest.main(testRunner=unittest.TextTestRunner(resultclass=Timed))
