@@ -5,10 +5,13 @@ same options, the same signals when a job is cancelled. The releases are a folde
 and AWS is the sandbox.
 """
 
+import concurrent.futures
+import contextlib
 import faulthandler
 import functools
 import hashlib
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -31,8 +34,9 @@ VERSION = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re
 MACHINE = {"x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}[os.uname().machine]
 TARGET = f"{MACHINE}-unknown-linux-musl"
 SCALE = 10
+CLEANUP = contextlib.ExitStack()
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ecs-bg-install."))
-unittest.addModuleCleanup(shutil.rmtree, WORK)
+CLEANUP.callback(shutil.rmtree, WORK)
 
 
 def environment(**more):
@@ -61,8 +65,8 @@ class Releases:
         handler = functools.partial(Handler, directory=self.folder)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        unittest.addModuleCleanup(self.server.server_close)
-        unittest.addModuleCleanup(self.server.shutdown)
+        CLEANUP.callback(self.server.server_close)
+        CLEANUP.callback(self.server.shutdown)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def publish(self, version, program, latest=False):
@@ -182,16 +186,16 @@ class Job:
         return 0
 
     def cancel(self, process, text):
-        """As GitHub does it, at the sandbox's speed: SIGINT, SIGTERM 7.5 s later, SIGKILL 2.5 s later."""
+        """As GitHub does it: SIGINT, SIGTERM 7.5 s later (of the sandbox's time), SIGKILL 2.5 s later."""
         end = time.monotonic() + 60
         while text not in (self.temp / "log").read_text():
             assert process.poll() is None and time.monotonic() < end, (self.temp / "log").read_text()
             time.sleep(0.05)
-        for number, patience in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10)):
+        for number, patience in ((signal.SIGINT, 7.5 / SCALE), (signal.SIGTERM, 2.5), (signal.SIGKILL, 10)):
             process.send_signal(number)
             self.last_signal = number
             try:
-                process.wait(timeout=patience / SCALE)
+                process.wait(timeout=patience)
                 return
             except subprocess.TimeoutExpired:
                 pass
@@ -200,7 +204,7 @@ class Job:
         return [line for line in self.output.splitlines() if line.startswith("::error")]
 
 
-def setUpModule():
+def publish():
     global RELEASES
     RELEASES = Releases()
     stripped = WORK / "ecs-bg"
@@ -481,7 +485,7 @@ class Npm(unittest.TestCase):
     """The packages, installed without a registry."""
 
     @classmethod
-    def setUpClass(cls):
+    def publish(cls):
         [platform] = {"x86_64": ["linux-x64"], "aarch64": ["linux-arm64"]}[MACHINE]
         cls.platform = platform
         cls.real = cls.project("real", WORK / "ecs-bg")
@@ -663,11 +667,45 @@ class Timed(unittest.TextTestResult):
     def stopTest(self, test):
         super().stopTest(test)
         took = time.monotonic() - self.begun
-        if took > 5:
-            print(f"install: {test._testMethodName}: {took:.1f} s")
+        if took > 15:
+            print(f"install: {test.id().removeprefix('__main__.')}: {took:.0f} s")
+
+
+def run(names):
+    """The tests of the names, side by side: they mostly wait."""
+    loader = unittest.defaultTestLoader
+    tests = [one for name in names for one in loader.loadTestsFromName(name, sys.modules["__main__"])]
+
+    def alone(test):
+        stream = io.StringIO()
+        result = unittest.TextTestRunner(stream=stream, resultclass=Timed).run(unittest.TestSuite([test]))
+        return result, stream.getvalue()
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(alone, tests))
+    for result, text in done:
+        if not result.wasSuccessful():
+            print(text, file=sys.stderr)
+        for test, why in result.skipped:
+            print(f"install: skipped: {test}: {why}")
+    return len(tests), all(result.wasSuccessful() for result, _ in done)
+
+
+def main():
+    # Whatever hangs, says where.
+    faulthandler.dump_traceback_later(900, exit=True)
+    begun = time.monotonic()
+    try:
+        publish()
+        if shutil.which("npm"):
+            Npm.publish()
+        count, good = run(sys.argv[1:] or ["Action", "Orb", "Npm", "Archive"])
+    finally:
+        CLEANUP.close()
+    if not good:
+        sys.exit(1)
+    print(f"install: {count} tests of the action, the orb, the npm packages and the archive passed in {time.monotonic() - begun:.0f} s")
 
 
 if __name__ == "__main__":
-    # Whatever hangs, says where.
-    faulthandler.dump_traceback_later(900, exit=True)
-    unittest.main(testRunner=unittest.TextTestRunner(resultclass=Timed))
+    main()
