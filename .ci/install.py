@@ -297,6 +297,18 @@ class Action(unittest.TestCase):
         # A template of a task definition is not filled in from inputs.
         self.assertNotIn("IN_", output)
 
+    def test_the_outputs_are_those_that_the_program_writes(self):
+        names = ["outcome", "exit-code", "task-definition-arn", "previous-task-definition-arn", "deployment-id",
+                 "service", "duration"]
+        self.assertEqual(list(Job.ACTION["outputs"]), names)
+        body = "".join(f'echo "{name}=the {name}" >>"$GITHUB_OUTPUT"\n' for name in names) + "exit 1"
+        RELEASES.publish("9.0.4", fake("9.0.4", body))
+        job = self.job()
+        # Those of a deployment that failed, too.
+        self.assertEqual(job.uses(version="9.0.4", cluster="c", service="s"), 1, job.output)
+        got = {name: job.expression(one["value"], {}) for name, one in Job.ACTION["outputs"].items()}
+        self.assertEqual(got, {name: f"the {name}" for name in names})
+
     def test_each_input_reaches_the_script(self):
         step = next(one for one in Job.ACTION["runs"]["steps"] if one["id"] == "deploy")
         passed = {re.search(r"inputs\.([\w-]+)", text)[1] for text in step["env"].values() if "inputs." in text}
