@@ -14,7 +14,6 @@ region=${IN_region-}
 [[ $role =~ ^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$ ]] || fail "\"$role\" is not the ARN of a role"
 [[ $region =~ ^[a-z0-9-]*$ ]] || fail "\"$region\" is not a region"
 
-umask 077
 file=$(mktemp)
 printf '%s' "$token" >"$file"
 {
