@@ -636,10 +636,10 @@ class Npm(unittest.TestCase):
 
 
 class Archive(unittest.TestCase):
-    def check(self, folder, *more):
-        command = [sys.executable, ROOT / "dist" / "check", folder, *more]
+    def check(self, *words):
+        command = [sys.executable, ROOT / "dist" / "check", *words]
         own = os.environ | {"XZ_PRESET": "0"}
-        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def test_the_release_is_as_it_must_be(self):
@@ -654,14 +654,17 @@ class Archive(unittest.TestCase):
         program = fake("9.1.0", "")
         folder = RELEASES.publish("9.1.0", program).parent
         # A script is not static; that is all that is wrong with it.
-        code, output = self.check(folder, TARGET, program)
+        code, output = self.check("--no-schema", folder, TARGET, program)
         self.assertEqual((code, output), (1, f"check: {program} is not static\n"))
 
     def test_what_is_wrong_is_noticed(self):
         archive = RELEASES.publish("9.1.1", fake("9.1.1", ""))
         archive.write_bytes(archive.read_bytes() + b"\0\0\0\0")
         bill = archive.with_name(f"ecs-bg-{TARGET}.cdx.json")
-        bill.write_text(bill.read_text().replace('"tokio"', '"tokyo"').replace('"library"', '"book"'))
+        content = json.loads(bill.read_text())
+        del content["dependencies"], content["components"][5:]
+        content["components"][0]["type"] = "book"
+        bill.write_text(json.dumps(content))
         (archive.parent / "notes.txt").touch()
         code, output = self.check(archive.parent)
         self.assertEqual(code, 1)
