@@ -50,17 +50,15 @@ def load(path):
 
 
 class Releases:
-    """The releases of a repository, with GitHub's layout, behind a server that counts."""
+    """The releases of a repository, with GitHub's layout, behind a server."""
 
     def __init__(self):
         self.folder = WORK / "releases"
-        self.asked = []
         (self.folder / "latest").mkdir(parents=True)
-        releases = self
 
         class Handler(http.server.SimpleHTTPRequestHandler):
-            def log_message(self, _, *arguments):
-                releases.asked.append(arguments[0])
+            def log_message(self, *_):
+                pass
 
         handler = functools.partial(Handler, directory=self.folder)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -252,10 +250,9 @@ class Action(unittest.TestCase):
         # Later steps have it on their PATH, and the next use in the job downloads nothing.
         [folder] = job.path
         self.assertTrue(os.access(f"{folder}/ecs-bg", os.X_OK))
-        asked = len(RELEASES.asked)
         self.assertEqual(job.uses(command="status", cluster="shop", service="api"), 0, job.output)
         self.assertIn("api:2", job.output)
-        self.assertEqual(len(RELEASES.asked), asked)
+        self.assertNotIn("SHA-256", job.output)
 
     def test_a_bad_version_is_rolled_back(self):
         sandbox = Sandbox("solo")
