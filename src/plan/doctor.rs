@@ -272,7 +272,7 @@ fn room(exam: &Exam<'_>) -> Vec<Fact> {
         false if exam.keeps() < exam.live.desired => return vec![],
         false => 1.min(more.saturating_sub(u64::from(exam.live.desired))),
     };
-    let times = |left: u64, of: u64| if of == 0 { u64::MAX } else { left / of };
+    let times = |left: u64, of: u64| left.checked_div(of).unwrap_or(u64::MAX);
     let fit = left.iter().map(|&(cpus, mib)| times(cpus, cpu).min(times(mib, memory)));
     let fit = fit.fold(0u64, u64::saturating_add);
     let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);

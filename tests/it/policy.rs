@@ -34,9 +34,14 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// Asked only after ECS itself rolled a service back, and done without; and where there is something to remove.
-const SILENT: [&str; 3] =
-    ["ecs:ListServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DeregisterTaskDefinition"];
+/// Asked only after ECS itself rolled a service back, and done without; where there is something to remove; and
+/// where somebody promotes a pause.
+const SILENT: [&str; 4] = [
+    "ecs:ListServiceDeployments",
+    "ecs:DescribeServiceRevisions",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:ContinueServiceDeployment",
+];
 
 fn policy_for(case: &Case) -> Value {
     let life = World::new(case.scenario).run(&format!("iam-policy {}", case.service));
