@@ -1,10 +1,12 @@
 //! Carries out what a command asks for. Emits events and returns how it ended; it never prints.
 
 pub mod deploy;
+pub mod doctor;
 pub mod ecr;
 mod ended;
 pub mod history;
 mod last_words;
+pub mod policy;
 pub mod prune;
 pub mod register;
 pub mod run;

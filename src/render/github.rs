@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::progress::{Progress, Stretch};
 use super::{lines, sanitise, words};
-use crate::event::{Ended, Ending, Kind, WaitReason};
+use crate::event::{Ended, Ending, Kind, Nothing, WaitReason};
 use crate::host::Github;
 use crate::model::arn::short;
 
@@ -137,13 +137,15 @@ fn annotation(ended: &Ended, progress: &Progress, elapsed: Duration) -> String {
 fn outputs(ended: &Ended, progress: &Progress, elapsed: Duration) -> String {
     let outcome = serde_json::to_value(&ended.ending).unwrap_or_default();
     let arn = match &ended.ending {
-        Ending::NothingToDo { nothing: crate::event::Nothing::RunsAlready { arn, .. } } => {
-            Some(arn)
-        }
+        Ending::NothingToDo { nothing: Nothing::RunsAlready { arn, .. } } => Some(arn),
         _ => progress.arn.as_ref(),
     };
     let deployment = ended.deployment.as_ref().or(progress.deployment.as_ref());
-    let service = progress.location.as_ref().map(|about| &about.service);
+    let service = match &ended.ending {
+        Ending::Live { service, .. } | Ending::RolledBack { service, .. } => Some(service),
+        Ending::NothingToDo { nothing: Nothing::RunsAlready { service, .. } } => Some(service),
+        _ => progress.location.as_ref().map(|about| &about.service),
+    };
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
     let all = [
         ("outcome", outcome["outcome"].as_str().unwrap_or_default().to_owned()),

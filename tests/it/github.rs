@@ -82,7 +82,7 @@ fn a_good_deployment_is_one_notice_groups_a_summary_and_outputs() {
     assert_eq!((value("outcome"), value("exit-code")), ("live", "0"));
     assert_eq!(value("task-definition-arn"), format!("{ARN}web:2"));
     assert_eq!(value("previous-task-definition-arn"), format!("{ARN}web:1"));
-    assert_eq!((value("deployment-id"), value("service")), ("web:2", "web"));
+    assert_eq!((value("deployment-id"), value("service")), ("web:2", "web-green"));
     assert!(value("duration").parse::<u64>().expect("seconds") > 60, "{outputs:?}");
 
     let summary = step.read("summary");

@@ -161,6 +161,8 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Bound => "gave up after too many changes that had no effect",
         Reason::Interrupted => "interrupted",
         Reason::Asked => "somebody asked for it",
+        Reason::Pause => "nobody promoted it in time",
+        Reason::Alarm => "an alarm went off",
         Reason::Superseded => "another deployment took over",
     }
 }
