@@ -73,6 +73,7 @@ const SECTIONS: &[(&str, Make)] = &[
     ("container_instance", capacity::instance),
     ("capacity", capacity::shortage),
     ("alarm", capacity::alarm),
+    ("load", capacity::load),
     ("repository", repository),
     ("load_balancer", balancing::load_balancer),
     ("target_group", balancing::target_group),
