@@ -4,7 +4,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox import until
-from world import World, definition
 
 TARGET = {
     "ServiceNamespace": "ecs", "ResourceId": "service/shop/web", "ScalableDimension": "ecs:service:DesiredCount",

@@ -26,6 +26,7 @@ mod failures;
 mod instance;
 pub(crate) mod instance_api;
 mod launch;
+mod listed;
 mod listing;
 pub(crate) mod logging;
 mod native;

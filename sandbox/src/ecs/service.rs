@@ -176,6 +176,16 @@ pub(super) fn check(
             "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
         ));
     }
+    if definition.network_mode != "awsvpc" && members.contains_key("networkConfiguration") {
+        return Err(Fault::parameter(
+            "Network Configuration is not valid for the given networkMode of this task definition.",
+        ));
+    }
+    let network = members.get("networkConfiguration").map(|one| &one["awsvpcConfiguration"]);
+    let public = network.is_some_and(|own| own["assignPublicIp"] == "ENABLED");
+    if public && members.get("launchType").is_some_and(|own| own == "EC2") {
+        return Err(Fault::parameter("Assign public IP is not supported for this launch type."));
+    }
     let fargate = members.get("launchType").and_then(Value::as_str) == Some("FARGATE");
     if fargate && definition.network_mode != "awsvpc" {
         return Err(Fault::parameter("Task definition does not support launch_type FARGATE."));
