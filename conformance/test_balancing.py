@@ -127,3 +127,57 @@ def test_deletion_protection(aws, balancer):
     assert refused(aws.elb.delete_load_balancer, LoadBalancerArn=arn)[0] == "OperationNotPermitted"
     protect("false")
     aws.elb.delete_load_balancer(LoadBalancerArn=arn)
+
+
+STICKY = "Stickiness type '{}' is not supported for target groups with the {} protocol"
+
+
+@pytest.mark.parametrize(
+    "protocol, right, wrong",
+    [
+        ("HTTP", "lb_cookie", {"source_ip": ("InvalidConfigurationRequest", STICKY.format("source_ip", "HTTP")),
+                               "ip": ("ValidationError", "'Stickiness type' must be one of")}),
+        ("TCP", "source_ip", {"lb_cookie": ("InvalidConfigurationRequest", STICKY.format("lb_cookie", "TCP")),
+                              "source_ip_dest_ip": ("ValidationError", "'Stickiness type' must be one of")}),
+    ],
+)
+def test_stickiness_types_by_protocol(aws, protocol, right, wrong):
+    made = aws.elb.create_target_group(Name="g", Protocol=protocol, Port=80, VpcId="vpc-1", TargetType="ip")
+    arn = made["TargetGroups"][0]["TargetGroupArn"]
+    modify = lambda *values: aws.elb.modify_target_group_attributes(
+        TargetGroupArn=arn, Attributes=[{"Key": f"stickiness.{key}", "Value": value} for key, value in values]
+    )
+    for kind, (code, part) in wrong.items():
+        got = refused(lambda: modify(("type", kind)))
+        assert got[0] == code and got[1].startswith(part), got
+    modify(("type", right), ("enabled", "true"))
+    if protocol == "HTTP":
+        code, text = refused(lambda: modify(("type", "app_cookie")))
+        assert code == "InvalidConfigurationRequest" and "application cookie name" in text
+        modify(("type", "app_cookie"), ("app_cookie.cookie_name", "session"))
+
+
+def test_the_health_check_port_of_a_target_that_is_not_registered(aws):
+    group = {"Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1", "TargetType": "ip"}
+    for name, more, port in (("own", {}, "8080"), ("other", {"HealthCheckPort": "9000"}, "9000")):
+        made = aws.elb.create_target_group(Name=name, **group, **more)["TargetGroups"][0]
+        (shown,) = aws.elb.describe_target_health(
+            TargetGroupArn=made["TargetGroupArn"], Targets=[{"Id": "10.0.0.9", "Port": 8080}]
+        )["TargetHealthDescriptions"]
+        assert (shown["HealthCheckPort"], shown["TargetHealth"]["Reason"]) == (port, "Target.NotRegistered")
+
+
+@pytest.mark.parametrize("protocol, equal", [("HTTP", False), ("TCP", True)])
+def test_the_timeout_of_a_health_check_and_its_interval(aws, protocol, equal):
+    make = lambda name, timeout, interval: aws.elb.create_target_group(
+        Name=name, Protocol=protocol, Port=80, VpcId="vpc-1", TargetType="ip",
+        HealthCheckTimeoutSeconds=timeout, HealthCheckIntervalSeconds=interval,
+    )
+    code, text = refused(lambda: make("more", 11, 10))
+    how = "smaller than or equal to" if equal else "smaller than"
+    assert (code, text) == ("ValidationError", f"Health check timeout '11' must be {how} the interval '10'")
+    if equal:
+        make("equal", 10, 10)
+    else:
+        assert refused(lambda: make("equal", 10, 10))[0] == "ValidationError"
+    make("less", 9, 10)

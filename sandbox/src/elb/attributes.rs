@@ -208,6 +208,10 @@ pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) ->
     }
     let mut after = found.attributes.clone();
     let changed = change(&mut after, &changes, "Target group")?;
+    if let Some(kind) = changes.iter().find(|one| one["Key"] == "stickiness.type") {
+        let protocol = query::text(&found.members, "Protocol").unwrap_or_default();
+        check_stickiness(kind["Value"].as_str().unwrap_or_default(), protocol, &after)?;
+    }
     check_pairs(&after)?;
     found.attributes = after;
     here.note(Change::Attributes { resource: arn });
@@ -234,6 +238,43 @@ fn check_group(key: &str, value: &str) -> Result<(), Fault> {
             "Target group attribute value '{value}' is not valid for '{key}'"
         )))
     }
+}
+
+/// Which types of stickiness go with which protocol (API reference of TargetGroupAttribute).
+fn check_stickiness(kind: &str, protocol: &str, after: &Texts) -> Result<(), Fault> {
+    let invalid = |text: String| Err(Fault::new("InvalidConfigurationRequest", text));
+    let http = protocol.starts_with("HTTP");
+    let fits = match kind {
+        "lb_cookie" | "app_cookie" => http,
+        "source_ip" => !http && protocol != "GENEVE",
+        "source_ip_dest_ip" | "source_ip_dest_ip_proto" if protocol == "GENEVE" => true,
+        _ if protocol == "GENEVE" => {
+            return Err(Fault::validation(format!(
+                "'{kind}' must be one of [source_ip_dest_ip_proto, source_ip_dest_ip]"
+            )));
+        }
+        _ => {
+            return Err(Fault::validation(
+                "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]",
+            ));
+        }
+    };
+    if kind == "source_ip" && protocol == "TLS" {
+        let text = "You cannot enable stickiness on target groups with the TLS protocol";
+        return invalid(text.to_owned());
+    }
+    if !fits {
+        return invalid(format!(
+            "Stickiness type '{kind}' is not supported for target groups with the {protocol} protocol"
+        ));
+    }
+    let name = after.get("stickiness.app_cookie.cookie_name").map_or("", String::as_str);
+    if kind == "app_cookie" && name.is_empty() {
+        let text =
+            "You must set an application cookie name to enable stickiness of type 'app_cookie'";
+        return invalid(text.to_owned());
+    }
+    Ok(())
 }
 
 /// Attributes that do not go together (Application Load Balancers User Guide, "Edit target group
