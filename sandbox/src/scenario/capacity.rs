@@ -85,15 +85,15 @@ pub(super) fn shortage(build: &mut Build<'_>, item: &Item) -> Result<(), String>
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoadOf {
-    cluster: String,
+    /// `cluster/service`.
     service: String,
     cpu: Option<u32>,
     memory: Option<u32>,
 }
 
 pub(super) fn load(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
-    let LoadOf { cluster, service, cpu, memory } = typed(&item.table)?;
-    build.cloud.set_load(&format!("{cluster}/{service}"), Load { cpu, memory });
+    let LoadOf { service, cpu, memory } = typed(&item.table)?;
+    build.cloud.set_load(&service, Load { cpu, memory });
     Ok(())
 }
 

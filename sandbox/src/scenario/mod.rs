@@ -52,8 +52,7 @@
 //! name = 'errors'
 //! state = 'OK'                        # OK, ALARM or INSUFFICIENT_DATA
 //! [[load]]                            # `cpu`, `memory`: in percent of what one task has
-//! cluster = 'shop'
-//! service = 'web'
+//! service = 'shop/web'
 //! cpu = 60
 //! [[lambda]]                          # a function that lifecycle hooks call
 //! name = 'smoke-test'

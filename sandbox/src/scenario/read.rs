@@ -214,8 +214,7 @@ fn key(section: &str, table: &Table) -> Result<String, &'static str> {
         },
         "task_definition" => need("family"),
         "service" => need("serviceName"),
-        "scalable_target" => need("service"),
-        "load" => Ok(format!("{} {}", need("cluster")?, need("service")?)),
+        "scalable_target" | "load" => need("service"),
         "image" => Ok(format!("{} {}", need("ref")?, text("container").unwrap_or_default())),
         _ => need("name"),
     }
