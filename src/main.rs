@@ -3,7 +3,13 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let run = || ecs_bg::run(std::env::args_os(), &ecs_bg::Host::this());
-    // A panic has told what it is; what serves is not known.
-    ExitCode::from(std::panic::catch_unwind(run).unwrap_or(4))
+    // After a panic nobody knows what serves. The release build has no unwinding, so the hook is what ends
+    // the process.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        #[expect(clippy::exit, reason = "there is nothing to return to")]
+        std::process::exit(4)
+    }));
+    ExitCode::from(ecs_bg::run(std::env::args_os(), &ecs_bg::Host::this()))
 }
