@@ -100,13 +100,13 @@ pub(crate) fn look(here: &mut Here<'_>, id: &str) {
     let chosen = match (out, less) {
         (Some((to, name, alarm, own)), _) if !suspended("DynamicScalingOutSuspended") => {
             let larger = target.last.as_ref().is_none_or(|last| !last.out || to > last.to);
-            (larger || !waits(own, "ScaleOutCooldown")).then(|| (to, name, alarm, true))
+            (larger || !waits(own, "ScaleOutCooldown")).then_some((to, name, alarm, true))
         }
         // While a deployment runs, Amazon ECS lets nothing scale in.
         (_, Some((to, name, alarm, own)))
             if !activity.deploying && !suspended("DynamicScalingInSuspended") =>
         {
-            (!waits(own, "ScaleInCooldown")).then(|| (to, name, alarm, false))
+            (!waits(own, "ScaleInCooldown")).then_some((to, name, alarm, false))
         }
         _ => None,
     };
