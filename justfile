@@ -31,3 +31,12 @@ ci:
 # The figures of a release build.
 figures:
     .ci/figures
+
+# The release archive of this machine's target, with its sum and its bill of materials, in target/dist.
+dist:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    target=$(rustc -vV | sed -n 's/^host: //p')
+    dist/build "$target"
+    dist/pack "$target" "target/$target/release/ecs-bg" target/dist
+    dist/check target/dist "$target" "target/$target/release/ecs-bg"

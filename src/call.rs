@@ -75,6 +75,10 @@ pub enum Call {
     DescribeScalableTargets,
     /// What a container logged.
     GetLogEvents,
+    /// Which log groups there are.
+    DescribeLogGroups,
+    /// Which alarms go off.
+    DescribeAlarms,
     /// Credentials of another role.
     AssumeRole,
 }
@@ -114,6 +118,8 @@ pub enum Loss {
     OldRevisions,
     /// Only `ecs-bg setup` needs it.
     Setup,
+    /// Only `ecs-bg doctor` needs it.
+    Advice,
 }
 
 /// What there is to know about an operation.
@@ -130,7 +136,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 36] = {
+const TABLE: [(Call, CallInfo); 38] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -273,6 +279,13 @@ const TABLE: [(Call, CallInfo); 36] = {
             Some(Loss::ScalingCheck),
         ),
         read(GetLogEvents, "GetLogEvents", &["logs:GetLogEvents"], Some(Loss::Logs)),
+        read(
+            DescribeLogGroups,
+            "DescribeLogGroups",
+            &["logs:DescribeLogGroups"],
+            Some(Loss::Advice),
+        ),
+        read(DescribeAlarms, "DescribeAlarms", &["cloudwatch:DescribeAlarms"], Some(Loss::Advice)),
         read(AssumeRole, "AssumeRole", &["sts:AssumeRole"], Some(Loss::OtherRole)),
     ]
 };

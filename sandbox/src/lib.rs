@@ -42,6 +42,7 @@ mod autoscaling;
 mod call;
 mod clock;
 mod cloud;
+mod cloudwatch;
 mod duration;
 mod ecr;
 mod ecs;

@@ -35,6 +35,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
     match operation {
         "GetLogEvents" => events(here, request),
         "DescribeLogStreams" => streams(here, request),
+        "DescribeLogGroups" => groups(here, request),
         _ => Err(Fault::new("UnknownOperationException", "")),
     }
 }
@@ -159,6 +160,35 @@ fn fitting<'e>(events: impl Iterator<Item = &'e Event>, limit: usize) -> usize {
         bytes <= BYTES
     };
     events.take(limit).take_while(fits).count()
+}
+
+/// Groups by the beginning of their names, in the order of these (API reference of DescribeLogGroups).
+fn groups(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let limit = limit(request, 50)?;
+    let prefix = request.text_of("logGroupNamePrefix").unwrap_or_default();
+    let named = here.region.logs.0.iter().filter(|(name, _)| name.starts_with(prefix));
+    let show = |(name, streams): (&String, &BTreeMap<String, Stream>)| {
+        let created = streams.values().map(|stream| stream.created_at.0).min().unwrap_or(0);
+        let arn = here.arn("logs", &format!("log-group:{name}"));
+        let shown = json!({
+            "logGroupName": name,
+            "creationTime": created,
+            "metricFilterCount": 0,
+            "arn": format!("{arn}:*"),
+            "storedBytes": 0,
+            "logGroupClass": "STANDARD",
+            "logGroupArn": arn,
+        });
+        (name.clone(), shown)
+    };
+    let token = request.text_of("nextToken");
+    let page = paging::page(named.map(show).collect(), token, limit)
+        .ok_or_else(|| Fault::parameter("The specified nextToken is invalid."))?;
+    let mut answer = json!({ "logGroups": page.items });
+    if let Some(token) = page.next {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(raw(&answer))
 }
 
 fn streams(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

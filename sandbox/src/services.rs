@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    autoscaling, ecr, ecs, elb,
+    autoscaling, cloudwatch, ecr, ecs, elb,
     iam::{
         Need,
         needs::{self, Asked, Place},
@@ -92,6 +92,17 @@ const SERVICES: &[Service] = &[
         knows: logs::knows,
         needs: needs::logs,
         buckets: throttle::logs,
+    },
+    Service {
+        name: "cloudwatch",
+        protocol: Protocol::Query {
+            version: "2010-08-01",
+            namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+            answer: cloudwatch::call,
+        },
+        knows: cloudwatch::knows,
+        needs: needs::alarms,
+        buckets: throttle::none,
     },
     Service {
         name: "application-autoscaling",

@@ -108,6 +108,7 @@ impl Aws {
             ecr: EcrClients { config: configured!(aws_sdk_ecr) },
             #[cfg(feature = "logs")]
             logs: super::logs::LogClients { config: configured!(aws_sdk_cloudwatchlogs) },
+            signed: super::signed::Signed { config, meter: meter.clone() },
             meter,
             essentials: crate::aws::Essentials::default(),
             identity,
@@ -164,7 +165,7 @@ fn in_container() -> bool {
         .any(|name| std::env::var_os(name).is_some())
 }
 
-fn no_credentials() -> Failure {
+pub(super) fn no_credentials() -> Failure {
     let what = "no AWS credentials: none in the environment, a profile, a web identity, the container or the instance";
     Failure::before_any_call(FailureKind::Credentials, "NoCredentials", what)
 }

@@ -15,6 +15,7 @@ mod register;
 mod registry;
 mod rules;
 mod setup;
+mod signed;
 mod survey;
 mod tasks;
 mod trust;
@@ -40,6 +41,7 @@ pub struct Aws {
     #[cfg(feature = "logs")]
     logs: logs::LogClients,
     autoscaling: aws_sdk_applicationautoscaling::Client,
+    signed: signed::Signed,
     meter: Meter,
     essentials: Essentials,
     identity: Identity,

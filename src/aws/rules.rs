@@ -145,7 +145,12 @@ pub(super) fn listener_of(rule: &str) -> String {
 
 /// The form body of a query request.
 pub(super) fn form(operation: &str, parameters: &[(String, String)]) -> String {
-    let mut body = format!("Action={operation}&Version=2015-12-01");
+    versioned(operation, "2015-12-01", parameters)
+}
+
+/// The same for the API of another service.
+pub(super) fn versioned(operation: &str, version: &str, parameters: &[(String, String)]) -> String {
+    let mut body = format!("Action={operation}&Version={version}");
     for (key, value) in parameters {
         body += &format!("&{}={}", encode(key), encode(value));
     }

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Unchecked;
 use crate::model::revision::Revision;
-use crate::model::world::{Check, Group, Look, Service, Target, World};
+use crate::model::world::{Check, Group, Look, Scalable, Service, Target, World};
 use crate::plan::{Digest, Survey, trust};
 use crate::request::image::ImageRef;
 
@@ -132,10 +132,6 @@ impl Aws {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
         };
-        let (scalable, scalable_most) = match scalable {
-            Some((names, most)) => (Some(names), most),
-            None => (None, 0),
-        };
         Ok(Survey {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
@@ -148,8 +144,9 @@ impl Aws {
             history: vec![],
             newest,
             scalable,
-            scalable_most,
             blind,
+            way_back: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             ran: BTreeMap::new(),
             unused,
             instances: None,
@@ -215,6 +212,7 @@ impl Aws {
                 name: text(group.target_group_name()),
                 load_balancers: distinct(group.load_balancer_arns()),
                 protocol: text(group.protocol().map(|protocol| protocol.as_str())),
+                target_type: text(group.target_type().map(|kind| kind.as_str())),
                 check: Check {
                     protocol: text(group.health_check_protocol().map(|protocol| protocol.as_str())),
                     port: text(group.health_check_port()),
@@ -278,9 +276,8 @@ impl Aws {
         Ok((revisions.map(|revision| (revision.arn.clone(), revision)).collect(), given_up, newest))
     }
 
-    /// Names of the services whose desired count Application Auto Scaling may change, and the greatest
-    /// maximum; `None` where that may not be read.
-    async fn scalable_targets(&self, world: &World) -> Result<Option<(Vec<String>, u32)>, Failure> {
+    /// The scalable targets of the services; `None` where they may not be read.
+    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<Scalable>>, Failure> {
         let resources: Vec<String> = world
             .services
             .values()
@@ -289,7 +286,7 @@ impl Aws {
             })
             .collect();
         if resources.is_empty() {
-            return Ok(Some((vec![], 0)));
+            return Ok(Some(vec![]));
         }
         let request =
             self.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
@@ -297,12 +294,22 @@ impl Aws {
         let answer =
             unless_denied(answer.map_err(of(Call::DescribeScalableTargets.on("of the services"))))?;
         Ok(answer.map(|answer| {
-            let targets = answer.scalable_targets().iter();
-            let most = targets.clone().filter_map(|one| u32::try_from(one.max_capacity()).ok());
-            let most = most.max().unwrap_or(0);
-            let named =
-                targets.filter_map(|one| Some(one.resource_id().rsplit_once('/')?.1.to_owned()));
-            (named.collect(), most)
+            let capacity = |number: i32| u32::try_from(number).unwrap_or(0);
+            let targets = answer.scalable_targets().iter().filter_map(|one| {
+                let is = |flag: Option<bool>| flag == Some(true);
+                let suspended = one.suspended_state().is_some_and(|state| {
+                    is(state.dynamic_scaling_in_suspended())
+                        || is(state.dynamic_scaling_out_suspended())
+                        || is(state.scheduled_scaling_suspended())
+                });
+                Some(Scalable {
+                    service: one.resource_id().rsplit_once('/')?.1.to_owned(),
+                    min: capacity(one.min_capacity()),
+                    max: capacity(one.max_capacity()),
+                    suspended,
+                })
+            });
+            targets.collect()
         }))
     }
 

@@ -113,6 +113,7 @@ impl Context {
             phase: None,
             by: super::by::by(|name| std::env::var(name).ok()),
             prepare: None,
+            alarms: vec![],
         }
     }
 

@@ -83,10 +83,11 @@ pub(super) struct Arguments {
     /// stages (native only)
     #[arg(long, value_name = "STAGE", help_heading = TRAFFIC)]
     pause_at: Vec<String>,
-    /// Roll back if nobody promotes within this time
-    #[arg(long, default_value = "1h", value_name = "DURATION", requires = "pause_at", help_heading = GIVE_UP)]
-    pause_limit: String,
-    /// Steps: the new version's share of the traffic in percent, and how long to hold it
+    /// Roll back if nobody promotes a pause within this time [default: 1h]
+    #[arg(long, value_name = "DURATION", help_heading = GIVE_UP)]
+    pause_limit: Option<String>,
+    /// Steps: the new version's share of the traffic in percent, and how long to hold it, or `pause`:
+    /// until `ecs-bg promote`
     #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…", help_heading = TRAFFIC)]
     shares: String,
     /// Watch the new version this long before the deployment is done: at 100 %, before the old one is
@@ -100,6 +101,9 @@ pub(super) struct Arguments {
     /// Give up after this long without progress, and roll back
     #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait", help_heading = GIVE_UP)]
     timeout: String,
+    /// Roll back if this CloudWatch alarm goes off during the deployment; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "no_wait", help_heading = GIVE_UP)]
+    alarm: Vec<String>,
     /// Stop the task of --before after this long, and roll back
     #[arg(long, default_value = "1h", value_name = "DURATION", requires = "before", help_heading = GIVE_UP)]
     before_timeout: String,
@@ -135,7 +139,7 @@ pub(super) struct Arguments {
 
 /// `--engine`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WhichEngine {
+pub(super) enum WhichEngine {
     /// Native if ECS shifts the service's traffic, listener if it has a twin, else rolling
     Auto,
     /// ECS shifts traffic between two target groups of the service (BLUE_GREEN, CANARY, LINEAR)
@@ -158,7 +162,8 @@ impl From<WhichEngine> for Option<EngineName> {
 }
 
 impl Arguments {
-    fn request(self, render: &Render<'_>) -> Result<Request, Error> {
+    /// What is asked for. Where it is only examined, that may be nothing.
+    pub(super) fn request(self, examine: bool, render: &Render<'_>) -> Result<Request, Error> {
         let edits = self.changes.edits(self.from, render).map_err(Error::Usage)?;
         let (cluster, service) = self.place.named()?;
         Request::new(&Typed {
@@ -171,7 +176,7 @@ impl Arguments {
             shares: self.shares,
             strategy: self.strategy,
             pause_at: self.pause_at,
-            pause_limit: Some(self.pause_limit),
+            pause_limit: self.pause_limit,
             engine: self.engine.into(),
             alone: false,
             bake: self.bake,
@@ -182,6 +187,8 @@ impl Arguments {
             min_healthy: self.min_healthy,
             max_percent: self.max_percent,
             until: self.wait_for,
+            alarms: self.alarm,
+            examine,
             no_wait: self.no_wait,
             restart: self.force_new_deployment,
             keep_revisions: self.keep_revisions,
@@ -200,11 +207,12 @@ pub(super) async fn run(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let (on_conflict, on_cancel) = (arguments.on_conflict, arguments.on_cancel);
-    let request = arguments.request(render)?;
+    let request = arguments.request(false, render)?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
     let prepare = request.prepare.clone();
-    let setting = Setting { prepare, ..context.setting(&request.cluster, on_cancel) };
+    let alarms = request.alarms.clone();
+    let setting = Setting { prepare, alarms, ..context.setting(&request.cluster, on_cancel) };
     let owner = random_id();
     let result = match dry_run {
         true => {

@@ -5,10 +5,12 @@ mod changes;
 mod context;
 mod demo;
 mod deploy;
+mod doctor;
 mod ecr;
 mod ecs_deploy;
 mod environment;
 mod overhear;
+mod policy;
 mod register;
 mod run;
 mod sandbox;
@@ -179,6 +181,10 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Show what a deployment would do; change nothing
     Plan(deploy::Plan),
+    /// Find what would make a deployment fail, before it starts
+    Doctor(doctor::Doctor),
+    /// Print the least IAM policy with which a service can be deployed
+    IamPolicy(policy::IamPolicy),
     /// Register a revision of a task definition; deploy nothing
     Register(register::Register),
     /// Run a one-off task and wait for its end
@@ -270,6 +276,8 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
             deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render).await
         }
         Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
+        Command::Doctor(arguments) => doctor::run(arguments, &cli.globals, host, &render).await,
+        Command::IamPolicy(arguments) => policy::run(arguments, &cli.globals, host, &render).await,
         Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
         Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
         Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,

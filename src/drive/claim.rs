@@ -12,7 +12,7 @@ use crate::event::{Event, Kind, WaitReason};
 use crate::model::reads::Moment;
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
-use crate::record::{DEAD_AFTER, Record};
+use crate::record::{DEAD_AFTER, Record, Released};
 use crate::route::engine;
 
 /// A record that nobody has touched for this long is history: only a person goes on with it.
@@ -272,6 +272,9 @@ pub async fn is_driven(setting: &Setting<'_>, ours: &Record) -> bool {
         // What cannot be read now is no sign.
         let read = setting.aws.record(&ours.revision).await.ok().flatten();
         if let Some(read) = read.filter(|read| read.owner != ours.owner) {
+            if read.released == Some(Released::Promoted) {
+                return false;
+            }
             let is_over = read.closed.is_some() || read.released.is_some();
             if is_over || first.as_ref().is_some_and(|first| *first != read) {
                 return true;

@@ -1,5 +1,6 @@
 //! The loop: observe, decide, act. The only policy for failures of calls. It never prints.
 
+mod alarms;
 pub mod backoff;
 pub mod claim;
 pub mod interrupt;
@@ -82,6 +83,8 @@ pub struct Setting<'a> {
     pub by: String,
     /// What runs before anything serves, where this process can start it.
     pub prepare: Option<Preparation>,
+    /// Alarms that roll the deployment back when they go off.
+    pub alarms: Vec<String>,
 }
 
 impl Setting<'_> {
@@ -137,6 +140,8 @@ pub async fn run(
         rules_unread: false,
         explained: false,
         checked: looked,
+        fresh: kept == Kept::Tags || kept == Kept::Memory,
+        alarms_read: None,
         told_news: false,
         sent: Vec::new(),
         missed: 0,
@@ -203,6 +208,10 @@ struct Run<'a> {
     told_news: bool,
     /// When targets were looked at last.
     checked: Moment,
+    /// This process began the deployment.
+    fresh: bool,
+    /// When the alarms were read last.
+    alarms_read: Option<SystemTime>,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
@@ -230,6 +239,7 @@ impl Run<'_> {
                 return outcome;
             }
             self.heartbeat().await;
+            self.read_alarms().await;
             match self.handle_interrupt() {
                 Some(Interrupted::End(outcome)) => return outcome,
                 Some(Interrupted::Back(trouble)) => {

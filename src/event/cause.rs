@@ -52,6 +52,27 @@ pub enum Cause {
         #[serde(skip_serializing_if = "Option::is_none")]
         grace: Option<Grace>,
     },
+    /// An alarm of `--alarm` went off.
+    Alarm {
+        /// Its name.
+        alarm: String,
+    },
+    /// The alarms of `--alarm` cannot be read.
+    AlarmsUnread {
+        /// For how long.
+        #[serde(rename = "unread_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        unread: Duration,
+    },
+    /// Nobody promoted a share in time.
+    NotPromoted {
+        /// The new side's share of the traffic in percent.
+        share: u8,
+        /// How long the deployment paused.
+        #[serde(rename = "limit_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        limit: Duration,
+    },
     /// A target of the new revision is not healthy.
     Target {
         /// What the load balancer says.

@@ -4,6 +4,7 @@
 mod cause;
 mod change;
 mod ending;
+mod finding;
 mod plan;
 mod wait;
 mod warning;
@@ -18,8 +19,9 @@ pub use change::{Change, StopReason, Weight};
 pub use ending::{
     AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
 };
+pub use finding::{Fact, Finding, Level, Owner};
 pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};
-pub use wait::{Sight, TaskStatus, WaitReason};
+pub use wait::{Pause, Sight, TaskStatus, WaitReason};
 pub use warning::{IgnoredRecord, NoRecord, Objection, Then, Unchecked, Warning};
 
 use crate::model::health::TaskFailure;

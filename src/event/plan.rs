@@ -71,6 +71,11 @@ pub enum Planned {
         #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
         timeout: Duration,
     },
+    /// Alarms judge the deployment.
+    Alarms {
+        /// Their names.
+        alarms: Vec<String>,
+    },
     /// ecs-bg gives a service a share of the traffic.
     Shift {
         /// The service.
@@ -82,6 +87,9 @@ pub enum Planned {
         /// How long the share is held before the next one.
         #[serde(rename = "hold_seconds", serialize_with = "seconds")]
         hold: Duration,
+        /// It is held until somebody promotes it, and the deployment rolls back after that time.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        pause: bool,
     },
     /// ECS shifts the traffic.
     #[serde(rename = "shift")]
@@ -145,6 +153,7 @@ impl Planned {
             Self::Settle { .. } => "settle",
             Self::Shift { .. } | Self::ShiftByEcs { .. } => "shift",
             Self::Pause { .. } => "pause",
+            Self::Alarms { .. } => "alarms",
             Self::Bake { .. } => "bake",
             Self::Follow { .. } => "follow",
             Self::Retire { .. } => "retire",
@@ -314,10 +323,17 @@ mod tests {
                 maximum_percent: None,
             },
             Planned::Settle { tasks: 2, until: Settled::Running, timeout: period },
-            Planned::Shift { service: service.clone(), percent: 10, rules, hold: period },
+            Planned::Shift {
+                service: service.clone(),
+                percent: 10,
+                rules,
+                hold: period,
+                pause: false,
+            },
             Planned::ShiftByEcs { service: service.clone(), strategy, part },
             Planned::Pause { stage: "PRE_SCALE_UP", limit: period },
             Planned::Bake { service: service.clone(), kept: None, by_ecs: true, period },
+            Planned::Alarms { alarms: vec!["errors".to_owned()] },
             Planned::Follow { period },
             Planned::Retire { service: service.clone() },
             Planned::Verify { service },

@@ -121,17 +121,18 @@ pub enum WaitReason {
         /// Its share of production traffic in per mille.
         production_per_mille: u32,
     },
-    /// ECS waits until somebody lets the deployment go on.
+    /// The deployment pauses until somebody lets it go on.
     Pause {
         /// The service.
         service: String,
         /// The cluster.
         cluster: String,
-        /// ECS's `lifecycleStage`.
-        stage: String,
-        /// It was asked for with `--pause-at`; else the service is set up so.
+        /// Where.
+        #[serde(flatten)]
+        at: Pause,
+        /// It was asked for with this deployment; else the service is set up so.
         ours: bool,
-        /// When ECS stops waiting.
+        /// When that ends.
         #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_rfc3339")]
         #[cfg_attr(test, schemars(with = "Option<String>"))]
         expires: Option<SystemTime>,
@@ -169,6 +170,23 @@ pub enum WaitReason {
         deployment: String,
         /// The other process.
         owner: String,
+    },
+}
+
+/// Where a deployment pauses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Pause {
+    /// ECS waits at a stage.
+    Stage {
+        /// ECS's `lifecycleStage`.
+        stage: String,
+    },
+    /// The new side has a share of the traffic.
+    Share {
+        /// In percent.
+        share: u8,
     },
 }
 
@@ -238,6 +256,7 @@ impl WaitReason {
             Self::Hold { left, .. } | Self::Bake { left, .. } | Self::Propagation { left } => {
                 *left = Duration::ZERO;
             }
+            Self::Pause { expires, at: Pause::Share { .. }, .. } => *expires = None,
             _ => {}
         }
         gist

@@ -236,6 +236,22 @@ pub enum Warning {
         /// Its twin.
         twin: String,
     },
+    /// An alarm of `--alarm` is on already.
+    AlarmOn {
+        /// Its name.
+        alarm: String,
+    },
+    /// An image of the revision that a rollback would start is gone from its repository.
+    NoWayBack {
+        /// `web:42`
+        revision: String,
+        /// The container.
+        container: String,
+        /// Its image.
+        image: String,
+        /// What ECR says.
+        why: String,
+    },
     /// The live revision is INACTIVE: a copy is registered to roll back to.
     CopiedToRollBack {
         /// `web:42`

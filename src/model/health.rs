@@ -100,6 +100,101 @@ pub enum Meaning {
     Sigsegv,
     /// It was asked to stop.
     Sigterm,
+    /// The command may not be executed.
+    NotExecutable,
+    /// A shell does not find the command.
+    ShellNoCommand,
+    /// The registry limits anonymous pulls.
+    PullLimit,
+    /// The subnet has no way to the registry or to AWS.
+    NoRoute,
+    /// The registry's certificate is not trusted.
+    Certificate,
+    /// ECS may not assume a role.
+    RoleNotAssumable,
+    /// The disk is full.
+    DiskFull,
+    /// The task's resources cannot be set up.
+    Resources,
+    /// Fargate or the instances have no capacity.
+    NoCapacity,
+    /// No instance has enough CPU units or memory left.
+    NoRoom,
+    /// No instance has a network interface left.
+    NoInterface,
+    /// No instance has a GPU left.
+    NoGpu,
+    /// A quota of the account is used up.
+    Quota,
+    /// AWS throttles.
+    Throttled,
+    /// AWS's own error.
+    AwsError,
+}
+
+impl Meaning {
+    /// All of them.
+    pub const ALL: [Self; 43] = {
+        use Meaning::*;
+        [
+            NoImage,
+            NoImageOrPermission,
+            BadImageName,
+            WrongArchitecture,
+            PullLimit,
+            NoRoute,
+            Certificate,
+            NoPermission,
+            RoleNotAssumable,
+            NoSecret,
+            NoSecretKey,
+            NoParameter,
+            NoLogGroup,
+            LogDriver,
+            NoEfsDirectory,
+            EfsMount,
+            Volume,
+            InstancePath,
+            NotFound,
+            DoesNotExist,
+            NoFile,
+            NoLibrary,
+            NoCommand,
+            ShellNoCommand,
+            NotExecutable,
+            PortTwice,
+            PortTaken,
+            DiskFull,
+            Memory,
+            Sigkill,
+            Sigsegv,
+            Sigill,
+            Sigabrt,
+            Sigbus,
+            Sigterm,
+            NoCapacity,
+            NoRoom,
+            NoInterface,
+            NoGpu,
+            Quota,
+            Throttled,
+            AwsError,
+            Resources,
+        ]
+    };
+
+    /// Its name, as JSON has it.
+    pub fn code(self) -> String {
+        let name = format!("{self:?}");
+        let mut code = String::new();
+        for char in name.chars() {
+            if char.is_ascii_uppercase() && !code.is_empty() {
+                code.push('-');
+            }
+            code.push(char.to_ascii_lowercase());
+        }
+        code
+    }
 }
 
 /// Whether starting a task again can help.
@@ -118,7 +213,8 @@ pub enum Outlook {
 
 /// Parts of `stoppedReason`s and container reasons after which another start ends the same way, with
 /// what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
-const HOPELESS: [(&str, Meaning); 18] = [
+const HOPELESS: [(&str, Meaning); 19] = [
+    ("unable to assume the role", Meaning::RoleNotAssumable),
     ("secrets manager can't find", Meaning::NoSecret),
     ("did not contain json key", Meaning::NoSecretKey),
     ("invalid ssm parameters", Meaning::NoParameter),
@@ -146,7 +242,7 @@ const CERTAIN: [&str; 3] =
 
 /// What may be there at the next start and may not: (all of these parts, what to make of them). A missing
 /// file is not always the command.
-const DOUBTFUL: [(&[&str], Meaning); 8] = [
+const DOUBTFUL: [(&[&str], Meaning); 18] = [
     (&["efs", "no such file or directory"], Meaning::NoEfsDirectory),
     (&["mounting fs-", "failed"], Meaning::EfsMount),
     (&["efs utils"], Meaning::EfsMount),
@@ -155,32 +251,46 @@ const DOUBTFUL: [(&[&str], Meaning); 8] = [
     (&["mount source path"], Meaning::InstancePath),
     (&["error mounting"], Meaning::Volume),
     (&["failed to mount"], Meaning::Volume),
+    (&["no space left on device"], Meaning::DiskFull),
+    (&["x509:"], Meaning::Certificate),
+    (&["there is a connection issue"], Meaning::NoRoute),
+    (&["i/o timeout"], Meaning::NoRoute),
+    (&["no such host"], Meaning::NoRoute),
+    (&["network is unreachable"], Meaning::NoRoute),
+    (&["requesterror: send request failed"], Meaning::NoRoute),
+    (&["context deadline exceeded"], Meaning::NoRoute),
+    (&["permission denied", "exec"], Meaning::NotExecutable),
+    (&["resourceinitializationerror"], Meaning::Resources),
 ];
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
 /// failure reasons" (`RESOURCE:…`).
-const PASSING: [&str; 16] = [
-    "capacity is unavailable",
+const PASSING: [(&str, Meaning); 17] = [
+    ("capacity is unavailable", Meaning::NoCapacity),
     // Not `resource:` alone: "… is not authorized to perform: … on resource: …".
-    "resource:cpu",
-    "resource:memory",
-    "resource:port",
-    "resource:eni",
-    "resource:gpu",
-    "no active instances",
-    "empty capacity provider",
-    "limit on the number",
-    "toomanyrequests",
-    "rate exceeded",
-    "throttl",
-    "timeout waiting for network interface",
-    "internal error",
-    "internalerror",
-    "service unavailable",
+    ("resource:cpu", Meaning::NoRoom),
+    ("resource:memory", Meaning::NoRoom),
+    ("resource:port", Meaning::PortTaken),
+    ("resource:eni", Meaning::NoInterface),
+    ("resource:gpu", Meaning::NoGpu),
+    ("no active instances", Meaning::NoCapacity),
+    ("empty capacity provider", Meaning::NoCapacity),
+    ("limit on the number", Meaning::Quota),
+    ("pull rate limit", Meaning::PullLimit),
+    ("toomanyrequests", Meaning::PullLimit),
+    ("rate exceeded", Meaning::Throttled),
+    ("throttl", Meaning::Throttled),
+    ("timeout waiting for network interface", Meaning::NoInterface),
+    ("internal error", Meaning::AwsError),
+    ("internalerror", Meaning::AwsError),
+    ("service unavailable", Meaning::AwsError),
 ];
 
-/// Exit codes of processes that a signal ended: 128 and its number.
-const SIGNALS: [(i32, Meaning); 6] = [
+/// Exit codes of a shell (POSIX, Shell Command Language, 2.8.2), and of processes that a signal ended: 128 and its
+/// number.
+const CODES: [(i32, Meaning); 8] = [
+    (126, Meaning::NotExecutable),
+    (127, Meaning::ShellNoCommand),
     (132, Meaning::Sigill),
     (134, Meaning::Sigabrt),
     (135, Meaning::Sigbus),
@@ -222,7 +332,7 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
     };
     let waiting = waiting(task).filter(|waiting| culprit.is_some_and(|c| c.name != waiting.name));
     let memory = exit == Some(137) && lower.contains("outofmemory");
-    let signal = SIGNALS.iter().find(|(code, _)| exit == Some(*code)).map(|(_, signal)| *signal);
+    let signal = CODES.iter().find(|(code, _)| exit == Some(*code)).map(|(_, signal)| *signal);
     let meaning = meaning.or(memory.then_some(Meaning::Memory)).or(signal);
     let signature = match exit {
         Some(exit) => format!("{}:{exit}", culprit.map_or("", |c| c.name.as_str())),
@@ -247,8 +357,8 @@ fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
     if CERTAIN.iter().any(|part| has(part)) {
         return (Outlook::Hopeless, Some(Meaning::BadImageName));
     }
-    if !exited && PASSING.iter().any(|part| has(part)) {
-        return (Outlook::Passing, None);
+    if let Some((_, meaning)) = PASSING.iter().find(|(part, _)| !exited && has(part)) {
+        return (Outlook::Passing, Some(*meaning));
     }
     if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| has(part)) {
         return (Outlook::Hopeless, Some(*meaning));
@@ -414,6 +524,8 @@ pub enum Sick {
     },
     /// It did not answer its health check in time.
     Timeout,
+    /// It refused the connection, or closed it.
+    Refused,
     /// Its zone is not enabled on the load balancer.
     Zone,
     /// No rule forwards to its target group.
@@ -448,6 +560,8 @@ pub fn sickness(target: &Target, group: Option<&Group>) -> Sickness {
     let what = match (target.reason.as_deref().unwrap_or_default(), answered) {
         ("Target.ResponseCodeMismatch", Some(answered)) => Sick::Code { answered },
         ("Target.Timeout", _) => Sick::Timeout,
+        // An error while connecting, or a malformed answer (API reference of TargetHealth).
+        ("Target.FailedHealthChecks", _) => Sick::Refused,
         ("Target.NotInUse", _) => match not_in_use(target) {
             Some(NotInUse::Zone) => Sick::Zone,
             Some(NotInUse::Group) => Sick::NoRule,
@@ -693,6 +807,7 @@ mod tests {
             name: "g".into(),
             load_balancers: vec![],
             protocol: "HTTP".into(),
+            target_type: "ip".into(),
             check: Check {
                 protocol: "HTTP".into(),
                 port: "traffic-port".into(),

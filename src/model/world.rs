@@ -164,10 +164,25 @@ pub struct Group {
     pub load_balancers: Vec<String>,
     /// `HTTP`, `TCP`, …
     pub protocol: String,
+    /// `ip`, `instance`, …
+    pub target_type: String,
     /// The health check.
     pub check: Check,
     /// Its attributes; `None` where they could not be read.
     pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// What Application Auto Scaling knows of a service: its scalable target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scalable {
+    /// The service's name.
+    pub service: String,
+    /// `MinCapacity`.
+    pub min: u32,
+    /// `MaxCapacity`.
+    pub max: u32,
+    /// Whether `SuspendedState` suspends anything.
+    pub suspended: bool,
 }
 
 /// How a target group checks its targets.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join, join_all, try_join_all};
 
 use super::ended::ended;
 use super::last_words::last_words;
@@ -26,6 +26,7 @@ use crate::plan::{
     self, Decision, Digest, Identity, Survey, Wanted, live, plan, unfinished, wanted,
 };
 use crate::record::{Closed, End, Heading, Reason, Record};
+use crate::request::image::ImageRef;
 use crate::request::{Keep, Request, Scale};
 use crate::route::watch::Watch;
 use crate::route::{Outcome, View};
@@ -170,19 +171,44 @@ async fn look_again(setting: &Setting<'_>) -> Result<(), Error> {
     or_interrupted(&setting.interrupts, waiting).await
 }
 
+/// What was seen for a request, and what it wants of the task definition.
+pub struct Looked {
+    /// What was seen.
+    pub survey: Survey,
+    /// What is wanted, with the digests of the wanted images; or why that cannot be.
+    pub wanted: Result<(Wanted, BTreeMap<String, Digest>), Refusal>,
+}
+
 /// What would be done about a request, and what was seen. Changes nothing.
 pub async fn decide(
     request: &Request,
     setting: &Setting<'_>,
     owner: &str,
 ) -> Result<(Survey, Decision), Error> {
+    let Looked { survey, wanted } = look(request, setting).await?;
+    let (wanted, digests) = wanted?;
+    let decision = decided(request, setting, owner, &survey, &wanted, &digests).await?;
+    Ok((survey, decision))
+}
+
+/// Reads all that a plan depends on.
+pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
     let (cluster, service) = (&request.cluster, &request.service);
     let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
     if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
         survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
     }
-    let wanted = wanted(request, &survey)?;
-    let digests = digests(setting.aws, &wanted).await?;
+    if !request.alarms.is_empty() {
+        survey.alarms = setting.aws.alarms(&request.alarms).await?.into_iter().collect();
+    }
+    let wanted = match wanted(request, &survey) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Ok(Looked { survey, wanted: Err(refusal) }),
+    };
+    let (digests, way_back) =
+        join(digests(setting.aws, &wanted), way_back(setting.aws, request, &survey)).await;
+    let digests = digests?;
+    survey.way_back = way_back;
     let runs = match survey.twin {
         None => survey.world.service(service),
         // What a record says of it is not enough to call it live.
@@ -199,17 +225,48 @@ pub async fn decide(
         // Where instances may not be listed, ECS finds out whether there is room.
         survey.instances = setting.aws.instances(cluster).await.ok();
     }
+    Ok(Looked { survey, wanted: Ok((wanted, digests)) })
+}
+
+/// The images of the revision that a rollback would start. What cannot be read is not there.
+async fn way_back(
+    aws: &Aws,
+    request: &Request,
+    survey: &Survey,
+) -> BTreeMap<String, (ImageRef, Digest)> {
+    let live = live(request, survey).ok().and_then(|live| survey.revisions.get(&live.revision));
+    let Some(live) = live else { return BTreeMap::new() };
+    let account = live.account();
+    let images = live.containers.iter().filter_map(|(container, image)| {
+        let image: ImageRef = image.parse().ok()?;
+        image.ecr().is_some().then_some((container.clone(), image))
+    });
+    let digests = images.map(|(container, image)| async {
+        let digest = aws.digest(&image, account.as_deref()).await.ok()?;
+        Some((container, (image, digest)))
+    });
+    join_all(digests).await.into_iter().flatten().collect()
+}
+
+/// Plans, and looks whether the revision of an unfinished deployment has the wanted images.
+pub async fn decided(
+    request: &Request,
+    setting: &Setting<'_>,
+    owner: &str,
+    survey: &Survey,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+) -> Result<Decision, Error> {
     let identity =
         Identity { deployment: random_id(), owner: owner.to_owned(), by: setting.by.clone() };
-    let decision = match plan(request, &survey, &wanted, &digests, &identity)? {
+    Ok(match plan(request, survey, wanted, digests, &identity)? {
         Decision::Adopt(record)
-            if !has_images(setting, &survey, &wanted, &digests, &record).await? =>
+            if !has_images(setting, survey, wanted, digests, &record).await? =>
         {
             Decision::Unfinished(record)
         }
         decision => decision,
-    };
-    Ok((survey, decision))
+    })
 }
 
 /// Whether the revision of a record has the wanted images: that the record says so is not enough.

@@ -1,9 +1,11 @@
 //! Carries out what a command asks for. Emits events and returns how it ended; it never prints.
 
 pub mod deploy;
+pub mod doctor;
 pub mod ecr;
 mod ended;
 mod last_words;
+pub mod policy;
 pub mod prune;
 pub mod register;
 pub mod run;

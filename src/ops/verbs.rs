@@ -7,7 +7,7 @@ use super::deploy::{
     adopt, close_overtaken, deploy, drive_back, end, nothing, random_id, superseded,
 };
 use crate::drive::Setting;
-use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::claim::{Claim, Claimant, OnConflict, claim, verb};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
@@ -16,8 +16,9 @@ use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
+use crate::plan::trust::Bounds;
 use crate::plan::{self, Identity, Survey, live, unfinished};
-use crate::record::{End, Heading, Reason, Record};
+use crate::record::{End, Heading, Reason, Record, Released};
 use crate::request::image::ImageRef;
 use crate::request::{Request, Scale};
 use crate::route::View;
@@ -154,12 +155,46 @@ pub async fn run(
         }
         (Verb::Promote, Some(record)) => {
             let record = promoted(record, &survey, target)?;
+            if !record.is_abandoned(survey.world.at) {
+                return hand_back(record, &survey, setting, emit).await;
+            }
             let heading = record.heading.clone();
             ended(
                 adopt(setting, record, &survey, none, heading, &take_over, service, emit).await?,
                 setting,
                 emit,
             )
+        }
+    }
+}
+
+/// Promotes a share whose deployment another process drives: writes that into the record, and lets that process
+/// go on.
+async fn hand_back(
+    record: Record,
+    survey: &Survey,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    let (revision, share) = (record.name().to_owned(), record.promoted.unwrap_or_default());
+    let bounds = Bounds::of(survey, Scale::default());
+    let take_over = by_name(OnConflict::Supersede);
+    let claiming = claim(setting, record.clone(), survey.world.clone(), &take_over, &bounds, emit);
+    match claiming.await? {
+        Claim::Ours(claimed) => {
+            // What bounds a newcomer does not bind the owner.
+            let Record { promoted, count, asked, .. } = record;
+            let released = Some(Released::Promoted);
+            let written = Record { promoted, count, asked, released, ..claimed.record };
+            setting.aws.write(&written).await?;
+            let ending = Ending::Promoted { revision, stage: format!("{share} %") };
+            let api_calls = setting.aws.calls();
+            Ok(end(setting, Ended { ending, api_calls, ..Ended::default() }, emit))
+        }
+        Claim::Ended => Ok(nothing(setting, Nothing::EndedMeanwhile, emit)),
+        Claim::Lost(_) => {
+            let what = format!("somebody else promotes {revision} at the same moment");
+            Err(Refusal::new(what, verb(setting, &record, "status")).into())
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::checks::{Case, Check};
 use super::{Decision, Draft, Survey, listener, native, rolling};
+use crate::call::Call;
 use crate::error::Refusal;
 use crate::event::EngineReason;
 use crate::model::world::Service;
@@ -18,6 +19,10 @@ pub(super) struct Engine {
     pub(super) live: fn(&Survey) -> Result<&Service, Refusal>,
     /// The other service that a deployment is about; `None`: a deployment is about one service.
     pub(super) twin: Option<fn(&Survey) -> Option<&str>>,
+    /// A whole second set of tasks runs beside the old one.
+    pub(super) second_set: bool,
+    /// Calls that only such deployments make.
+    pub(super) calls: &'static [Call],
     /// What must be true before.
     pub(super) checks: &'static [Check],
     /// Every choice, once all checks are passed.
@@ -30,6 +35,12 @@ const ENGINES: [&Engine; 3] = [&native::ENGINE, &listener::ENGINE, &rolling::ENG
 /// The row of an engine.
 fn row(name: EngineName) -> &'static Engine {
     ENGINES.into_iter().find(|engine| engine.name == name).unwrap_or(&listener::ENGINE)
+}
+
+/// Every engine.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Engine> {
+    ENGINES.into_iter()
 }
 
 /// Who deploys, and why. Where something marks a pair, it is never taken for a service alone.

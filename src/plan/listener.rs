@@ -9,6 +9,7 @@ use super::{
     BAKE, Decision, Draft, Identity, Plan, Sides, Survey, differences, had, notes, prepare,
     preparing, registered, serves_already,
 };
+use crate::call::Call;
 use crate::error::Refusal;
 use crate::event::{EngineReason, Planned, Settled, Warning};
 use crate::model::arn::short;
@@ -25,6 +26,8 @@ pub(super) const ENGINE: Engine = Engine {
     takes,
     live: pair::live_side,
     twin: Some(|survey| survey.twin.as_deref()),
+    second_set: true,
+    calls: &[Call::ModifyRule, Call::ModifyListener, Call::DescribeScalableTargets],
     checks: CHECKS,
     plan,
 };
@@ -46,6 +49,7 @@ const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_rolling_only(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
     Check { code: "definition", run: |case| case.wanted.fits() },
+    Check { code: "alarms", run: options::alarms_exist },
     Check { code: "service", run: |case| pair::service_is_fit(case.survey) },
     Check { code: "twin", run: |case| pair::twin_is_fit(case.survey) },
     Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },
@@ -179,6 +183,7 @@ fn steps(
         percent: share.percent,
         rules: rules.clone(),
         hold: share.hold,
+        pause: share.pause,
     }));
     steps.push(Planned::Bake {
         service: service(),

@@ -4,11 +4,13 @@
 mod back;
 mod checks;
 pub mod clone;
+pub mod doctor;
 mod engine;
 mod fits;
 mod listener;
 pub mod native;
 mod notes;
+pub mod policy;
 mod rolling;
 pub mod run_task;
 pub mod setup;
@@ -253,7 +255,13 @@ pub fn plan(
     warnings.extend(notes::surprises(request, survey));
     let case = Case { request, survey, wanted, digests };
     checks::all(engine.checks, &case)?;
-    (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })
+    let mut decision = (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })?;
+    if let Decision::Deploy(plan) = &mut decision
+        && !request.alarms.is_empty()
+    {
+        plan.steps.push(Planned::Alarms { alarms: request.alarms.clone() });
+    }
+    Ok(decision)
 }
 
 /// Whether the service runs the outcome of the same request, or what it runs has all that is wanted.

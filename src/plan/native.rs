@@ -9,6 +9,7 @@ use super::{
     Decision, Draft, Identity, Plan, Survey, differences, had, notes, prepare, preparing,
     registered, serves_already,
 };
+use crate::call::Call;
 use crate::error::Refusal;
 use crate::event::{EngineReason, Part, Planned, Update, Warning};
 use crate::model::arn::short;
@@ -22,8 +23,20 @@ use crate::route::configuration::{pauses, pauses_at, strategy};
 use crate::route::native::{production_rules, serving};
 
 /// The row of this engine.
-pub(super) const ENGINE: Engine =
-    Engine { name: EngineName::Native, takes, live: own, twin: None, checks: CHECKS, plan };
+pub(super) const ENGINE: Engine = Engine {
+    name: EngineName::Native,
+    takes,
+    live: own,
+    twin: None,
+    second_set: true,
+    calls: &[
+        Call::DescribeServiceDeployments,
+        Call::StopServiceDeployment,
+        Call::ContinueServiceDeployment,
+    ],
+    checks: CHECKS,
+    plan,
+};
 
 /// Where the service has such a strategy, or is set up for one that is asked for.
 fn takes(request: &Request, survey: &Survey) -> Option<Result<EngineReason, Refusal>> {
@@ -41,6 +54,7 @@ const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::for_native(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
     Check { code: "definition", run: |case| case.wanted.fits() },
+    Check { code: "alarms", run: options::alarms_exist },
     Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
     Check { code: "strategy", run: can_follow_the_strategy },
     Check { code: "deployment", run: nothing_else_runs },
@@ -272,7 +286,7 @@ fn record(
             true => WaitFor::Accepted,
             false => WaitFor::default(),
         },
-        shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+        shares: vec![Share::ALL],
         bake: Duration::ZERO,
         follow: Duration::ZERO,
         timeout: request.timeout,

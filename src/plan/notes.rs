@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::checks::service::setting_at;
 use super::{Digest, Survey};
 use crate::event::Warning;
+use crate::model::arn::short;
 use crate::model::world::Service;
 use crate::record::Record;
 use crate::request::Request;
@@ -22,6 +23,9 @@ pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
     if request.timeout < SHORT_TIMEOUT {
         warnings.push(Warning::ShortTimeout { timeout: request.timeout });
     }
+    warnings.extend(no_way_back(request, survey));
+    let on = survey.alarms.iter().filter(|(_, state)| *state == "ALARM");
+    warnings.extend(on.map(|(alarm, _)| Warning::AlarmOn { alarm: alarm.clone() }));
     let bare = request.bare.iter();
     warnings.extend(bare.map(|&(option, seconds)| Warning::NoUnit { option, seconds }));
     let copies = |service: &&Service| {
@@ -32,6 +36,21 @@ pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
         warnings.push(Warning::RecordTagsCopied { service: service.name.clone() });
     }
     warnings
+}
+
+/// Images of the live revision that are gone. Tasks that run go on; none of them can be replaced.
+fn no_way_back(request: &Request, survey: &Survey) -> Vec<Warning> {
+    let Ok(live) = super::live(request, survey) else { return vec![] };
+    let gone = survey.way_back.iter().filter_map(|(container, (image, digest))| match digest {
+        Digest::Missing(why) => Some(Warning::NoWayBack {
+            revision: short(&live.revision).to_owned(),
+            container: container.clone(),
+            image: image.to_string(),
+            why: why.clone(),
+        }),
+        _ => None,
+    });
+    gone.collect()
 }
 
 /// What could not be read.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::Digest;
 use super::trust::{Verdict, judge};
 use crate::error::Refusal;
 use crate::event::{Cause, IgnoredRecord, Location, Objection};
 use crate::model::arn::place;
 use crate::model::revision::Revision;
-use crate::model::world::{Service, Target, World};
+use crate::model::world::{Scalable, Service, Target, World};
 use crate::record::{End, Had, Record, Unreadable};
+use crate::request::image::ImageRef;
 use crate::route::watch::Watch;
 use crate::route::{View, superseded};
 
@@ -37,12 +39,15 @@ pub struct Survey {
     pub history: Vec<String>,
     /// ARNs of the newest revisions of the families, newest first.
     pub newest: Vec<String>,
-    /// Names of services with a scalable target; `None` where that may not be read.
-    pub scalable: Option<Vec<String>>,
-    /// The greatest maximum of these targets; 0 where there is none.
-    pub scalable_most: u32,
+    /// The services' scalable targets; `None` where they may not be read.
+    pub scalable: Option<Vec<Scalable>>,
     /// Why load balancers could not be read, where that is denied.
     pub blind: Option<String>,
+    /// The images of the revision that a rollback would start, by container, and what ECR knows of them;
+    /// empty where nobody asked.
+    pub way_back: BTreeMap<String, (ImageRef, Digest)>,
+    /// The states of the alarms that are to judge the deployment, by name.
+    pub alarms: BTreeMap<String, String>,
     /// Digests that the service's tasks run, by container, where they were asked for.
     pub ran: BTreeMap<String, String>,
     /// Targets of its groups that get no requests and no checks, with the ARN of the group.
@@ -56,6 +61,11 @@ pub struct Survey {
 impl Survey {
     pub(super) fn pair(&self) -> Option<[&Service; 2]> {
         Some([self.world.service(&self.service)?, self.world.service(self.twin.as_deref()?)?])
+    }
+
+    /// The scalable target of a service, where one is known.
+    pub fn scalable(&self, service: &str) -> Option<&Scalable> {
+        self.scalable.iter().flatten().find(|target| target.service == service)
     }
 
     /// A service that the user named must be there.

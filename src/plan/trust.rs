@@ -50,7 +50,8 @@ pub struct Bounds {
 impl Bounds {
     /// Those that a survey and the user's own request give.
     pub fn of(survey: &Survey, asked: Scale) -> Self {
-        Self { scalable: survey.scalable_most, asked }
+        let most = survey.scalable.iter().flatten().map(|target| target.max).max();
+        Self { scalable: most.unwrap_or(0), asked }
     }
 
     /// The record as a newcomer may follow it, and what it may not follow.

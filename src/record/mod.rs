@@ -105,6 +105,8 @@ pub enum Released {
     Drifted,
     /// Somebody else took its place.
     Superseded,
+    /// Somebody promoted its share while its owner lives: the owner goes on.
+    Promoted,
 }
 
 /// What may be asked of a service beside its revision.
@@ -163,6 +165,10 @@ pub enum Reason {
     EcsRollback,
     /// No progress for too long.
     Deadline,
+    /// Nobody promoted a share in time.
+    Pause,
+    /// An alarm went off that judges the deployment.
+    Alarm,
     /// Green has traffic, and nobody can tell whether it is healthy.
     Blind,
     /// Somebody deployed to blue.
@@ -346,8 +352,8 @@ pub(crate) mod tests {
             prepare: None,
             native: None,
             shares: vec![
-                Share { percent: 10, hold: Duration::from_secs(300) },
-                Share { percent: 100, hold: Duration::ZERO },
+                Share { percent: 10, hold: Duration::from_secs(300), pause: false },
+                Share::ALL,
             ],
             bake: Duration::from_secs(60),
             follow: Duration::from_secs(120),

@@ -39,13 +39,15 @@ const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
 
 /// Codes as they are written in tags.
-pub(super) const REASONS: [(Reason, &str); 13] = [
+pub(super) const REASONS: [(Reason, &str); 15] = [
     (Reason::Before, "before"),
     (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
     (Reason::Tasks, "tasks"),
     (Reason::EcsRollback, "ecs-rollback"),
     (Reason::Deadline, "deadline"),
+    (Reason::Pause, "pause"),
+    (Reason::Alarm, "alarm"),
     (Reason::Blind, "blind"),
     (Reason::BlueChanged, "blue-changed"),
     (Reason::Refused, "refused"),
@@ -69,10 +71,11 @@ pub(super) const ENDS: [(End, &str); 6] = [
     (End::Neither, "neither"),
     (End::Overtaken, "overtaken"),
 ];
-const RELEASED: [(Released, &str); 3] = [
+const RELEASED: [(Released, &str); 4] = [
     (Released::Stuck, "stuck"),
     (Released::Drifted, "drifted"),
     (Released::Superseded, "superseded"),
+    (Released::Promoted, "promoted"),
 ];
 /// The longest text of what drives a deployment.
 const BY_MAX: usize = 100;
@@ -97,8 +100,11 @@ impl Record {
             Some((same, number)) if same == family => number.to_owned(),
             _ => short(arn).to_owned(),
         };
-        let shares: Vec<_> =
-            self.shares.iter().map(|s| format!("{}/{}", s.percent, s.hold.as_secs())).collect();
+        let share = |one: &Share| {
+            let pause = if one.pause { "p" } else { "" };
+            format!("{}/{pause}{}", one.percent, one.hold.as_secs())
+        };
+        let shares: Vec<_> = self.shares.iter().map(share).collect();
         let scaled = self
             .scaled
             .map_or(String::new(), |scaled| format!(" scaled={}", code(&YES_OR_NO, scaled)));
@@ -246,7 +252,11 @@ impl Record {
             .map(|item| {
                 let (percent, hold) = item.split_once('/')?;
                 let percent = percent.parse().ok().filter(|p| (1..=100).contains(p))?;
-                Some(Share { percent, hold: span(hold)? })
+                let (hold, pause) = match hold.strip_prefix('p') {
+                    Some(limit) => (limit, true),
+                    None => (hold, false),
+                };
+                Some(Share { percent, hold: span(hold)?, pause })
             })
             .collect::<Option<Vec<_>>>()?;
         let held = optional(field(state, "held"), |text| {
@@ -430,7 +440,11 @@ mod tests {
             green: "g".repeat(255),
             cluster: "c".repeat(255),
             shares: (1..=20)
-                .map(|p| Share { percent: p * 5, hold: Duration::from_secs(1_209_600) })
+                .map(|p| Share {
+                    percent: p * 5,
+                    hold: Duration::from_secs(1_209_600),
+                    pause: p < 20,
+                })
                 .collect(),
             ..record().turned_back(Reason::BlueChanged)
         };

@@ -52,6 +52,13 @@ pub(super) fn document(value: &impl Serialize) -> String {
     format!("{object:#}")
 }
 
+/// A document that is somebody else's: without a schema of ours.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    sanitise::json(&mut value);
+    format!("{value:#}")
+}
+
 /// What serves, on one line.
 pub(super) fn status_line(status: &impl Serialize) -> String {
     let mut object = json!({ "schema": SCHEMA, "event": "status" });

@@ -1,5 +1,6 @@
 //! The only place that prints. Reads events and documents; decides nothing.
 
+mod doctor;
 mod ecs_deploy;
 mod json;
 mod lines;
@@ -11,6 +12,7 @@ pub mod setup;
 pub(crate) mod words;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
@@ -21,6 +23,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Cause, Ended, Ending, Event, Kind, Warning};
 use crate::host::{Host, Stream};
+use crate::plan::doctor::Report;
 use crate::plan::{Decision, Survey};
 
 /// Version of the JSON that is printed.
@@ -201,6 +204,27 @@ impl<'a> Render<'a> {
             Output::Json => self.out(&json::document(&status)),
             Output::Lines => self.out(&lines::status(&status)),
         }
+    }
+
+    /// What doctor found.
+    pub fn doctor(&self, survey: &Survey, report: &Report, calls: &BTreeMap<String, u32>) {
+        let location = survey.location();
+        match self.output {
+            Output::Json => self.out(&json::document(&doctor::document(&location, report, calls))),
+            Output::Lines => {
+                let screen = doctor::screen(&location, report, &self.again);
+                let registry = lines::registry(&location).unwrap_or_default();
+                match registry.is_empty() {
+                    true => self.out(&screen),
+                    false => self.out(&screen.replace(&registry, "")),
+                }
+            }
+        }
+    }
+
+    /// A policy is JSON in either format, and nothing else: a file for AWS.
+    pub fn policy(&self, policy: &impl serde::Serialize) {
+        self.out(&json::pretty(policy));
     }
 
     /// What serves in several services.

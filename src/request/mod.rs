@@ -71,6 +71,10 @@ pub struct Typed {
     pub max_percent: Option<u32>,
     /// `--wait-for`
     pub until: Option<WaitFor>,
+    /// `--alarm`, repeated
+    pub alarms: Vec<String>,
+    /// It is only examined: nothing need change.
+    pub examine: bool,
     /// `--no-wait`
     pub no_wait: bool,
     /// `--force-new-deployment`
@@ -122,6 +126,8 @@ pub struct Request {
     pub scale: Scale,
     /// What is waited for, where it was said.
     pub until: Option<WaitFor>,
+    /// Names of alarms that roll the deployment back when they go off.
+    pub alarms: Vec<String>,
     /// Leave it to ECS once it has been told.
     pub no_wait: bool,
     /// Start the tasks anew even if nothing is new.
@@ -171,14 +177,36 @@ impl Request {
         let changes = image_changes(&typed.images, &typed.tags)?;
         let edits = Edits::new(&typed.edits)?;
         let strategy = typed.strategy.as_deref().map(Strategy::typed).transpose()?;
+        let pause_limit = typed.pause_limit.as_deref().map_or(Ok(PAUSE), pause_limit)?;
+        let minutes = |minutes: u32| Duration::from_secs(60 * u64::from(minutes));
         let mut services = vec![("--service", typed.service.as_str())];
         services.extend(typed.twin.iter().map(|twin| ("--twin", twin.as_str())));
         let names = Names::new(("--cluster", &typed.cluster), &services)?;
         let mut services = names.services.into_iter();
-        if changes.is_empty() && edits.is_empty() && !typed.restart {
+        if changes.is_empty() && edits.is_empty() && !typed.restart && !typed.examine {
             return Err(Refusal::new(
                 "nothing to deploy: give an image, a tag or a change of the task definition",
                 "--image REPOSITORY:TAG",
+            ));
+        }
+        let shares = match (strategy, shares(&typed.shares, minutes(pause_limit))?) {
+            (Some(_), shares) if shares.len() > 1 || shares[0].percent < 100 => {
+                return Err(bad(
+                    "--strategy",
+                    "it says what --shares says",
+                    "leave out one of --strategy and --shares",
+                ));
+            }
+            // A pair has whole percents; where ECS shifts the traffic, nobody reads this.
+            (Some(strategy), shares) => strategy.shares().unwrap_or(shares),
+            (None, shares) => shares,
+        };
+        let pauses = !typed.pause_at.is_empty() || shares.iter().any(|share| share.pause);
+        if typed.pause_limit.is_some() && !pauses {
+            return Err(bad(
+                "--pause-limit",
+                "nothing pauses",
+                "--pause-at STAGE, or --shares 10:pause,100",
             ));
         }
         Ok(Self {
@@ -187,18 +215,7 @@ impl Request {
             twin: services.next(),
             changes,
             edits,
-            shares: match (strategy, shares(&typed.shares)?) {
-                (Some(_), shares) if shares.len() > 1 || shares[0].percent < 100 => {
-                    return Err(bad(
-                        "--strategy",
-                        "it says what --shares says",
-                        "leave out one of --strategy and --shares",
-                    ));
-                }
-                // A pair has whole percents; where ECS shifts the traffic, nobody reads this.
-                (Some(strategy), shares) => strategy.shares().unwrap_or(shares),
-                (None, shares) => shares,
-            },
+            shares,
             strategy,
             pauses: {
                 let stages = typed.pause_at.iter().flat_map(|text| text.split(','));
@@ -207,7 +224,7 @@ impl Request {
                 stages.dedup();
                 stages
             },
-            pause_limit: typed.pause_limit.as_deref().map_or(Ok(PAUSE), pause_limit)?,
+            pause_limit,
             engine: typed.engine,
             alone: typed.alone,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
@@ -231,6 +248,7 @@ impl Request {
                 max_percent: typed.max_percent,
             },
             until: typed.until,
+            alarms: alarms(&typed.alarms)?,
             no_wait: typed.no_wait,
             restart: typed.restart,
             is_rollback: false,
@@ -253,7 +271,7 @@ impl Request {
             twin: twin.map(str::to_owned),
             changes: vec![],
             edits: Edits::default(),
-            shares: vec![Share { percent: 100, hold: Duration::ZERO }],
+            shares: vec![Share::ALL],
             strategy: None,
             pauses: vec![],
             pause_limit: PAUSE,
@@ -267,6 +285,7 @@ impl Request {
             base: None,
             scale: Scale::default(),
             until: None,
+            alarms: vec![],
             no_wait: false,
             restart: false,
             is_rollback: true,
@@ -289,6 +308,25 @@ fn bare(typed: &Typed) -> Vec<(&'static str, u64)> {
     let given = [("--bake", &typed.bake), ("--follow", &typed.follow)];
     let number = |text: &String| text.trim().parse::<u64>().ok().filter(|n| (1..60).contains(n));
     given.into_iter().filter_map(|(option, text)| Some((option, number(text.as_ref()?)?))).collect()
+}
+
+/// Reads `--alarm`: names, each once.
+fn alarms(typed: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut names: Vec<String> = Vec::new();
+    for name in typed.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        // API reference of PutMetricAlarm: 1 to 255 characters.
+        if name.is_empty() || name.len() > 255 {
+            return Err(bad(
+                "--alarm",
+                format!("`{name}` is not the name of an alarm"),
+                "--alarm NAME",
+            ));
+        }
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Reads `--image` and `--tag`.

@@ -61,7 +61,8 @@ impl Strategy {
     pub fn shares(self) -> Result<Vec<Share>, Refusal> {
         let share = |percent, minutes| {
             let hold = Duration::from_secs(60 * u64::from(minutes));
-            Share { percent, hold: if percent == 100 { Duration::ZERO } else { hold } }
+            let hold = if percent == 100 { Duration::ZERO } else { hold };
+            Share { percent, hold, pause: false }
         };
         let whole = |Steps { tenths, .. }: Steps| match u8::try_from(tenths / 10) {
             Ok(percent) if tenths % 10 == 0 && percent > 0 => Ok(percent),

@@ -9,13 +9,13 @@ use super::watch::Seen;
 use super::{
     Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, trouble,
 };
-use crate::event::{Cause, Sight, WaitReason};
+use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::rule::{green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service};
 use crate::record::{End, Heading, Held, Reason, Record};
-use crate::request::EngineName;
+use crate::request::{EngineName, Share};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -321,10 +321,27 @@ fn shift(view: &View<'_>) -> Option<Next> {
     }
     let index = record.shares.iter().position(|share| share.percent == to)?;
     let next = record.shares.get(index + 1)?;
-    match left(view, held, record.shares[index].hold) {
+    let Share { hold, pause, .. } = record.shares[index];
+    match left(view, held, hold) {
+        Some(left) if pause => {
+            let why = WaitReason::Pause {
+                service: record.green.clone(),
+                cluster: record.cluster.clone(),
+                at: Pause::Share { share: to },
+                ours: true,
+                expires: view.now().checked_add(left),
+                rolls_back: true,
+            };
+            // Whoever promotes it says so in the record: each look takes that in.
+            Some(Next::Wait(Wait { why, look_in: left.min(WATCHFUL), look: Look::Whole }))
+        }
         Some(left) => {
             let why = WaitReason::Hold { share: to, service: record.green.clone(), left };
             wait(why, left.min(WATCHFUL))
+        }
+        None if pause && record.promoted != Some(to) => {
+            let cause = Cause::NotPromoted { share: to, limit: hold };
+            Some(Next::TurnBack(Trouble { reason: Reason::Pause, cause }))
         }
         None => write(view.writing(next.percent)),
     }

@@ -4,6 +4,7 @@
 
 mod accept;
 mod action;
+pub mod alarms;
 pub mod configuration;
 mod engine;
 pub mod listener;

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, out_of_time};
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, configuration,
-    prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, alarms,
+    configuration, prepare, trouble,
 };
-use crate::event::{Cause, Sight, WaitReason};
+use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::rule::weights;
@@ -213,6 +213,9 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
     }
+    if let Some(trouble) = alarms::trouble(view) {
+        return Some(trouble);
+    }
     // Everything after the start has limits of ECS's own.
     own.is_starting().then(|| out_of_time(view, Duration::ZERO)).flatten()
 }
@@ -268,7 +271,7 @@ fn paused(view: &View<'_>, own: &ServiceDeployment, hook: &Hook) -> WaitReason {
     WaitReason::Pause {
         service: view.record.green.clone(),
         cluster: view.record.cluster.clone(),
-        stage: own.stage.clone().unwrap_or_default(),
+        at: Pause::Stage { stage: own.stage.clone().unwrap_or_default() },
         ours,
         expires: hook.expires,
         rolls_back: hook.on_timeout.as_deref() != Some("CONTINUE"),

@@ -7,7 +7,8 @@ use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::view::count;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, alarms, prepare,
+    trouble,
 };
 use crate::call::Call;
 use crate::event::{Cause, Kind, Sight, WaitReason};
@@ -178,6 +179,9 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     }
     if let Some(cause) = sick_target(view, service) {
         return found(Reason::Sick, cause);
+    }
+    if let Some(trouble) = alarms::trouble(view) {
+        return Some(trouble);
     }
     if let Some(cause) = past_its_phase(view, service) {
         return found(Reason::Deadline, cause);

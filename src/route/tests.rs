@@ -97,6 +97,7 @@ fn group(name: &str) -> Group {
         name: name.into(),
         load_balancers: vec!["lb".into()],
         protocol: "HTTP".into(),
+        target_type: "ip".into(),
         check,
         attributes: None,
     }
@@ -145,6 +146,7 @@ impl Model {
                 .map(|(percent, hold)| Share {
                     percent: *percent,
                     hold: Duration::from_secs(*hold),
+                    pause: false,
                 })
                 .collect(),
             ..record()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::View;
+use super::{View, alarms};
 use crate::event::{Cause, Grace};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
@@ -45,6 +45,9 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let sick = sick.or_else(|| was_sick(view));
     if let Some(cause) = sick.or_else(|| too_few_healthy(view, green)) {
         return found(Reason::Sick, cause);
+    }
+    if let Some(trouble) = alarms::trouble(view) {
+        return Some(trouble);
     }
     if let Some(cause) = blind(view, green) {
         return found(Reason::Blind, cause);

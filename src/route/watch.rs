@@ -10,6 +10,7 @@ use crate::model::rule::GroupPair;
 use crate::model::service_deployment::Phase;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
+use crate::route::alarms::Alarms;
 use crate::route::{View, native};
 
 /// One of the two services.
@@ -113,6 +114,8 @@ pub struct Watch {
     pub over_since: Option<SystemTime>,
     /// The service's settings could not be put back.
     pub untidy: bool,
+    /// What the alarms showed that judge this deployment.
+    pub alarms: Alarms,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.
@@ -152,6 +155,7 @@ impl Watch {
             stopped_since: None,
             over_since: None,
             untidy: false,
+            alarms: Alarms::default(),
             changes: 0,
             targets: BTreeMap::new(),
         }

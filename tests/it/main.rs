@@ -5,12 +5,14 @@
 /// Of the enumerations one case in so many is tried here; `tests/sweeps` tries each.
 const STRIDE: usize = 20;
 
+mod alarms; // an alarm that goes off rolls back
 mod before; // a task that must succeed before anything serves
 #[path = "../sweeps/cases/mod.rs"]
 mod cases; // one in twenty of each enumeration
 mod clones; // a task definition with every member comes through byte for byte
 mod credentials; // where credentials come from, and what is said when they do not
 mod deployments; // single deployments: outcomes, counts of calls, reaction times
+mod doctor; // what would make a deployment fail, before it starts
 mod drift; // weights that no deployment wrote, and deployments without a record
 mod drop_in; // silintl's flags, counted, and its policy
 mod edits; // changes of the task definition beside its image
@@ -28,7 +30,9 @@ mod native; // services whose traffic ECS shifts
 mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up
+mod pauses; // a share that pauses until somebody promotes it
 mod permissions; // the table of permissions in the README
+mod policy; // the least policy is enough, and not more
 mod reasons; // small worlds of real reports, and the reasons that are told
 mod rivals; // who drives a deployment: other processes, people, requests to stop
 mod rolling; // services whose tasks ECS replaces

@@ -52,12 +52,14 @@ fn nobody_but_the_edge_knows_a_sentence() {
 /// The texts in events.
 const NAMES: &[&str] = &[
     "account",
+    "alarm",
     "alarms",
     "arn",
     "attribute",
     "base",
     "blue",
     "blue_value",
+    "by",
     "carrier",
     "cluster",
     "container",
@@ -72,10 +74,16 @@ const NAMES: &[&str] = &[
     "image",
     "images",
     "kept",
+    "live",
+    "matcher",
     "missing",
     "name",
+    "network_mode",
+    "newer",
     "old",
     "owner",
+    "path",
+    "port",
     "region",
     "repository",
     "revision",
@@ -88,18 +96,22 @@ const NAMES: &[&str] = &[
     "stranger",
     "strategy",
     "stream",
+    "subnet",
+    "tag",
     "target",
+    "target_type",
     "task",
     "tasks",
     "to",
     "twin",
     "value",
+    "variable",
 ];
 /// What AWS or a container said.
 const SAID: &[&str] =
-    &["logs", "message", "obstacle", "reason", "service_events", "stage", "status"];
+    &["logs", "message", "obstacle", "reason", "service_events", "stage", "status", "why"];
 /// Sentences of ours that are not facts yet: those of refusals.
-const SENTENCES: &[&str] = &["fix"];
+const SENTENCES: &[&str] = &["fix", "what"];
 
 #[test]
 fn texts_in_events_are_names_or_what_others_said() {

@@ -196,10 +196,25 @@ pub(crate) fn ecr(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
 
 /// CloudWatch Logs: to read a stream needs that stream, to read a group needs all of its streams.
 pub(crate) fn logs(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    // What lists groups is allowed on a group's pattern.
+    if place.call.operation == "DescribeLogGroups" {
+        return vec![place.need(place.arn("logs", "log-group:*"))];
+    }
     let group = asked.text("logGroupName").or(asked.text("logGroupIdentifier")).unwrap_or("*");
     let stream = asked.text("logStreamName").unwrap_or_default();
     let group = crate::logs::named(group);
     vec![place.need(place.arn("logs", &format!("log-group:{group}:log-stream:{stream}")))]
+}
+
+/// CloudWatch: an alarm by its name; what lists them, on all of them (Service Authorization Reference).
+pub(crate) fn alarms(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    let mut names = asked.texts("AlarmNames");
+    names.extend(asked.text("AlarmName").map(str::to_owned));
+    if names.is_empty() {
+        return vec![place.need(place.arn("cloudwatch", "alarm:*"))];
+    }
+    let need = |name: &String| place.need(place.arn("cloudwatch", &format!("alarm:{name}")));
+    names.iter().map(need).collect()
 }
 
 /// Application Auto Scaling.

@@ -1,6 +1,6 @@
 //! Options that the engine cannot follow are refused, never dropped.
 
-use super::refuse;
+use super::{Case, refuse};
 use crate::error::Refusal;
 use crate::request::Request;
 
@@ -9,9 +9,14 @@ pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal
     if let Some(strategy) = request.strategy {
         strategy.shares()?;
     }
+    if !request.pauses.is_empty() {
+        return refuse(
+            "--pause-at names a stage of ECS; with two services (engine listener) a share pauses",
+            "--shares 10:pause,100",
+        );
+    }
     let scale = &request.scale;
     let given = [
-        ("--pause-at", !request.pauses.is_empty()),
         ("--desired-count", scale.count.is_some()),
         ("--min-healthy", scale.min_healthy.is_some()),
         ("--max-percent", scale.max_percent.is_some()),
@@ -105,5 +110,17 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
             "--bake 5m",
         ),
         _ => Ok(()),
+    }
+}
+
+/// An alarm that is not there would never go off.
+pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
+    let missing = case.request.alarms.iter().find(|name| !case.survey.alarms.contains_key(*name));
+    match missing {
+        None => Ok(()),
+        Some(name) => refuse(
+            format!("--alarm {name}: there is no such alarm in this region"),
+            "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
+        ),
     }
 }

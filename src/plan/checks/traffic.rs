@@ -243,9 +243,7 @@ pub(super) fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusa
 }
 
 pub(super) fn unscaled(survey: &Survey, pair: [&Service; 2]) -> Result<(), Refusal> {
-    let scaled = pair
-        .iter()
-        .find(|service| survey.scalable.iter().flatten().any(|name| *name == service.name));
+    let scaled = pair.iter().find(|service| survey.scalable(&service.name).is_some());
     match scaled {
         None => Ok(()),
         Some(service) => refuse(

@@ -31,6 +31,13 @@ pub(crate) fn cause(fact: &Cause) -> String {
             };
             format!("{which}: {what}{}", short_grace(grace.as_ref()))
         }
+        Cause::Alarm { alarm } => format!("alarm {alarm} went off"),
+        Cause::AlarmsUnread { unread } => {
+            format!("the alarms could not be read for {}", time(*unread))
+        }
+        Cause::NotPromoted { share, limit } => {
+            format!("nobody promoted the share of {share} % within {}", time(*limit))
+        }
         Cause::Target { target, grace } => {
             format!("{}{}", sickness(target), short_grace(grace.as_ref()))
         }

@@ -60,6 +60,93 @@ fn means(meaning: Meaning) -> &'static str {
         Meaning::Sigkill => "SIGKILL: out of memory, or it did not stop in time",
         Meaning::Sigsegv => "SIGSEGV: the program crashed",
         Meaning::Sigterm => "SIGTERM: it was asked to stop",
+        Meaning::NotExecutable => "the command may not be executed",
+        Meaning::ShellNoCommand => "127: the shell does not find the command",
+        Meaning::PullLimit => "the registry limits how often images are pulled",
+        Meaning::NoRoute => {
+            "the subnet has no way to the registry, or to an AWS service that the task needs"
+        }
+        Meaning::Certificate => "the registry's certificate is not trusted",
+        Meaning::RoleNotAssumable => "ECS may not assume the role",
+        Meaning::DiskFull => "the disk is full",
+        Meaning::Resources => "ECS could not set up what the task needs",
+        Meaning::NoCapacity => "no capacity right now",
+        Meaning::NoRoom => "no instance has enough CPU units or memory left",
+        Meaning::NoInterface => "no network interface is free",
+        Meaning::NoGpu => "no instance has a GPU left",
+        Meaning::Quota => "a quota of the account is used up",
+        Meaning::Throttled => "AWS throttles the account's calls",
+        Meaning::AwsError => "an error inside AWS",
+    }
+}
+
+/// What helps against it.
+#[cfg(test)]
+fn helps(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::NoImage => "Push the image, or correct the tag.",
+        Meaning::NoImageOrPermission => {
+            "Check the name; let the execution role pull (`AmazonECSTaskExecutionRolePolicy`), or set `repositoryCredentials`."
+        }
+        Meaning::BadImageName => {
+            "Correct the image reference: `REGISTRY/REPOSITORY:TAG`, in lower case."
+        }
+        Meaning::WrongArchitecture => {
+            "Build for the architecture of the task: `docker build --platform linux/amd64`, or set `runtimePlatform`."
+        }
+        Meaning::PullLimit => {
+            "Wait, log in to the registry (`repositoryCredentials`), or use a pull-through cache in Amazon ECR."
+        }
+        Meaning::NoRoute => {
+            "Give the subnet a NAT gateway, VPC endpoints, or the task a public IP address; check its security group."
+        }
+        Meaning::Certificate => "Use a registry with a certificate that a public authority signed.",
+        Meaning::NoPermission => "Allow the action that is named to the execution role.",
+        Meaning::RoleNotAssumable => {
+            "The role's trust policy must allow `ecs-tasks.amazonaws.com` (an infrastructure role: `ecs.amazonaws.com`)."
+        }
+        Meaning::NoSecret | Meaning::NoParameter => {
+            "Correct the ARN or the name in `secrets`, or create it in this region."
+        }
+        Meaning::NoSecretKey => "Correct the JSON key at the end of `valueFrom`.",
+        Meaning::NoLogGroup => "Create the log group.",
+        Meaning::LogDriver => {
+            "Check the options of `logConfiguration`, and that the instance has the driver."
+        }
+        Meaning::NoEfsDirectory => "Create the directory, or let an access point create it.",
+        Meaning::EfsMount => {
+            "The security group of the mount target must allow port 2049 from the task; each zone needs a mount target."
+        }
+        Meaning::Volume | Meaning::InstancePath => {
+            "Check `volumes` and `mountPoints`; the path must exist on the instance."
+        }
+        Meaning::NotFound | Meaning::DoesNotExist | Meaning::NoFile => {
+            "Compare the names in the task definition with what exists."
+        }
+        Meaning::NoLibrary => {
+            "Build the image from a base that has the library, or link statically."
+        }
+        Meaning::NoCommand | Meaning::ShellNoCommand => {
+            "Correct `command` or `entryPoint`: `--command`."
+        }
+        Meaning::NotExecutable => "`chmod +x` it in the image, and check the user that runs it.",
+        Meaning::PortTwice => "Give each container of the task a port of its own.",
+        Meaning::PortTaken => "Use a dynamic host port (0), or more instances than tasks.",
+        Meaning::DiskFull => "Raise `ephemeralStorage`, or free space on the instance.",
+        Meaning::Memory => "`--memory`, or find the leak.",
+        Meaning::Sigkill => "`--memory`; or raise `stopTimeout`, if it was stopping.",
+        Meaning::Sigsegv | Meaning::Sigabrt | Meaning::Sigbus => "Look for a crash in the log.",
+        Meaning::Sigill => "Build for the CPU that the task runs on.",
+        Meaning::Sigterm => "Find out who stopped it: a supervisor in the container, or a person.",
+        Meaning::NoCapacity | Meaning::NoRoom | Meaning::NoGpu => {
+            "`ecs-bg` waits. Add instances or subnets in other zones."
+        }
+        Meaning::NoInterface => "`ecs-bg` waits. Add instances, or turn on `awsvpcTrunking`.",
+        Meaning::Quota => "`ecs-bg` waits. Ask for a higher quota in Service Quotas.",
+        Meaning::Throttled | Meaning::AwsError => {
+            "`ecs-bg` waits. Look at the AWS Health Dashboard if it lasts."
+        }
+        Meaning::Resources => "Read the rest of the reason: a secret, the network or a volume.",
     }
 }
 
@@ -80,6 +167,9 @@ pub(crate) fn sickness(sickness: &Sickness) -> String {
             }
             None => format!("target {target}: {asked} got no answer in time"),
         },
+        Sick::Refused => format!(
+            "target {target}: {asked} could not connect: nothing listens on the port, or it closed the connection"
+        ),
         Sick::Zone => format!("target {target}: its zone is not enabled on the load balancer"),
         Sick::NoRule => format!("target {target}: no rule forwards to its target group"),
         Sick::NotInUse => format!(
@@ -101,5 +191,156 @@ fn checked(check: &CheckOf) -> String {
         "" => format!("{} health check", check.protocol),
         path if check.grpc => format!("gRPC health check {path}"),
         path => format!("health check GET {path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::model::health::{TaskFailure, failure};
+    use crate::model::world::{Container, Task};
+
+    const PAGE: &str = "docs/causes.md";
+
+    /// The table of the page: one row for each meaning.
+    fn table() -> String {
+        let mut table = "| code | what it means | what helps |\n| --- | --- | --- |\n".to_owned();
+        for meaning in Meaning::ALL {
+            let (code, means, helps) = (meaning.code(), means(meaning), helps(meaning));
+            let _ = writeln!(table, "| `{code}` | {means} | {helps} |");
+        }
+        table
+    }
+
+    #[test]
+    fn the_docs_have_every_cause() {
+        let page = std::fs::read_to_string(PAGE).expect(PAGE);
+        let start = page.find("| code | what it means").expect("a table");
+        let end = page[start..].find("\n\n").map_or(page.len(), |end| start + end + 1);
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            let page = format!("{}{}{}", &page[..start], table(), &page[end..]);
+            std::fs::write(PAGE, page).expect(PAGE);
+            return;
+        }
+        assert_eq!(&page[start..end], table(), "run it with UPDATE_SCHEMA=1");
+    }
+
+    #[test]
+    fn every_meaning_is_listed_once_and_has_the_name_that_json_has() {
+        for meaning in Meaning::ALL {
+            let json = serde_json::to_value(meaning).expect("JSON");
+            assert_eq!(json, meaning.code());
+            assert_eq!(Meaning::ALL.iter().filter(|one| **one == meaning).count(), 1);
+        }
+    }
+
+    fn said(code: &str, exit: Option<i32>, reason: &str) -> TaskFailure {
+        let container = Container {
+            name: "web".into(),
+            image: "x:1".into(),
+            digest: None,
+            exit_code: exit,
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            essential: Some(true),
+        };
+        let task = Task {
+            arn: "arn:aws:ecs:r:1:task/c/abc".into(),
+            revision: "web:1".into(),
+            last_status: "STOPPED".into(),
+            desired_status: "STOPPED".into(),
+            commanded: None,
+            started_by: None,
+            created: None,
+            stopping: None,
+            stop_code: Some(code.into()),
+            stopped_reason: Some("x".into()),
+            containers: vec![container],
+            endpoints: vec![],
+        };
+        failure(&task).expect("it failed")
+    }
+
+    /// Texts as the developer guide ("Stopped tasks error messages", "API failure reasons") and container
+    /// engines have them.
+    #[test]
+    fn aws_s_words_are_understood() {
+        use crate::model::health::Outlook::{Doubtful, Hopeless, Passing};
+        for (exit, reason, meaning, outlook) in [
+            (
+                None,
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/library/nginx:1: toomanyrequests: You have reached your pull rate limit.",
+                Meaning::PullLimit,
+                Passing,
+            ),
+            (
+                None,
+                "CannotPullContainerError: ref pull has been retried 1 time(s): failed to copy: httpReadSeeker: dial tcp 52.216.1.1:443: i/o timeout",
+                Meaning::NoRoute,
+                Doubtful,
+            ),
+            (
+                None,
+                "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: RequestError: send request failed caused by: Post \"https://api.ecr.eu-central-1.amazonaws.com/\": dial tcp: lookup api.ecr: no such host",
+                Meaning::NoRoute,
+                Doubtful,
+            ),
+            (
+                None,
+                "CannotPullContainerError: failed to do request: x509: certificate signed by unknown authority",
+                Meaning::Certificate,
+                Doubtful,
+            ),
+            (
+                None,
+                "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/shop' that was provided for this task.",
+                Meaning::RoleNotAssumable,
+                Hopeless,
+            ),
+            (
+                None,
+                "CannotPullContainerError: write /var/lib/docker/x: no space left on device",
+                Meaning::DiskFull,
+                Doubtful,
+            ),
+            (
+                None,
+                "CannotStartContainerError: exec: \"/app/run\": permission denied: exec",
+                Meaning::NotExecutable,
+                Doubtful,
+            ),
+            (
+                None,
+                "ResourceInitializationError: failed to configure the task",
+                Meaning::Resources,
+                Doubtful,
+            ),
+            (
+                None,
+                "Capacity is unavailable at this time. Please try again later.",
+                Meaning::NoCapacity,
+                Passing,
+            ),
+            (None, "RESOURCE:MEMORY", Meaning::NoRoom, Passing),
+            (None, "RESOURCE:ENI", Meaning::NoInterface, Passing),
+            (None, "RESOURCE:GPU", Meaning::NoGpu, Passing),
+            (
+                None,
+                "You've reached the limit on the number of vCPUs you can run concurrently",
+                Meaning::Quota,
+                Passing,
+            ),
+            (None, "ThrottlingException: Rate exceeded", Meaning::Throttled, Passing),
+            (None, "InternalError: unable to create container", Meaning::AwsError, Passing),
+            (Some(126), "", Meaning::NotExecutable, Doubtful),
+            (Some(127), "", Meaning::ShellNoCommand, Doubtful),
+        ] {
+            let code =
+                if exit.is_some() { "EssentialContainerExited" } else { "TaskFailedToStart" };
+            let failed = said(code, exit, reason);
+            assert_eq!((failed.meaning, failed.outlook), (Some(meaning), outlook), "{reason}");
+            assert!(task(&failed).contains(means(meaning)), "{reason}");
+        }
     }
 }

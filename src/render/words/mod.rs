@@ -4,6 +4,7 @@
 mod cause;
 mod ending;
 mod engine;
+mod finding;
 mod health;
 mod plan;
 mod wait;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub(crate) use cause::cause;
 pub(crate) use ending::{end, hint, nothing, outcome};
 pub(crate) use engine::{begun, planned};
+pub(crate) use finding::{fact, fix};
 pub(crate) use health::{sickness, task};
 pub(crate) use plan::{engine_reason, step, with};
 pub(crate) use wait::wait;

@@ -53,8 +53,11 @@ pub(crate) fn step(step: &Planned) -> String {
             settled(*until),
             time(*timeout)
         ),
-        Planned::Shift { service, percent, rules, hold } => {
+        Planned::Shift { service, percent, rules, hold, pause } => {
             let hold = match hold.is_zero() {
+                _ if *pause => {
+                    format!(", then pause for {} at most, until ecs-bg promote", time(*hold))
+                }
                 true => String::new(),
                 false => format!(", hold for {}", time(*hold)),
             };
@@ -62,6 +65,9 @@ pub(crate) fn step(step: &Planned) -> String {
         }
         Planned::ShiftByEcs { strategy, part, .. } => {
             format!("ECS shifts the traffic: {}", parts(strategy, part.as_ref()))
+        }
+        Planned::Alarms { alarms } => {
+            format!("roll back if one goes off at any step: {}", alarms.join(", "))
         }
         Planned::Pause { stage, limit } => {
             format!("at {stage}, for {} at most, until ecs-bg promote", time(*limit))

@@ -1,7 +1,7 @@
 //! Why a deployment waits, in words.
 
 use super::{brief, counted, time};
-use crate::event::{Sight, TaskStatus, WaitReason};
+use crate::event::{Pause, Sight, TaskStatus, WaitReason};
 
 pub(crate) fn wait(why: &WaitReason) -> String {
     match why {
@@ -79,13 +79,17 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             };
             format!("{doing}; {production} of the traffic on the new revision{test}")
         }
-        WaitReason::Pause { service, cluster, stage, expires, rolls_back, .. } => {
+        WaitReason::Pause { service, cluster, at, expires, rolls_back, .. } => {
+            let at = match at {
+                Pause::Stage { stage } => stage.clone(),
+                Pause::Share { share } => format!("{share} % on {service}"),
+            };
             let then = if *rolls_back { "rolls back" } else { "goes on" };
             let until = expires.map_or(String::new(), |at| {
                 format!(", {then} at {}", humantime::format_rfc3339_seconds(at))
             });
             format!(
-                "paused at {stage}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
+                "paused at {at}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
             )
         }
         WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),

@@ -143,6 +143,13 @@ pub(crate) fn warning(warning: &Warning) -> String {
         Warning::TwinUnchecked { service, twin } => format!(
             "{service} has a twin, {twin}: the engine rolling does not check which of them has the traffic"
         ),
+        Warning::AlarmOn { alarm } => format!(
+            "alarm {alarm} is in ALARM already: it does not roll this deployment back until it was off once"
+        ),
+        Warning::NoWayBack { revision, container, image, why } => format!(
+            "there is no way back: image {image} of container {container} in {revision} cannot be pulled any more \
+             ({why}), so a rollback would start no task"
+        ),
         Warning::CopiedToRollBack { revision } => format!(
             "{revision} is INACTIVE: no service can run it again, so a copy is registered to roll back to"
         ),

@@ -1,0 +1,101 @@
+//! `iam-policy`: the permissions that deployments of a service need.
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::deploy::WhichEngine;
+use super::{Globals, Target};
+use crate::drive::OnCancel;
+use crate::error::Error;
+use crate::host::Host;
+use crate::ops::policy::least;
+use crate::plan::policy::{Beside, deny};
+use crate::render::Render;
+use crate::request::{Request, Typed};
+
+/// Print the least IAM policy with which a service can be deployed, as JSON. Reads the service, so that the
+/// policy names its rules, repositories and roles; changes nothing.
+#[derive(Debug, Args)]
+#[command(
+    before_help = EXAMPLES,
+    override_usage = "ecs-bg iam-policy --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
+pub(super) struct IamPolicy {
+    #[command(flatten)]
+    target: Target,
+    /// How it is deployed [default: native if ECS shifts the service's traffic, listener if it has a twin,
+    /// else rolling]
+    #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE")]
+    engine: WhichEngine,
+    /// What else is to be allowed
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    with: Vec<With>,
+    /// Print the policy for everybody else instead: nobody may write the tags in which ecs-bg keeps its
+    /// records
+    #[arg(long, conflicts_with_all = ["engine", "with"])]
+    deny: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ecs-bg iam-policy --cluster shop --service api > policy.json
+  ecs-bg iam-policy --cluster shop --service api --with tasks,doctor
+  ecs-bg iam-policy --cluster shop --service api --deny";
+
+/// `--with`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum With {
+    /// `ecs-bg run`, and `deploy --before`
+    Tasks,
+    /// `deploy --alarm`
+    Alarms,
+    /// `ecs-bg doctor`
+    Doctor,
+    /// `ecs-bg setup`
+    Setup,
+    /// `ecs-bg ecr login`
+    Login,
+}
+
+pub(super) async fn run(
+    arguments: IamPolicy,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let IamPolicy { target, engine, with, deny: denied } = arguments;
+    let pair = target.pair()?;
+    if denied {
+        render.policy(&deny());
+        return Ok(0);
+    }
+    let request = Request::new(&Typed {
+        cluster: pair.cluster,
+        service: pair.service,
+        twin: pair.twin,
+        engine: engine.into(),
+        examine: true,
+        shares: "100".to_owned(),
+        timeout: "15m".to_owned(),
+        ..Typed::default()
+    })
+    .map_err(Error::Usage)?;
+    let has = |what| with.contains(&what);
+    let beside = Beside {
+        tasks: has(With::Tasks),
+        alarms: has(With::Alarms),
+        doctor: has(With::Doctor),
+        setup: has(With::Setup),
+        login: has(With::Login),
+    };
+    let context = Context::connect(globals, host).await?;
+    context.check_region(&request.cluster)?;
+    let setting = context.setting(&request.cluster, OnCancel::Rollback);
+    let policy = least(&request, beside, &setting).await;
+    context.save()?;
+    match policy {
+        Ok(policy) => render.policy(&policy),
+        Err(error) => return Err(context.explain(&request.cluster, error).await),
+    }
+    Ok(0)
+}

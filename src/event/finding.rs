@@ -1,0 +1,267 @@
+//! What `ecs-bg doctor` finds, as facts. Their words and their fixes are in `render::words`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::seconds;
+use crate::call::Call;
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// A deployment is refused, or cannot succeed.
+    Error,
+    /// A deployment may fail, or may do what its user does not expect.
+    Warning,
+    /// Something to improve.
+    Hint,
+    /// It could not be read.
+    Unknown,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// The check that found it.
+    pub check: &'static str,
+    /// How serious it is.
+    #[serde(rename = "finding")]
+    pub level: Level,
+    /// What was found.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// The tool that owns a service's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// HashiCorp Terraform or OpenTofu.
+    Terraform,
+    /// AWS CloudFormation, and what is built on it.
+    CloudFormation,
+    /// The AWS Cloud Development Kit.
+    Cdk,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// A deployment is refused, and why.
+    Refused {
+        /// What is the matter.
+        what: String,
+        /// What helps.
+        fix: String,
+    },
+    /// A warning of the plan.
+    Plan(super::Warning),
+    /// A read is not allowed.
+    NotAllowed {
+        /// The call.
+        call: Call,
+    },
+    /// One task serves alone.
+    OneTask {
+        /// The service.
+        service: String,
+    },
+    /// The service lacks tasks now.
+    ShortOfTasks {
+        /// The service.
+        service: String,
+        /// Tasks that run.
+        running: u32,
+        /// Tasks that are wanted.
+        desired: u32,
+    },
+    /// ECS may stop tasks before new ones run.
+    FewerWhileDeploying {
+        /// The service.
+        service: String,
+        /// Tasks that ECS keeps.
+        keeps: u32,
+        /// Tasks that are wanted.
+        desired: u32,
+        /// Its `minimumHealthyPercent`.
+        min_healthy: u32,
+    },
+    /// Nothing but running says that a task is well.
+    NoHealthCheck {
+        /// The service.
+        service: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// A slow start is taken for a failure.
+    NoGrace {
+        /// The service.
+        service: String,
+        /// Its target group.
+        group: String,
+        /// How long a new task has until it counts as unhealthy.
+        #[serde(rename = "unhealthy_after_seconds", serialize_with = "seconds")]
+        unhealthy_after: Duration,
+    },
+    /// Old tasks wait long before they stop.
+    LongDrain {
+        /// The target group.
+        group: String,
+        /// Its ARN.
+        arn: String,
+        /// Its `deregistration_delay.timeout_seconds`.
+        #[serde(rename = "delay_seconds", serialize_with = "seconds")]
+        delay: Duration,
+    },
+    /// Connections of old tasks are cut.
+    NoDrain {
+        /// The target group.
+        group: String,
+        /// Its ARN.
+        arn: String,
+    },
+    /// Clients keep their target.
+    Sticky {
+        /// The target group.
+        group: String,
+        /// How long at most, where the load balancer's own cookie says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duration_seconds: Option<u64>,
+    },
+    /// Tasks cannot be targets of such a group.
+    TargetType {
+        /// The target group.
+        group: String,
+        /// Its target type.
+        target_type: String,
+        /// `web:43`
+        revision: String,
+        /// Its network mode.
+        network_mode: String,
+    },
+    /// The health check asks a port that no container has.
+    CheckPort {
+        /// The target group.
+        group: String,
+        /// Its ARN.
+        arn: String,
+        /// The port.
+        port: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// A redirect counts as healthy.
+    RedirectIsHealthy {
+        /// The target group.
+        group: String,
+        /// Its path.
+        path: String,
+        /// Its matcher.
+        matcher: String,
+    },
+    /// A newer revision of the family is registered than the one that runs.
+    NewerRevision {
+        /// The service.
+        service: String,
+        /// `web:43`
+        newer: String,
+        /// `web:42`
+        live: String,
+        /// The ARN of whoever registered it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// Another tool owns the service's settings, and puts them back.
+    OwnedBy {
+        /// The service.
+        service: String,
+        /// The tool.
+        owner: Owner,
+        /// The tag that says so.
+        tag: String,
+    },
+    /// An image tag that is moved.
+    MovingTag {
+        /// The container.
+        container: String,
+        /// The image.
+        image: String,
+    },
+    /// What looks like a secret is an ordinary variable.
+    PlainSecret {
+        /// The container.
+        container: String,
+        /// The variable's name.
+        variable: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// Nothing keeps what a container prints.
+    NoLogs {
+        /// The container.
+        container: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// The desired count is outside the limits of auto scaling.
+    OutsideLimits {
+        /// The service.
+        service: String,
+        /// Its desired count.
+        desired: u32,
+        /// The scalable target's minimum.
+        min: u32,
+        /// And its maximum.
+        max: u32,
+    },
+    /// Auto scaling is suspended.
+    ScalingSuspended {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
+    /// ECS may take all tasks away at once.
+    OnlySpot {
+        /// The service.
+        service: String,
+    },
+    /// All tasks are in one subnet.
+    OneSubnet {
+        /// The service.
+        service: String,
+        /// Its id.
+        subnet: String,
+    },
+    /// ECS has nothing to roll back to.
+    NeverCompleted {
+        /// The service.
+        service: String,
+    },
+    /// An alarm of the service's deployments is in ALARM now.
+    AlarmFiring {
+        /// The alarm.
+        alarm: String,
+        /// The service.
+        service: String,
+    },
+    /// A log group that a container writes to is not there.
+    NoLogGroup {
+        /// The container.
+        container: String,
+        /// The log group.
+        group: String,
+    },
+    /// The instances of the cluster have no room for what runs beside the old tasks.
+    NoRoom {
+        /// The service.
+        service: String,
+        /// Tasks that would have to fit.
+        needed: u32,
+        /// Tasks that fit.
+        fit: u32,
+    },
+}

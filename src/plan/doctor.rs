@@ -1,0 +1,618 @@
+//! What `ecs-bg doctor` looks at: the checks that a deployment must pass, and what may make the next one
+//! fail, slow or surprising. A table; each row says what it found. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::checks::service::setting_at;
+use super::engine::{Engine, engine};
+use super::{Decision, Survey, live, unfinished};
+use crate::call::Call;
+use crate::error::Refusal;
+use crate::event::{EngineReason, Fact, Finding, Level, Owner, Warning};
+use crate::model::arn::short;
+use crate::model::revision::Revision;
+use crate::model::world::{Group, Service};
+use crate::request::EngineName;
+use crate::request::Request;
+
+/// What doctor reads beside the survey; `None`: that is not allowed, or was not needed.
+#[derive(Clone, Debug, Default)]
+pub struct More {
+    /// Alarms of the service's deployments that are in ALARM.
+    pub firing: Vec<String>,
+    /// Log groups that are named and not there.
+    pub no_log_groups: Vec<String>,
+    /// What every instance of the cluster has left: CPU units and MiB.
+    pub left: Option<Vec<(u64, u64)>>,
+    /// Calls that are not allowed.
+    pub denied: Vec<Call>,
+}
+
+/// What doctor says.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How the service would be deployed; `None`: that cannot be said.
+    pub engine: Option<EngineName>,
+    /// Why so.
+    pub reason: Option<EngineReason>,
+    /// All that was found, the worst first.
+    pub findings: Vec<Finding>,
+    /// Checks that found nothing.
+    pub passed: Vec<&'static str>,
+}
+
+impl Report {
+    /// How many findings there are of a level.
+    pub fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+}
+
+/// The service that serves, and what it runs.
+struct Exam<'a> {
+    survey: &'a Survey,
+    more: &'a More,
+    engine: &'static Engine,
+    live: &'a Service,
+    revision: Option<&'a Revision>,
+    /// Its task definition; null where it cannot be read.
+    definition: Value,
+}
+
+/// Something to look at.
+struct Row {
+    /// Its name, for programs and for the docs.
+    code: &'static str,
+    level: Level,
+    run: fn(&Exam<'_>) -> Vec<Fact>,
+}
+
+const fn row(code: &'static str, level: Level, run: fn(&Exam<'_>) -> Vec<Fact>) -> Row {
+    Row { code, level, run }
+}
+
+/// Everything that is looked at beside an engine's own checks.
+const TABLE: &[Row] = &[
+    row("target-type", Level::Error, target_type),
+    row("short-of-tasks", Level::Warning, short_of_tasks),
+    row("alarm", Level::Warning, alarm),
+    row("log-group", Level::Warning, log_group),
+    row("room", Level::Warning, room),
+    row("auto-scaling", Level::Warning, outside_limits),
+    row("newer-revision", Level::Warning, newer_revision),
+    row("sticky-group", Level::Warning, stickiness),
+    row("check-port", Level::Warning, check_port),
+    row("draining", Level::Warning, no_drain),
+    row("downtime", Level::Warning, downtime),
+    row("plain-secret", Level::Warning, plain_secret),
+    row("suspended-scaling", Level::Warning, suspended),
+    row("owner", Level::Hint, owner),
+    row("capacity-while-deploying", Level::Hint, fewer_while_deploying),
+    row("one-task", Level::Hint, one_task),
+    row("one-subnet", Level::Hint, one_subnet),
+    row("spot", Level::Hint, only_spot),
+    row("grace-period", Level::Hint, no_grace),
+    row("health-check", Level::Hint, no_health_check),
+    row("redirect", Level::Hint, redirect),
+    row("slow-draining", Level::Hint, long_drain),
+    row("moving-tag", Level::Hint, moving_tag),
+    row("logs", Level::Hint, no_logs),
+    row("breaker", Level::Hint, never_completed),
+];
+
+/// All that was found. `decision` is what a deployment would be.
+pub fn examine(
+    request: &Request,
+    survey: &Survey,
+    more: &More,
+    decision: &Result<Decision, Refusal>,
+) -> Report {
+    let chosen = engine(request, survey).ok();
+    let mut findings = Vec::new();
+    let mut found = |check, level, fact| findings.push(Finding { check, level, fact });
+    let mut passed: Vec<&'static str> = Vec::new();
+    let failed: Vec<&Refusal> = match decision {
+        Ok(_) => vec![],
+        Err(refusal) => std::iter::once(refusal).chain(&refusal.also).collect(),
+    };
+    for refusal in &failed {
+        let fact = Fact::Refused { what: refusal.what.clone(), fix: refusal.hint.clone() };
+        found(refusal.check.unwrap_or("plan"), Level::Error, fact);
+    }
+    let is_open = match decision {
+        Ok(Decision::Adopt(record) | Decision::Unfinished(record)) => {
+            let Refusal { what, hint, .. } = unfinished(survey, record);
+            found("deployment", Level::Error, Fact::Refused { what, fix: hint });
+            true
+        }
+        Ok(Decision::Deploy(plan)) => {
+            for warning in &plan.warnings {
+                found("plan", level(warning), Fact::Plan(warning.clone()));
+            }
+            false
+        }
+        _ => false,
+    };
+    if let Some((engine, _)) = chosen.as_ref().filter(|_| !is_open) {
+        let codes = engine.checks.iter().map(|check| check.code);
+        passed.extend(codes.filter(|code| failed.iter().all(|one| one.check != Some(code))));
+    }
+    for call in &more.denied {
+        found("permissions", Level::Unknown, Fact::NotAllowed { call: *call });
+    }
+    if let (Some((engine, _)), Ok(live)) = (&chosen, live(request, survey)) {
+        let revision = survey.revisions.get(&live.revision);
+        let definition = revision.and_then(|own| serde_json::from_str::<Value>(&own.raw).ok());
+        let definition = definition.map_or(Value::Null, |mut all| all["taskDefinition"].take());
+        let exam = Exam { survey, more, engine, live, revision, definition };
+        for Row { code, level, run } in TABLE {
+            match run(&exam) {
+                facts if facts.is_empty() => passed.push(code),
+                facts => facts.into_iter().for_each(|fact| found(code, *level, fact)),
+            }
+        }
+    }
+    findings.sort_by_key(|finding| finding.level);
+    let engine = chosen.as_ref().map(|(engine, _)| engine.name);
+    Report { engine, reason: chosen.map(|(_, why)| why), findings, passed }
+}
+
+/// A check that was not made is not a problem that was found.
+fn level(warning: &Warning) -> Level {
+    match warning {
+        Warning::ScalingUnchecked
+        | Warning::AttributesUnchecked
+        | Warning::ImageUnchecked { .. }
+        | Warning::RepositoryUnchecked { .. }
+        | Warning::LoadBalancersUnread { .. }
+        | Warning::RulesUnread { .. }
+        | Warning::ServiceDeploymentsUnread
+        | Warning::TwinUnchecked { .. } => Level::Unknown,
+        Warning::RecordTagsCopied { .. } => Level::Hint,
+        _ => Level::Warning,
+    }
+}
+
+impl Exam<'_> {
+    fn service(&self) -> String {
+        self.live.name.clone()
+    }
+
+    fn revision(&self) -> String {
+        short(&self.live.revision).to_owned()
+    }
+
+    /// The groups that its tasks stand in.
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.live.groups().filter_map(|arn| self.survey.world.groups.get(arn))
+    }
+
+    fn containers(&self) -> impl Iterator<Item = (String, &Value)> {
+        let all = self.definition["containerDefinitions"].as_array();
+        all.into_iter().flatten().filter_map(|one| Some((one["name"].as_str()?.to_owned(), one)))
+    }
+
+    fn network_mode(&self) -> &str {
+        self.definition["networkMode"].as_str().unwrap_or("bridge")
+    }
+
+    fn is_daemon(&self) -> bool {
+        setting_at(self.live, &["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON")
+    }
+
+    /// Tasks that ECS keeps while it replaces them.
+    fn keeps(&self) -> u32 {
+        let least = u64::from(self.live.desired) * u64::from(self.live.min_healthy_percent);
+        u32::try_from(least.div_ceil(100)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Tasks with an address of their own are targets by IP, others by instance (Developer Guide, "Use load
+/// balancing to distribute Amazon ECS service traffic").
+fn target_type(exam: &Exam<'_>) -> Vec<Fact> {
+    let mode = exam.network_mode();
+    let fits = |group: &&Group| match group.target_type.as_str() {
+        "ip" => mode == "awsvpc",
+        "instance" => mode != "awsvpc",
+        "" => true,
+        _ => false,
+    };
+    if exam.definition.is_null() {
+        return vec![];
+    }
+    let wrong = exam.groups().filter(|group| !fits(group)).map(|group| Fact::TargetType {
+        group: group.name.clone(),
+        target_type: group.target_type.clone(),
+        revision: exam.revision(),
+        network_mode: mode.to_owned(),
+    });
+    wrong.collect()
+}
+
+fn short_of_tasks(exam: &Exam<'_>) -> Vec<Fact> {
+    let Service { running, desired, .. } = *exam.live;
+    match running < desired {
+        true => vec![Fact::ShortOfTasks { service: exam.service(), running, desired }],
+        false => vec![],
+    }
+}
+
+fn alarm(exam: &Exam<'_>) -> Vec<Fact> {
+    let firing = exam.more.firing.iter();
+    firing
+        .map(|alarm| Fact::AlarmFiring { alarm: alarm.clone(), service: exam.service() })
+        .collect()
+}
+
+fn log_group(exam: &Exam<'_>) -> Vec<Fact> {
+    let missing = exam.containers().filter_map(|(container, one)| {
+        let group = one["logConfiguration"]["options"]["awslogs-group"].as_str()?;
+        let is_gone = exam.more.no_log_groups.iter().any(|missing| missing == group);
+        is_gone.then(|| Fact::NoLogGroup { container, group: group.to_owned() })
+    });
+    missing.collect()
+}
+
+/// What runs beside the old tasks: what `maximumPercent` allows, or a second set.
+fn room(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(left) = &exam.more.left else { return vec![] };
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    let sum = |member: &str| -> u64 {
+        let own = exam.containers().filter_map(|(_, one)| number(&one[member])).sum();
+        number(&exam.definition[member]).unwrap_or(own)
+    };
+    let (cpu, memory) = (sum("cpu"), sum("memory"));
+    let more = u64::from(exam.live.desired) * u64::from(exam.live.max_percent) / 100;
+    let needed = match exam.engine.second_set {
+        true => u64::from(exam.live.desired),
+        // ECS stops some first where that is allowed: one task has to fit.
+        false if exam.keeps() < exam.live.desired => return vec![],
+        false => 1.min(more.saturating_sub(u64::from(exam.live.desired))),
+    };
+    let times = |left: u64, of: u64| left.checked_div(of).unwrap_or(u64::MAX);
+    let fit = left.iter().map(|&(cpus, mib)| times(cpus, cpu).min(times(mib, memory)));
+    let fit = fit.fold(0u64, u64::saturating_add);
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    match fit < needed {
+        true => {
+            vec![Fact::NoRoom { service: exam.service(), needed: count(needed), fit: count(fit) }]
+        }
+        false => vec![],
+    }
+}
+
+fn outside_limits(exam: &Exam<'_>) -> Vec<Fact> {
+    let (service, desired) = (exam.service(), exam.live.desired);
+    match exam.survey.scalable(&service) {
+        Some(one) if desired < one.min || desired > one.max => {
+            vec![Fact::OutsideLimits { service, desired, min: one.min, max: one.max }]
+        }
+        _ => vec![],
+    }
+}
+
+fn suspended(exam: &Exam<'_>) -> Vec<Fact> {
+    let (service, cluster) = (exam.service(), exam.survey.cluster_name().to_owned());
+    let is_suspended = exam.survey.scalable(&service).is_some_and(|one| one.suspended);
+    match is_suspended {
+        true => vec![Fact::ScalingSuspended { service, cluster }],
+        false => vec![],
+    }
+}
+
+/// The next `terraform apply`, or `--from latest`, deploys what nobody deployed yet.
+fn newer_revision(exam: &Exam<'_>) -> Vec<Fact> {
+    let number = |arn: &str| short(arn).rsplit_once(':')?.1.parse::<u64>().ok();
+    let Some(live) = exam.revision else { return vec![] };
+    let newest = exam.survey.newest.iter().filter_map(|arn| exam.survey.revisions.get(arn));
+    // What a deployment of ours left behind is a failed one.
+    let is_ours = |one: &Revision| one.tags.keys().any(|key| key.starts_with("ecs-bg:"));
+    let newer = newest.filter(|one| {
+        one.family() == live.family() && one.active && number(&one.arn) > number(&live.arn)
+    });
+    match newer.filter(|one| !is_ours(one)).max_by_key(|one| number(&one.arn)) {
+        None => vec![],
+        Some(newer) => {
+            let raw = serde_json::from_str::<Value>(&newer.raw).unwrap_or_default();
+            vec![Fact::NewerRevision {
+                service: exam.service(),
+                newer: newer.name.clone(),
+                live: live.name.clone(),
+                by: raw["taskDefinition"]["registeredBy"].as_str().map(str::to_owned),
+            }]
+        }
+    }
+}
+
+/// Clients with a cookie stay where they are: weights move the others only.
+fn stickiness(exam: &Exam<'_>) -> Vec<Fact> {
+    // For a pair this is a check.
+    if !exam.engine.second_set || exam.engine.twin.is_some() {
+        return vec![];
+    }
+    let sticky = exam.groups().filter_map(|group| {
+        let attributes = group.attributes.as_ref()?;
+        let is_on = attributes.get("stickiness.enabled").is_some_and(|value| value == "true");
+        let duration = attributes.get("stickiness.lb_cookie.duration_seconds");
+        is_on.then(|| Fact::Sticky {
+            group: group.name.clone(),
+            duration_seconds: duration.and_then(|seconds| seconds.parse().ok()),
+        })
+    });
+    sticky.collect()
+}
+
+/// A port of its own for health checks has to be one of the task's.
+fn check_port(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(revision) = exam.revision.filter(|_| exam.network_mode() == "awsvpc") else {
+        return vec![];
+    };
+    let has = |port: &str| revision.ports.iter().any(|(_, own)| own.to_string() == port);
+    let own = |group: &&Group| group.check.port.chars().all(|char| char.is_ascii_digit());
+    let wrong = exam.groups().filter(own).filter(|group| !has(&group.check.port));
+    wrong
+        .map(|group| Fact::CheckPort {
+            group: group.name.clone(),
+            arn: group.arn.clone(),
+            port: group.check.port.clone(),
+            revision: exam.revision(),
+        })
+        .collect()
+}
+
+/// A redirect to a login page or to HTTPS says nothing of the application behind it.
+fn redirect(exam: &Exam<'_>) -> Vec<Fact> {
+    let takes = |group: &&Group| {
+        !group.check.grpc
+            && group.check.matcher.split(',').any(|part| {
+                let (first, last) = part.split_once('-').unwrap_or((part, part));
+                let number = |text: &str| text.trim().parse::<u16>().ok();
+                matches!((number(first), number(last)), (Some(first), Some(last)) if first < 400 && last >= 300)
+            })
+    };
+    exam.groups()
+        .filter(takes)
+        .map(|group| Fact::RedirectIsHealthy {
+            group: group.name.clone(),
+            path: group.check.path.clone(),
+            matcher: group.check.matcher.clone(),
+        })
+        .collect()
+}
+
+/// How long the load balancer keeps sending what is on its way to a target that leaves (API reference of
+/// TargetGroupAttribute: 0 to 3600 seconds, 300 unless set).
+fn drain(group: &Group) -> Option<Duration> {
+    let seconds = group.attributes.as_ref()?.get("deregistration_delay.timeout_seconds")?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
+}
+
+fn no_drain(exam: &Exam<'_>) -> Vec<Fact> {
+    let cut = exam.groups().filter(|group| drain(group) == Some(Duration::ZERO));
+    cut.map(|group| Fact::NoDrain { group: group.name.clone(), arn: group.arn.clone() }).collect()
+}
+
+/// Old tasks stop only after the delay.
+const LONG_DRAIN: Duration = Duration::from_secs(120);
+
+fn long_drain(exam: &Exam<'_>) -> Vec<Fact> {
+    let slow = exam.groups().filter_map(|group| Some((group, drain(group)?)));
+    slow.filter(|(_, delay)| *delay > LONG_DRAIN)
+        .map(|(group, delay)| Fact::LongDrain {
+            group: group.name.clone(),
+            arn: group.arn.clone(),
+            delay,
+        })
+        .collect()
+}
+
+fn downtime(exam: &Exam<'_>) -> Vec<Fact> {
+    match !exam.engine.second_set && exam.live.desired > 0 && exam.keeps() == 0 {
+        true => less(exam),
+        false => vec![],
+    }
+}
+
+fn fewer_while_deploying(exam: &Exam<'_>) -> Vec<Fact> {
+    let keeps = exam.keeps();
+    let is_less = keeps > 0 && keeps < exam.live.desired;
+    match !exam.engine.second_set && is_less && !exam.is_daemon() {
+        true => less(exam),
+        false => vec![],
+    }
+}
+
+fn less(exam: &Exam<'_>) -> Vec<Fact> {
+    vec![Fact::FewerWhileDeploying {
+        service: exam.service(),
+        keeps: exam.keeps(),
+        desired: exam.live.desired,
+        min_healthy: exam.live.min_healthy_percent,
+    }]
+}
+
+/// Parts of names that only secrets have.
+const SECRET: [&str; 7] =
+    ["PASSWORD", "PASSWD", "SECRET", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_TOKEN"];
+
+/// Everybody who may read task definitions reads their variables.
+fn plain_secret(exam: &Exam<'_>) -> Vec<Fact> {
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        // `DB_PASSWORD_FILE` and `SECRET_NAME` say where it is.
+        let says_where = ["_FILE", "_PATH", "_NAME", "_ARN", "_ID", "_URL"];
+        SECRET.iter().any(|part| name.contains(part))
+            && !says_where.iter().any(|end| name.ends_with(end))
+    };
+    let found = exam.containers().flat_map(|(container, one)| {
+        let variables = one["environment"].as_array().cloned().unwrap_or_default();
+        let names = variables.into_iter().filter_map(|variable| {
+            let is_set = variable["value"].as_str().is_some_and(|value| !value.is_empty());
+            variable["name"].as_str().filter(|name| is_set && is_secret(name)).map(str::to_owned)
+        });
+        let revision = exam.revision();
+        let fact = move |variable| Fact::PlainSecret {
+            container: container.clone(),
+            variable,
+            revision: revision.clone(),
+        };
+        names.map(fact).collect::<Vec<_>>()
+    });
+    found.collect()
+}
+
+/// CloudFormation tags what it makes (User Guide, "Resource tags"); others do it by habit.
+fn owner(exam: &Exam<'_>) -> Vec<Fact> {
+    let tags = &exam.live.tags;
+    let says = |(key, value): &(&String, &String), tool: &str| {
+        let (key, value) = (key.to_ascii_lowercase(), value.to_ascii_lowercase());
+        // A habit: `ManagedBy = terraform`, `terraform = true`.
+        key.contains(tool) || (value.contains(tool) && !key.starts_with("aws:"))
+    };
+    let found = tags.iter().find_map(|tag| {
+        let owner = match tag.0.as_str() {
+            "aws:cloudformation:stack-name"
+                if tags.keys().any(|key| key.starts_with("aws-cdk")) =>
+            {
+                Owner::Cdk
+            }
+            "aws:cloudformation:stack-name" => Owner::CloudFormation,
+            _ if says(&tag, "terraform") || says(&tag, "opentofu") => Owner::Terraform,
+            _ if says(&tag, "cdk") => Owner::Cdk,
+            _ => return None,
+        };
+        Some((owner, format!("{}={}", tag.0, tag.1)))
+    });
+    let fact = |(owner, tag)| Fact::OwnedBy { service: exam.service(), owner, tag };
+    found.into_iter().map(fact).collect()
+}
+
+fn one_task(exam: &Exam<'_>) -> Vec<Fact> {
+    match exam.live.desired == 1 && !exam.is_daemon() {
+        true => vec![Fact::OneTask { service: exam.service() }],
+        false => vec![],
+    }
+}
+
+fn one_subnet(exam: &Exam<'_>) -> Vec<Fact> {
+    let path = ["networkConfiguration", "awsvpcConfiguration", "subnets"];
+    match setting_at(exam.live, &path).and_then(Value::as_array).map(Vec::as_slice) {
+        Some([one]) => vec![Fact::OneSubnet {
+            service: exam.service(),
+            subnet: one.as_str().unwrap_or_default().to_owned(),
+        }],
+        _ => vec![],
+    }
+}
+
+fn only_spot(exam: &Exam<'_>) -> Vec<Fact> {
+    let strategy = setting_at(exam.live, &["capacityProviderStrategy"]).and_then(Value::as_array);
+    let counts = |one: &&Value| one["weight"].as_u64() > Some(0) || one["base"].as_u64() > Some(0);
+    let mut providers = strategy.into_iter().flatten().filter(counts).peekable();
+    let all = providers.peek().is_some()
+        && providers.all(|one| one["capacityProvider"] == "FARGATE_SPOT");
+    match all {
+        true => vec![Fact::OnlySpot { service: exam.service() }],
+        false => vec![],
+    }
+}
+
+/// Without a grace period ECS stops a task as soon as its target is unhealthy.
+fn no_grace(exam: &Exam<'_>) -> Vec<Fact> {
+    if !exam.live.grace.is_zero() {
+        return vec![];
+    }
+    let slowest = exam.groups().map(|group| (group.check.interval * group.check.unhealthy, group));
+    match slowest.min_by_key(|(time, _)| *time) {
+        Some((unhealthy_after, group)) => vec![Fact::NoGrace {
+            service: exam.service(),
+            group: group.name.clone(),
+            unhealthy_after,
+        }],
+        None => vec![],
+    }
+}
+
+fn no_health_check(exam: &Exam<'_>) -> Vec<Fact> {
+    let checked = exam.containers().any(|(_, one)| !one["healthCheck"].is_null());
+    match exam.live.attachments.is_empty() && !checked && !exam.definition.is_null() {
+        true => vec![Fact::NoHealthCheck { service: exam.service(), revision: exam.revision() }],
+        false => vec![],
+    }
+}
+
+fn moving_tag(exam: &Exam<'_>) -> Vec<Fact> {
+    let moves = |image: &str| {
+        let last = image.rsplit('/').next().unwrap_or(image);
+        !image.contains('@') && (!last.contains(':') || last.ends_with(":latest"))
+    };
+    let moving = exam.containers().filter_map(|(container, one)| {
+        let image = one["image"].as_str().filter(|image| moves(image))?.to_owned();
+        Some(Fact::MovingTag { container, image })
+    });
+    moving.collect()
+}
+
+fn no_logs(exam: &Exam<'_>) -> Vec<Fact> {
+    let silent = exam.containers().filter(|(_, one)| one["logConfiguration"].is_null());
+    silent.map(|(container, _)| Fact::NoLogs { container, revision: exam.revision() }).collect()
+}
+
+/// The circuit breaker rolls back to the last completed deployment (Developer Guide, "How the Amazon ECS
+/// deployment circuit breaker detects failures").
+fn never_completed(exam: &Exam<'_>) -> Vec<Fact> {
+    let completed =
+        exam.live.deployments.iter().any(|one| one.rollout.as_deref() == Some("COMPLETED"));
+    match exam.live.ecs_rolls_back && !completed && !exam.live.deployments.is_empty() {
+        true => vec![Fact::NeverCompleted { service: exam.service() }],
+        false => vec![],
+    }
+}
+
+/// Log groups that containers write to and that ECS does not make by itself, by their region.
+pub fn log_groups(revision: &Revision) -> BTreeMap<String, Option<String>> {
+    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
+    let containers = raw["taskDefinition"]["containerDefinitions"].as_array().cloned();
+    let named = containers.unwrap_or_default().into_iter().filter_map(|one| {
+        let log = &one["logConfiguration"];
+        let options = &log["options"];
+        let made = options["awslogs-create-group"].as_str() == Some("true");
+        let is_named = log["logDriver"] == "awslogs" && !made;
+        let group = options["awslogs-group"].as_str().filter(|_| is_named)?;
+        Some((group.to_owned(), options["awslogs-region"].as_str().map(str::to_owned)))
+    });
+    named.collect()
+}
+
+/// The alarms that ECS watches while the service is deployed.
+pub fn alarms(service: &Service) -> Vec<String> {
+    let alarms = setting_at(service, &["deploymentConfiguration", "alarms"]);
+    let Some(alarms) = alarms.filter(|alarms| alarms["enable"] == true) else { return vec![] };
+    let names = alarms["alarmNames"].as_array().into_iter().flatten();
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the service's tasks run on instances of the cluster.
+pub fn is_on_instances(service: &Service) -> bool {
+    let text = |name: &str| setting_at(service, &[name]).and_then(Value::as_str);
+    text("launchType") == Some("EC2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_docs_name_every_check_and_no_other() {
+        let page = std::fs::read_to_string("docs/doctor.md").expect("docs/doctor.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let documented: std::collections::BTreeSet<&str> = rows.map(|(code, _)| code).collect();
+        let checks = super::super::engine::all().flat_map(|engine| engine.checks);
+        let codes = checks.map(|check| check.code).chain(TABLE.iter().map(|row| row.code));
+        let codes = codes.chain(["plan", "deployment", "permissions"]).collect();
+        assert_eq!(documented, codes);
+    }
+}

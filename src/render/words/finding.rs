@@ -1,0 +1,187 @@
+//! What `ecs-bg doctor` found, in words, and what helps.
+
+use super::time;
+use super::warning::warning;
+use crate::event::{Fact, Owner};
+
+/// What was found.
+pub(crate) fn fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Refused { what, .. } => what.clone(),
+        Fact::Plan(one) => warning(one),
+        Fact::NotAllowed { call } => {
+            format!("not checked: {} is not allowed to these credentials", call.action())
+        }
+        Fact::OneTask { service } => format!(
+            "{service} has one task: when it fails, nothing serves until ECS has started another one"
+        ),
+        Fact::ShortOfTasks { service, running, desired } => {
+            format!("{service} runs {running} of {desired} tasks now")
+        }
+        Fact::FewerWhileDeploying { service, keeps: 0, min_healthy, .. } => format!(
+            "{service} has minimumHealthyPercent {min_healthy}: ECS may stop every task before a new one runs"
+        ),
+        Fact::FewerWhileDeploying { service, keeps, desired, min_healthy } => format!(
+            "while ECS replaces tasks, {service} may run with {keeps} of {desired} (minimumHealthyPercent \
+             {min_healthy})"
+        ),
+        Fact::NoHealthCheck { service, revision } => format!(
+            "{service} has no load balancer, and no container of {revision} has a health check: a task counts as \
+             good as soon as it runs"
+        ),
+        Fact::NoGrace { service, group, unhealthy_after } => format!(
+            "{service} has no health check grace period: a new task that does not answer {group} within {} is \
+             stopped",
+            time(*unhealthy_after)
+        ),
+        Fact::LongDrain { group, delay, .. } => format!(
+            "old tasks stop {} after they leave {group} (deregistration delay); a deployment takes that much longer",
+            time(*delay)
+        ),
+        Fact::NoDrain { group, .. } => format!(
+            "{group} has the deregistration delay 0: requests on their way to a task that leaves are cut off"
+        ),
+        Fact::Sticky { group, duration_seconds } => {
+            let long = duration_seconds.map_or(String::new(), |seconds| {
+                format!(" for up to {}", time(std::time::Duration::from_secs(seconds)))
+            });
+            format!(
+                "{group} is sticky: clients with its cookie stay on their version{long}, whatever the weights are"
+            )
+        }
+        Fact::TargetType { group, target_type, revision, network_mode } => format!(
+            "{group} takes targets of the type {target_type}, and tasks of {revision} have the network mode \
+             {network_mode}"
+        ),
+        Fact::CheckPort { group, port, revision, .. } => format!(
+            "the health check of {group} asks port {port}, which no container of {revision} has"
+        ),
+        Fact::RedirectIsHealthy { group, path, matcher } => format!(
+            "{group} takes a redirect for healthy ({path} may answer {matcher}): a login page says nothing of the \
+             application"
+        ),
+        Fact::NewerRevision { service, newer, live, by } => {
+            let by = by.as_ref().map_or(String::new(), |by| {
+                format!(", registered by {}", by.rsplit(":").next().unwrap_or(by))
+            });
+            format!("{newer} is newer than {live}, which {service} runs{by}")
+        }
+        Fact::OwnedBy { service, owner, tag } => match owner {
+            Owner::Terraform => format!(
+                "Terraform seems to own {service} (tag {tag}): its next apply puts back the task definition that it \
+                 knows"
+            ),
+            Owner::CloudFormation | Owner::Cdk => format!(
+                "CloudFormation owns {service} (tag {tag}): the next change of its stack puts back the task \
+                 definition of the template"
+            ),
+        },
+        Fact::MovingTag { container, image } => format!(
+            "container {container} runs {image}: its tag moves, so nobody can tell which version that is"
+        ),
+        Fact::PlainSecret { container, variable, revision } => format!(
+            "{variable} of container {container} looks like a secret, and whoever may read {revision} reads it"
+        ),
+        Fact::NoLogs { container, revision } => format!(
+            "container {container} of {revision} has no logConfiguration: nothing keeps what it prints before it fails"
+        ),
+        Fact::OutsideLimits { service, desired, min, max } => format!(
+            "{service} has the desired count {desired}, and auto scaling keeps it between {min} and {max}"
+        ),
+        Fact::ScalingSuspended { service, .. } => {
+            format!("auto scaling of {service} is suspended")
+        }
+        Fact::OnlySpot { service } => format!(
+            "{service} runs on FARGATE_SPOT alone: AWS may take every task away with two minutes' notice"
+        ),
+        Fact::OneSubnet { service, subnet } => {
+            format!("all tasks of {service} are in {subnet}: its zone is a single point of failure")
+        }
+        Fact::NeverCompleted { service } => format!(
+            "ECS is set to roll {service} back by itself, and no deployment of it has completed: there is nothing to \
+             roll back to"
+        ),
+        Fact::AlarmFiring { alarm, service } => format!(
+            "alarm {alarm} is in ALARM: ECS does not watch the alarms of {service} in a deployment that starts now"
+        ),
+        Fact::NoLogGroup { container, group } => format!(
+            "container {container} logs to {group}, which does not exist: its tasks do not start"
+        ),
+        Fact::NoRoom { service, needed, fit } => format!(
+            "the instances of the cluster have room for {fit} of the {needed} tasks of {service} that run beside the \
+             old ones"
+        ),
+    }
+}
+
+/// What helps: a command, or what to write where. `options` are those that name the service.
+pub(crate) fn fix(fact: &Fact, options: &str) -> Option<String> {
+    let update = |service: &str, what: &str| {
+        let cluster = options.split_whitespace().nth(1).unwrap_or("CLUSTER");
+        format!("aws ecs update-service --cluster {cluster} --service {service} {what}")
+    };
+    let attribute = |arn: &str, seconds: u32| {
+        format!(
+            "aws elbv2 modify-target-group-attributes --target-group-arn {arn} --attributes \
+             Key=deregistration_delay.timeout_seconds,Value={seconds}"
+        )
+    };
+    Some(match fact {
+        Fact::Refused { fix, .. } => fix.clone(),
+        Fact::NotAllowed { call } => format!("allow {}", call.action()),
+        Fact::OneTask { service } => update(service, "--desired-count 2"),
+        Fact::ShortOfTasks { .. } => format!("ecs-bg status {options}"),
+        Fact::FewerWhileDeploying { .. } => {
+            format!("ecs-bg deploy {options} --min-healthy 100 --max-percent 200")
+        }
+        Fact::NoHealthCheck { .. } => {
+            "\"healthCheck\": {\"command\": [\"CMD-SHELL\", \"…\"]} in the container's definition".to_owned()
+        }
+        Fact::NoGrace { service, .. } => {
+            update(service, "--health-check-grace-period-seconds 60")
+        }
+        Fact::LongDrain { arn, .. } => attribute(arn, 30),
+        Fact::NoDrain { arn, .. } => attribute(arn, 30),
+        Fact::CheckPort { arn, .. } => format!(
+            "aws elbv2 modify-target-group --target-group-arn {arn} --health-check-port traffic-port"
+        ),
+        Fact::NewerRevision { .. } => format!("ecs-bg deploy {options} --from latest"),
+        Fact::OwnedBy { owner: Owner::Terraform, .. } => {
+            "lifecycle { ignore_changes = [task_definition] } in its aws_ecs_service".to_owned()
+        }
+        Fact::OwnedBy { .. } => {
+            "give the template the new image too, or keep the service out of the stack's changes".to_owned()
+        }
+        Fact::MovingTag { container, .. } => {
+            format!("ecs-bg deploy {options} --image {container}=REPOSITORY:TAG")
+        }
+        Fact::PlainSecret { container, variable, .. } => {
+            format!("ecs-bg deploy {options} --secret {container}:{variable}=ARN")
+        }
+        Fact::NoLogs { .. } => {
+            "\"logConfiguration\": {\"logDriver\": \"awslogs\", \"options\": {…}} in the container's definition"
+                .to_owned()
+        }
+        Fact::ScalingSuspended { service, cluster } => format!(
+            "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
+             ecs:service:DesiredCount --resource-id service/{cluster}/{service} --suspended-state \
+             DynamicScalingInSuspended=false,DynamicScalingOutSuspended=false,ScheduledScalingSuspended=false"
+        ),
+        Fact::NoLogGroup { group, .. } => format!("aws logs create-log-group --log-group-name {group}"),
+        Fact::AlarmFiring { alarm, .. } => {
+            format!("aws cloudwatch describe-alarms --alarm-names {alarm}")
+        }
+        Fact::NoRoom { .. } => {
+            let cluster = options.split_whitespace().nth(1).unwrap_or("CLUSTER");
+            format!("aws ecs list-container-instances --cluster {cluster}")
+        }
+        Fact::Plan(_)
+        | Fact::Sticky { .. }
+        | Fact::TargetType { .. }
+        | Fact::RedirectIsHealthy { .. }
+        | Fact::OutsideLimits { .. }
+        | Fact::OnlySpot { .. }
+        | Fact::OneSubnet { .. }
+        | Fact::NeverCompleted { .. } => return None,
+    })
+}

@@ -1,0 +1,93 @@
+//! Alarms that judge a deployment: one that goes off while it goes forward rolls it back. What each of them
+//! showed is memory of this process, and may be lost.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::{Trouble, View};
+use crate::event::Cause;
+use crate::record::Reason;
+
+/// Nobody goes on for longer without the judges that were asked for.
+const UNREAD_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// What the alarms showed.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms {
+    seen: BTreeMap<String, Seen>,
+    /// Since when they cannot be read.
+    unread_since: Option<SystemTime>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// One that was on before the deployment is no judge of it until it was off once: a fix must be
+    /// deployable.
+    armed: bool,
+    fires: bool,
+}
+
+impl Alarms {
+    /// Takes in an answer. `fresh`: this process began the deployment.
+    pub fn see(&mut self, states: &[(String, String)], fresh: bool) {
+        self.unread_since = None;
+        for (name, state) in states {
+            let fires = state == "ALARM";
+            let first = Seen { armed: !fires || !fresh, fires };
+            let seen = self.seen.entry(name.clone()).or_insert(first);
+            *seen = Seen { armed: seen.armed || !fires, fires };
+        }
+    }
+
+    /// They could not be read. Whether that is news.
+    pub fn unread(&mut self, now: SystemTime) -> bool {
+        let news = self.unread_since.is_none();
+        self.unread_since.get_or_insert(now);
+        news
+    }
+
+    /// The first one that goes off and counts.
+    pub fn firing(&self) -> Option<&str> {
+        self.seen.iter().find(|(_, seen)| seen.armed && seen.fires).map(|(name, _)| name.as_str())
+    }
+}
+
+/// What the alarms say against going on.
+pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
+    let alarms = &view.watch.alarms;
+    if let Some(alarm) = alarms.firing() {
+        let cause = Cause::Alarm { alarm: alarm.to_owned() };
+        return Some(Trouble { reason: Reason::Alarm, cause });
+    }
+    let since = alarms.unread_since.filter(|since| view.since(*since) >= UNREAD_MAX)?;
+    let unread = view.since(since);
+    Some(Trouble { reason: Reason::Alarm, cause: Cause::AlarmsUnread { unread } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states(state: &str) -> Vec<(String, String)> {
+        vec![("errors".to_owned(), state.to_owned())]
+    }
+
+    #[test]
+    fn an_alarm_that_was_on_before_counts_once_it_was_off() {
+        let mut alarms = Alarms::default();
+        for (state, fires) in [("ALARM", false), ("ALARM", false), ("OK", false), ("ALARM", true)] {
+            alarms.see(&states(state), true);
+            assert_eq!(alarms.firing().is_some(), fires, "{state}");
+        }
+        // Without data it does not go off.
+        alarms.see(&states("INSUFFICIENT_DATA"), true);
+        assert_eq!(alarms.firing(), None);
+    }
+
+    #[test]
+    fn whoever_takes_a_deployment_over_counts_what_is_on() {
+        let mut alarms = Alarms::default();
+        alarms.see(&states("ALARM"), false);
+        assert_eq!(alarms.firing(), Some("errors"));
+    }
+}

@@ -1,0 +1,145 @@
+//! `ecs-bg doctor`: what would make a deployment fail, slow or surprising.
+
+use std::fs;
+
+use ecs_bg_sandbox::iam::Policy;
+use serde_json::Value;
+
+use crate::support::lives::{Life, World};
+
+const DOCTOR: &str = "doctor --cluster shop --service api --output json";
+
+/// The scenario `solo` with some of its text replaced.
+fn solo(changes: &[(&str, &str)]) -> World {
+    let path = "sandbox/scenarios/solo.toml";
+    let mut text = fs::read_to_string(path).expect(path);
+    for (old, new) in changes {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, new);
+    }
+    World::parsed(&text)
+}
+
+fn report(life: &Life) -> Value {
+    serde_json::from_str(&life.text).unwrap_or_else(|error| panic!("{error}: {}", life.text))
+}
+
+/// The findings, as `level check`.
+fn found(report: &Value) -> Vec<String> {
+    let text = |finding: &Value, member: &str| finding[member].as_str().unwrap_or("?").to_owned();
+    let findings = report["findings"].as_array().expect("findings").iter();
+    findings.map(|one| format!("{} {}", text(one, "finding"), text(one, "check"))).collect()
+}
+
+#[test]
+fn each_thing_that_may_go_wrong_is_found() {
+    let service = "desiredCount = 2";
+    let container = "essential = true";
+    for (changes, expected) in [
+        (vec![(service, "desiredCount = 1")], "hint one-task"),
+        (
+            vec![(
+                service,
+                "desiredCount = 2\ndeploymentConfiguration = { minimumHealthyPercent = 0, maximumPercent = 100 }",
+            )],
+            "warning downtime",
+        ),
+        (
+            vec![(
+                service,
+                "desiredCount = 4\ndeploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }",
+            )],
+            "hint capacity-while-deploying",
+        ),
+        (
+            vec![(
+                service,
+                "desiredCount = 2\ndeploymentConfiguration = { minimumHealthyPercent = 100, maximumPercent = 100 }",
+            )],
+            "error progress",
+        ),
+        (vec![(service, "desiredCount = 2\ntags = { ManagedBy = 'terraform' }")], "hint owner"),
+        (vec![("'subnet-a', 'subnet-b'", "'subnet-a'")], "hint one-subnet"),
+        (
+            vec![(
+                container,
+                "essential = true\nenvironment = [{ name = 'DB_PASSWORD', value = 'x' }]",
+            )],
+            "warning plain-secret",
+        ),
+        (vec![("timeout_seconds' = '15'", "timeout_seconds' = '300'")], "hint slow-draining"),
+        (vec![("timeout_seconds' = '15'", "timeout_seconds' = '0'")], "warning draining"),
+        (vec![("matcher = '200'", "matcher = '200-399'")], "hint redirect"),
+        (vec![("images = ['1', '2', '3', '4']", "images = ['2', '3', '4']")], "warning plan"),
+    ] {
+        let life = solo(&changes).run(DOCTOR);
+        let report = report(&life);
+        let found = found(&report);
+        assert!(found.iter().any(|one| one == expected), "{expected}: {found:?}\n{}", life.text);
+        let code = if expected.starts_with("error") { 3 } else { 0 };
+        assert_eq!(life.code, Some(code), "{expected}");
+        // The same with `--strict`.
+        let strict = solo(&changes).run(&format!("{DOCTOR} --strict")).code;
+        let warned = found.iter().any(|one| one.starts_with("warning"));
+        assert_eq!(strict, Some(if code == 3 { 3 } else { u8::from(warned) }), "{expected}");
+        // Nothing that is secret is said.
+        assert!(!life.text.contains("\"x\""), "{}", life.text);
+    }
+}
+
+#[test]
+fn what_a_deployment_would_be_refused_for_is_found_with_its_fix() {
+    let world = World::new("solo");
+    let life = world.run(&format!("{DOCTOR} --tag 9"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let report = report(&life);
+    let image = report["findings"].as_array().expect("findings").iter();
+    let image = image.clone().find(|one| one["check"] == "image").expect("the image");
+    assert!(image["fix"].as_str().is_some_and(|fix| fix.starts_with("aws ecr list-images")));
+    // The same as `deploy` says.
+    let refused = world.run("deploy --cluster shop --service api --tag 9");
+    assert_eq!(refused.code, Some(3));
+    assert!(
+        refused.text.contains(image["message"].as_str().expect("a message")),
+        "{}",
+        refused.text
+    );
+}
+
+#[test]
+fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
+    let text = fs::read_to_string("tests/cases/alarm.toml").expect("a scenario");
+    let world = World::parsed(&text);
+    world.cloud().set_alarm("too-many-5xx", "ALARM");
+    let life = world.run(DOCTOR);
+    let report_on = report(&life);
+    assert!(found(&report_on).contains(&"warning alarm".to_owned()), "{}", life.text);
+    assert!(life.text.contains("too-many-5xx"), "{}", life.text);
+    let all = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+        {"Effect":"Deny","Action":["cloudwatch:DescribeAlarms","logs:*"],"Resource":"*"}]}"#;
+    world.cloud().set_policy(Some(Policy::parse(all, "policy").expect("a policy")));
+    let life = world.run(DOCTOR);
+    let report_denied = report(&life);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let found = found(&report_denied);
+    assert!(found.contains(&"unknown permissions".to_owned()), "{found:?}");
+    assert!(life.text.contains("allow cloudwatch:DescribeAlarms"), "{}", life.text);
+}
+
+#[test]
+fn it_reads_little_and_changes_nothing() {
+    for (scenario, options) in [
+        ("solo", "--cluster shop --service api"),
+        ("shop", "--cluster shop --service web"),
+        ("native", "--cluster shop --service shop"),
+    ] {
+        let life = World::new(scenario).run(&format!("doctor {options} --output json"));
+        let report = report(&life);
+        let calls = report["api_calls"].as_object().expect("calls");
+        let reads = |name: &String| name.starts_with("Describe") || name.starts_with("List");
+        assert!(calls.keys().all(reads), "{scenario}: {calls:?}");
+        let total: u64 = calls.values().filter_map(Value::as_u64).sum();
+        assert!(total <= 20, "{scenario}: {total} calls, {calls:?}");
+        assert_eq!(life.code, Some(0), "{scenario}: {}", life.text);
+    }
+}

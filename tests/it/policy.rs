@@ -1,0 +1,138 @@
+//! `ecs-bg iam-policy`: enough for every deployment of the service, and not more.
+
+use ecs_bg_sandbox::iam::Policy;
+use serde_json::Value;
+
+use crate::support::lives::World;
+
+/// A world, the options that name its service, and images that are good and that fail there.
+struct Case {
+    scenario: &'static str,
+    service: &'static str,
+    good: &'static str,
+    bad: &'static str,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        scenario: "solo",
+        service: "--cluster shop --service api",
+        good: "--tag 2",
+        bad: "--tag 4",
+    },
+    Case {
+        scenario: "shop",
+        service: "--cluster shop --service web",
+        good: "--tag shop/web=2 --shares 10:30s,100",
+        bad: "--tag shop/web=4",
+    },
+    Case {
+        scenario: "native",
+        service: "--cluster shop --service shop",
+        good: "--tag 2",
+        bad: "--tag 4",
+    },
+];
+
+/// Asked only after ECS itself rolled a service back, and done without; where there is something to remove; and
+/// where somebody promotes a pause.
+const SILENT: [&str; 4] = [
+    "ecs:ListServiceDeployments",
+    "ecs:DescribeServiceRevisions",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:ContinueServiceDeployment",
+];
+
+fn policy_for(case: &Case) -> Value {
+    let life = World::new(case.scenario).run(&format!("iam-policy {}", case.service));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    serde_json::from_str(&life.text).expect("a policy")
+}
+
+/// What is run under it, with its exit code and what was said.
+fn runs(case: &Case, policy: &Value) -> Vec<(String, Option<u8>, String)> {
+    let commands = [
+        vec![format!("status {}", case.service)],
+        vec![format!("plan {} {}", case.service, case.good)],
+        vec![
+            format!("deploy {} {}", case.service, case.good),
+            format!("rollback {}", case.service),
+            format!("deploy {} {} --keep-revisions 1", case.service, case.good),
+        ],
+        vec![format!("deploy {} {}", case.service, case.bad)],
+    ];
+    let mut ends = Vec::new();
+    for commands in commands {
+        let world = World::new(case.scenario);
+        let parsed = Policy::parse(&policy.to_string(), "policy").expect("a policy");
+        world.cloud().set_policy(Some(parsed));
+        for command in commands {
+            let life = world.run(&command);
+            ends.push((command, life.code, life.text));
+        }
+    }
+    ends
+}
+
+fn complains(text: &str) -> bool {
+    text.lines().any(|line| {
+        (line.starts_with("warning:") || line.starts_with("error:"))
+            && (line.contains("allow") || line.contains("not authorized"))
+    })
+}
+
+#[test]
+fn it_is_enough() {
+    for case in &CASES {
+        let policy = policy_for(case);
+        for (command, code, text) in runs(case, &policy) {
+            let expected = if command.contains(case.bad) || command.starts_with("rollback") {
+                // A rollback that was asked for is a deployment of the version before.
+                [Some(1), Some(0)]
+            } else {
+                [Some(0), Some(0)]
+            };
+            assert!(expected.contains(&code), "{}: {command}\n{text}", case.scenario);
+            assert!(!complains(&text), "{}: {command}\n{text}", case.scenario);
+        }
+    }
+}
+
+#[test]
+fn each_of_its_actions_is_needed_and_missed_by_name() {
+    for case in &CASES {
+        let policy = policy_for(case);
+        let statements = policy["Statement"].as_array().expect("statements").clone();
+        for (index, statement) in statements.iter().enumerate() {
+            for action in statement["Action"].as_array().expect("actions") {
+                let action = action.as_str().expect("an action");
+                let mut less = policy.clone();
+                let own = less["Statement"][index]["Action"].as_array_mut().expect("actions");
+                own.retain(|one| one != action);
+                // A failed one tells what is missing, or a warning does.
+                let told = runs(case, &less).into_iter().any(|(_, _, text)| {
+                    text.lines().any(|line| {
+                        line.contains(action)
+                            // Reads of load balancers are told together.
+                            || (action.starts_with("elasticloadbalancing:Describe")
+                                && line.contains("elasticloadbalancing:Describe*"))
+                            || (line.contains(action.split(':').next_back().unwrap_or(action))
+                                && (line.starts_with("warning:") || line.starts_with("error:")))
+                    })
+                });
+                let told = told || SILENT.contains(&action);
+                assert!(told, "{}: nobody misses {action}", case.scenario);
+            }
+        }
+    }
+}
+
+#[test]
+fn everybody_else_may_not_write_records() {
+    let life = World::new("solo").run("iam-policy --cluster shop --service api --deny");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let policy: Value = serde_json::from_str(&life.text).expect("a policy");
+    assert_eq!(policy["Statement"][0]["Effect"], "Deny");
+    let keys = &policy["Statement"][0]["Condition"]["ForAnyValue:StringLike"]["aws:TagKeys"];
+    assert_eq!(keys, "ecs-bg:*");
+}
