@@ -170,6 +170,7 @@ STS = {
 
 LOGS = {
     "GetLogEvents": "events[].timestamp events[].message events[].ingestionTime nextForwardToken nextBackwardToken",
+    "DescribeLogGroups": _in("logGroups[]", "logGroupName creationTime arn logGroupArn storedBytes"),
     "DescribeLogStreams": _in("logStreams[]", "logStreamName creationTime arn storedBytes"),
 }
 

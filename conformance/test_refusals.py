@@ -236,6 +236,8 @@ ROWS = [
     (INVALID, "logs", "GetLogEvents", {"logGroupName": "/none"}, PARAMETER, "'logStreamName' failed to satisfy constraint: Member must not be null$"),
     (MISSING, "logs", "DescribeLogStreams", {"logGroupName": "/none"}, "ResourceNotFoundException", "^The specified log group does not exist.$"),
     (INVALID, "logs", "DescribeLogStreams", {"logGroupName": "/none", "limit": 51}, PARAMETER, "50$"),
+    (INVALID, "logs", "DescribeLogGroups", {"limit": 51}, PARAMETER, "50$"),
+    (INVALID, "logs", "DescribeLogGroups", {"nextToken": "not one"}, PARAMETER, "nextToken"),
     (INVALID, "sts", "AssumeRole", {"RoleArn": "none", "RoleSessionName": "me"}, "ValidationError", "^none is invalid$"),
     (INVALID, "sts", "AssumeRoleWithWebIdentity", {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/x", "RoleSessionName": "me", "WebIdentityToken": "none"}, "InvalidIdentityTokenException", "is not a valid JWT"),
     # Application Auto Scaling
