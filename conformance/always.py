@@ -16,6 +16,8 @@ _SERVICE = """serviceArn serviceName clusterArn loadBalancers[] serviceRegistrie
 _CLUSTER = """clusterArn clusterName status registeredContainerInstancesCount runningTasksCount
     pendingTasksCount activeServicesCount statistics[] tags[] settings[] capacityProviders[]
     defaultCapacityProviderStrategy[]"""
+_PROVIDER = "capacityProviderArn name status tags[]"
+_SETTING = "name value principalArn type"
 _DEFINITION = """taskDefinitionArn family revision status containerDefinitions[].name
     containerDefinitions[].image containerDefinitions[].cpu containerDefinitions[].portMappings[]
     containerDefinitions[].essential containerDefinitions[].environment[]
@@ -50,6 +52,17 @@ ECS = {
     "DescribeClusters": _in("clusters[]", _CLUSTER) + " failures[].reason",
     "ListClusters": "clusterArns[]",
     "DeleteCluster": _in("cluster", _CLUSTER),
+    "UpdateCluster": _in("cluster", _CLUSTER),
+    "UpdateClusterSettings": _in("cluster", _CLUSTER),
+    "PutClusterCapacityProviders": _in("cluster", _CLUSTER),
+    "CreateCapacityProvider": _in("capacityProvider", _PROVIDER),
+    "DescribeCapacityProviders": _in("capacityProviders[]", _PROVIDER),
+    "UpdateCapacityProvider": _in("capacityProvider", _PROVIDER + " updateStatus"),
+    "DeleteCapacityProvider": _in("capacityProvider", _PROVIDER),
+    "PutAccountSetting": _in("setting", _SETTING),
+    "PutAccountSettingDefault": _in("setting", _SETTING),
+    "DeleteAccountSetting": _in("setting", _SETTING),
+    "ListAccountSettings": _in("settings[]", _SETTING),
     "RegisterTaskDefinition": _in("taskDefinition", _DEFINITION),
     "DescribeTaskDefinition": _in("taskDefinition", _DEFINITION),
     "DeregisterTaskDefinition": _in("taskDefinition", _DEFINITION + " deregisteredAt"),
@@ -76,6 +89,11 @@ ECS = {
     "DescribeTasks": _in("tasks[]", _TASK) + " failures[].arn failures[].reason",
     "ListContainerInstances": "containerInstanceArns[]",
     "DescribeContainerInstances": _in("containerInstances[]", _INSTANCE) + " failures[].reason",
+    "RegisterContainerInstance": _in("containerInstance", _INSTANCE),
+    "DeregisterContainerInstance": _in("containerInstance", _INSTANCE),
+    "PutAttributes": "attributes[].name attributes[].targetId",
+    "DeleteAttributes": "attributes[].name attributes[].targetId",
+    "ListAttributes": "attributes[].name attributes[].targetId",
     "UpdateContainerInstancesState": _in("containerInstances[]", _INSTANCE) + " failures[].reason",
     "RunTask": _in("tasks[]", _TASK) + " failures[].reason",
     "StopTask": _in("task", _TASK),
@@ -90,6 +108,9 @@ ELBV2 = {
     "DeleteLoadBalancer": "",
     "DescribeLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
     "ModifyLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
+    "SetIpAddressType": "IpAddressType",
+    "SetSecurityGroups": "SecurityGroupIds[]",
+    "SetSubnets": "AvailabilityZones[].ZoneName AvailabilityZones[].SubnetId",
     "CreateTargetGroup": _in("TargetGroups[]", _GROUP),
     "DescribeTargetGroups": _in("TargetGroups[]", _GROUP),
     "DeleteTargetGroup": "",
@@ -100,6 +121,12 @@ ELBV2 = {
     "DescribeListeners": _in("Listeners[]", _LISTENER),
     "DeleteListener": "",
     "ModifyListener": _in("Listeners[]", _LISTENER),
+    "DescribeListenerAttributes": "Attributes[].Key Attributes[].Value",
+    "ModifyListenerAttributes": "Attributes[].Key Attributes[].Value",
+    "AddListenerCertificates": "Certificates[].CertificateArn Certificates[].IsDefault",
+    "DescribeListenerCertificates": "Certificates[].CertificateArn Certificates[].IsDefault",
+    "RemoveListenerCertificates": "",
+    "DescribeSSLPolicies": "SslPolicies[].Name SslPolicies[].SslProtocols[] SslPolicies[].Ciphers[].Name",
     "CreateRule": _in("Rules[]", _RULE),
     "DescribeRules": _in("Rules[]", _RULE),
     "DeleteRule": "",
@@ -143,6 +170,7 @@ STS = {
 
 LOGS = {
     "GetLogEvents": "events[].timestamp events[].message events[].ingestionTime nextForwardToken nextBackwardToken",
+    "DescribeLogGroups": _in("logGroups[]", "logGroupName creationTime arn logGroupArn storedBytes"),
     "DescribeLogStreams": _in("logStreams[]", "logStreamName creationTime arn storedBytes"),
 }
 
@@ -154,6 +182,24 @@ SCALING = {
         "SuspendedState.DynamicScalingInSuspended ScalableTargetARN",
     ),
     "DeregisterScalableTarget": "",
+    "PutScalingPolicy": "PolicyARN Alarms[]",
+    "DescribeScalingPolicies": _in(
+        "ScalingPolicies[]",
+        "PolicyARN PolicyName ServiceNamespace ResourceId ScalableDimension PolicyType CreationTime Alarms[]",
+    ),
+    "DeleteScalingPolicy": "",
+    "PutScheduledAction": "",
+    "DescribeScheduledActions": _in(
+        "ScheduledActions[]",
+        "ScheduledActionName ScheduledActionARN ServiceNamespace Schedule ResourceId CreationTime",
+    ),
+    "DeleteScheduledAction": "",
+    "ListTagsForResource": "Tags",
+    "TagResource": "",
+    "UntagResource": "",
+    "DescribeScalingActivities": _in(
+        "ScalingActivities[]", "ActivityId Description Cause StartTime StatusCode StatusMessage"
+    ),
 }
 
 MODELLED = {
@@ -165,5 +211,7 @@ MODELLED = {
     "application-autoscaling": SCALING,
 }
 
-# No name of an operation belongs to two of these services.
-ALWAYS = {name: paths for operations in MODELLED.values() for name, paths in operations.items()}
+# By service and operation.
+ALWAYS = {
+    (service, name): paths for service, operations in MODELLED.items() for name, paths in operations.items()
+}

@@ -113,7 +113,7 @@ def _json(model, status, headers, body):
             yield "an operation without output answers"
         return
     yield from _value(model.output_shape, value, "")
-    yield from _missing(model.name, value)
+    yield from _missing(model, value)
 
 
 def _value(shape, value, path):
@@ -211,7 +211,7 @@ def _query(model, status, headers, body):
     problems = []
     value = _element(model.output_shape, root[0], "", problems)
     yield from problems
-    yield from _missing(model.name, value)
+    yield from _missing(model, value)
 
 
 def _name(element):
@@ -276,7 +276,8 @@ def _entries(shape, element, path, problems):
 # What is always there
 
 
-def _missing(operation, value):
+def _missing(model, value):
+    operation = (model.service_model.service_name, model.name)
     for path in ALWAYS.get(operation, "").split():
         yield from _absent(value, path.split("."), path)
 

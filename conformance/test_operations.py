@@ -289,6 +289,8 @@ def test_logs_of_a_task(aws):
         cluster="jobs", tasks=[arn], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
     )
     stream = f"p/web/{arn.rsplit('/')[-1]}"
+    (group,) = aws.logs.describe_log_groups(logGroupNamePrefix="/jo")["logGroups"]
+    assert group["logGroupName"] == "/jobs"
     (shown,) = aws.logs.describe_log_streams(logGroupName="/jobs", orderBy="LastEventTime")["logStreams"]
     assert shown["logStreamName"] == stream
     assert shown["lastEventTimestamp"] - shown["firstEventTimestamp"] == 2000

@@ -8,7 +8,6 @@ fn main() -> ExitCode {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
-        #[expect(clippy::exit, reason = "there is nothing to return to")]
         std::process::exit(4)
     }));
     ExitCode::from(ecs_bg::run(std::env::args_os(), &ecs_bg::Host::this()))

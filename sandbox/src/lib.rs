@@ -80,6 +80,7 @@ pub use cloud::Cloud;
 pub use image::{Does, Image};
 pub use lambda::{Answers, Lambda};
 pub use serving::{Behind, Serving};
+pub use state::Load;
 pub use timing::Timing;
 pub use transport::Delivery;
 pub use unverified::{

@@ -136,7 +136,9 @@ pub fn examine(
         }
         _ => false,
     };
-    if let Some((engine, _)) = chosen.as_ref().filter(|_| !is_open) {
+    // What was refused before the checks leaves them unmade.
+    let are_made = !is_open && failed.iter().all(|one| one.check.is_some());
+    if let Some((engine, _)) = chosen.as_ref().filter(|_| are_made) {
         let codes = engine.checks.iter().map(|check| check.code);
         passed.extend(codes.filter(|code| failed.iter().all(|one| one.check != Some(code))));
     }

@@ -107,6 +107,14 @@ fn what_a_deployment_would_be_refused_for_is_found_with_its_fix() {
 }
 
 #[test]
+fn checks_that_were_not_made_are_not_said_to_be_passed() {
+    let life = World::new("solo").run(&format!("{DOCTOR} --engine listener"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let report = report(&life);
+    assert!(!report["passed"].as_array().expect("passed").contains(&"twin".into()), "{report}");
+}
+
+#[test]
 fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     let text = fs::read_to_string("tests/cases/alarm.toml").expect("a scenario");
     let world = World::parsed(&text);

@@ -1,7 +1,7 @@
 //! What happens by itself: each kind of timer, and the service that it belongs to.
 
 use crate::{
-    ecs, elb, logs,
+    autoscaling, ecs, elb, logs,
     state::{Here, timers::Due},
 };
 
@@ -26,5 +26,6 @@ pub(super) fn happen(here: &mut Here<'_>, due: Due) {
         Due::Propagated { rule, node, version } => {
             elb::rule::propagated(here, &rule, node, version)
         }
+        Due::Scale { target } => autoscaling::track::look(here, &target),
     }
 }

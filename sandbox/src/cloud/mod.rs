@@ -19,7 +19,7 @@ use crate::{
     lambda::Lambda,
     past::Past,
     serving::{self, Serving},
-    state::{Here, Region, Shared, timers::Timers},
+    state::{Here, Load, Region, Shared, timers::Timers},
     throttle::Buckets,
     timing::Timing,
     unverified::Unverified,
@@ -66,6 +66,7 @@ impl Cloud {
             lambdas: Vec::new(),
             unverified: Unverified::default(),
             merges_settings: false,
+            loads: BTreeMap::new(),
             subnets: BTreeMap::new(),
             timers: Timers::default(),
             journal: Vec::new(),
@@ -238,6 +239,12 @@ impl Cloud {
     pub fn set_alarm(&mut self, name: &str, state: &str) {
         let home = self.home.clone();
         ecs::set_alarm(&mut self.here(&home), name, state);
+    }
+
+    /// Says what the requests to a service (`cluster/service`) take from now on: its tasks share it, and
+    /// target tracking follows it.
+    pub fn set_load(&mut self, service: &str, load: Load) {
+        self.shared.loads.insert(service.to_owned(), load);
     }
 
     /// Where requests go now.

@@ -4,38 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use super::listed;
 use crate::protocol::{Fault, json::int};
-
-/// (member, what it may be)
-const LISTED: &[(&str, &[&str])] = &[
-    ("networkMode", &["bridge", "host", "awsvpc", "none"]),
-    ("pidMode", &["host", "task"]),
-    ("ipcMode", &["host", "task", "none"]),
-];
-
-const COMPATIBILITIES: &[&str] = &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"];
-const ARCHITECTURES: &[&str] = &["X86_64", "ARM64"];
-const CONDITIONS: &[&str] = &["START", "COMPLETE", "SUCCESS", "HEALTHY"];
-const PROTOCOLS: &[&str] = &["tcp", "udp"];
-const LOG_DRIVERS: &[&str] =
-    &["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"];
-const ULIMITS: &[&str] = &[
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
 
 /// (member of a container that may need a role, how AWS says it)
 const NEED_ROLE: [(&str, &str); 2] =
@@ -46,16 +16,9 @@ const HEALTH_CHECK: &[(&str, i64, i64)] =
     &[("interval", 5, 300), ("timeout", 2, 60), ("retries", 1, 10), ("startPeriod", 0, 300)];
 
 pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
-    for (member, listed) in LISTED {
-        one_of(request.get(*member), member, listed)?;
+    if let Some(wrong) = listed::wrong(request, listed::DEFINITION) {
+        return Err(Fault::client(wrong));
     }
-    for one in
-        request.get("requiresCompatibilities").and_then(Value::as_array).into_iter().flatten()
-    {
-        one_of(Some(one), "requiresCompatibilities", COMPATIBILITIES)?;
-    }
-    let platform = request.get("runtimePlatform");
-    one_of(platform.and_then(|one| one.get("cpuArchitecture")), "cpuArchitecture", ARCHITECTURES)?;
     let mode = request.get("networkMode").and_then(Value::as_str).unwrap_or("bridge");
     let containers = request.get("containerDefinitions").and_then(Value::as_array);
     for one in containers.into_iter().flatten().filter_map(Value::as_object) {
@@ -72,8 +35,8 @@ pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
         return Err(Fault::client("proxyConfiguration needs network mode 'awsvpc'."));
     }
     let storage = request.get("ephemeralStorage").and_then(|one| int(one.get("sizeInGiB")));
-    if storage.is_some_and(|size| !(20..=200).contains(&size)) {
-        return Err(Fault::client("Ephemeral storage size should be between 20 and 200 GiB."));
+    if storage.is_some_and(|size| !(21..=200).contains(&size)) {
+        return Err(Fault::client("Ephemeral storage size should be between 21 and 200 GiB."));
     }
     let fargate = wanted.iter().any(|one| one == "FARGATE");
     if request.contains_key("ephemeralStorage")
@@ -89,17 +52,20 @@ pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
                 "EFS IAM authorization requires that transit encryption is ENABLED.",
             ));
         }
+        if efs["authorizationConfig"]["accessPointId"].is_string() {
+            if efs["transitEncryption"] != "ENABLED" {
+                return Err(Fault::client(
+                    "An EFS access point requires that transit encryption is ENABLED.",
+                ));
+            }
+            if efs["rootDirectory"].as_str().is_some_and(|path| !["", "/"].contains(&path)) {
+                return Err(Fault::client(
+                    "With an EFS access point, rootDirectory must be omitted or '/'.",
+                ));
+            }
+        }
     }
     Ok(())
-}
-
-fn one_of(value: Option<&Value>, member: &str, listed: &[&str]) -> Result<(), Fault> {
-    match value.and_then(Value::as_str) {
-        Some(own) if !listed.contains(&own) => Err(Fault::client(format!(
-            "Invalid {member}: '{own}'. It should be one of {listed:?}."
-        ))),
-        _ => Ok(()),
-    }
 }
 
 fn container(
@@ -172,14 +138,8 @@ fn container(
             return Err(Fault::client(format!("{member} should be at least 2.")));
         }
     }
-    for limit in list("ulimits") {
-        one_of(limit.get("name"), "ulimit name", ULIMITS)?;
-    }
-    let firelens = one.get("firelensConfiguration").and_then(|one| one.get("type"));
-    one_of(firelens, "firelensConfiguration type", &["fluentd", "fluentbit"])?;
     logging(one)?;
     for port in list("portMappings") {
-        one_of(port.get("protocol"), "protocol", PROTOCOLS)?;
         let own = int(port.get("containerPort"));
         let host = int(port.get("hostPort")).filter(|host| *host != 0);
         if ["awsvpc", "host"].contains(&mode) && host.is_some() && own.is_some() && host != own {
@@ -190,6 +150,19 @@ fn container(
         if own.is_some_and(|port| !(1..=65_535).contains(&port)) {
             return Err(Fault::client("Invalid containerPort: it should be between 1 and 65535."));
         }
+    }
+    let swappiness = one.get("linuxParameters").and_then(|linux| int(linux.get("swappiness")));
+    if swappiness.is_some_and(|own| !(0..=100).contains(&own)) {
+        return Err(Fault::client("swappiness should be between 0 and 100."));
+    }
+    let restart = one.get("restartPolicy");
+    let period = restart.and_then(|own| int(own.get("restartAttemptPeriod")));
+    if period.is_some_and(|seconds| !(60..=1800).contains(&seconds)) {
+        return Err(Fault::client("restartAttemptPeriod should be between 60 and 1800."));
+    }
+    let ignored = restart.and_then(|own| own["ignoredExitCodes"].as_array());
+    if ignored.is_some_and(|list| list.len() > 50) {
+        return Err(Fault::client("ignoredExitCodes should have at most 50 items."));
     }
     for (member, least, most) in HEALTH_CHECK {
         let value = one.get("healthCheck").and_then(|check| int(check.get(*member)));
@@ -208,6 +181,11 @@ fn container(
     Ok(())
 }
 
+fn fargate(request: &Map<String, Value>) -> bool {
+    let wanted = crate::protocol::json::texts(request.get("requiresCompatibilities"));
+    wanted.iter().any(|one| one == "FARGATE")
+}
+
 fn named(request: &Map<String, Value>, list: &str, other: &str) -> bool {
     let all = request.get(list).and_then(Value::as_array).into_iter().flatten();
     all.filter_map(|one| one.get("name")?.as_str()).any(|own| own == other)
@@ -216,7 +194,6 @@ fn named(request: &Map<String, Value>, list: &str, other: &str) -> bool {
 fn logging(container: &Map<String, Value>) -> Result<(), Fault> {
     let Some(log) = container.get("logConfiguration") else { return Ok(()) };
     let driver = log["logDriver"].as_str().unwrap_or_default();
-    one_of(log.get("logDriver"), "logDriver", LOG_DRIVERS)?;
     let lacks = |option: &str| log["options"].get(option).is_none();
     if driver == "awslogs" && lacks("awslogs-group") {
         return Err(Fault::client("Log driver awslogs requires options: awslogs-group"));
@@ -263,7 +240,6 @@ fn dependencies(request: &Map<String, Value>) -> Result<(), Fault> {
     for (name, dependency) in each(request, "dependsOn") {
         let other = dependency["containerName"].as_str().unwrap_or_default();
         let condition = dependency["condition"].as_str().unwrap_or_default();
-        one_of(dependency.get("condition"), "condition", CONDITIONS)?;
         let Some(found) = find(other) else {
             return Err(Fault::client(format!(
                 "Container '{name}' depends on container '{other}', which is not in the task definition."
@@ -321,6 +297,12 @@ fn sums(request: &Map<String, Value>) -> Result<(), Fault> {
                 "Invalid '{member}' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
             )));
         };
+        // API reference of RegisterTaskDefinition; Fargate's sizes are in `check_fargate`.
+        if member == "cpu" && !fargate(request) && !(128..=196_608).contains(&own) {
+            return Err(Fault::client(
+                "Invalid 'cpu' setting for task. It should be between 128 and 196608.",
+            ));
+        }
         if taken > own {
             return Err(Fault::client(format!(
                 "The containers of the task take {taken} of '{member}', the task has {own}."

@@ -16,7 +16,7 @@ const FARGATE: &[(i64, i64, i64, i64)] = &[
 ];
 const LOG_DRIVERS: &[&str] = &["awslogs", "splunk", "awsfirelens"];
 /// Members of `linuxParameters` that it does not take.
-const LINUX: &[&str] = &["devices", "maxSwap", "sharedMemorySize", "swappiness", "tmpfs"];
+const LINUX: &[&str] = &["devices", "maxSwap", "sharedMemorySize", "swappiness"];
 
 /// `cpu` and `memory` are as they are stored, in units and MiB.
 pub(super) fn check(request: &Map<String, Value>, cpu: i64, memory: i64) -> Result<(), Fault> {
@@ -25,6 +25,20 @@ pub(super) fn check(request: &Map<String, Value>, cpu: i64, memory: i64) -> Resu
         container(one)?;
     }
     let unsupported = |what: &str| Err(Fault::client(format!("Fargate does not support {what}.")));
+    let list = |member: &str| request.get(member).and_then(Value::as_array).into_iter().flatten();
+    if list("placementConstraints").next().is_some() {
+        return unsupported("placementConstraints");
+    }
+    for volume in list("volumes") {
+        if volume["host"]["sourcePath"].as_str().is_some_and(|path| !path.is_empty()) {
+            return unsupported("host.sourcePath of a volume");
+        }
+        for member in ["dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration"] {
+            if volume.get(member).is_some() {
+                return unsupported(member);
+            }
+        }
+    }
     if request.contains_key("ipcMode") {
         return unsupported("ipcMode");
     }

@@ -3,16 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::service::controller;
+use super::{listed, service::controller};
 use crate::protocol::{Fault, json::int};
-
-/// (member, what it may be)
-const LISTED: &[(&str, &[&str])] = &[
-    ("launchType", &["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"]),
-    ("schedulingStrategy", &["REPLICA", "DAEMON"]),
-    ("propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"]),
-    ("availabilityZoneRebalancing", &["ENABLED", "DISABLED"]),
-];
 
 const PLATFORMS: &[&str] = &["LATEST", "1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"];
 
@@ -21,16 +13,19 @@ pub(super) fn check(members: &Map<String, Value>) -> Result<(), Fault> {
     let some = |member: &str| {
         members.get(member).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
     };
-    for (member, listed) in LISTED {
-        if let Some(own) = text(member).filter(|own| !listed.contains(own)) {
-            return Err(Fault::parameter(format!(
-                "Invalid {member}: '{own}'. It should be one of {listed:?}."
-            )));
-        }
+    if let Some(wrong) = listed::wrong(members, listed::SERVICE) {
+        return Err(Fault::parameter(wrong));
     }
+    limits(members)?;
     let fargate = text("launchType") == Some("FARGATE");
     if fargate && text("schedulingStrategy") == Some("DAEMON") {
         return Err(Fault::parameter("Fargate does not support the DAEMON scheduling strategy."));
+    }
+    if controller(members) != "ECS" && text("schedulingStrategy") == Some("DAEMON") {
+        return Err(Fault::parameter(format!(
+            "The {} deployment controller does not support the DAEMON scheduling strategy.",
+            controller(members)
+        )));
     }
     for (member, what) in [
         ("placementStrategy", "Placement strategies"),
@@ -48,6 +43,24 @@ pub(super) fn check(members: &Map<String, Value>) -> Result<(), Fault> {
         return Err(Fault::parameter("healthCheckGracePeriodSeconds should not be negative."));
     }
     configuration(members)
+}
+
+/// How many of something a service can have (API reference of CreateService and AwsVpcConfiguration).
+fn limits(members: &Map<String, Value>) -> Result<(), Fault> {
+    let network = members.get("networkConfiguration").map(|one| &one["awsvpcConfiguration"]);
+    let of = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
+    for (count, most, what) in [
+        (of(members.get("placementConstraints")), 10, "placement constraints"),
+        (of(members.get("placementStrategy")), 5, "placement strategies"),
+        (of(members.get("serviceRegistries")), 1, "service registries"),
+        (of(network.and_then(|own| own.get("subnets"))), 16, "subnets"),
+        (of(network.and_then(|own| own.get("securityGroups"))), 5, "security groups"),
+    ] {
+        if count > most {
+            return Err(Fault::parameter(format!("{what} can have at most {most} items.")));
+        }
+    }
+    Ok(())
 }
 
 fn platform(version: Option<&str>, fargate: bool, providers: bool) -> Result<(), Fault> {

@@ -1,8 +1,8 @@
 //! Clusters. Their container instances are in `instance`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{listing, tags};
+use super::{listing, providers, tags};
 use crate::{
     journal::Change,
     protocol::{
@@ -23,6 +23,12 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         return Err(Fault::parameter(text));
     }
     let tags = tags::of_request(request)?;
+    check_settings(&request.value)?;
+    let providers = request.texts_of("capacityProviders");
+    providers::check_strategy(
+        request.value.get("defaultCapacityProviderStrategy"),
+        Some(&providers),
+    )?;
     if let Some(old) = here.region.ecs.clusters.get(&name)
         && old.status == "ACTIVE"
     {
@@ -92,6 +98,12 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "The Cluster cannot be deleted while Tasks are active.",
         ));
     }
+    if here.region.ecs.instances.values().any(|one| one.cluster == name) {
+        return Err(Fault::new(
+            "ClusterContainsContainerInstancesException",
+            "The Cluster cannot be deleted while Container Instances are active or draining.",
+        ));
+    }
     let mut shown = Value::Null;
     if let Some(mut cluster) = here.region.ecs.clusters.remove(&name) {
         cluster.status = "INACTIVE".into();
@@ -109,6 +121,33 @@ pub(super) fn find(here: &Here<'_>, request: &Request<'_>) -> Result<String, Fau
         Some(cluster) if !wanted.contains('/') || own(wanted) => Ok(cluster.name.clone()),
         _ => Err(Fault::new("ClusterNotFoundException", "Cluster not found.")),
     }
+}
+
+/// What the settings of a cluster can be (API reference of ClusterSetting).
+pub(super) fn check_settings(request: &Map<String, Value>) -> Result<(), Fault> {
+    let list = request.get("settings").and_then(Value::as_array);
+    for one in list.into_iter().flatten() {
+        let (name, value) = (&one["name"], &one["value"]);
+        if name != "containerInsights"
+            || !["enhanced", "enabled", "disabled"].iter().any(|own| value == own)
+        {
+            return Err(Fault::parameter(format!(
+                "Invalid cluster setting {name}: {value}. containerInsights should be one of enhanced, enabled, disabled."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The strategy that counts where a service or RunTask names neither a launch type nor a strategy.
+pub(super) fn default_strategy(here: &Here<'_>, cluster: &str) -> Option<Value> {
+    let members = &here.region.ecs.clusters.get(cluster)?.members;
+    let own = members.get("defaultCapacityProviderStrategy")?;
+    own.as_array().is_some_and(|list| !list.is_empty()).then(|| own.clone())
+}
+
+pub(super) fn shown(here: &Here<'_>, name: &str) -> Option<Value> {
+    here.region.ecs.clusters.get(name).map(|cluster| show(here, cluster))
 }
 
 fn show(here: &Here<'_>, cluster: &Cluster) -> Value {

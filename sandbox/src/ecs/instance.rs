@@ -187,7 +187,7 @@ fn lacks(
 }
 
 /// The tasks that stand on an instance.
-fn on<'h>(here: &'h Here<'_>, arn: &str) -> impl Iterator<Item = &'h Task> {
+pub(super) fn on<'h>(here: &'h Here<'_>, arn: &str) -> impl Iterator<Item = &'h Task> {
     let arn = arn.to_owned();
     here.region
         .ecs

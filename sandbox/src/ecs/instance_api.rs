@@ -1,17 +1,19 @@
 //! Container instances as clients see them, and as a scenario makes them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{cluster, instance, listing};
+use super::{cluster, instance, listing, tags, task};
 use crate::{
     journal::Change,
     protocol::{
         Fault,
-        json::{Answer, Request, raw},
+        json::{Answer, Request, int, raw},
     },
     state::{
         Here,
-        ecs::{Instance, last},
+        ecs::{Instance, Tags, last},
     },
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) cpu: i64,
     pub(crate) memory: i64,
     pub(crate) enis: usize,
+    pub(crate) tags: Tags,
+    pub(crate) attributes: BTreeMap<String, Option<String>>,
 }
 
 /// An instance joins a cluster; services that wait for room look again.
@@ -40,11 +44,165 @@ pub(crate) fn register(here: &mut Here<'_>, wanted: Wanted) -> String {
         enis: wanted.enis,
         status: "ACTIVE".into(),
         registered_at: here.now(),
+        tags: wanted.tags,
+        attributes: wanted.attributes,
     };
     here.region.ecs.instances.insert(arn.clone(), instance);
     here.note(Change::Created { arn: arn.clone() });
     super::scheduler::poke_cluster(here, &wanted.cluster);
     arn
+}
+
+/// What the agent of an instance sends: its resources, and who it is.
+pub(super) fn register_sent(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let tags = tags::of_request(request)?;
+    let document = request.text_of("instanceIdentityDocument").unwrap_or("{}");
+    let Ok(document) = serde_json::from_str::<Value>(document) else {
+        return Err(Fault::client("The instance identity document is not valid."));
+    };
+    let list = request.value.get("totalResources").and_then(Value::as_array);
+    let amount = |name: &str| {
+        let own = list.into_iter().flatten().find(|one| one["name"] == name);
+        own.and_then(|one| int(one.get("integerValue"))).unwrap_or(0)
+    };
+    let zone = document["availabilityZone"].as_str().map(str::to_owned);
+    let attributes = request.value.get("attributes").and_then(Value::as_array);
+    let attributes = attributes.into_iter().flatten().filter_map(|one| {
+        let value = one["value"].as_str().map(str::to_owned);
+        Some((one["name"].as_str()?.to_owned(), value))
+    });
+    let wanted = Wanted {
+        zone: zone.unwrap_or_else(|| format!("{}a", here.region.name)),
+        ec2: document["instanceId"].as_str().map(str::to_owned),
+        cpu: amount("CPU"),
+        memory: amount("MEMORY"),
+        enis: 2,
+        attributes: attributes.collect(),
+        cluster,
+        tags,
+    };
+    let arn = register(here, wanted);
+    let shown = here.region.ecs.instances.get(&arn).map(|one| show(here, one));
+    Ok(raw(&json!({"containerInstance": shown})))
+}
+
+pub(super) fn deregister(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    let name = request.text_of("containerInstance").unwrap_or_default();
+    let arn = here.arn("ecs", &format!("container-instance/{cluster}/{}", last(name)));
+    let Some(mut gone) = here.region.ecs.instances.get(&arn).cloned() else {
+        return Err(Fault::parameter("Referenced container instance does not exist."));
+    };
+    let tasks: Vec<String> = instance::on(here, &arn).map(|task| task.arn.clone()).collect();
+    if !tasks.is_empty() && !request.bool_of("force") {
+        return Err(Fault::parameter("Found running tasks on the instance."));
+    }
+    for one in tasks {
+        let why = "Container Instance deregistration forced by user";
+        task::end(here, &one, "UserInitiated", why);
+    }
+    gone.status = "INACTIVE".into();
+    let shown = show(here, &gone);
+    here.region.ecs.instances.remove(&arn);
+    here.note(Change::Deleted { arn });
+    super::scheduler::poke_cluster(here, &cluster);
+    Ok(raw(&json!({"containerInstance": shown})))
+}
+
+/// The attributes that a request names, each with the ARN of its instance.
+fn attributes(
+    here: &Here<'_>,
+    request: &Request<'_>,
+) -> Result<Vec<(String, String, Value)>, Fault> {
+    let cluster = cluster::find(here, request)?;
+    let list = request.value.get("attributes").and_then(Value::as_array);
+    let list = list.map(Vec::as_slice).unwrap_or_default();
+    if list.is_empty() || list.len() > 10 {
+        return Err(Fault::parameter("attributes should have between 1 and 10 members."));
+    }
+    let one = |one: &Value| {
+        let id = last(one["targetId"].as_str().unwrap_or_default());
+        let arn = here.arn("ecs", &format!("container-instance/{cluster}/{id}"));
+        if !here.region.ecs.instances.contains_key(&arn) {
+            return Err(Fault::new(
+                "TargetNotFoundException",
+                "The specified target wasn't found.",
+            ));
+        }
+        let name = one["name"].as_str().unwrap_or_default().to_owned();
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+        if name.is_empty() || name.len() > 128 || !name.chars().all(legal) {
+            return Err(Fault::parameter("Attribute name contains invalid characters."));
+        }
+        Ok((arn, name, one["value"].clone()))
+    };
+    list.iter().map(one).collect()
+}
+
+fn shown_attribute(arn: &str, name: &str, value: Option<&str>) -> Value {
+    let mut shown = json!({"name": name, "targetType": "container-instance", "targetId": arn});
+    if let Some(value) = value {
+        shown["value"] = json!(value);
+    }
+    shown
+}
+
+pub(super) fn put_attributes(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let mut shown = Vec::new();
+    for (arn, name, value) in attributes(here, request)? {
+        let value = value.as_str().map(str::to_owned);
+        shown.push(shown_attribute(&arn, &name, value.as_deref()));
+        if let Some(found) = here.region.ecs.instances.get_mut(&arn) {
+            found.attributes.insert(name, value);
+        }
+        here.note(Change::Attributes { resource: arn });
+    }
+    Ok(raw(&json!({"attributes": shown})))
+}
+
+pub(super) fn delete_attributes(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let mut shown = Vec::new();
+    for (arn, name, _) in attributes(here, request)? {
+        let found = here.region.ecs.instances.get_mut(&arn);
+        if let Some(value) = found.and_then(|found| found.attributes.remove(&name)) {
+            shown.push(shown_attribute(&arn, &name, value.as_deref()));
+            here.note(Change::Attributes { resource: arn });
+        }
+    }
+    Ok(raw(&json!({"attributes": shown})))
+}
+
+/// What an instance has: the attributes of its agent, then those that clients put.
+fn all_attributes(one: &Instance) -> BTreeMap<String, Option<String>> {
+    let mut all = one.attributes.clone();
+    all.insert("ecs.availability-zone".into(), Some(one.zone.clone()));
+    all.insert("ecs.os-type".into(), Some("linux".into()));
+    all
+}
+
+pub(super) fn list_attributes(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
+    let cluster = cluster::find(here, request)?;
+    if request.text_of("targetType") != Some("container-instance") {
+        return Err(Fault::parameter("targetType should be container-instance."));
+    }
+    let (name, value) = (request.text_of("attributeName"), request.text_of("attributeValue"));
+    let own = here.region.ecs.instances.values().filter(|one| one.cluster == cluster);
+    let mut all = BTreeMap::new();
+    for one in own {
+        for (own, has) in all_attributes(one) {
+            let fits = name.is_none_or(|name| name == own)
+                && value.is_none_or(|value| has.as_deref() == Some(value));
+            if fits {
+                let shown = shown_attribute(&one.arn, &own, has.as_deref());
+                all.insert(format!("{} {own}", one.arn), shown);
+            }
+        }
+    }
+    let keys = all.keys().cloned().collect();
+    listing::page_of(request, keys, 100, "attributes", |key| {
+        all.get(key).cloned().unwrap_or_default()
+    })
 }
 
 pub(super) fn list(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
@@ -126,9 +284,15 @@ fn show(here: &Here<'_>, one: &Instance) -> Value {
         "agentConnected": true,
         "runningTasksCount": tasks(&["RUNNING"]),
         "pendingTasksCount": tasks(&["PROVISIONING", "PENDING", "ACTIVATING"]),
-        "attributes": [{"name": "ecs.availability-zone", "value": one.zone}, {"name": "ecs.os-type", "value": "linux"}],
+        "attributes": all_attributes(one)
+            .into_iter()
+            .map(|(name, value)| match value {
+                Some(value) => json!({"name": name, "value": value}),
+                None => json!({"name": name}),
+            })
+            .collect::<Vec<_>>(),
         "registeredAt": one.registered_at.seconds(),
         "attachments": [],
-        "tags": [],
+        "tags": tags::show(&one.tags),
     })
 }

@@ -12,6 +12,7 @@ use crate::{
     state::Here,
 };
 
+mod account;
 mod alarms;
 mod check_definition;
 mod check_fargate;
@@ -25,10 +26,12 @@ mod failures;
 mod instance;
 pub(crate) mod instance_api;
 mod launch;
+mod listed;
 mod listing;
 pub(crate) mod logging;
 mod native;
 mod pin;
+mod providers;
 pub(crate) mod rollout;
 mod rollout_api;
 mod run_task;
@@ -42,7 +45,7 @@ mod update;
 
 pub(crate) use alarms::set_alarm;
 pub(crate) use native::begin::lasts;
-pub(crate) use service::set_desired;
+pub(crate) use service::{activity, set_desired};
 
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("../protocol/shapes/ecs.txt")));
@@ -70,6 +73,16 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "DescribeClusters" => cluster::describe(here, request),
         "ListClusters" => cluster::list(here, request),
         "DeleteCluster" => cluster::delete(here, request),
+        "UpdateCluster" | "UpdateClusterSettings" => providers::update_cluster(here, request),
+        "PutClusterCapacityProviders" => providers::put_for_cluster(here, request),
+        "CreateCapacityProvider" => providers::create(here, request),
+        "DescribeCapacityProviders" => providers::describe(here, request),
+        "UpdateCapacityProvider" => providers::update(here, request),
+        "DeleteCapacityProvider" => providers::delete(here, request),
+        "PutAccountSetting" => account::put(here, request, false),
+        "PutAccountSettingDefault" => account::put(here, request, true),
+        "DeleteAccountSetting" => account::delete(here, request),
+        "ListAccountSettings" => account::list(here, request),
         "RegisterTaskDefinition" => definition::register(here, request),
         "DescribeTaskDefinition" => definition::describe(here, request),
         "DeregisterTaskDefinition" => definition::deregister(here, request),
@@ -90,6 +103,11 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
         "DescribeTasks" => task_api::describe(here, request),
         "ListContainerInstances" => instance_api::list(here, request),
         "DescribeContainerInstances" => instance_api::describe(here, request),
+        "RegisterContainerInstance" => instance_api::register_sent(here, request),
+        "DeregisterContainerInstance" => instance_api::deregister(here, request),
+        "PutAttributes" => instance_api::put_attributes(here, request),
+        "DeleteAttributes" => instance_api::delete_attributes(here, request),
+        "ListAttributes" => instance_api::list_attributes(here, request),
         "UpdateContainerInstancesState" => instance_api::set_state(here, request),
         "RunTask" => run_task::run(here, request),
         "StopTask" => task_api::stop(here, request),

@@ -27,7 +27,12 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
     service::check(here, &request.value, Some(&definition))?;
     check(request, &definition)?;
-    let launch_type = launch::launch_type(&request.value, "EC2");
+    let mut asked = request.value.clone();
+    if !request.has("launchType") && !request.has("capacityProviderStrategy") {
+        let own = cluster::default_strategy(here, &cluster);
+        asked.extend(own.map(|own| ("capacityProviderStrategy".to_owned(), own)));
+    }
+    let launch_type = launch::launch_type(&asked, "EC2");
     if launch_type == "EC2" && instance::active(here, &cluster).next().is_none() {
         return Err(Fault::parameter(instance::NONE));
     }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    check_service, cluster, definition, listing, native, rollout, scheduler, show, tags, task,
+    check_service, cluster, definition, listing, native, providers, rollout, scheduler, show, tags,
+    task,
 };
 use crate::{
     elb,
@@ -90,7 +91,10 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         native::refusals::check(here, &members)?;
     }
     if !members.contains_key("launchType") && !members.contains_key("capacityProviderStrategy") {
-        members.insert("launchType".into(), json!("EC2"));
+        match cluster::default_strategy(here, &cluster) {
+            Some(own) => members.insert("capacityProviderStrategy".into(), own),
+            None => members.insert("launchType".into(), json!("EC2")),
+        };
     }
     members.entry("availabilityZoneRebalancing").or_insert(json!("ENABLED"));
     let service = Service {
@@ -165,11 +169,22 @@ pub(super) fn check(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         ));
     }
+    providers::check_strategy(members.get("capacityProviderStrategy"), None)?;
     let Some(definition) = definition else { return Ok(()) };
     if definition.network_mode == "awsvpc" && !members.contains_key("networkConfiguration") {
         return Err(Fault::parameter(
             "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
         ));
+    }
+    if definition.network_mode != "awsvpc" && members.contains_key("networkConfiguration") {
+        return Err(Fault::parameter(
+            "Network Configuration is not valid for the given networkMode of this task definition.",
+        ));
+    }
+    let network = members.get("networkConfiguration").map(|one| &one["awsvpcConfiguration"]);
+    let public = network.is_some_and(|own| own["assignPublicIp"] == "ENABLED");
+    if public && members.get("launchType").is_some_and(|own| own == "EC2") {
+        return Err(Fault::parameter("Assign public IP is not supported for this launch type."));
     }
     let fargate = members.get("launchType").and_then(Value::as_str) == Some("FARGATE");
     if fargate && definition.network_mode != "awsvpc" {
@@ -271,6 +286,25 @@ pub(crate) fn set_desired(here: &mut Here<'_>, arn: &str, desired: u32) {
         here.note(Change::Desired { service: arn.to_owned(), before, after: desired });
         here.look_soon(arn);
     }
+}
+
+/// What Application Auto Scaling needs to know of a service.
+pub(crate) struct Activity {
+    pub(crate) desired: u32,
+    pub(crate) running: u32,
+    pub(crate) deploying: bool,
+}
+
+pub(crate) fn activity(here: &Here<'_>, arn: &str) -> Option<Activity> {
+    let ecs = &here.region.ecs;
+    let service = ecs.services.get(arn).filter(|one| one.status == "ACTIVE")?;
+    let tasks = service.tasks.iter().filter_map(|task| ecs.tasks.get(task));
+    let running = tasks.filter(|task| task.last_status == "RUNNING").count();
+    Some(Activity {
+        desired: service.desired,
+        running: u32::try_from(running).unwrap_or(u32::MAX),
+        deploying: service.deployments.len() > 1,
+    })
 }
 
 /// The ARN of the service that a request means, by name or ARN.

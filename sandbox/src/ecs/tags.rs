@@ -49,6 +49,8 @@ fn find<'h>(here: &'h mut Here<'_>, arn: &str) -> Result<&'h mut Tags, Fault> {
     let ecs = &mut here.region.ecs;
     let tags = match kind {
         "cluster" => ecs.clusters.get_mut(rest).map(|cluster| &mut cluster.tags),
+        "capacity-provider" => ecs.providers.get_mut(rest).map(|provider| &mut provider.tags),
+        "container-instance" => ecs.instances.get_mut(arn).map(|instance| &mut instance.tags),
         "service" => ecs.services.get_mut(arn).map(|service| &mut service.tags),
         "task" => ecs.tasks.get_mut(arn).map(|task| &mut task.tags),
         "task-definition" => rest.rsplit_once(':').and_then(|(family, revision)| {

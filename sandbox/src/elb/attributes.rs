@@ -1,8 +1,8 @@
-//! Attributes of load balancers and target groups, with the defaults that the API reference gives.
+//! Attributes of load balancers, listeners and target groups, with the defaults that the API reference gives.
 
 use serde_json::{Map, Value, json};
 
-use super::{group_not_found, load_balancer_not_found, result};
+use super::{group_not_found, listener_not_found, load_balancer_not_found, result};
 use crate::{
     journal::Change,
     protocol::{
@@ -18,14 +18,57 @@ const LOAD_BALANCER: &[(&str, &str)] = &[
     ("access_logs.s3.prefix", ""),
     ("deletion_protection.enabled", "false"),
     ("ipv6.deny_all_igw_traffic", "false"),
+    ("zonal_shift.config.enabled", "false"),
 ];
 
 const APPLICATION: &[(&str, &str)] = &[
     ("idle_timeout.timeout_seconds", "60"),
     ("client_keep_alive.seconds", "3600"),
+    ("connection_logs.s3.enabled", "false"),
+    ("connection_logs.s3.bucket", ""),
+    ("connection_logs.s3.prefix", ""),
     ("routing.http2.enabled", "true"),
     ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ("routing.http.desync_mitigation_mode", "defensive"),
+    ("routing.http.preserve_host_header.enabled", "false"),
+    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+    ("routing.http.xff_client_port.enabled", "false"),
+    ("routing.http.xff_header_processing.mode", "append"),
+    ("waf.fail_open.enabled", "false"),
     ("load_balancing.cross_zone.enabled", "true"),
+];
+
+const NETWORK: &[(&str, &str)] = &[
+    ("load_balancing.cross_zone.enabled", "false"),
+    ("dns_record.client_routing_policy", "any_availability_zone"),
+    ("secondary_ips.auto_assigned.per_subnet", "0"),
+];
+
+/// The headers that a listener of an Application Load Balancer can set.
+const HTTP_LISTENER: &[(&str, &str)] = &[
+    ("routing.http.response.server.enabled", "true"),
+    ("routing.http.response.strict_transport_security.header_value", ""),
+    ("routing.http.response.access_control_allow_origin.header_value", ""),
+    ("routing.http.response.access_control_allow_methods.header_value", ""),
+    ("routing.http.response.access_control_allow_headers.header_value", ""),
+    ("routing.http.response.access_control_allow_credentials.header_value", ""),
+    ("routing.http.response.access_control_expose_headers.header_value", ""),
+    ("routing.http.response.access_control_max_age.header_value", ""),
+    ("routing.http.response.content_security_policy.header_value", ""),
+    ("routing.http.response.x_content_type_options.header_value", ""),
+    ("routing.http.response.x_frame_options.header_value", ""),
+];
+
+/// The headers that a secure one can rename beside, each with the suffix `.header_name`.
+const HTTPS_LISTENER: &[&str] = &[
+    "x_amzn_mtls_clientcert_serial_number",
+    "x_amzn_mtls_clientcert_issuer",
+    "x_amzn_mtls_clientcert_subject",
+    "x_amzn_mtls_clientcert_validity",
+    "x_amzn_mtls_clientcert_leaf",
+    "x_amzn_mtls_clientcert",
+    "x_amzn_tls_version",
+    "x_amzn_tls_cipher_suite",
 ];
 
 const GROUP: &[(&str, &str)] = &[
@@ -66,8 +109,56 @@ fn texts(lists: [&[(&str, &str)]; 2]) -> Texts {
 }
 
 pub(super) fn load_balancer_defaults(kind: &str) -> Texts {
-    let cross_zone: &[(&str, &str)] = &[("load_balancing.cross_zone.enabled", "false")];
-    texts([LOAD_BALANCER, if kind == "application" { APPLICATION } else { cross_zone }])
+    texts([LOAD_BALANCER, if kind == "application" { APPLICATION } else { NETWORK }])
+}
+
+/// What a listener has before anybody sets anything.
+fn listener_defaults(protocol: &str) -> Texts {
+    match protocol {
+        "HTTP" => texts([HTTP_LISTENER, &[]]),
+        "HTTPS" => {
+            let names = HTTPS_LISTENER
+                .iter()
+                .map(|name| (format!("routing.http.request.{name}.header_name"), String::new()));
+            texts([HTTP_LISTENER, &[]]).into_iter().chain(names).collect()
+        }
+        "TCP" => texts([&[("tcp.idle_timeout.seconds", "350")], &[]]),
+        _ => Texts::new(),
+    }
+}
+
+/// What a listener has now: what was set, else the default.
+fn listener_attributes(here: &Here<'_>, arn: &str) -> Result<Texts, Fault> {
+    let found = here.region.elb.listeners.get(arn).ok_or_else(listener_not_found)?;
+    let mut all = listener_defaults(query::text(&found.members, "Protocol").unwrap_or_default());
+    all.extend(found.attributes.clone());
+    Ok(all)
+}
+
+pub(super) fn of_listener(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let all = listener_attributes(here, required(request, "ListenerArn"))?;
+    Ok(result([("Attributes", show(&all))]))
+}
+
+pub(super) fn modify_listener(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let arn = required(request, "ListenerArn").to_owned();
+    let mut all = listener_attributes(here, &arn)?;
+    let changes = query::list(request, "Attributes");
+    for one in changes.iter().filter(|one| one["Key"] == "tcp.idle_timeout.seconds") {
+        let seconds = one["Value"].as_str().and_then(|text| text.parse::<u32>().ok());
+        if seconds.is_none_or(|seconds| !(60..=6000).contains(&seconds)) {
+            return Err(Fault::new(
+                "InvalidConfigurationRequest",
+                "The value of 'tcp.idle_timeout.seconds' must be between 60 and 6000",
+            ));
+        }
+    }
+    let changed = change(&mut all, &changes, "Listener")?;
+    if let Some(found) = here.region.elb.listeners.get_mut(&arn) {
+        found.attributes = all;
+    }
+    here.note(Change::Attributes { resource: arn });
+    Ok(changed)
 }
 
 pub(super) fn group_defaults(protocol: &str) -> Texts {
@@ -117,6 +208,10 @@ pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) ->
     }
     let mut after = found.attributes.clone();
     let changed = change(&mut after, &changes, "Target group")?;
+    if let Some(kind) = changes.iter().find(|one| one["Key"] == "stickiness.type") {
+        let protocol = query::text(&found.members, "Protocol").unwrap_or_default();
+        check_stickiness(kind["Value"].as_str().unwrap_or_default(), protocol, &after)?;
+    }
     check_pairs(&after)?;
     found.attributes = after;
     here.note(Change::Attributes { resource: arn });
@@ -143,6 +238,43 @@ fn check_group(key: &str, value: &str) -> Result<(), Fault> {
             "Target group attribute value '{value}' is not valid for '{key}'"
         )))
     }
+}
+
+/// Which types of stickiness go with which protocol (API reference of TargetGroupAttribute).
+fn check_stickiness(kind: &str, protocol: &str, after: &Texts) -> Result<(), Fault> {
+    let invalid = |text: String| Err(Fault::new("InvalidConfigurationRequest", text));
+    let http = protocol.starts_with("HTTP");
+    let fits = match kind {
+        "lb_cookie" | "app_cookie" => http,
+        "source_ip" => !http && protocol != "GENEVE",
+        "source_ip_dest_ip" | "source_ip_dest_ip_proto" if protocol == "GENEVE" => true,
+        _ if protocol == "GENEVE" => {
+            return Err(Fault::validation(format!(
+                "'{kind}' must be one of [source_ip_dest_ip_proto, source_ip_dest_ip]"
+            )));
+        }
+        _ => {
+            return Err(Fault::validation(
+                "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]",
+            ));
+        }
+    };
+    if kind == "source_ip" && protocol == "TLS" {
+        let text = "You cannot enable stickiness on target groups with the TLS protocol";
+        return invalid(text.to_owned());
+    }
+    if !fits {
+        return invalid(format!(
+            "Stickiness type '{kind}' is not supported for target groups with the {protocol} protocol"
+        ));
+    }
+    let name = after.get("stickiness.app_cookie.cookie_name").map_or("", String::as_str);
+    if kind == "app_cookie" && name.is_empty() {
+        let text =
+            "You must set an application cookie name to enable stickiness of type 'app_cookie'";
+        return invalid(text.to_owned());
+    }
+    Ok(())
 }
 
 /// Attributes that do not go together (Application Load Balancers User Guide, "Edit target group

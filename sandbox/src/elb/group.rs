@@ -150,8 +150,16 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
             "Protocol version is only valid for HTTP and HTTPS target groups",
         ));
     }
-    if number("HealthCheckTimeoutSeconds") >= number("HealthCheckIntervalSeconds") {
-        return Err(Fault::validation("Health check timeout must be smaller than the interval"));
+    let (timeout, interval) =
+        (number("HealthCheckTimeoutSeconds"), number("HealthCheckIntervalSeconds"));
+    let (fits, how) = match protocol.starts_with("HTTP") {
+        true => (timeout < interval, "smaller than"),
+        false => (timeout <= interval, "smaller than or equal to"),
+    };
+    if !fits {
+        return Err(Fault::validation(format!(
+            "Health check timeout '{timeout}' must be {how} the interval '{interval}'"
+        )));
     }
     Ok(())
 }
@@ -294,6 +302,7 @@ pub(super) fn describe_health(here: &mut Here<'_>, request: &Map<String, Value>)
             Some(target) => show_target(group, target),
             None => json!({
                 "Target": {"Id": id, "Port": port},
+                "HealthCheckPort": int(group.members.get("HealthCheckPort")).unwrap_or(port).to_string(),
                 "TargetHealth": {"State": "unused", "Reason": "Target.NotRegistered", "Description": "Target is not registered to the target group"},
             }),
         });

@@ -93,6 +93,19 @@ fn begin(here: &mut Here<'_>, group: &str, key: &str) {
     }
 }
 
+/// Zones of a load balancer came or went: targets in them are used from now on, or no longer.
+pub(super) fn zones_changed(here: &mut Here<'_>, group: &str) {
+    let Some(found) = here.region.elb.groups.get(group) else { return };
+    let moved = found.targets.iter().filter(|(key, target)| {
+        target.health.state != "draining"
+            && unused(here.region, group, key).is_some() != (target.health.state == "unused")
+    });
+    let moved: Vec<String> = moved.map(|(key, _)| key.clone()).collect();
+    for key in moved {
+        begin(here, group, &key);
+    }
+}
+
 /// Whether a network load balancer checks this group's targets.
 fn of_network(region: &Region, group: &str) -> bool {
     let group = region.elb.groups.get(group);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    action, check_arn, listener_not_found, load_balancer_not_found, paging, result,
+    action, certificates, check_arn, listener_not_found, load_balancer_not_found, paging, result,
     rule::{self, write_actions},
     tags,
 };
@@ -38,6 +38,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     {
         return Err(Fault::validation("A certificate must be specified for HTTPS listeners"));
     }
+    certificates::check(here, request)?;
     let actions =
         action::accept(here, &load_balancer, &query::list(request, "DefaultActions"), &[])?;
     let id = here.shared.ids.hex(16);
@@ -54,6 +55,8 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         load_balancer,
         rule: rule.clone(),
         members,
+        attributes: Default::default(),
+        certificates: Vec::new(),
         tags,
         scenario_name: None,
     };
@@ -109,7 +112,7 @@ fn show(here: &Here<'_>, arn: &str) -> Value {
         shown[member] = value.clone();
     }
     if shown["Protocol"] == "HTTPS" && shown.get("SslPolicy").is_none() {
-        shown["SslPolicy"] = json!("ELBSecurityPolicy-2016-08");
+        shown["SslPolicy"] = json!(certificates::DEFAULT_POLICY);
     }
     shown["DefaultActions"] = here
         .region
@@ -151,6 +154,7 @@ pub(super) fn modify(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let listener = here.region.elb.listeners.get(&arn).ok_or_else(listener_not_found)?;
     let (load_balancer, rule) = (listener.load_balancer.clone(), listener.rule.clone());
     check_port(here, &load_balancer, int(request.get("Port")), Some(&arn))?;
+    certificates::check(here, request)?;
     let actions = query::list(request, "DefaultActions");
     let before = here.region.elb.rules.get(&rule).map_or(&[][..], |rule| &rule.actions);
     let actions = if actions.is_empty() {

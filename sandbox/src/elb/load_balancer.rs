@@ -21,25 +21,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     if let Some(old) = here.region.elb.load_balancers.values().find(|one| one.name == name) {
         return Ok(result([("LoadBalancers", json!([show(old)]))]));
     }
-    let mut subnets = texts(request.get("Subnets"));
-    let mapped = query::list(request, "SubnetMappings");
-    subnets.extend(mapped.iter().filter_map(|one| one["SubnetId"].as_str().map(str::to_owned)));
-    if subnets.is_empty() {
-        return Err(Fault::validation("At least one subnet must be specified"));
-    }
-    let region = here.region.name.clone();
-    let zone = |(at, subnet): (usize, String)| {
-        let letter = char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
-        (
-            here.shared
-                .subnets
-                .get(&subnet)
-                .cloned()
-                .unwrap_or_else(|| format!("{region}{letter}")),
-            subnet,
-        )
-    };
-    let zones = subnets.into_iter().enumerate().map(zone).collect();
+    let zones = zones(here, request)?;
     let kind = text(request, "Type").unwrap_or("application").to_owned();
     let short = match kind.as_str() {
         "application" => "app",
@@ -72,6 +54,121 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     here.region.elb.load_balancers.insert(arn.clone(), created);
     here.note(Change::Created { arn });
     Ok(result([("LoadBalancers", json!([shown]))]))
+}
+
+/// The Availability Zones that the subnets of a request are in, each with its subnet.
+fn zones(here: &Here<'_>, request: &Map<String, Value>) -> Result<Vec<(String, String)>, Fault> {
+    let mut subnets = texts(request.get("Subnets"));
+    let mapped = query::list(request, "SubnetMappings");
+    subnets.extend(mapped.iter().filter_map(|one| one["SubnetId"].as_str().map(str::to_owned)));
+    if subnets.is_empty() {
+        return Err(Fault::validation("At least one subnet must be specified"));
+    }
+    let region = here.region.name.clone();
+    let zone = |(at, subnet): (usize, String)| {
+        let letter = char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
+        (
+            here.shared
+                .subnets
+                .get(&subnet)
+                .cloned()
+                .unwrap_or_else(|| format!("{region}{letter}")),
+            subnet,
+        )
+    };
+    Ok(subnets.into_iter().enumerate().map(zone).collect())
+}
+
+fn invalid(text: impl Into<String>) -> Fault {
+    Fault::new("InvalidConfigurationRequest", text)
+}
+
+/// The load balancer that a request names.
+fn named<'h>(
+    here: &'h mut Here<'_>,
+    request: &Map<String, Value>,
+) -> Result<&'h mut LoadBalancer, Fault> {
+    let arn = required(request, "LoadBalancerArn");
+    super::check_arn(arn, "loadbalancer")?;
+    here.region.elb.load_balancers.get_mut(arn).ok_or_else(|| load_balancer_not_found(arn))
+}
+
+const ADDRESSES: &[&str] = &["ipv4", "dualstack", "dualstack-without-public-ipv4"];
+
+fn check_addresses(one: &LoadBalancer, addresses: &str) -> Result<(), Fault> {
+    let most = if one.kind == "application" { 3 } else { 2 };
+    if !ADDRESSES[..most].contains(&addresses) {
+        return Err(Fault::validation(format!("IP address type '{addresses}' is not valid")));
+    }
+    if addresses != "ipv4" && text(&one.members, "Scheme") == Some("internal") {
+        return Err(invalid("Internal load balancers must use the IP address type 'ipv4'"));
+    }
+    Ok(())
+}
+
+pub(super) fn set_ip_address_type(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let wanted = required(request, "IpAddressType");
+    let found = named(here, request)?;
+    check_addresses(found, wanted)?;
+    found.members.insert("IpAddressType".to_owned(), json!(wanted));
+    let arn = found.arn.clone();
+    here.note(Change::Attributes { resource: arn });
+    Ok(result([("IpAddressType", json!(wanted))]))
+}
+
+pub(super) fn set_security_groups(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let wanted = texts(request.get("SecurityGroups"));
+    let found = named(here, request)?;
+    let before = texts(found.members.get("SecurityGroups"));
+    if found.kind == "gateway" || found.kind == "network" && before.is_empty() {
+        return Err(invalid(
+            "You cannot set security groups of a load balancer that was created without one",
+        ));
+    }
+    if let Some(other) = wanted.iter().find(|group| !group.starts_with("sg-")) {
+        let text = format!("Security group '{other}' is not valid");
+        return Err(Fault::new("InvalidSecurityGroup", text));
+    }
+    found.members.insert("SecurityGroups".to_owned(), json!(wanted));
+    let inbound = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    let inbound = text(request, inbound).map(|own| (inbound, json!(own)));
+    let arn = found.arn.clone();
+    here.note(Change::Attributes { resource: arn });
+    Ok(result([("SecurityGroupIds", json!(wanted))].into_iter().chain(inbound)))
+}
+
+/// Other subnets: each zone that is new gets a node, which has learnt the weights when it comes.
+pub(super) fn set_subnets(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
+    let wanted = zones(here, request)?;
+    let found = named(here, request)?;
+    let distinct: std::collections::BTreeSet<&str> =
+        wanted.iter().map(|(zone, _)| zone.as_str()).collect();
+    if distinct.len() < wanted.len() {
+        return Err(invalid(
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        ));
+    }
+    if found.kind == "application" && distinct.len() < 2 {
+        return Err(Fault::validation(
+            "At least two subnets in two different Availability Zones must be specified",
+        ));
+    }
+    if found.kind == "gateway" && !found.zones.iter().all(|own| wanted.contains(own)) {
+        return Err(invalid("Subnets cannot be removed from a Gateway Load Balancer"));
+    }
+    let addresses = text(request, "IpAddressType").map(str::to_owned);
+    if let Some(addresses) = &addresses {
+        check_addresses(found, addresses)?;
+        found.members.insert("IpAddressType".to_owned(), json!(addresses));
+    }
+    found.zones = wanted;
+    let (arn, shown) = (found.arn.clone(), show(found));
+    super::rule::zones_changed(here, &arn);
+    here.note(Change::Attributes { resource: arn });
+    let addresses = addresses.map(|own| ("IpAddressType", json!(own)));
+    Ok(result(
+        [("AvailabilityZones", shown["AvailabilityZones"].clone())].into_iter().chain(addresses),
+    ))
 }
 
 pub(super) fn check_name(name: &str, what: &str) -> Result<(), Fault> {
@@ -148,6 +245,16 @@ pub(super) fn describe(here: &mut Here<'_>, request: &Map<String, Value>) -> Ans
 pub(super) fn delete(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let arn = required(request, "LoadBalancerArn").to_owned();
     super::check_arn(&arn, "loadbalancer")?;
+    let found = here.region.elb.load_balancers.get(&arn);
+    let protected = found.and_then(|one| one.attributes.get("deletion_protection.enabled"));
+    if protected.is_some_and(|own| own == "true") {
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            format!(
+                "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
+            ),
+        ));
+    }
     let listeners: Vec<String> = here
         .region
         .elb

@@ -17,6 +17,7 @@ use crate::{
 
 mod action;
 mod attributes;
+mod certificates;
 mod condition;
 mod group;
 pub(crate) mod health;
@@ -79,6 +80,9 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "DeleteLoadBalancer" => load_balancer::delete(here, request),
         "DescribeLoadBalancerAttributes" => attributes::of_load_balancer(here, request),
         "ModifyLoadBalancerAttributes" => attributes::modify_load_balancer(here, request),
+        "SetIpAddressType" => load_balancer::set_ip_address_type(here, request),
+        "SetSecurityGroups" => load_balancer::set_security_groups(here, request),
+        "SetSubnets" => load_balancer::set_subnets(here, request),
         "CreateTargetGroup" => group::create(here, request),
         "DescribeTargetGroups" => group::describe(here, request),
         "DeleteTargetGroup" => group::delete(here, request),
@@ -89,6 +93,12 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "DescribeListeners" => listener::describe(here, request),
         "DeleteListener" => listener::delete(here, request),
         "ModifyListener" => listener::modify(here, request),
+        "DescribeListenerAttributes" => attributes::of_listener(here, request),
+        "ModifyListenerAttributes" => attributes::modify_listener(here, request),
+        "AddListenerCertificates" => certificates::add(here, request),
+        "DescribeListenerCertificates" => certificates::describe(here, request),
+        "RemoveListenerCertificates" => certificates::remove(here, request),
+        "DescribeSSLPolicies" => certificates::policies(request),
         "CreateRule" => rule::create(here, request),
         "DescribeRules" => rule::describe(here, request),
         "DeleteRule" => rule::delete(here, request),

@@ -240,6 +240,25 @@ pub(crate) fn propagated(here: &mut Here<'_>, arn: &str, node: usize, version: u
     }
 }
 
+/// A load balancer has nodes in other zones: new ones know the weights, and its groups other targets.
+pub(super) fn zones_changed(here: &mut Here<'_>, load_balancer: &str) {
+    let elb = &mut here.region.elb;
+    let nodes = elb.load_balancers.get(load_balancer).map_or(0, |one| one.zones.len());
+    let own = |listener: &str| {
+        elb.listeners.get(listener).is_some_and(|one| one.load_balancer == load_balancer)
+    };
+    for rule in elb.rules.values_mut().filter(|rule| own(&rule.listener)) {
+        let weights = weights(&rule.actions);
+        rule.nodes.resize(nodes, weights);
+    }
+    let groups =
+        elb.groups.values().filter(|one| one.load_balancers.iter().any(|own| own == load_balancer));
+    let groups: Vec<String> = groups.map(|one| one.arn.clone()).collect();
+    for group in groups {
+        health::zones_changed(here, &group);
+    }
+}
+
 /// Which load balancer has an action that names the group, whatever its weight.
 fn refresh_usage(here: &mut Here<'_>, group: &str) {
     let elb = &here.region.elb;

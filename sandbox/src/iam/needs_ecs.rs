@@ -86,6 +86,9 @@ pub(crate) fn of(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
             names.iter().map(arn).map(|arn| tagged(place, place.need(&arn), &arn)).collect()
         }
         "DeleteCluster"
+        | "UpdateCluster"
+        | "UpdateClusterSettings"
+        | "PutClusterCapacityProviders"
         | "ListContainerInstances"
         | "RegisterContainerInstance"
         | "DeregisterContainerInstance" => {

@@ -73,6 +73,7 @@ const SECTIONS: &[(&str, Make)] = &[
     ("container_instance", capacity::instance),
     ("capacity", capacity::shortage),
     ("alarm", capacity::alarm),
+    ("load", capacity::load),
     ("repository", repository),
     ("load_balancer", balancing::load_balancer),
     ("target_group", balancing::target_group),
@@ -242,20 +243,35 @@ struct ScalableTarget {
     service: String,
     min: i64,
     max: i64,
+    /// A target tracking policy for this average CPU in percent.
+    cpu: Option<f64>,
 }
 
 fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let wanted: ScalableTarget = typed(&item.table)?;
-    let text = json!({
+    let mut target = json!({
         "ServiceNamespace": "ecs",
         "ResourceId": format!("service/{}", wanted.service),
         "ScalableDimension": "ecs:service:DesiredCount",
-        "MinCapacity": wanted.min,
-        "MaxCapacity": wanted.max,
-    })
-    .to_string();
-    let request = Request::parse(text.as_bytes()).map_err(fault)?;
-    autoscaling::call(&mut build.cloud.here(build.region), "RegisterScalableTarget", &request)
-        .map(drop)
-        .map_err(fault)
+    });
+    let mut call = |operation: &str, members: Value| {
+        for (member, value) in members.as_object().into_iter().flatten() {
+            target[member] = value.clone();
+        }
+        let text = target.to_string();
+        let request = Request::parse(text.as_bytes()).map_err(fault)?;
+        autoscaling::call(&mut build.cloud.here(build.region), operation, &request)
+            .map(drop)
+            .map_err(fault)
+    };
+    call("RegisterScalableTarget", json!({"MinCapacity": wanted.min, "MaxCapacity": wanted.max}))?;
+    let Some(cpu) = wanted.cpu else { return Ok(()) };
+    let metric = json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"});
+    let policy = json!({
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration":
+            {"TargetValue": cpu, "PredefinedMetricSpecification": metric},
+    });
+    call("PutScalingPolicy", policy)
 }

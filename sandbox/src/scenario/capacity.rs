@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ecs::{self, instance_api},
-    state::ecs::Shortage,
+    state::{Load, ecs::Shortage},
 };
 
 #[derive(Deserialize)]
@@ -46,6 +46,8 @@ pub(super) fn instance(build: &mut Build<'_>, item: &Item) -> Result<(), String>
         cpu: wanted.cpu.unwrap_or(2048),
         memory: wanted.memory.unwrap_or(3884),
         enis: wanted.enis.unwrap_or(2),
+        tags: Default::default(),
+        attributes: Default::default(),
     };
     instance_api::register(&mut build.cloud.here(build.region), wanted);
     Ok(())
@@ -76,6 +78,22 @@ pub(super) fn shortage(build: &mut Build<'_>, item: &Item) -> Result<(), String>
         reason: wanted.reason.unwrap_or_else(|| UNAVAILABLE.to_owned()),
     };
     build.cloud.here(build.region).region.ecs.shortages.push(shortage);
+    Ok(())
+}
+
+/// What the requests to a service take, in percent of what one task has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadOf {
+    /// `cluster/service`.
+    service: String,
+    cpu: Option<u32>,
+    memory: Option<u32>,
+}
+
+pub(super) fn load(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
+    let LoadOf { service, cpu, memory } = typed(&item.table)?;
+    build.cloud.set_load(&service, Load { cpu, memory });
     Ok(())
 }
 

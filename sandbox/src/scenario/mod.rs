@@ -33,7 +33,7 @@
 //!
 //! `container_instance`s give a cluster room (`cluster`, `az`, `cpu`, `memory`, `enis`,
 //! `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
-//! begins in a `state`:
+//! begins in a `state`, a `load` is what the requests to a service take:
 //!
 //! ```toml
 //! [[container_instance]]
@@ -51,6 +51,9 @@
 //! [[alarm]]
 //! name = 'errors'
 //! state = 'OK'                        # OK, ALARM or INSUFFICIENT_DATA
+//! [[load]]                            # `cpu`, `memory`: in percent of what one task has
+//! service = 'shop/web'
+//! cpu = 60
 //! [[lambda]]                          # a function that lifecycle hooks call
 //! name = 'smoke-test'
 //! does = 'fail'                       # succeed, fail, progress, hang, garbage, denied, unassumable

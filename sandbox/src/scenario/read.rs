@@ -48,6 +48,8 @@ struct File {
     #[serde(default)]
     alarm: Vec<Spanned<Table>>,
     #[serde(default)]
+    load: Vec<Spanned<Table>>,
+    #[serde(default)]
     lambda: Vec<Spanned<Table>>,
 }
 
@@ -175,6 +177,7 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         ("container_instance", file.container_instance),
         ("capacity", file.capacity),
         ("alarm", file.alarm),
+        ("load", file.load),
         ("lambda", file.lambda),
     ];
     for (section, items) in sections {
@@ -211,7 +214,7 @@ fn key(section: &str, table: &Table) -> Result<String, &'static str> {
         },
         "task_definition" => need("family"),
         "service" => need("serviceName"),
-        "scalable_target" => need("service"),
+        "scalable_target" | "load" => need("service"),
         "image" => Ok(format!("{} {}", need("ref")?, text("container").unwrap_or_default())),
         _ => need("name"),
     }

@@ -9,9 +9,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{ENTRIES, World};
-use crate::{duration, faults::Order, image::Image, lambda::Lambda};
+use crate::{Load, duration, faults::Order, image::Image, lambda::Lambda};
 
-const PATHS: &str = "GET world, GET journal, GET or PUT images, GET or PUT lambdas, GET or PUT native, PUT alarms, GET or POST clock, GET or POST faults";
+const PATHS: &str = "GET world, GET journal, GET or PUT images, GET or PUT lambdas, GET or PUT native, PUT alarms, PUT loads, GET or POST clock, GET or POST faults";
 
 /// Time may be hurried, not stopped: clients wait in real time.
 const SCALES: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
@@ -44,9 +44,11 @@ pub(crate) fn answer(world: &World, path: &str, request: &Request<Bytes>) -> Res
         (&Method::GET, "faults") => text(&world.cloud().faults()),
         (&Method::POST, "faults") => faults(world, body),
         (&Method::PUT, "alarms") => alarms(world, body),
+        (&Method::PUT, "loads") => loads(world, body),
         (
             _,
-            "alarms" | "lambdas" | "native" | "world" | "journal" | "images" | "clock" | "faults",
+            "alarms" | "loads" | "lambdas" | "native" | "world" | "journal" | "images" | "clock"
+            | "faults",
         ) => {
             let what = format!("{} does not go with {path}: {PATHS}", request.method());
             return respond(StatusCode::METHOD_NOT_ALLOWED, error(&what));
@@ -182,6 +184,22 @@ fn alarms(world: &World, body: &[u8]) -> Result<String, String> {
         cloud.set_alarm(&alarm.name, state);
     }
     Ok(json!({"set": alarms.len()}).to_string())
+}
+
+/// What the requests to a service take.
+#[derive(Deserialize)]
+struct LoadOf {
+    /// `cluster/service`.
+    service: String,
+    #[serde(flatten)]
+    load: Load,
+}
+
+fn loads(world: &World, body: &[u8]) -> Result<String, String> {
+    let loads: Vec<LoadOf> = list(body, "loads")?;
+    let mut cloud = world.cloud();
+    loads.iter().for_each(|one| cloud.set_load(&one.service, one.load));
+    Ok(json!({"set": loads.len()}).to_string())
 }
 
 #[derive(Deserialize)]

@@ -75,6 +75,12 @@ pub(crate) struct Listener {
     /// The rule that holds the default actions.
     pub(crate) rule: String,
     pub(crate) members: Map<String, Value>,
+    /// The attributes, once any was set.
+    #[serde(default)]
+    pub(crate) attributes: Texts,
+    /// The certificate list: all but the default certificate.
+    #[serde(default)]
+    pub(crate) certificates: Vec<String>,
     pub(crate) tags: Texts,
     /// What a scenario calls it.
     pub(crate) scenario_name: Option<String>,

@@ -50,6 +50,9 @@ pub(crate) struct Shared {
     /// A settings block of an update is merged into the old one, member by member, and does not replace it.
     #[serde(default)]
     pub(crate) merges_settings: bool,
+    /// What the requests to a service take, by `cluster/service`.
+    #[serde(default)]
+    pub(crate) loads: BTreeMap<String, Load>,
     /// The Availability Zones of subnets, where a scenario says them.
     pub(crate) subnets: BTreeMap<String, String>,
     pub(crate) timers: Timers,
@@ -57,6 +60,18 @@ pub(crate) struct Shared {
     pub(crate) calls: u64,
     /// The call that is being answered.
     pub(crate) call: Option<Call>,
+}
+
+/// What all requests to a service take together, in percent of what one task has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Of its CPU.
+    #[serde(default)]
+    pub cpu: Option<u32>,
+    /// Of its memory.
+    #[serde(default)]
+    pub memory: Option<u32>,
 }
 
 /// The resources of one region.

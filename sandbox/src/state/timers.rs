@@ -35,6 +35,8 @@ pub(crate) enum Due {
     Drained { group: String, target: String, registration: u64 },
     /// One node of a load balancer learns a rule's weights, if they still are the latest it was told.
     Propagated { rule: String, node: usize, version: u64 },
+    /// Application Auto Scaling looks at the metrics of a target.
+    Scale { target: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -104,3 +104,59 @@ fn alarms_are_watched_for_a_while_after_the_last_task() {
     world.pass(160);
     assert_eq!(newest(&mut world)["status"], "SUCCESSFUL");
 }
+
+/// CloudWatch's API: the query protocol.
+fn cloudwatch(
+    world: &mut World,
+    operation: &str,
+    request: Value,
+) -> Result<Value, crate::support::Refused> {
+    world.query("2010-08-01", operation, request)
+}
+
+#[test]
+fn alarms_are_made_set_listed_and_deleted() {
+    let mut world = watched("OK", true);
+    let names = |answer: &Value| -> Vec<(String, String)> {
+        let text = |one: &Value, member: &str| one[member].as_str().unwrap_or("?").to_owned();
+        let all = answer["MetricAlarms"].as_array().expect("alarms").iter();
+        all.map(|one| (text(one, "AlarmName"), text(one, "StateValue"))).collect()
+    };
+    let alarm = json!({
+        "AlarmName": "late", "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": "1",
+    });
+    cloudwatch(&mut world, "PutMetricAlarm", alarm.clone()).expect("made");
+    let all = cloudwatch(&mut world, "DescribeAlarms", json!({})).expect("listed");
+    let pair = |name: &str, state: &str| (name.to_owned(), state.to_owned());
+    assert_eq!(names(&all), [pair("errors", "OK"), pair("late", "INSUFFICIENT_DATA")]);
+    let set = json!({"AlarmName": "late", "StateValue": "ALARM", "StateReason": "a test"});
+    cloudwatch(&mut world, "SetAlarmState", set).expect("set");
+    // Made once more, it keeps its state.
+    cloudwatch(&mut world, "PutMetricAlarm", alarm).expect("made");
+    let on = cloudwatch(&mut world, "DescribeAlarms", json!({"StateValue": "ALARM"})).expect("on");
+    assert_eq!(names(&on), [pair("late", "ALARM")]);
+    let one = json!({"AlarmNames": ["errors", "nothing"]});
+    let one = cloudwatch(&mut world, "DescribeAlarms", one).expect("one");
+    assert_eq!(names(&one), [pair("errors", "OK")]);
+    let gone = json!({"AlarmNames": ["late"]});
+    cloudwatch(&mut world, "DeleteAlarms", gone.clone()).expect("deleted");
+    for (operation, request, code) in [
+        ("DeleteAlarms", gone, "ResourceNotFound"),
+        (
+            "SetAlarmState",
+            json!({"AlarmName": "late", "StateValue": "OK", "StateReason": "x"}),
+            "ResourceNotFound",
+        ),
+        (
+            "SetAlarmState",
+            json!({"AlarmName": "errors", "StateValue": "FINE", "StateReason": "x"}),
+            "ValidationError",
+        ),
+        ("PutMetricAlarm", json!({"AlarmName": "x"}), "ValidationError"),
+        ("DescribeAlarms", json!({"AlarmNamePrefix": "x", "AlarmNames": ["y"]}), "ValidationError"),
+        ("PutDashboard", json!({}), "InvalidAction"),
+    ] {
+        let refused = cloudwatch(&mut world, operation, request).expect_err(operation);
+        assert_eq!(refused.0, code, "{operation}: {}", refused.1);
+    }
+}

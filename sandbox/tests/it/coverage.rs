@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where tests are: the sandbox's, and those of the shipped binary.
-fn folders() -> [PathBuf; 3] {
+/// Where tests are: the sandbox's, those of the shipped binary, and those that use boto3.
+fn folders() -> [PathBuf; 4] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["tests/it", "../tests/it", "../tests/sweeps/cases"].map(|folder| root.join(folder))
+    ["tests/it", "../tests/it", "../tests/sweeps/cases", "../conformance"]
+        .map(|folder| root.join(folder))
 }
 
 /// What is wrong with a row, if anything is.
@@ -28,12 +29,15 @@ fn problem(row: &str, tests: &[PathBuf]) -> Option<String> {
     let Some((file, name)) = shown.trim_matches('`').split_once("::") else {
         return Some("it names neither a test nor `not modelled`".to_owned());
     };
-    let files = tests.iter().map(|folder| folder.join(format!("{file}.rs")));
+    let files = tests.iter().flat_map(|folder| {
+        ["rs", "py"].map(|extension| folder.join(format!("{file}.{extension}")))
+    });
     let text: String = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
     let test = [
         "#[test]\nfn ",
         "#[tokio::test(start_paused = true)]\nasync fn ",
         "#[tokio::test]\nasync fn ",
+        "\ndef ",
     ];
     let there = test.iter().any(|head| text.contains(&format!("{head}{name}(")));
     (!there).then(|| format!("there is no test {file}::{name}"))

@@ -23,6 +23,7 @@ mod refusals;
 mod rollout;
 mod rollouts;
 mod saved;
+mod scaling;
 mod scenarios;
 #[cfg(feature = "sdk")]
 mod sdk;

@@ -37,6 +37,12 @@ pub(crate) struct Ecs {
     pub(crate) tasks: BTreeMap<String, Task>,
     /// By ARN.
     pub(crate) instances: BTreeMap<String, Instance>,
+    /// Capacity providers beside Fargate's, by name.
+    #[serde(default)]
+    pub(crate) providers: BTreeMap<String, Provider>,
+    /// Account settings, by name and principal.
+    #[serde(default)]
+    pub(crate) settings: BTreeMap<String, String>,
     /// When and where Fargate has no room.
     pub(crate) shortages: Vec<Shortage>,
     /// Alarms by name, with their state.
@@ -59,6 +65,17 @@ pub(crate) struct Cluster {
     pub(crate) tags: Tags,
 }
 
+/// A capacity provider of an Auto Scaling group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Provider {
+    /// `ACTIVE` or `INACTIVE`.
+    pub(crate) status: String,
+    /// What became of the last change.
+    pub(crate) update: Option<String>,
+    pub(crate) members: Map<String, Value>,
+    pub(crate) tags: Tags,
+}
+
 /// A container instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Instance {
@@ -74,6 +91,11 @@ pub(crate) struct Instance {
     /// `ACTIVE` or `DRAINING`.
     pub(crate) status: String,
     pub(crate) registered_at: Time,
+    #[serde(default)]
+    pub(crate) tags: Tags,
+    /// Custom attributes, by name; some have no value.
+    #[serde(default)]
+    pub(crate) attributes: BTreeMap<String, Option<String>>,
 }
 
 /// A time in which Fargate starts no tasks.
