@@ -15,6 +15,8 @@ import botocore.session
 from always import ALWAYS
 
 SERVICES = ("ecs", "elbv2", "ecr", "sts", "logs", "application-autoscaling")
+# boto3 speaks another protocol with it than the sandbox, which has the oldest one.
+QUERY_TOO = ("cloudwatch",)
 
 # What AWS answers without modelling it per operation, with its statuses.
 COMMON_ERRORS = {
@@ -40,7 +42,7 @@ COMMON_ERRORS = {
 }
 
 _session = botocore.session.Session()
-MODELS = {name: _session.get_service_model(name) for name in SERVICES}
+MODELS = {name: _session.get_service_model(name) for name in SERVICES + QUERY_TOO}
 _BY_TARGET = {
     model.metadata["targetPrefix"]: name
     for name, model in MODELS.items()
@@ -49,11 +51,15 @@ _BY_TARGET = {
 _BY_VERSION = {
     model.metadata["apiVersion"]: name
     for name, model in MODELS.items()
-    if model.metadata["protocol"] == "query"
+    if model.metadata["protocol"] == "query" or name in QUERY_TOO
 }
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _is_query(service):
+    return service in QUERY_TOO or MODELS[service].metadata["protocol"] == "query"
 
 
 def called(headers, body):
@@ -74,14 +80,14 @@ def called(headers, body):
 def check(service, operation, status, headers, body):
     """What is wrong with an answer: a list of lines."""
     model = MODELS[service].operation_model(operation)
-    query = MODELS[service].metadata["protocol"] == "query"
+    query = _is_query(service)
     problems = _query(model, status, headers, body) if query else _json(model, status, headers, body)
     return [f"{service}.{operation}: {problem}" for problem in problems]
 
 
 def error_code(service, body):
     """The code of a refusal, as it stands on the wire."""
-    if MODELS[service].metadata["protocol"] == "query":
+    if _is_query(service):
         return ElementTree.fromstring(body).findtext("{*}Error/{*}Code")
     return json.loads(body).get("__type", "").rpartition("#")[2]
 
