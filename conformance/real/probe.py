@@ -323,19 +323,21 @@ class Probe:
 
         return seen, self.until("the end of the deployment", found, minutes=30)
 
-    def at_rest(self):
-        """No deployment, no hooks, one task."""
+    def stop_newest(self):
+        """ECS lists a deployment late: one that was just begun may pause for as long as its hooks allow."""
         newest = self.newest()
         if newest and newest["status"] not in TERMINAL:
             with contextlib.suppress(ClientError):
                 self.stop(newest["serviceDeploymentArn"])
             self.end(newest["serviceDeploymentArn"])
+
+    def at_rest(self):
+        """No deployment, no hooks, one task."""
+        self.stop_newest()
         if self.service()["status"] != "ACTIVE":
             return
         self.update(deploymentConfiguration=self.configuration(), desiredCount=1)
-        newest = self.newest()
-        if newest and newest["status"] not in TERMINAL:
-            self.end(newest["serviceDeploymentArn"])
+        self.stop_newest()
         self.until(
             "one task at rest",
             lambda: (lambda one: len(one["deployments"]) == 1 and one["runningCount"] == 1)(self.service()),
