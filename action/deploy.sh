@@ -128,7 +128,7 @@ flag --force force
 flag --force-new-deployment force-new-deployment
 flag --dry-run dry-run
 
-# It waits unless it is told not to; aws-actions does not wait unless it is told to.
+# It waits by default; aws-actions does not.
 wait=$(yes_no wait-for-service-stability)
 [ "$wait" != false ] || words+=(--no-wait)
 minutes=$(input wait-for-minutes)

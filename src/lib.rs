@@ -31,13 +31,14 @@
 //!   [`route::watch`] is what this process has seen: memory that may be lost.
 //! * [`plan`] makes every choice once, or refuses with all that is in the way (`plan/checks.rs`: a table
 //!   for each engine); [`plan::clone`] clones a task definition; [`plan::setup`] has the steps that make a
-//!   service ready for `native`.
+//!   service ready for `native`; [`plan::doctor`] finds what may go wrong, [`plan::policy`] is the least IAM
+//!   policy, [`plan::history`] what was deployed.
 //! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
 //! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
 //!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.
 //! * [`ops`] carries out what a command asks for, one file per command. It never prints.
 //! * [`render`] is the only place that prints. `render/words/` has every sentence about a fact;
-//!   `render::progress` is what the events of a deployment have said so far, for whoever draws more than lines.
+//!   `render::progress` is what the events of a deployment have said so far, for `live` and `github`.
 //! * [`cli`] turns what was typed into a request; one file per command.
 //!
 //! `model`, `request`, `record`, `route` and `plan` are pure: they wait for nothing, print nothing and

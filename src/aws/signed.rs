@@ -18,6 +18,7 @@ use super::rules::{flatten, versioned};
 use super::{Aws, Meter};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
+use crate::model::world::Alarm;
 
 /// How requests are written, and where they go.
 #[derive(Clone, Copy)]
@@ -172,11 +173,10 @@ fn said(protocol: Protocol, body: &str) -> ErrorMetadata {
 }
 
 impl Aws {
-    /// The state of alarms by their names: `OK`, `ALARM` or `INSUFFICIENT_DATA`; one that is missing is not
-    /// there.
-    pub async fn alarms(&self, names: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    /// The alarms of these names; one that is missing is not there.
+    pub async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Failure> {
         let call = Call::DescribeAlarms;
-        let mut states = Vec::new();
+        let mut alarms = Vec::new();
         // DescribeAlarms takes 100 names at a time (API reference).
         for names in names.chunks(100) {
             let mut parameters = vec![("MaxRecords".to_owned(), "100".to_owned())];
@@ -198,11 +198,11 @@ impl Aws {
                 } else if path.ends_with(".StateValue")
                     && let Some(name) = name.take()
                 {
-                    states.push((name, text));
+                    alarms.push(Alarm { name, fires: text == "ALARM" });
                 }
             }
         }
-        Ok(states)
+        Ok(alarms)
     }
 
     /// Whether there is a log group of that name.

@@ -188,7 +188,7 @@ impl Aws {
             scalable,
             blind,
             way_back: BTreeMap::new(),
-            alarms: BTreeMap::new(),
+            alarms: vec![],
             ran: BTreeMap::new(),
             unused,
             instances: None,

@@ -36,20 +36,20 @@ impl Aws {
 
     /// How many instances of a cluster take tasks.
     pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
+        Ok(self.instance_arns(cluster).await?.len())
+    }
+
+    async fn instance_arns(&self, cluster: &str) -> Result<Vec<String>, Failure> {
         let call = Call::ListContainerInstances.on(format!("of cluster {cluster}"));
         let request = self.ecs.list_container_instances().cluster(cluster);
         let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
-        let all = active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))?;
-        Ok(all.len())
+        active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))
     }
 
     /// What every instance of a cluster that takes tasks has left: CPU units and MiB of memory.
     pub async fn room(&self, cluster: &str) -> Result<Vec<(u64, u64)>, Failure> {
         let on = format!("of cluster {cluster}");
-        let request = self.ecs.list_container_instances().cluster(cluster);
-        let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
-        let arns = active.send().collect::<Result<Vec<_>, _>>().await;
-        let arns = arns.map_err(of(Call::ListContainerInstances.on(&on)))?;
+        let arns = self.instance_arns(cluster).await?;
         let mut room = Vec::new();
         // DescribeContainerInstances takes 100 at a time (API reference).
         for arns in arns.chunks(100) {

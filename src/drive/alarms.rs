@@ -27,13 +27,13 @@ impl Run<'_> {
         let mut interrupts = self.interrupts.clone();
         let read = tokio::select! {
             read = reading => read,
-            // Whoever asks us to stop is not kept waiting.
+            // A request to stop is not kept waiting.
             Ok(()) = interrupts.changed() => return,
         };
         self.alarms_read = Some(setting.clock.now());
         let at = self.world.at;
         match read {
-            Ok(Ok(states)) => self.watch.alarms.see(&states, self.fresh),
+            Ok(Ok(alarms)) => self.watch.alarms.see(&alarms, self.fresh),
             Ok(Err(failure)) => {
                 if self.watch.alarms.unread(at) {
                     self.warn(failure, Then::TriesAgain);

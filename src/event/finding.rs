@@ -170,7 +170,7 @@ pub enum Fact {
         newer: String,
         /// `web:42`
         live: String,
-        /// The ARN of whoever registered it.
+        /// The ARN of the principal that registered it.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },

@@ -41,7 +41,7 @@ pub struct TaskFailure {
 
 /// What a reason or an exit code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Deserialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Meaning {
     /// A secret does not exist.
@@ -130,71 +130,6 @@ pub enum Meaning {
     Throttled,
     /// AWS's own error.
     AwsError,
-}
-
-impl Meaning {
-    /// All of them.
-    pub const ALL: [Self; 43] = {
-        use Meaning::*;
-        [
-            NoImage,
-            NoImageOrPermission,
-            BadImageName,
-            WrongArchitecture,
-            PullLimit,
-            NoRoute,
-            Certificate,
-            NoPermission,
-            RoleNotAssumable,
-            NoSecret,
-            NoSecretKey,
-            NoParameter,
-            NoLogGroup,
-            LogDriver,
-            NoEfsDirectory,
-            EfsMount,
-            Volume,
-            InstancePath,
-            NotFound,
-            DoesNotExist,
-            NoFile,
-            NoLibrary,
-            NoCommand,
-            ShellNoCommand,
-            NotExecutable,
-            PortTwice,
-            PortTaken,
-            DiskFull,
-            Memory,
-            Sigkill,
-            Sigsegv,
-            Sigill,
-            Sigabrt,
-            Sigbus,
-            Sigterm,
-            NoCapacity,
-            NoRoom,
-            NoInterface,
-            NoGpu,
-            Quota,
-            Throttled,
-            AwsError,
-            Resources,
-        ]
-    };
-
-    /// Its name, as JSON has it.
-    pub fn code(self) -> String {
-        let name = format!("{self:?}");
-        let mut code = String::new();
-        for char in name.chars() {
-            if char.is_ascii_uppercase() && !code.is_empty() {
-                code.push('-');
-            }
-            code.push(char.to_ascii_lowercase());
-        }
-        code
-    }
 }
 
 /// Whether starting a task again can help.
@@ -586,12 +521,16 @@ pub fn sickness(target: &Target, group: Option<&Group>) -> Sickness {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::model::world::Check;
     use crate::render::words;
 
-    fn task(stop_code: &str, reason: &str, container: Option<(Option<i32>, &str)>) -> Task {
+    pub(crate) fn task(
+        stop_code: &str,
+        reason: &str,
+        container: Option<(Option<i32>, &str)>,
+    ) -> Task {
         let containers = container.map(|(exit_code, reason)| Container {
             name: "web".into(),
             image: "x:1".into(),

@@ -185,6 +185,15 @@ pub struct Scalable {
     pub suspended: bool,
 }
 
+/// An alarm of CloudWatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// Its state is `ALARM`.
+    pub fires: bool,
+}
+
 /// How a target group checks its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -307,6 +316,14 @@ impl Service {
     /// Whether it is set up for ECS to shift its traffic: all its load balancers say how.
     pub fn is_advanced(&self) -> bool {
         !self.attachments.is_empty() && self.attachments.iter().all(|one| one.advanced.is_some())
+    }
+
+    /// The alarms that ECS watches while it is deployed.
+    pub fn alarms(&self) -> Vec<String> {
+        let configuration = self.settings.get("deploymentConfiguration");
+        let alarms = configuration.map(|all| &all["alarms"]).filter(|one| one["enable"] == true);
+        let names = alarms.and_then(|one| one["alarmNames"].as_array()).into_iter().flatten();
+        names.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     /// Every target group that its tasks may stand in.

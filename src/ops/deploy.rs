@@ -201,7 +201,7 @@ pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Er
         survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
     }
     if !request.alarms.is_empty() {
-        survey.alarms = setting.aws.alarms(&request.alarms).await?.into_iter().collect();
+        survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
     let wanted = match wanted(request, &survey) {
         Ok(wanted) => wanted,

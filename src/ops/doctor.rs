@@ -5,7 +5,7 @@ use futures_util::future::{join, join_all};
 use super::deploy::{Looked, decided, look, random_id};
 use crate::drive::Setting;
 use crate::error::{Error, Failure, FailureKind, Refusal};
-use crate::plan::doctor::{More, Report, alarms, examine, is_on_instances, log_groups};
+use crate::plan::doctor::{More, Report, examine, is_on_instances, log_groups};
 use crate::plan::{Decision, Survey, live};
 use crate::request::Request;
 
@@ -46,7 +46,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             false => None,
         }
     };
-    let named = alarms(live);
+    let named = live.alarms();
     let states = async {
         match named.is_empty() {
             true => Ok(vec![]),
@@ -63,8 +63,8 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
     }
     match states {
         Ok(states) => {
-            let firing = states.into_iter().filter(|(_, state)| state == "ALARM");
-            more.firing = firing.map(|(name, _)| name).collect();
+            let firing = states.into_iter().filter(|alarm| alarm.fires);
+            more.firing = firing.map(|alarm| alarm.name).collect();
         }
         Err(failure) => allowed(failure)?,
     }

@@ -589,14 +589,6 @@ pub fn log_groups(revision: &Revision) -> BTreeMap<String, Option<String>> {
     named.collect()
 }
 
-/// The alarms that ECS watches while the service is deployed.
-pub fn alarms(service: &Service) -> Vec<String> {
-    let alarms = setting_at(service, &["deploymentConfiguration", "alarms"]);
-    let Some(alarms) = alarms.filter(|alarms| alarms["enable"] == true) else { return vec![] };
-    let names = alarms["alarmNames"].as_array().into_iter().flatten();
-    names.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
 /// Whether the service's tasks run on instances of the cluster.
 pub fn is_on_instances(service: &Service) -> bool {
     let text = |name: &str| setting_at(service, &[name]).and_then(Value::as_str);

@@ -7,6 +7,7 @@ pub mod clone;
 pub mod doctor;
 mod engine;
 mod fits;
+pub mod history;
 mod listener;
 pub mod native;
 mod notes;

@@ -24,8 +24,8 @@ pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
         warnings.push(Warning::ShortTimeout { timeout: request.timeout });
     }
     warnings.extend(no_way_back(request, survey));
-    let on = survey.alarms.iter().filter(|(_, state)| *state == "ALARM");
-    warnings.extend(on.map(|(alarm, _)| Warning::AlarmOn { alarm: alarm.clone() }));
+    let on = survey.alarms.iter().filter(|alarm| alarm.fires);
+    warnings.extend(on.map(|alarm| Warning::AlarmOn { alarm: alarm.name.clone() }));
     let bare = request.bare.iter();
     warnings.extend(bare.map(|&(option, seconds)| Warning::NoUnit { option, seconds }));
     let copies = |service: &&Service| {

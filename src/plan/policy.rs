@@ -15,7 +15,7 @@ use crate::model::revision::Revision;
 use crate::request::Request;
 use crate::request::image::ImageRef;
 
-/// What is to be allowed beside a deployment.
+/// What the policy allows beside a deployment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside {
     /// `ecs-bg run` and `deploy --before`.
@@ -353,7 +353,7 @@ mod tests {
     const OTHERS: [Call; 2] = [
         // Proposes a twin, where none is known.
         Call::ListServices,
-        // Is allowed on another role, by whoever owns that.
+        // Is allowed on another role, by its owner.
         Call::AssumeRole,
     ];
 

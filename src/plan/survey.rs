@@ -9,7 +9,7 @@ use crate::error::Refusal;
 use crate::event::{Cause, IgnoredRecord, Location, Objection};
 use crate::model::arn::place;
 use crate::model::revision::Revision;
-use crate::model::world::{Scalable, Service, Target, World};
+use crate::model::world::{Alarm, Scalable, Service, Target, World};
 use crate::record::{End, Had, Record, Unreadable};
 use crate::request::image::ImageRef;
 use crate::route::watch::Watch;
@@ -46,8 +46,8 @@ pub struct Survey {
     /// The images of the revision that a rollback would start, by container, and what ECR knows of them;
     /// empty where nobody asked.
     pub way_back: BTreeMap<String, (ImageRef, Digest)>,
-    /// The states of the alarms that are to judge the deployment, by name.
-    pub alarms: BTreeMap<String, String>,
+    /// The alarms that judge the deployment, as far as they are there.
+    pub alarms: Vec<Alarm>,
     /// Digests that the service's tasks run, by container, where they were asked for.
     pub ran: BTreeMap<String, String>,
     /// Targets of its groups that get no requests and no checks, with the ARN of the group.

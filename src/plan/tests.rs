@@ -40,7 +40,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         newest: revisions.iter().map(|one| one.arn.clone()).collect(),
         scalable: None,
         way_back: BTreeMap::new(),
-        alarms: BTreeMap::new(),
+        alarms: vec![],
         blind: None,
         ran: BTreeMap::new(),
         unused: vec![],

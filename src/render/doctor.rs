@@ -11,22 +11,16 @@ use super::{lines, words};
 use crate::event::{Finding, Level, Location};
 use crate::plan::doctor::Report;
 
-/// The options that name the service again.
-fn options(location: &Location) -> String {
-    format!("--cluster {} --service {}", location.cluster, location.service)
-}
-
 /// The document.
 pub(super) fn document(
     location: &Location,
     report: &Report,
     calls: &BTreeMap<String, u32>,
 ) -> impl Serialize + use<> {
-    let options = options(location);
     let finding = |one: &Finding| -> Value {
         let mut object = serde_json::to_value(one).unwrap_or_default();
         object["message"] = words::fact(&one.fact).into();
-        if let Some(fix) = words::fix(&one.fact, &options) {
+        if let Some(fix) = words::fix(&one.fact, location, "") {
             object["fix"] = fix.into();
         }
         object
@@ -49,7 +43,6 @@ pub(super) fn document(
 
 /// One screen: the worst first, each with what helps.
 pub(super) fn screen(location: &Location, report: &Report, again: &str) -> String {
-    let options = format!("{}{again}", options(location));
     let mut text = field(&lines::location(location));
     if let (Some(engine), Some(why)) = (report.engine, &report.reason) {
         let _ = write!(text, "\nengine {engine}: {}", field(&words::engine_reason(why)));
@@ -64,7 +57,7 @@ pub(super) fn screen(location: &Location, report: &Report, again: &str) -> Strin
         };
         let what = field(&words::fact(&finding.fact));
         let _ = write!(text, "\n{word:<7}  {:<24}  {what}", finding.check);
-        if let Some(fix) = words::fix(&finding.fact, &options) {
+        if let Some(fix) = words::fix(&finding.fact, location, again) {
             let _ = write!(text, "\n{:<7}  {:<24}  fix: {}", "", "", field(&fix));
         }
     }

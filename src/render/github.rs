@@ -17,7 +17,7 @@ const SUMMARY_MAX: usize = 100_000;
 const ROWS: usize = 40;
 const CHANGES: usize = 8;
 
-/// What a step of GitHub Actions is told.
+/// What a step of GitHub Actions shows.
 pub(super) struct Report<'a> {
     github: &'a Github,
     progress: RefCell<Progress>,
@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
         annotation(ended, &self.progress.borrow(), Duration::ZERO)
     }
 
-    /// Writes the summary and the outputs. Returns warnings: a file that cannot be written is told of once.
+    /// Writes the summary and the outputs. Returns warnings: about a file that cannot be written, once.
     pub(super) fn write(&self, ended: &Ended, elapsed: Duration, again: &str) -> Vec<String> {
         // What a command deploys after that has a summary of its own.
         let location = self.progress.borrow().location.clone();

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{lines, sanitise, words};
 use crate::event::Location;
-use crate::ops::history::{Became, History, Past};
+use crate::ops::history::History;
+use crate::plan::history::{Became, Past};
 
 /// The document of `ecs-bg history --output json`.
 #[derive(Debug, Serialize)]

@@ -43,8 +43,6 @@ struct Shared {
 /// What is drawn.
 struct Drawing {
     progress: Progress,
-    /// What is waited for.
-    waits: Option<WaitReason>,
     /// When the last event was, in the deployment's time and in the reader's.
     last: Duration,
     seen: Instant,
@@ -77,7 +75,6 @@ impl Live {
         );
         let drawing = Drawing {
             progress: Progress::default(),
-            waits: None,
             last: Duration::ZERO,
             seen: now(),
             pace,
@@ -105,17 +102,8 @@ impl Live {
         }
         drawing.progress.take(kind, elapsed);
         (drawing.last, drawing.seen) = (elapsed, now());
-        let is_wait = match kind {
-            Kind::Waiting { why, .. } => {
-                drawing.waits = Some(why.clone());
-                !matches!(why, WaitReason::Pause { .. })
-            }
-            Kind::Changed { .. } | Kind::Runs { .. } | Kind::RollingBack { .. } => {
-                drawing.waits = None;
-                false
-            }
-            _ => false,
-        };
+        let is_pause = |why: &WaitReason| matches!(why, WaitReason::Pause { .. });
+        let is_wait = matches!(kind, Kind::Waiting { why, .. } if !is_pause(why));
         if self.shared.screen.is_memory() {
             drawing.draw(&self.shared, false);
         }
@@ -303,7 +291,7 @@ impl Drawing {
 
     /// What is waited for now, counted down.
     fn gist(&self, stretch: &Stretch, elapsed: Duration) -> String {
-        let Some(mut why) = self.waits.clone() else { return gist(stretch) };
+        let Some(mut why) = self.progress.waits().cloned() else { return gist(stretch) };
         if let WaitReason::Hold { left, .. }
         | WaitReason::Bake { left, .. }
         | WaitReason::Propagation { left } = &mut why
@@ -356,7 +344,7 @@ impl Drawing {
             OnCancel::Hold => "Ctrl-C leaves everything as it is",
             OnCancel::Finish => "Ctrl-C finishes at 100 %, else rolls back",
         };
-        let skip = match (&self.waits, &progress.location) {
+        let skip = match (progress.waits(), &progress.location) {
             (Some(WaitReason::Hold { .. } | WaitReason::Bake { .. }), Some(about)) => {
                 let (cluster, service) = (&about.cluster, &about.service);
                 format!(" · to go on: ecs-bg promote --cluster {cluster} --service {service}")

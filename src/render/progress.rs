@@ -1,5 +1,5 @@
-//! What the events of one deployment have said so far, phase by phase. Whoever draws more than lines reads
-//! it; it prints nothing.
+//! What the events of one deployment have said so far, phase by phase. `live` and `github` read it; it prints
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -175,6 +175,11 @@ impl Progress {
             Kind::Pruned { .. } | Kind::Logged { .. } | Kind::Warning(_) => {}
         }
         false
+    }
+
+    /// What is waited for now.
+    pub(super) fn waits(&self) -> Option<&WaitReason> {
+        self.stretches.last()?.waits.as_ref()
     }
 
     /// A text without the registry of the account and region, which the location names.

@@ -31,7 +31,7 @@ impl Terminal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be written.
+    /// What has not been written yet.
     pub(super) fn take(&self) -> String {
         std::mem::take(&mut self.state().text)
     }

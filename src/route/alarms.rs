@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Trouble, View};
 use crate::event::Cause;
+use crate::model::world::Alarm;
 use crate::record::Reason;
 
 /// Nobody goes on for longer without the judges that were asked for.
@@ -29,10 +30,10 @@ struct Seen {
 
 impl Alarms {
     /// Takes in an answer. `fresh`: this process began the deployment.
-    pub fn see(&mut self, states: &[(String, String)], fresh: bool) {
+    pub fn see(&mut self, alarms: &[Alarm], fresh: bool) {
         self.unread_since = None;
-        for (name, state) in states {
-            let fires = state == "ALARM";
+        for Alarm { name, fires } in alarms {
+            let fires = *fires;
             let first = Seen { armed: !fires || !fresh, fires };
             let seen = self.seen.entry(name.clone()).or_insert(first);
             *seen = Seen { armed: seen.armed || !fires, fires };
@@ -72,26 +73,25 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
 mod tests {
     use super::*;
 
-    fn states(state: &str) -> Vec<(String, String)> {
-        vec![("errors".to_owned(), state.to_owned())]
+    fn alarm(fires: bool) -> [Alarm; 1] {
+        [Alarm { name: "errors".to_owned(), fires }]
     }
 
     #[test]
     fn an_alarm_that_was_on_before_counts_once_it_was_off() {
         let mut alarms = Alarms::default();
-        for (state, fires) in [("ALARM", false), ("ALARM", false), ("OK", false), ("ALARM", true)] {
-            alarms.see(&states(state), true);
-            assert_eq!(alarms.firing().is_some(), fires, "{state}");
+        for (fires, counts) in [(true, false), (true, false), (false, false), (true, true)] {
+            alarms.see(&alarm(fires), true);
+            assert_eq!(alarms.firing().is_some(), counts);
         }
-        // Without data it does not go off.
-        alarms.see(&states("INSUFFICIENT_DATA"), true);
+        alarms.see(&alarm(false), true);
         assert_eq!(alarms.firing(), None);
     }
 
     #[test]
-    fn whoever_takes_a_deployment_over_counts_what_is_on() {
+    fn a_process_that_takes_a_deployment_over_counts_what_is_on() {
         let mut alarms = Alarms::default();
-        alarms.see(&states("ALARM"), false);
+        alarms.see(&alarm(true), false);
         assert_eq!(alarms.firing(), Some("errors"));
     }
 }

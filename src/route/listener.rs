@@ -332,7 +332,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
                 expires: view.now().checked_add(left),
                 rolls_back: true,
             };
-            // Whoever promotes it says so in the record: each look takes that in.
+            // `promote` writes it into the record: each look takes that in.
             Some(Next::Wait(Wait { why, look_in: left.min(WATCHFUL), look: Look::Whole }))
         }
         Some(left) => {

@@ -91,14 +91,11 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<Cause> {
 
 /// Why ECS failed a deployment, with the names of the alarms that it watches.
 pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&str>) -> Cause {
-    let settings = service.settings.get("deploymentConfiguration");
-    let names = settings.and_then(|all| all["alarms"]["alarmNames"].as_array());
-    let names = names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
     let is_alarm = reason.is_some_and(|reason| reason.to_lowercase().contains("alarm"));
     Cause::EcsFailed {
         service: service.name.clone(),
         reason: reason.map(str::to_owned),
-        alarms: names.filter(|_| is_alarm).collect(),
+        alarms: if is_alarm { service.alarms() } else { vec![] },
         task: view.watch.failures.first().cloned(),
     }
 }

@@ -9,7 +9,7 @@ use crate::support::lives::{REPOSITORY, World};
 /// Rows and columns of a terminal that keeps everything in sight.
 const SIZE: (u16, u16) = (120, 100);
 
-/// How a deployment is told.
+/// How a deployment is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Lines,

@@ -115,7 +115,11 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
 
 /// An alarm that is not there would never go off.
 pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
-    let missing = case.request.alarms.iter().find(|name| !case.survey.alarms.contains_key(*name));
+    let missing = case
+        .request
+        .alarms
+        .iter()
+        .find(|name| case.survey.alarms.iter().all(|alarm| alarm.name != **name));
     match missing {
         None => Ok(()),
         Some(name) => refuse(

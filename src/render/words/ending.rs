@@ -3,7 +3,7 @@
 use super::{change, ids};
 use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage};
 use crate::model::service_deployment::Phase;
-use crate::ops::history::Became;
+use crate::plan::history::Became;
 use crate::record::{End, Reason};
 
 pub(crate) fn outcome(ending: &Ending) -> String {

@@ -2,7 +2,7 @@
 
 use super::time;
 use super::warning::warning;
-use crate::event::{Fact, Owner};
+use crate::event::{Fact, Location, Owner};
 
 /// What was found.
 pub(crate) fn fact(fact: &Fact) -> String {
@@ -80,7 +80,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             "container {container} runs {image}: its tag moves, so nobody can tell which version that is"
         ),
         Fact::PlainSecret { container, variable, revision } => format!(
-            "{variable} of container {container} looks like a secret, and whoever may read {revision} reads it"
+            "{variable} of container {container} looks like a secret, and everybody who may read {revision} reads it"
         ),
         Fact::NoLogs { container, revision } => format!(
             "container {container} of {revision} has no logConfiguration: nothing keeps what it prints before it fails"
@@ -114,10 +114,11 @@ pub(crate) fn fact(fact: &Fact) -> String {
     }
 }
 
-/// What helps: a command, or what to write where. `options` are those that name the service.
-pub(crate) fn fix(fact: &Fact, options: &str) -> Option<String> {
+/// What helps: a command, or what to write where. `again`: options that a command of ours needs as well.
+pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<String> {
+    let Location { cluster, service, .. } = location;
+    let options = format!("--cluster {cluster} --service {service}{again}");
     let update = |service: &str, what: &str| {
-        let cluster = options.split_whitespace().nth(1).unwrap_or("CLUSTER");
         format!("aws ecs update-service --cluster {cluster} --service {service} {what}")
     };
     let attribute = |arn: &str, seconds: u32| {
@@ -172,7 +173,6 @@ pub(crate) fn fix(fact: &Fact, options: &str) -> Option<String> {
             format!("aws cloudwatch describe-alarms --alarm-names {alarm}")
         }
         Fact::NoRoom { .. } => {
-            let cluster = options.split_whitespace().nth(1).unwrap_or("CLUSTER");
             format!("aws ecs list-container-instances --cluster {cluster}")
         }
         Fact::Plan(_)
