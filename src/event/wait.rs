@@ -140,6 +140,11 @@ pub enum WaitReason {
         /// It rolls back then; else it goes on.
         rolls_back: bool,
     },
+    /// Another deployment of the service runs, which no record of ours tells of.
+    OtherDeployment {
+        /// The service.
+        service: String,
+    },
     /// A gate has not passed yet.
     Gate {
         /// Its URL without what may be secret, or its program.

@@ -10,7 +10,7 @@ use super::last_words::last_words;
 use super::prune::prune;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
-use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim, is_driven};
+use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, WAIT_LOOK, claim, is_driven};
 use crate::drive::gates;
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
@@ -56,6 +56,7 @@ pub async fn deploy(
     let mut confirmed = false;
     let mut told = false;
     let mut surveys = 1;
+    let mut waits = false;
     loop {
         let looked = setting.clock.moment(setting.aws.date());
         let deciding = decide(request, setting, &claimant.owner);
@@ -63,6 +64,22 @@ pub async fn deploy(
         let (survey, decision) = match (decided, ended_before.take()) {
             // What another process had begun is over, and that is all that was changed.
             (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
+            // Somebody else's deployment is waited for like one of ours.
+            (Err(Error::Refused(refusal)), ended)
+                if claimant.on_conflict == OnConflict::Wait && is_in_the_way(&refusal) =>
+            {
+                ended_before = ended;
+                if !std::mem::replace(&mut waits, true) {
+                    let why = WaitReason::OtherDeployment { service: request.service.clone() };
+                    setting.tell(emit, Kind::Waiting { step: "claim", why });
+                }
+                let waiting = async {
+                    setting.clock.sleep(WAIT_LOOK).await;
+                    Ok::<(), Error>(())
+                };
+                or_interrupted(&setting.interrupts, waiting).await?;
+                continue;
+            }
             (decided, _) => decided?,
         };
         if !std::mem::replace(&mut told, true) {
@@ -163,6 +180,11 @@ pub fn not_newer(
             Err(Refusal::new(what, hint))
         }
     }
+}
+
+/// Whether nothing but a deployment of somebody else's keeps ours from starting.
+fn is_in_the_way(refusal: &Refusal) -> bool {
+    refusal.check == Some("deployment") && refusal.also.is_empty()
 }
 
 /// Waits until AWS may be asked again.

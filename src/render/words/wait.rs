@@ -93,6 +93,9 @@ pub(crate) fn wait(why: &WaitReason) -> String {
                 "paused at {at}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
             )
         }
+        WaitReason::OtherDeployment { service } => {
+            format!("ECS deploys something else to {service}; waiting until that is over")
+        }
         WaitReason::Gate { gate: name, fault: None } => format!("check {name} has not passed yet"),
         WaitReason::Gate { gate: name, fault: Some(fault) } => {
             format!("check {name} has not passed yet: it {}", gate(fault))
