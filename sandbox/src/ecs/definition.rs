@@ -74,6 +74,7 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         network_mode,
         cpu,
         memory,
+        gpus: instance::gpus(&request.value),
         tags,
     };
     let answer = answer(here, &definition, !definition.tags.is_empty());

@@ -32,7 +32,7 @@
 //! ```
 //!
 //! `container_instance`s give a cluster room (`cluster`, `az`, `cpu`, `memory`, `enis`,
-//! `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
+//! `gpus`, `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
 //! begins in a `state`, a `load` is what the requests to a service take:
 //!
 //! ```toml
