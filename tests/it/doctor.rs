@@ -239,7 +239,7 @@ fn a_pause_that_a_deployment_could_not_take_out_is_found() {
     let less = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
         {"Effect":"Deny","Action":"ecs:UpdateService","Resource":"*"}]}"#;
     let less = Policy::parse(less, "policy").expect("a policy");
-    let life = world.run_beside(&deploy, 60, |cloud| cloud.set_policy(Some(less.clone())));
+    let life = world.run_beside(&deploy, 60, move |cloud| cloud.set_policy(Some(less.clone())));
     assert_eq!(life.code, Some(1), "{}", life.text);
     world.cloud().set_policy(None);
     let life = world.run(&format!("doctor {service} --output json"));
