@@ -3,6 +3,8 @@
 mod alarms;
 pub mod backoff;
 pub mod claim;
+mod command;
+pub mod gates;
 pub mod interrupt;
 pub mod log;
 mod look;
@@ -29,6 +31,7 @@ use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record, Released};
 use crate::request::before::Preparation;
+use crate::request::gates::Gates;
 use crate::route::watch::Watch;
 use crate::route::{Action, Next, Outcome, Trouble, View, decide, engine};
 
@@ -85,6 +88,8 @@ pub struct Setting<'a> {
     pub prepare: Option<Preparation>,
     /// Alarms that roll the deployment back when they go off.
     pub alarms: Vec<String>,
+    /// What judges the new version while it has traffic.
+    pub gates: Gates,
 }
 
 impl Setting<'_> {
@@ -126,6 +131,7 @@ pub async fn run(
     let green = world.service(&record.green);
     watch.phase = setting.phase;
     watch.prepares = setting.prepare.is_some();
+    watch.gates = gates::known(&setting.gates);
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
@@ -137,11 +143,9 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
-        rules_unread: false,
-        explained: false,
-        checked: looked,
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
+        gates: gates::Running::default(),
         told_news: false,
         sent: Vec::new(),
         missed: 0,
@@ -200,18 +204,14 @@ struct Run<'a> {
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
-    /// The last reading of the rules failed.
-    rules_unread: bool,
-    /// The last look took in why tasks of the new revision stopped.
-    explained: bool,
     /// What the engine has to tell once was told.
     told_news: bool,
-    /// When targets were looked at last.
-    checked: Moment,
     /// This process began the deployment.
     fresh: bool,
     /// When the alarms were read last.
     alarms_read: Option<SystemTime>,
+    /// The gates that run now.
+    gates: gates::Running,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
@@ -240,6 +240,7 @@ impl Run<'_> {
             }
             self.heartbeat().await;
             self.read_alarms().await;
+            self.judge();
             match self.handle_interrupt() {
                 Some(Interrupted::End(outcome)) => return outcome,
                 Some(Interrupted::Back(trouble)) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::view::{Drift, count};
 use super::watch::Seen;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -79,6 +79,7 @@ pub const ENGINE: Engine = Engine {
         let whole = view.record.forward() && view.all_read(100);
         (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
     },
+    judged: |view| view.record.held.map(|held| held.share).filter(|share| *share > 0),
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
 };
 
@@ -93,18 +94,16 @@ const WATCHFUL: Duration = Duration::from_secs(12);
 const DENSE_FOR: Duration = Duration::from_secs(30);
 
 /// Whose the targets are, and why tasks stopped, matters while there is a way back only.
-fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
-    let record = view.record;
-    let old = (!record.forward()).then(|| record.blue.clone());
+fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
+    let old = view.blue().filter(|_| !view.record.forward());
     let is_retired = view.blue().is_some_and(|blue| blue.desired == 0);
     // While others leave the same groups, whose a sick target is its task tells.
     let is_doubtful = view.others_leave() == Some(true) && view.has_sick_targets();
     let wants_tasks = occasion.look > Look::Glance || occasion.unexplained || is_doubtful;
-    Reading {
-        targets: [record.green.clone()].into_iter().chain(old).collect(),
-        tasks: wants_tasks && !is_retired,
-        services: true,
-    }
+    let mut parts = view.world.target_parts(view.green().into_iter().chain(old));
+    parts.push(Part::Services);
+    parts.extend(view.tasks_read(occasion).filter(|_| wants_tasks && !is_retired));
+    parts
 }
 
 /// What can end or turn a deployment whatever step it is in.
@@ -343,7 +342,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
             let cause = Cause::NotPromoted { share: to, limit: hold };
             Some(Next::TurnBack(Trouble { reason: Reason::Pause, cause }))
         }
-        None => write(view.writing(next.percent)),
+        None => gates::hold(view, held, hold).or_else(|| write(view.writing(next.percent))),
     }
 }
 
@@ -352,7 +351,8 @@ fn bake(view: &View<'_>) -> Option<Next> {
         // There is no way back that a fault could be answered with.
         return None;
     }
-    let left = left(view, view.record.held?, view.record.bake)?;
+    let (held, bake) = (view.record.held?, view.record.bake);
+    let Some(left) = left(view, held, bake) else { return gates::hold(view, held, bake) };
     let service = view.record.green.clone();
     wait(WaitReason::Bake { service, left }, left.min(WATCHFUL))
 }
