@@ -27,6 +27,9 @@ pub(crate) struct Definition {
     pub(crate) memory: i64,
     #[serde(default)]
     pub(crate) gpus: i64,
+    /// `linux/amd64`
+    #[serde(default)]
+    pub(crate) platform: String,
     pub(crate) tags: Tags,
 }
 
