@@ -3,6 +3,8 @@
 mod alarms;
 pub mod backoff;
 pub mod claim;
+mod command;
+pub mod gates;
 pub mod interrupt;
 pub mod log;
 mod look;
@@ -29,6 +31,7 @@ use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record, Released};
 use crate::request::before::Preparation;
+use crate::request::gates::Gates;
 use crate::route::watch::Watch;
 use crate::route::{Action, Next, Outcome, Trouble, View, decide, engine};
 
@@ -85,6 +88,8 @@ pub struct Setting<'a> {
     pub prepare: Option<Preparation>,
     /// Alarms that roll the deployment back when they go off.
     pub alarms: Vec<String>,
+    /// What judges the new version while it has traffic.
+    pub gates: Gates,
 }
 
 impl Setting<'_> {
@@ -126,6 +131,7 @@ pub async fn run(
     let green = world.service(&record.green);
     watch.phase = setting.phase;
     watch.prepares = setting.prepare.is_some();
+    watch.gates = gates::known(&setting.gates);
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
@@ -139,6 +145,7 @@ pub async fn run(
         failed: 0,
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
+        gates: gates::Running::default(),
         told_news: false,
         sent: Vec::new(),
         missed: 0,
@@ -203,6 +210,8 @@ struct Run<'a> {
     fresh: bool,
     /// When the alarms were read last.
     alarms_read: Option<SystemTime>,
+    /// The gates that run now.
+    gates: gates::Running,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
@@ -231,6 +240,7 @@ impl Run<'_> {
             }
             self.heartbeat().await;
             self.read_alarms().await;
+            self.judge();
             match self.handle_interrupt() {
                 Some(Interrupted::End(outcome)) => return outcome,
                 Some(Interrupted::Back(trouble)) => {

@@ -11,6 +11,7 @@ use super::prune::prune;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim, is_driven};
+use crate::drive::gates;
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
@@ -208,6 +209,7 @@ pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, 
     if !request.alarms.is_empty() {
         survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
+    survey.unready = gates::unready(setting, &request.gates).await;
     Ok(survey)
 }
 

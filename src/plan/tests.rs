@@ -41,6 +41,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         scalable: None,
         way_back: BTreeMap::new(),
         alarms: vec![],
+        unready: vec![],
         blind: None,
         ran: BTreeMap::new(),
         unused: vec![],

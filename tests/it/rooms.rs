@@ -70,6 +70,8 @@ const NAMES: &[&str] = &[
     "enabled",
     "family",
     "from",
+    "gate",
+    "gates",
     "green",
     "green_value",
     "group",
