@@ -218,6 +218,11 @@ pub async fn decide(
 
 /// Reads all that a plan depends on.
 pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
+    look_on(request, setting, survey(request, setting).await?).await
+}
+
+/// Reads what a plan depends on beside the images.
+pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, Error> {
     let (cluster, service) = (&request.cluster, &request.service);
     let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
     if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
@@ -227,6 +232,16 @@ pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Er
         survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
     survey.unready = gates::unready(setting, &request.gates).await;
+    Ok(survey)
+}
+
+/// Reads the images, and what the service's tasks run, on a survey.
+pub async fn look_on(
+    request: &Request,
+    setting: &Setting<'_>,
+    mut survey: Survey,
+) -> Result<Looked, Error> {
+    let (cluster, service) = (&request.cluster, &request.service);
     let wanted = match wanted(request, &survey) {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(Looked { survey, wanted: Err(refusal) }),
