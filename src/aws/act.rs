@@ -61,6 +61,9 @@ impl Aws {
                 body[CONFIGURATION] = configuration.clone();
                 self.roll(service, body, world).await
             }
+            Action::Scale { service, min, max, suspended } => {
+                self.scale(service, (*min, *max), *suspended, world).await
+            }
             Action::StopDeployment { arn } => self.stop_deployment(arn).await,
             Action::Weigh { rule, actions } => match world.rules.get(rule).cloned() {
                 Some(rule) => self.set_actions(&rule, actions, world).await,

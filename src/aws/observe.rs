@@ -135,6 +135,7 @@ fn about(part: &Part) -> About {
         Part::Owner => Call::DescribeTaskDefinition.on("with the record"),
         Part::Prepare => Call::DescribeTasks.on("of --before"),
         Part::Deployments => Call::DescribeServiceDeployments.on("of the service"),
+        Part::Scaling => Call::DescribeScalableTargets.on("of the services"),
     }
 }
 
@@ -306,6 +307,10 @@ impl Aws {
                     (_, _, None) => vec![],
                 };
                 Box::new(move |world| world.deployments = Some(read))
+            }
+            Part::Scaling => {
+                let targets = self.scalable_targets(before).await?;
+                Box::new(move |world| world.scalable = Some(targets))
             }
             Part::Prepare => {
                 let tasks = match &wanted.prepare {

@@ -9,6 +9,7 @@ mod look;
 mod persist;
 mod register;
 mod rollback;
+mod scaling;
 mod send;
 pub mod task;
 
@@ -138,6 +139,7 @@ pub async fn run(
         unwritten: kept == Kept::OlderTags,
         failed: 0,
         rules_unread: false,
+        scaling_unread: (0, None),
         explained: false,
         checked: looked,
         fresh: kept == Kept::Tags || kept == Kept::Memory,
@@ -202,6 +204,8 @@ struct Run<'a> {
     failed: u32,
     /// The last reading of the rules failed.
     rules_unread: bool,
+    /// Readings of the scalable targets that failed one after the other, and how the last one did.
+    scaling_unread: (u32, Option<Failure>),
     /// The last look took in why tasks of the new revision stopped.
     explained: bool,
     /// What the engine has to tell once was told.
@@ -276,6 +280,10 @@ impl Run<'_> {
             };
             match ended {
                 None => {}
+                // Both sides run; what serves is not put at risk for that.
+                Some(Stop::Refused(error)) if self.leaves_scaling(&error) => {
+                    return self.scaling_left(error);
+                }
                 Some(Stop::Refused(error)) if self.record.forward() && !self.touched => {
                     let cause = Cause::Aws(error.clone());
                     let trouble = Trouble { reason: Reason::Refused, cause };

@@ -9,7 +9,7 @@ use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::event::{Change, Kind, StopReason, Then, Warning, Weight};
+use crate::event::{Change, Kind, Scaling, StopReason, Then, Warning, Weight};
 use crate::model::arn::short;
 use crate::model::health::placement;
 use crate::model::reads::Part;
@@ -59,6 +59,10 @@ impl Run<'_> {
             let tasks = self.focus(self.needed(action)).tasks.into_iter();
             parts.extend(tasks.map(Part::Tasks));
         }
+        let is_last = matches!(action, Action::Count { count: 0, .. }) || action.closes();
+        if self.record.scaling.is_some() && (is_last || matches!(action, Action::Scale { .. })) {
+            parts.push(Part::Scaling);
+        }
         if self.woke {
             parts.extend(self.recorded.then_some(Part::Owner));
         }
@@ -68,6 +72,11 @@ impl Run<'_> {
     /// Reads what a change lacks: only that, where the rest is young enough and stays so meanwhile.
     async fn look_for(&mut self, action: &Action) -> Option<Stop> {
         let (look, stale) = (self.needed(action), self.stale(action));
+        if stale.contains(&Part::Scaling)
+            && let Some(error) = self.scaling_error()
+        {
+            return Some(Stop::Refused(error));
+        }
         let returns = matches!(action, Action::Weigh { .. }) && !self.record.forward();
         let took = |part: &Part| self.world.answered.get(part).map(|at| at.took);
         let is_slow = stale.iter().filter_map(took).any(|took| took >= SLOW);
@@ -137,6 +146,9 @@ impl Run<'_> {
         self.changed = true;
         // What was listed before a change is no ground for emptying a side after it.
         self.world.answered.remove(&Part::Listing);
+        if matches!(action, Action::Scale { .. }) {
+            self.world.answered.remove(&Part::Scaling);
+        }
         let begin = self.setting.clock.moment(self.world.at);
         let sent = self.send(&action).await;
         self.notice_freeze(begin, PART_MAX);
@@ -260,6 +272,9 @@ fn change(action: &Action, world: &World) -> Change {
             reconfigured: configuration.is_some(),
         },
         Action::Configure { service, .. } => Change::SettingsRestored { service },
+        Action::Scale { service, min, max, suspended } => {
+            Change::Scaling(Scaling { service, min, max, suspended })
+        }
         Action::StopDeployment { arn } => {
             Change::DeploymentStopped { deployment: short(&arn).to_owned() }
         }

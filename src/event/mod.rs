@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 pub use cause::{BeforeEnded, Cause, Grace, Number};
-pub use change::{Change, StopReason, Weight};
+pub use change::{Change, Scaling, StopReason, Weight};
 pub use ending::{
     AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
 };

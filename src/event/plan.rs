@@ -37,6 +37,15 @@ pub enum Planned {
         /// Those that do not hold it yet: it is added with weight 0.
         missing: Vec<String>,
     },
+    /// Auto scaling takes no task away while the traffic is shifted.
+    Freeze {
+        /// The service that has the traffic.
+        service: String,
+        /// `MinCapacity`
+        min: u32,
+        /// `MaxCapacity`
+        max: u32,
+    },
     /// A service starts tasks of the new revision.
     Launch {
         /// The service.
@@ -148,6 +157,7 @@ impl Planned {
             Self::Register { .. } => "register",
             Self::Prepare { .. } => "prepare",
             Self::Attach { .. } => "attach",
+            Self::Freeze { .. } => "freeze",
             Self::Launch { .. } => "launch",
             Self::Update { .. } => "update",
             Self::Settle { .. } => "settle",
@@ -314,6 +324,7 @@ mod tests {
             },
             Planned::Prepare { timeout: period },
             Planned::Attach { service: service.clone(), rules: vec![], missing: vec![] },
+            Planned::Freeze { service: service.clone(), min: 1, max: 4 },
             Planned::Launch { service: service.clone(), tasks: 2 },
             Planned::Update {
                 service: service.clone(),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::reads::Answered;
+use super::scaling::Scalable;
 use super::service_deployment::{Advanced, ServiceDeployment};
 
 /// How much a look takes in.
@@ -50,6 +51,8 @@ pub struct World {
     pub deployments: Option<Vec<ServiceDeployment>>,
     /// The task that runs before anything serves, where there is to be one; `None`: not asked for yet.
     pub prepare: Option<Vec<Task>>,
+    /// The scalable targets of the services; `None`: not read.
+    pub scalable: Option<Vec<Scalable>>,
 }
 
 /// A service.
@@ -172,19 +175,6 @@ pub struct Group {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-/// What Application Auto Scaling knows of a service: its scalable target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scalable {
-    /// The service's name.
-    pub service: String,
-    /// `MinCapacity`.
-    pub min: u32,
-    /// `MaxCapacity`.
-    pub max: u32,
-    /// Whether `SuspendedState` suspends anything.
-    pub suspended: bool,
-}
-
 /// An alarm of CloudWatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
@@ -283,6 +273,11 @@ impl World {
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.values().find(|service| service.name == name)
+    }
+
+    /// The scalable target of the service of that name, where one is known.
+    pub fn scalable(&self, service: &str) -> Option<&Scalable> {
+        self.scalable.iter().flatten().find(|target| target.service == service)
     }
 
     /// The targets of a group; `None` when they were not read.

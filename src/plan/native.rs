@@ -279,6 +279,7 @@ fn record(
         count: service.desired,
         had: had(&survey.world, service),
         scaled: None,
+        scaling: None,
         asked: Asked::default(),
         native: Some(native),
         prepare: request.prepare.as_ref().map(prepare),

@@ -71,6 +71,7 @@ const SETUP: &[Call] = {
         DescribeServiceDeployments,
     ]
 };
+const SCALED: &[Call] = &[Call::DescribeScalingPolicies, Call::RegisterScalableTarget];
 const LOGIN: &[Call] = &[Call::GetAuthorizationToken, Call::DescribeRepositories];
 
 /// What AWS lets a call be narrowed to.
@@ -91,6 +92,8 @@ enum On {
     Repositories,
     LogGroups,
     TargetGroups,
+    /// The scalable targets of ECS services: AWS gives each an id of its own.
+    ScalableTargets,
     /// Revisions, which cannot be named (they are deregistered).
     Revisions,
 }
@@ -114,6 +117,7 @@ fn scope(call: Call) -> On {
         ModifyListener => On::Listeners,
         DescribeImages | DescribeRepositories => On::Repositories,
         GetLogEvents => On::LogGroups,
+        RegisterScalableTarget => On::ScalableTargets,
         CreateTargetGroup | ModifyTargetGroupAttributes | DeleteTargetGroup => On::TargetGroups,
         DescribeTaskDefinition
         | ListTaskDefinitions
@@ -124,6 +128,7 @@ fn scope(call: Call) -> On {
         | DescribeRules
         | DescribeTags
         | DescribeScalableTargets
+        | DescribeScalingPolicies
         | DescribeAlarms
         | DescribeLogGroups
         | GetAuthorizationToken
@@ -175,6 +180,8 @@ pub fn deny() -> Policy {
 pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Policy, Refusal> {
     let (row, _) = engine::engine(request, survey)?;
     let resources = Resources::of(survey);
+    let is_scaled = row.twin.is_some()
+        && survey.world.scalable.as_ref().is_some_and(|targets| !targets.is_empty());
     let on_instances = survey.world.services.values().any(is_on_instances);
     let sets = [
         (true, COMMON),
@@ -184,6 +191,7 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         (beside.alarms, ALARMS),
         (beside.doctor, DOCTOR),
         (beside.setup, SETUP),
+        (is_scaled, SCALED),
         (beside.login, LOGIN),
     ];
     let calls = sets.iter().filter(|(is_meant, _)| *is_meant).flat_map(|(_, calls)| *calls);
@@ -196,8 +204,13 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         .into_iter()
         .map(|(on, actions)| {
             let (sid, resource) = resources.on(on);
-            let condition = (on == On::InCluster)
-                .then(|| json!({ "ArnEquals": { "ecs:cluster": resources.cluster } }));
+            let condition = match on {
+                On::InCluster => Some(json!({ "ArnEquals": { "ecs:cluster": resources.cluster } })),
+                On::ScalableTargets => Some(
+                    json!({ "StringEquals": { "application-autoscaling:service-namespace": "ecs" } }),
+                ),
+                _ => None,
+            };
             let action = actions.into_iter().collect();
             Statement { sid, effect: "Allow", action, resource, condition }
         })
@@ -237,6 +250,7 @@ struct Resources {
     roles: BTreeSet<String>,
     groups: BTreeSet<String>,
     any_role: String,
+    targets: String,
 }
 
 impl Resources {
@@ -302,6 +316,9 @@ impl Resources {
                     None => group.arn.clone(),
                 })
                 .collect(),
+            targets: format!(
+                "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
+            ),
             any_role: format!("arn:{partition}:iam::{account}:role/*"),
             services,
             ecs,
@@ -340,6 +357,7 @@ impl Resources {
             On::Repositories => ("Images", many(&self.repositories)),
             On::LogGroups => ("Logs", many(&self.logs)),
             On::TargetGroups => ("SecondTargetGroup", many(&self.groups)),
+            On::ScalableTargets => ("Scaling", vec![self.targets.clone()]),
             On::Revisions => ("OldRevisions", all()),
         }
     }
@@ -360,7 +378,7 @@ mod tests {
     #[test]
     fn every_call_is_for_something() {
         let engines = engine::all().flat_map(|engine| engine.calls).copied();
-        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, LOGIN, &OTHERS].concat();
+        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, SCALED, LOGIN, &OTHERS].concat();
         let known: BTreeSet<Call> = sets.into_iter().chain(engines).collect();
         assert_eq!(known, Call::all().collect());
     }

@@ -12,6 +12,7 @@ pub use self::tags::Unreadable;
 use self::tags::{ENDS, REASONS, code};
 
 use crate::model::arn::short;
+use crate::model::scaling::Suspended;
 use crate::request::{EngineName, Share, WaitFor};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
@@ -45,6 +46,9 @@ pub struct Record {
     pub had: Option<Had>,
     /// Whether a scalable target may change the count (`rolling` only); `None` where that is not known.
     pub scaled: Option<bool>,
+    /// What the scalable targets of both services suspended when it began (`listener` only); `None`: nothing
+    /// scales them.
+    pub scaling: Option<Suspensions>,
     /// What else the service was asked to change with its revision (`rolling` only).
     pub asked: Asked,
     /// What the user waits for (`rolling` only).
@@ -107,6 +111,15 @@ pub enum Released {
     Superseded,
     /// Somebody promoted its share while its owner lives: the owner goes on.
     Promoted,
+}
+
+/// What the scalable targets of a pair suspend while no deployment is in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspensions {
+    /// That of the side that serves.
+    pub blue: Suspended,
+    /// That of the other side.
+    pub green: Suspended,
 }
 
 /// What may be asked of a service beside its revision.
@@ -347,6 +360,7 @@ pub(crate) mod tests {
             count: 2,
             had: None,
             scaled: None,
+            scaling: None,
             asked: Asked::default(),
             until: WaitFor::Healthy,
             prepare: None,

@@ -41,6 +41,7 @@ mod rivals; // who drives a deployment: other processes, people, requests to sto
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O
 mod sanitise; // text from outside
+mod scaling; // a pair that auto scaling scales
 mod settings; // settings blocks are sent whole
 mod setup; // a service made ready for ECS's own blue/green
 mod signals; // requests to stop, in every wait

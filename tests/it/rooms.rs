@@ -84,6 +84,7 @@ const NAMES: &[&str] = &[
     "old",
     "owner",
     "path",
+    "policy",
     "port",
     "region",
     "replaced",

@@ -23,6 +23,11 @@ pub(crate) fn step(step: &Planned) -> String {
         Planned::Attach { service, missing, .. } => {
             format!("add {service} to {} with weight 0", missing.join(", "))
         }
+        Planned::Freeze { service, min, max } => {
+            format!(
+                "auto scaling of {service}: {min}–{max}, scale-in suspended meanwhile, then restored"
+            )
+        }
         Planned::Launch { service, tasks: count } => {
             format!("{service}: {} of the new revision", tasks(*count))
         }

@@ -93,6 +93,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             )
         }
         WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),
+        WaitReason::Scaling { service } => format!("reading the auto scaling of {service}"),
         WaitReason::LastLook => "all healthy; checking everything once more".to_owned(),
         WaitReason::Rules { service } => {
             format!("a rule gave {service} traffic; listing all rules again")
