@@ -1,4 +1,4 @@
-//! Acting: one action is one call. The answer of a change is a look at what it changed.
+//! Acting: one action is one call. AWS's answer to a change tells what it changed.
 
 use aws_sdk_ecs::types::Tag;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{Aws, once, rules, wire};
 use crate::call::Call;
 use crate::error::Failure;
 use crate::model::arn::short;
-use crate::model::world::{Rule, World};
+use crate::model::world::{Rule, Told, World};
 use crate::record::Record;
 use crate::route::Action;
 
@@ -18,19 +18,14 @@ use crate::route::Action;
 const CONFIGURATION: &str = "deploymentConfiguration";
 
 impl Aws {
-    /// Makes one change and puts AWS's answer into `world`.
-    pub async fn act(
-        &self,
-        pair: &Pair,
-        action: &Action,
-        world: &mut World,
-    ) -> Result<(), Failure> {
+    /// Makes one change, and says what AWS's answer tells.
+    pub async fn act(&self, pair: &Pair, action: &Action, world: &World) -> Result<Told, Failure> {
         match action {
             Action::Launch { service, revision, count } => {
-                self.update_service(pair, service, Some(revision), *count, world).await
+                self.update_service(pair, service, Some(revision), *count).await
             }
             Action::Count { service, count } => {
-                self.update_service(pair, service, None, *count, world).await
+                self.update_service(pair, service, None, *count).await
             }
             Action::Roll { service, min_healthy, max_percent, .. } => {
                 // A glance takes in no settings, and AWS may replace the whole block by what is sent.
@@ -44,7 +39,7 @@ impl Aws {
                     (_, own) => own.cloned(),
                 };
                 let body = roll_request(pair, action, own);
-                self.roll(service, body, world).await
+                self.roll(service, body).await
             }
             Action::Shift { service, revision, configuration, force } => {
                 let mut body = json!({"cluster": pair.cluster, "service": service, "taskDefinition": revision});
@@ -54,28 +49,30 @@ impl Aws {
                 if *force {
                     body["forceNewDeployment"] = json!(true);
                 }
-                self.roll(service, body, world).await
+                self.roll(service, body).await
             }
             Action::Configure { service, configuration } => {
                 let mut body = json!({"cluster": pair.cluster, "service": service});
                 body[CONFIGURATION] = configuration.clone();
-                self.roll(service, body, world).await
+                self.roll(service, body).await
             }
             Action::Scale { service, min, max, suspended } => {
                 self.scale(service, (*min, *max), *suspended, world).await
             }
-            Action::StopDeployment { arn } => self.stop_deployment(arn).await,
-            Action::Weigh { rule, actions } => match world.rules.get(rule).cloned() {
-                Some(rule) => self.set_actions(&rule, actions, world).await,
-                None => Ok(()),
+            Action::StopDeployment { arn } => {
+                self.stop_deployment(arn).await.map(|()| Told::Nothing)
+            }
+            Action::Weigh { rule, actions } => match world.rules.get(rule) {
+                Some(rule) => self.set_actions(rule, actions).await,
+                None => Ok(Told::Nothing),
             },
             Action::Stop { task } => {
                 let why = "the deployment that it prepares goes back";
-                self.stop_task(&pair.cluster, task, why).await
+                self.stop_task(&pair.cluster, task, why).await.map(|()| Told::Nothing)
             }
             // Its body is the engine's business: the command is in no action.
-            Action::Prepare => Ok(()),
-            Action::Write(record) => self.write(record).await,
+            Action::Prepare => Ok(Told::Nothing),
+            Action::Write(record) => self.write(record).await.map(|()| Told::Nothing),
         }
     }
 
@@ -85,8 +82,7 @@ impl Aws {
         service: &str,
         revision: Option<&str>,
         count: u32,
-        world: &mut World,
-    ) -> Result<(), Failure> {
+    ) -> Result<Told, Failure> {
         let to = revision.map_or(String::new(), |revision| format!(" to {}", short(revision)));
         let call = Call::UpdateService.on(format!("{service}{to} with {count} tasks"));
         let answer = Capture::default();
@@ -100,16 +96,11 @@ impl Aws {
         let request = request.customize().interceptor(answer.clone());
         let request = request.config_override(aws_sdk_ecs::Config::builder().retry_config(once()));
         request.send().await.map_err(of(&call))?;
-        updated(answer.body(), world).map_err(|error| unreadable(&call, error))
+        updated(answer.body()).map_err(|error| unreadable(&call, error))
     }
 
     /// ECS replaces the tasks. The body is our own: the deployment configuration goes back as it came.
-    pub(super) async fn roll(
-        &self,
-        service: &str,
-        body: Value,
-        world: &mut World,
-    ) -> Result<(), Failure> {
+    pub(super) async fn roll(&self, service: &str, body: Value) -> Result<Told, Failure> {
         let to = body["taskDefinition"].as_str().map(short);
         let to = to.map_or(String::new(), |to| format!(" to {to}"));
         let call = Call::UpdateService.on(format!("{service}{to}"));
@@ -118,15 +109,14 @@ impl Aws {
         let request = request.interceptor(answer.clone()).interceptor(sent);
         let request = request.config_override(aws_sdk_ecs::Config::builder().retry_config(once()));
         request.send().await.map_err(of(&call))?;
-        updated(answer.body(), world).map_err(|error| unreadable(&call, error))
+        updated(answer.body()).map_err(|error| unreadable(&call, error))
     }
 
     async fn set_actions(
         &self,
         rule: &Rule,
         actions: &[(String, String)],
-        world: &mut World,
-    ) -> Result<(), Failure> {
+    ) -> Result<Told, Failure> {
         let (call, key, list) = match rule.is_default {
             // A default rule changes only through its listener.
             true => (Call::ModifyListener, ("ListenerArn", &rule.listener), "DefaultActions"),
@@ -158,9 +148,7 @@ impl Aws {
                 .map(|rule| rule.actions)
                 .unwrap_or_default()
         };
-        world.unread.insert(rule.arn.clone());
-        world.rules.insert(rule.arn.clone(), Rule { actions: shown, ..rule.clone() });
-        Ok(())
+        Ok(Told::Rule(Box::new(Rule { actions: shown, ..rule.clone() })))
     }
 
     /// Writes the record: one TagResource call that overwrites.
@@ -193,15 +181,9 @@ impl Aws {
 }
 
 /// The answer of an UpdateService is a look at the service.
-fn updated(answer: &str, world: &mut World) -> Result<(), serde_json::Error> {
+fn updated(answer: &str) -> Result<Told, serde_json::Error> {
     let read: wire::Updated = serde_json::from_str(answer)?;
-    let mut service = wire::service(read.service, true)?;
-    // The answer has no tags.
-    if let Some(old) = world.services.remove(&service.arn) {
-        service.tags = old.tags;
-    }
-    world.services.insert(service.arn.clone(), service);
-    Ok(())
+    Ok(Told::Service(Box::new(wire::service(read.service, true)?)))
 }
 
 /// What is not asked for is not sent, so it stays. A deployment configuration is replaced as a whole:

@@ -30,7 +30,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 pub use config::Connection;
 pub(crate) use environment::flaw;
-pub use observe::{Focus, PART_MAX, Pair, SLOW, Wanted};
+pub use observe::{PART_MAX, Pair, Reads, SLOW};
 
 use crate::clock::Clock;
 

@@ -45,74 +45,42 @@ pub(super) enum Take {
     Everything,
 }
 
-/// What a look takes in beside its kind.
-#[derive(Clone, Debug, Default)]
-pub struct Focus {
-    /// Services whose targets are wanted on a glance, by name.
-    pub health: Vec<String>,
-    /// Services whose tasks are wanted, by name.
-    pub tasks: Vec<String>,
-    /// Their stopped tasks are wanted too.
-    pub stopped: bool,
-    /// The revision whose record is wanted, by ARN.
-    pub record: Option<String>,
-    /// The record whose task that runs before is wanted.
-    pub prepare: Option<Record>,
-    /// The service deployment that is followed, by ARN.
-    pub deployment: Option<String>,
-    /// The services are wanted on a glance too.
-    pub services: bool,
-}
-
-/// Which parts a look takes in.
+/// The parts of the world that a look takes in.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct Reads<'a> {
     /// How much of the world it is, all in all.
-    look: Look,
-    parts: Vec<Part>,
-    /// What it leaves out of its kind is what an earlier look saw.
-    partial: bool,
-    /// Stopped tasks are wanted too.
-    stopped: bool,
-    /// The revision whose record's owner is wanted, by ARN.
-    record: Option<String>,
-    /// The record whose task that runs before is wanted.
-    prepare: Option<Record>,
+    pub look: Look,
+    /// The parts; one that another one answers as well is left out.
+    pub parts: Vec<Part>,
+    /// What they leave out of their kind is what an earlier look saw.
+    pub partial: bool,
+    /// The record whose owner, and whose task that runs before, may be wanted.
+    pub record: Option<&'a Record>,
     /// The service deployment that is followed, by ARN.
-    deployment: Option<String>,
+    pub followed: Option<String>,
 }
 
-impl Wanted {
-    /// What a look of this kind takes in, beside `parts`.
-    pub fn of(look: Look, mut parts: Vec<Part>, focus: &Focus, before: &World) -> Self {
-        let named =
-            |name: &str| look > Look::Glance || focus.health.iter().any(|wanted| wanted == name);
-        let groups: BTreeSet<&String> = before
-            .services
-            .values()
-            .filter(|service| named(&service.name))
-            .flat_map(Service::groups)
-            // One that could not be surveyed may not be read.
-            .filter(|group| before.groups.contains_key(*group))
-            .collect();
-        parts.extend(groups.into_iter().cloned().map(Part::Health));
-        parts.extend(focus.tasks.iter().cloned().map(Part::Tasks));
-        parts.extend(focus.record.as_ref().map(|_| Part::Owner));
-        parts.extend(focus.prepare.as_ref().map(|_| Part::Prepare));
-        let Focus { stopped, record, prepare, deployment, .. } = focus.clone();
-        Self { look, parts, partial: false, stopped, record, prepare, deployment }
+impl<'a> Reads<'a> {
+    /// A look of this kind, at these parts.
+    pub fn of(look: Look, parts: impl IntoIterator<Item = Part>) -> Self {
+        let parts: BTreeSet<Part> = parts.into_iter().collect();
+        let answered: BTreeSet<Part> = parts.iter().filter_map(Part::includes).collect();
+        let parts = parts.into_iter().filter(|part| !answered.contains(part)).collect();
+        Self { look, parts, partial: false, record: None, followed: None }
     }
 
-    /// Only those parts of it that are named.
+    /// For this deployment.
+    #[must_use]
+    pub fn for_record(self, record: &'a Record) -> Self {
+        Self { record: Some(record), ..self }
+    }
+
+    /// Only those of its parts that are named.
+    #[must_use]
     pub fn only(mut self, parts: &[Part]) -> Self {
         self.parts.retain(|part| parts.contains(part));
         self.partial = true;
         self
-    }
-
-    /// The parts.
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
     }
 }
 
@@ -131,7 +99,9 @@ fn about(part: &Part) -> About {
         Part::Services | Part::Settings => Call::DescribeServices.on("of the deployment"),
         Part::Rules | Part::Listing => Call::DescribeRules.on("of the load balancers"),
         Part::Health(group) => Call::DescribeTargetHealth.on(group.as_str()),
-        Part::Tasks(service) => Call::DescribeTasks.on(format!("of {service}")),
+        Part::Tasks(service) | Part::Stopped(service) => {
+            Call::DescribeTasks.on(format!("of {service}"))
+        }
         Part::Owner => Call::DescribeTaskDefinition.on("with the record"),
         Part::Prepare => Call::DescribeTasks.on("of --before"),
         Part::Deployments => Call::DescribeServiceDeployments.on("of the service"),
@@ -144,13 +114,10 @@ impl Aws {
     pub async fn look(
         &self,
         pair: &Pair,
-        look: Look,
-        parts: Vec<Part>,
-        focus: &Focus,
+        reads: &Reads<'_>,
         before: &World,
     ) -> Result<World, Failure> {
-        let wanted = Wanted::of(look, parts, focus, before);
-        let (world, failed) = self.look_at(pair, &wanted, before).await;
+        let (world, failed) = self.look_at(pair, reads, before).await;
         match failed.into_iter().next() {
             Some((_, failure)) => Err(failure),
             None => Ok(world),
@@ -162,44 +129,50 @@ impl Aws {
     pub async fn look_at(
         &self,
         pair: &Pair,
-        wanted: &Wanted,
+        reads: &Reads<'_>,
         before: &World,
     ) -> (World, Vec<(Part, Failure)>) {
         let answers = RefCell::new((before.clone(), Vec::new()));
         let took = |part: &Part| before.answered.get(part).map_or(Duration::ZERO, |at| at.took);
-        let longest = wanted.parts.iter().map(took).max().filter(|longest| *longest >= SLOW);
+        let longest = reads.parts.iter().map(took).max().filter(|longest| *longest >= SLOW);
         let take = |part: Part, took: Duration, answer: Result<Update, Failure>| {
             let mut answers = answers.borrow_mut();
             match answer {
                 Ok(update) => {
                     let moment = Moment { took, ..self.clock.moment(self.date()) };
                     let world = &mut answers.0;
-                    world.answered.insert(part.clone(), moment);
-                    // What includes another part answers it as well.
-                    match part {
-                        Part::Settings => drop(world.answered.insert(Part::Services, moment)),
-                        Part::Listing => drop(world.answered.insert(Part::Rules, moment)),
-                        _ => {}
+                    // Why tasks stopped is not known any more where only running ones were read.
+                    if let Part::Tasks(service) = &part {
+                        world.answered.remove(&Part::Stopped(service.clone()));
+                    }
+                    for part in part.includes().into_iter().chain([part]) {
+                        world.unanswered.remove(&part);
+                        world.answered.insert(part, moment);
                     }
                     update(world);
                 }
-                Err(failure) => answers.1.push((part, failure)),
+                Err(failure) => {
+                    answers.0.unanswered.insert(part.clone());
+                    answers.1.push((part, failure));
+                }
             }
         };
-        if !wanted.partial {
+        if !reads.partial {
             let world = &mut answers.borrow_mut().0;
             world.owner = None;
             world.tasks.clear();
-            world.answered.retain(|part, _| !matches!(part, Part::Tasks(_) | Part::Owner));
+            let stays =
+                |part: &Part| !matches!(part, Part::Tasks(_) | Part::Stopped(_) | Part::Owner);
+            world.answered.retain(|part, _| stays(part));
         }
-        let told = wanted.parts.iter().map(|part| {
+        let told = reads.parts.iter().map(|part| {
             // Slow answers are to come together: each is young only for a while.
             let wait = longest.map_or(Duration::ZERO, |longest| longest - took(part));
             let take = &take;
             async move {
                 self.clock.sleep(wait).await;
                 let begin = self.clock.elapsed();
-                let answer = self.part(pair, part, wanted, before);
+                let answer = self.part(pair, part, reads, before);
                 let answer = tokio::time::timeout(PART_MAX, answer).await;
                 let answer = answer.unwrap_or_else(|_| {
                     let message = format!("no answer within {}s", PART_MAX.as_secs());
@@ -212,13 +185,13 @@ impl Aws {
         let (mut world, failed): (World, Vec<(Part, Failure)>) = answers.into_inner();
         world.at = self.date();
         let answered = |part: &Part| {
-            wanted.parts.contains(part) && !failed.iter().any(|(failed, _)| failed == part)
+            reads.parts.contains(part) && !failed.iter().any(|(failed, _)| failed == part)
         };
         world.look = match (answered(&Part::Listing), answered(&Part::Rules)) {
             (true, _) => Look::Listing,
             (false, true) => Look::Whole,
             // Where no rule is anybody's to look after, the settings make the difference.
-            _ if before.rules.is_empty() && answered(&Part::Settings) => wanted.look,
+            _ if before.rules.is_empty() && answered(&Part::Settings) => reads.look,
             _ => Look::Glance,
         };
         (world, failed)
@@ -229,7 +202,7 @@ impl Aws {
         &self,
         pair: &Pair,
         part: &Part,
-        wanted: &Wanted,
+        reads: &Reads<'_>,
         before: &World,
     ) -> Result<Update, Failure> {
         Ok(match part {
@@ -275,9 +248,9 @@ impl Aws {
                 let (group, targets) = self.health(group).await?;
                 Box::new(move |world| drop(world.health.insert(group, targets)))
             }
-            Part::Tasks(name) => {
-                let name = name.clone();
-                let tasks = self.tasks(&pair.cluster, &name, wanted.stopped).await?;
+            Part::Tasks(name) | Part::Stopped(name) => {
+                let (name, stopped) = (name.clone(), matches!(part, Part::Stopped(_)));
+                let tasks = self.tasks(&pair.cluster, &name, stopped).await?;
                 Box::new(move |world| {
                     if let Some(arn) = world.service(&name).map(|service| service.arn.clone()) {
                         world.tasks.insert(arn, tasks);
@@ -285,14 +258,15 @@ impl Aws {
                 })
             }
             Part::Owner => {
-                let revision = wanted.record.as_deref().unwrap_or_default();
-                let owner = self.record(revision).await?.map(|record| record.owner);
+                let revision = reads.record.map(|record| record.revision.as_str());
+                let owner = self.record(revision.unwrap_or_default()).await?;
+                let owner = owner.map(|record| record.owner);
                 Box::new(move |world| world.owner = owner)
             }
             Part::Deployments => {
                 let known = before.deployments.as_deref().unwrap_or_default();
-                let ours = known.iter().find(|one| wanted.deployment.as_ref() == Some(&one.arn));
-                let read = match (wanted.look, ours, pair.services.first()) {
+                let ours = known.iter().find(|one| reads.followed.as_ref() == Some(&one.arn));
+                let read = match (reads.look, ours, pair.services.first()) {
                     // The one that is followed is known.
                     (Look::Glance, Some(ours), _) => {
                         let mut read =
@@ -313,7 +287,7 @@ impl Aws {
                 Box::new(move |world| world.scalable = Some(targets))
             }
             Part::Prepare => {
-                let tasks = match &wanted.prepare {
+                let tasks = match reads.record {
                     Some(record) => Some(self.preparing(pair, record, before).await?),
                     None => None,
                 };

@@ -11,7 +11,7 @@ use super::{Aws, once};
 use crate::call::Call;
 use crate::error::Failure;
 use crate::model::scaling::{Policy, Scalable, Suspended};
-use crate::model::world::{Service, World};
+use crate::model::world::{Service, Told, World};
 
 /// As Application Auto Scaling names a service: `service/CLUSTER/NAME`.
 fn resource(service: &Service) -> Option<String> {
@@ -103,8 +103,8 @@ impl Aws {
         service: &str,
         limits: (Option<u32>, Option<u32>),
         suspended: Suspended,
-        world: &mut World,
-    ) -> Result<(), Failure> {
+        world: &World,
+    ) -> Result<Told, Failure> {
         let call = Call::RegisterScalableTarget.on(service);
         let resource = world.service(service).and_then(resource).unwrap_or_default();
         let number = |limit: Option<u32>| limit.map(|own| i32::try_from(own).unwrap_or(i32::MAX));
@@ -124,12 +124,6 @@ impl Aws {
             .suspended_state(state);
         let config = aws_sdk_applicationautoscaling::Config::builder().retry_config(once());
         request.customize().config_override(config).send().await.map_err(of(&call))?;
-        let targets = world.scalable.iter_mut().flatten();
-        for target in targets.filter(|target| target.service == service) {
-            target.min = limits.0.unwrap_or(target.min);
-            target.max = limits.1.unwrap_or(target.max);
-            target.suspended = suspended;
-        }
-        Ok(())
+        Ok(Told::Scaled { service: service.to_owned(), limits, suspended })
     }
 }

@@ -14,7 +14,7 @@ use super::survey::unless_denied;
 use super::{Aws, once, rules};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::model::world::{Rule, World};
+use crate::model::world::{Rule, Told};
 use crate::plan::Digest;
 use crate::plan::setup::{GroupSettings, Seen, second_name, service};
 use crate::request::image::ImageRef;
@@ -187,10 +187,9 @@ impl Aws {
         cluster: &str,
         service: &str,
         load_balancers: &Value,
-        world: &mut World,
-    ) -> Result<(), Failure> {
+    ) -> Result<Told, Failure> {
         let body = json!({"cluster": cluster, "service": service, "loadBalancers": load_balancers});
-        self.roll(service, body, world).await
+        self.roll(service, body).await
     }
 }
 

@@ -125,6 +125,7 @@ impl Aws {
             at: self.date(),
             look: Look::Listing,
             answered: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
             services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(),
             rules: BTreeMap::new(),
             unread: BTreeSet::new(),

@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
-use crate::aws::{Focus, Pair};
+use crate::aws::{Pair, Reads};
 use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
 use crate::drive::{Setting, begin_with};
 use crate::error::{Error, Failure, Interruption, Refusal};
 use crate::event::{Event, Kind, WaitReason};
-use crate::model::reads::Moment;
+use crate::model::reads::{Moment, Part};
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
 use crate::record::{DEAD_AFTER, Record, Released};
@@ -192,8 +192,7 @@ async fn claiming(
     }
     let looked = setting.clock.moment(setting.aws.date());
     // With the owner: nothing may have happened since it was read but what this look shows.
-    let focus = Focus { record: Some(record.revision.clone()), ..Focus::default() };
-    let world = look_at_all(setting, &record, &focus, &world).await?;
+    let world = look_at_all(setting, &record, Some(Part::Owner), &world).await?;
     let (record, limited) = bounds.limit(record, &world);
     Ok(Claim::Ours(Box::new(Claimed { record, world, looked, limited })))
 }
@@ -294,12 +293,14 @@ fn pair(setting: &Setting<'_>, record: &Record) -> Pair {
 async fn look_at_all(
     setting: &Setting<'_>,
     record: &Record,
-    focus: &Focus,
+    beside: Option<Part>,
     before: &World,
 ) -> Result<World, Failure> {
     let engine = engine(record.engine());
-    let parts = (engine.parts)(engine.widest);
-    setting.aws.look(&pair(setting, record), engine.widest, parts, focus, before).await
+    let targets = before.target_parts(before.services.values());
+    let parts = (engine.parts)(engine.widest).into_iter().chain(targets).chain(beside);
+    let reads = Reads::of(engine.widest, parts).for_record(record);
+    setting.aws.look(&pair(setting, record), &reads, before).await
 }
 
 /// A newcomer looks twice: AWS may answer with the past. Returns when two looks, 5 s apart, agree.
@@ -311,7 +312,7 @@ async fn twice(
     let (mut record, mut world) = (record, world);
     loop {
         setting.clock.sleep(LOOK_TWICE).await;
-        let next = look_at_all(setting, &record, &Focus::default(), &world).await?;
+        let next = look_at_all(setting, &record, None, &world).await?;
         let read = setting.aws.record(&record.revision).await?.unwrap_or_else(|| record.clone());
         let wants = |world: &World| -> Vec<_> {
             world

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::backoff::{LOOK_TWICE, SILENCE};
 use super::{FAILURES_MAX, FRESH, FROZEN, Run, Stop};
-use crate::aws::{Focus, PART_MAX, Wanted};
+use crate::aws::{PART_MAX, Reads};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Kind, Then};
@@ -51,30 +51,43 @@ impl Run<'_> {
     }
 
     /// What a look takes in.
-    pub(super) fn focus(&self, look: Look) -> Focus {
-        let stopped = self.watch.wants_tasks(&self.record, &self.world);
-        let mut focus = Focus { stopped, ..Focus::default() };
-        if self.record.is_preparing() && !self.watch.tasks_denied {
-            focus.prepare = Some(self.record.clone());
+    pub(super) fn reads(&self, look: Look) -> Reads<'_> {
+        let (engine, view) = (engine(self.record.engine()), self.view());
+        let unexplained = self.watch.wants_tasks(&self.record, &self.world);
+        let now = self.setting.clock.moment(self.world.at);
+        let since_targets = self.world.targets_answered().map_or(Duration::MAX, |at| at.age(&now));
+        let occasion = Occasion { look, unexplained, since_targets };
+        let mut parts = (engine.parts)(look);
+        parts.extend((engine.reads)(&view, &occasion));
+        if look > Look::Glance {
+            parts.extend(self.world.target_parts(self.world.services.values()));
         }
-        let whole = look > Look::Glance;
-        if self.recorded && (whole || self.heartbeat_is_due()) {
-            focus.record = Some(self.record.revision.clone());
+        if look > Look::Glance && self.record.scaling.is_some() {
+            parts.push(Part::Scaling);
         }
-        let since_targets = self.checked.age(&self.setting.clock.moment(self.world.at));
-        let occasion = Occasion { look, unexplained: stopped, since_targets };
-        let reading = (engine(self.record.engine()).reads)(&self.view(), &occasion);
-        focus.health = reading.targets;
-        focus.services = reading.services;
-        focus.deployment = native::current(&self.view()).map(|own| own.arn.clone());
-        if self.record.forward() && !self.watch.tasks_denied && reading.tasks {
-            focus.tasks.push(self.record.green.clone());
+        if self.recorded && (look > Look::Glance || self.heartbeat_is_due()) {
+            parts.push(Part::Owner);
         }
-        if !self.watch.tasks_denied && self.watch.wants_old_tasks(&self.record, &self.world) {
-            focus.stopped = true;
-            focus.tasks.push(self.record.blue.clone());
+        if self.record.is_preparing() {
+            parts.push(Part::Prepare);
         }
-        focus
+        if self.watch.wants_old_tasks(&self.record, &self.world) {
+            parts.push(Part::Stopped(self.record.blue.clone()));
+        }
+        let tasks = |part: &Part| matches!(part, Part::Tasks(_) | Part::Stopped(_) | Part::Prepare);
+        parts.retain(|part| !self.watch.tasks_denied || !tasks(part));
+        let followed = native::current(&view).map(|own| own.arn.clone());
+        Reads { followed, ..Reads::of(look, parts).for_record(&self.record) }
+    }
+
+    /// Whether the last look took in why tasks stopped.
+    pub(super) fn is_explained(&self) -> bool {
+        self.world.answered.keys().any(|part| matches!(part, Part::Stopped(_)))
+    }
+
+    /// Nothing rests on what was read of a part before it is read again.
+    pub(super) fn forget(&mut self, part: &Part) {
+        self.world = self.world.clone().forget(part);
     }
 
     pub(super) fn view(&self) -> View<'_> {
@@ -108,51 +121,27 @@ impl Run<'_> {
 
     async fn look_once(&mut self, look: Look, only: Option<&[Part]>) -> Option<Stop> {
         let look = look.min(engine(self.record.engine()).widest);
-        let mut focus = self.focus(look);
-        if self.recorded && only.is_some_and(|only| only.contains(&Part::Owner)) {
-            focus.record = Some(self.record.revision.clone());
+        let mut reads = self.reads(look);
+        if let Some(only) = only {
+            let owner = only.contains(&Part::Owner) && !reads.parts.contains(&Part::Owner);
+            reads.parts.extend((self.recorded && owner).then_some(Part::Owner));
+            reads = reads.only(only);
         }
-        let engine = engine(self.record.engine());
-        let mut parts = (engine.parts)(look);
-        if focus.services && !parts.contains(&Part::Settings) && !parts.contains(&Part::Services) {
-            parts.push(Part::Services);
-        }
-        if look > Look::Glance && self.record.scaling.is_some() {
-            parts.push(Part::Scaling);
-        }
-        let wanted = Wanted::of(look, parts, &focus, &self.world);
-        let wanted = match only {
-            Some(only) => wanted.only(only),
-            None => wanted,
-        };
         let begin = self.setting.clock.moment(self.world.at);
         let mut interrupts = self.interrupts.clone();
         let (world, failed) = tokio::select! {
-            looked = self.setting.aws.look_at(&self.pair, &wanted, &self.world) => looked,
+            looked = self.setting.aws.look_at(&self.pair, &reads, &self.world) => looked,
             // Whoever asks us to stop is not kept waiting by an answer that does not come.
             Ok(()) = interrupts.changed() => return None,
         };
+        let parts = reads.parts;
         self.world = world;
         self.notice_freeze(begin, PART_MAX);
-        let answered = |part: &Part| {
-            wanted.parts().contains(part) && !failed.iter().any(|(failed, _)| failed == part)
-        };
-        let reads_tasks = wanted.parts().iter().any(|part| matches!(part, Part::Tasks(_)));
-        let tasks =
-            wanted.parts().iter().any(|part| matches!(part, Part::Tasks(_)) && answered(part));
-        if reads_tasks || only.is_none() {
-            self.explained = focus.stopped && tasks;
-        }
-        let rules = wanted.parts().iter().find(|part| matches!(part, Part::Rules | Part::Listing));
-        if let Some(rules) = rules {
-            self.rules_unread = !answered(rules);
-        }
+        let answered =
+            |part: &Part| parts.contains(part) && !failed.iter().any(|(failed, _)| failed == part);
         if answered(&Part::Owner) {
             // A record that somebody made unreadable is still ours: our copy outranks it.
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());
-        }
-        if wanted.parts().iter().any(|part| matches!(part, Part::Health(_)) && answered(part)) {
-            self.checked = self.setting.clock.moment(self.world.at);
         }
         if answered(&Part::Services) || answered(&Part::Settings) {
             self.changed = false;
@@ -174,7 +163,7 @@ impl Run<'_> {
             let denied = error.kind == FailureKind::Denied && is_about_tasks(&error);
             let denied = denied && !self.watch.tasks_denied;
             // Nothing serves before it is known how its task ended.
-            if denied && focus.prepare.is_some() {
+            if denied && parts.contains(&Part::Prepare) {
                 self.watch.tasks_denied = true;
                 return Some(Stop::Refused(error));
             }
@@ -226,7 +215,7 @@ impl Run<'_> {
         let mono = now.mono.saturating_sub(begin.mono);
         let suspended = begin.age(&now) > mono.saturating_add(FROZEN);
         if stood_still || suspended {
-            self.world.answered.remove(&Part::Owner);
+            self.forget(&Part::Owner);
             self.woke = true;
         }
     }

@@ -138,10 +138,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
-        rules_unread: false,
         scaling_unread: (0, None),
-        explained: false,
-        checked: looked,
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
         told_news: false,
@@ -202,16 +199,10 @@ struct Run<'a> {
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
-    /// The last reading of the rules failed.
-    rules_unread: bool,
     /// Readings of the scalable targets that failed one after the other, and how the last one did.
     scaling_unread: (u32, Option<Failure>),
-    /// The last look took in why tasks of the new revision stopped.
-    explained: bool,
     /// What the engine has to tell once was told.
     told_news: bool,
-    /// When targets were looked at last.
-    checked: Moment,
     /// This process began the deployment.
     fresh: bool,
     /// When the alarms were read last.

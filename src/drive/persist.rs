@@ -80,13 +80,13 @@ impl Run<'_> {
     pub(super) async fn send_record(&mut self, action: &Action) -> Result<(), Failure> {
         let mut waits = backoff().with_max_times(3).build();
         loop {
-            match self.setting.aws.act(&self.pair, action, &mut self.world).await {
+            match self.setting.aws.act(&self.pair, action, &self.world).await {
                 // Overwriting is absolute: a lost answer is answered by writing again.
                 Err(error) if error.passes() => match waits.next() {
                     Some(wait) if !self.is_interrupted() => self.sleep(wait).await,
                     _ => return Err(error),
                 },
-                other => return other,
+                other => return other.map(drop),
             }
         }
     }

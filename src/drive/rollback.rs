@@ -32,9 +32,9 @@ impl Run<'_> {
             return;
         }
         let action = Action::Write(Box::new(self.record.clone()));
-        let write = self.setting.aws.act(&self.pair, &action, &mut self.world);
+        let write = self.setting.aws.act(&self.pair, &action, &self.world);
         match tokio::time::timeout(RECORD_WAIT, write).await {
-            Ok(Ok(())) => self.unwritten = false,
+            Ok(Ok(_)) => self.unwritten = false,
             Ok(Err(error)) => self.unrecorded(&error),
             Err(_) => {}
         }

@@ -13,7 +13,7 @@ use crate::event::{Change, Kind, Scaling, StopReason, Then, Warning, Weight};
 use crate::model::arn::short;
 use crate::model::health::placement;
 use crate::model::reads::Part;
-use crate::model::world::{Look, Rule, World};
+use crate::model::world::{Look, Rule, Told, World};
 use crate::plan::run_task;
 use crate::route::{Action, engine};
 
@@ -45,19 +45,21 @@ impl Run<'_> {
             let owner = owner.map(|owner| (owner, OWNER_UNANSWERED));
             // Rules that cannot be read are written as they were read last: users are not left on a side that
             // is given up because of that.
-            let rules = if self.rules_unread { Duration::MAX } else { FRESH };
+            let unread = [Part::Rules, Part::Listing]
+                .iter()
+                .any(|part| self.world.unanswered.contains(part));
+            let rules = if unread { Duration::MAX } else { FRESH };
             return [(Part::Rules, rules)].into_iter().chain(owner).collect();
         }
-        let attachments = self.world.services.values().flat_map(|service| &service.attachments);
-        let known = attachments.filter(|own| self.world.groups.contains_key(&own.group));
-        let health = known.map(|own| Part::Health(own.group.clone()));
         let mut parts = (engine(self.record.engine()).parts)(self.needed(action));
         if self.needed(action) > Look::Glance {
-            parts.extend(health);
+            let attachments = self.world.services.values().flat_map(|service| &service.attachments);
+            let known = attachments.filter(|own| self.world.groups.contains_key(&own.group));
+            parts.extend(known.map(|own| Part::Health(own.group.clone())));
             parts.extend(owner);
             // Whose the healthy targets are.
-            let tasks = self.focus(self.needed(action)).tasks.into_iter();
-            parts.extend(tasks.map(Part::Tasks));
+            let reads = self.reads(self.needed(action)).parts.into_iter();
+            parts.extend(reads.filter(|part| matches!(part, Part::Tasks(_) | Part::Stopped(_))));
         }
         let is_last = matches!(action, Action::Count { count: 0, .. }) || action.closes();
         if self.record.scaling.is_some() && (is_last || matches!(action, Action::Scale { .. })) {
@@ -101,7 +103,7 @@ impl Run<'_> {
         rises
             && back
             && self.record.forward()
-            && !self.explained
+            && !self.is_explained()
             && !self.watch.tasks_denied
             && self.watch.wants_tasks(&self.record, &self.world)
     }
@@ -145,17 +147,18 @@ impl Run<'_> {
         self.watch.changes += 1;
         self.changed = true;
         // What was listed before a change is no ground for emptying a side after it.
-        self.world.answered.remove(&Part::Listing);
+        self.forget(&Part::Listing);
         if matches!(action, Action::Scale { .. }) {
-            self.world.answered.remove(&Part::Scaling);
+            self.forget(&Part::Scaling);
         }
         let begin = self.setting.clock.moment(self.world.at);
         let sent = self.send(&action).await;
         self.notice_freeze(begin, PART_MAX);
         self.touched |= action == Action::Prepare
-            || sent.as_ref().map_or_else(|error| !error.did_not_happen(), |()| true);
+            || sent.as_ref().map_or_else(|error| !error.did_not_happen(), |_| true);
         match sent {
-            Ok(()) => {
+            Ok(told) => {
+                self.world = self.world.clone().told(told);
                 self.failed = 0;
                 self.tell(Kind::Changed { step, change: change(&action, &self.world) });
                 self.sent.push(action);
@@ -176,14 +179,14 @@ impl Run<'_> {
     }
 
     /// Sends a change. One that certainly did not happen is sent again while the world is fresh.
-    pub(super) async fn send(&mut self, action: &Action) -> Result<(), Failure> {
+    async fn send(&mut self, action: &Action) -> Result<Told, Failure> {
         let mut waits = backoff().build();
         loop {
             let sent = match action {
                 Action::Prepare => self.prepare().await,
-                _ => self.setting.aws.act(&self.pair, action, &mut self.world).await,
+                _ => self.setting.aws.act(&self.pair, action, &self.world).await,
             };
-            let Err(error) = sent else { return Ok(()) };
+            let Err(error) = sent else { return sent };
             let again = matches!(error.kind, FailureKind::Throttled | FailureKind::Unreachable);
             match waits.next().filter(|_| again) {
                 Some(wait) => self.sleep(wait).await,
@@ -197,7 +200,7 @@ impl Run<'_> {
 
     /// Starts the task that runs before: as the service's tasks run, with the record's id as its token,
     /// so that asking again starts no second one.
-    pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
+    async fn prepare(&self) -> Result<Told, Failure> {
         let (aws, record) = (self.setting.aws, &self.record);
         let refused = |what: &str| {
             let about = Call::RunTask.on(record.name());
@@ -215,10 +218,7 @@ impl Run<'_> {
         let (tasks, failures) = aws.run_task(&body).await?;
         match failures.first().filter(|_| tasks.is_empty()) {
             Some(reason) => Err(refused(&placement(reason))),
-            None => {
-                self.world.prepare = Some(tasks);
-                Ok(())
-            }
+            None => Ok(Told::Started(tasks)),
         }
     }
 

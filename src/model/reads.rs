@@ -17,8 +17,10 @@ pub enum Part {
     Listing,
     /// The targets of a group, by its ARN.
     Health(String),
-    /// The tasks of a service, by its name.
+    /// The running tasks of a service, by its name.
     Tasks(String),
+    /// And those that stopped, as long as ECS remembers them.
+    Stopped(String),
     /// Which process the record names as its owner.
     Owner,
     /// The task that runs before anything serves.
@@ -47,6 +49,18 @@ impl Moment {
     pub fn age(&self, now: &Self) -> Duration {
         let mono = now.mono.saturating_sub(self.mono);
         mono.max(now.wall.duration_since(self.wall).unwrap_or_default())
+    }
+}
+
+impl Part {
+    /// The part that an answer about this one answers as well.
+    pub fn includes(&self) -> Option<Self> {
+        match self {
+            Self::Settings => Some(Self::Services),
+            Self::Listing => Some(Self::Rules),
+            Self::Stopped(service) => Some(Self::Tasks(service.clone())),
+            _ => None,
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::reads::Answered;
-use super::scaling::Scalable;
+use super::reads::{Answered, Moment, Part};
+use super::scaling::{Scalable, Suspended};
 use super::service_deployment::{Advanced, ServiceDeployment};
 
 /// How much a look takes in.
@@ -31,6 +31,8 @@ pub struct World {
     pub look: Look,
     /// When each of its parts was answered last.
     pub answered: Answered,
+    /// Parts that were asked for in vain when they were asked for last.
+    pub unanswered: BTreeSet<Part>,
     /// The services, by ARN.
     pub services: BTreeMap<String, Service>,
     /// Rules (and listeners' default rules) that forward to a group of the pair, by ARN.
@@ -269,7 +271,78 @@ pub struct Container {
     pub essential: Option<bool>,
 }
 
+/// What AWS's answer to a change says of what was changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// Nothing that a look takes in.
+    Nothing,
+    /// The service as it is now; such an answer has no tags.
+    Service(Box<Service>),
+    /// The rule as it is now.
+    Rule(Box<Rule>),
+    /// The task that runs before anything serves was started.
+    Started(Vec<Task>),
+    /// The scalable target of a service suspends this, and has the limits that were sent.
+    Scaled {
+        /// The service's name.
+        service: String,
+        /// `MinCapacity` and `MaxCapacity`.
+        limits: (Option<u32>, Option<u32>),
+        /// What it suspends.
+        suspended: Suspended,
+    },
+}
+
 impl World {
+    /// The world after a change, as far as AWS's answer tells.
+    #[must_use]
+    pub fn told(mut self, told: Told) -> Self {
+        match told {
+            Told::Nothing => {}
+            Told::Service(mut service) => {
+                if let Some(old) = self.services.remove(&service.arn) {
+                    service.tags = old.tags;
+                }
+                self.services.insert(service.arn.clone(), *service);
+            }
+            Told::Rule(rule) => {
+                self.unread.insert(rule.arn.clone());
+                self.rules.insert(rule.arn.clone(), *rule);
+            }
+            Told::Started(tasks) => self.prepare = Some(tasks),
+            Told::Scaled { service, limits, suspended } => {
+                let targets = self.scalable.iter_mut().flatten();
+                for target in targets.filter(|target| target.service == service) {
+                    target.min = limits.0.unwrap_or(target.min);
+                    target.max = limits.1.unwrap_or(target.max);
+                    target.suspended = suspended;
+                }
+            }
+        }
+        self
+    }
+
+    /// The world, with a part counted as never answered: nothing rests on it before it is read again.
+    #[must_use]
+    pub fn forget(mut self, part: &Part) -> Self {
+        self.answered.remove(part);
+        self
+    }
+
+    /// The targets of the groups that these services register in, as far as the groups were surveyed: others
+    /// may not be read.
+    pub fn target_parts<'a>(&self, services: impl IntoIterator<Item = &'a Service>) -> Vec<Part> {
+        let groups = services.into_iter().flat_map(Service::groups);
+        let groups: BTreeSet<_> = groups.filter(|one| self.groups.contains_key(*one)).collect();
+        groups.into_iter().cloned().map(Part::Health).collect()
+    }
+
+    /// When targets were looked at last.
+    pub fn targets_answered(&self) -> Option<&Moment> {
+        let health = self.answered.iter().filter(|(part, _)| matches!(part, Part::Health(_)));
+        health.map(|(_, moment)| moment).max_by_key(|moment| (moment.mono, moment.wall))
+    }
+
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.values().find(|service| service.name == name)

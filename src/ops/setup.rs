@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::deploy::{end, nothing};
-use crate::aws::{Focus, Pair};
+use crate::aws::{Pair, Reads};
 use crate::call::Call;
 use crate::drive::Setting;
 use crate::drive::backoff::SILENCE;
@@ -17,7 +17,7 @@ use crate::event::{
 use crate::model::health::{is_obstacle, plain};
 use crate::model::reads::Part;
 use crate::model::rule::weights;
-use crate::model::world::{Look, Rule, Service};
+use crate::model::world::{Look, Rule, Service, Told};
 use crate::plan::setup::{self, Seen, Step, is_settled};
 use crate::request::setup::Setup;
 use crate::request::strategy::Strategy;
@@ -181,12 +181,14 @@ impl Run<'_, '_> {
         let (aws, asked) = (self.setting.aws, self.asked);
         let (cluster, service) = (&asked.cluster, &asked.service);
         let pair = Pair { cluster: cluster.clone(), services: vec![service.clone()] };
-        let world = &mut self.seen.survey.world;
-        match step {
+        let world = &self.seen.survey.world;
+        let told = match step {
             Step::Create { group, parameters, tags, .. } => {
-                aws.create_group(group, parameters, tags).await
+                aws.create_group(group, parameters, tags).await.map(|()| Told::Nothing)
             }
-            Step::Attributes { arn, attributes, .. } => aws.set_attributes(arn, attributes).await,
+            Step::Attributes { arn, attributes, .. } => {
+                aws.set_attributes(arn, attributes).await.map(|()| Told::Nothing)
+            }
             Step::Attach { rule, actions } | Step::Detach { rule, actions } => {
                 let (rule, actions) = (rule.arn.clone(), actions.clone());
                 aws.act(&pair, &Action::Weigh { rule, actions }, world).await
@@ -194,8 +196,7 @@ impl Run<'_, '_> {
             Step::Advance { load_balancers } => {
                 let begin = self.setting.clock.elapsed();
                 loop {
-                    let sent =
-                        aws.set_load_balancers(cluster, service, load_balancers, world).await;
+                    let sent = aws.set_load_balancers(cluster, service, load_balancers).await;
                     let waits = self.setting.clock.elapsed() - begin < ROLE;
                     match sent {
                         Err(failure) if waits && is_unknown_role(&failure) => {
@@ -208,23 +209,25 @@ impl Run<'_, '_> {
                         }
                         sent => break sent,
                     }
-                }?;
-                self.ours = primary(world.service(service));
-                Ok(())
+                }
             }
             Step::Retire { load_balancers } => {
-                aws.set_load_balancers(cluster, service, load_balancers, world).await?;
-                self.ours = primary(world.service(service));
-                Ok(())
+                aws.set_load_balancers(cluster, service, load_balancers).await
             }
             Step::Strategy { configuration, .. } => {
                 let (service, configuration) = (service.clone(), configuration.clone());
                 let configure = Action::Configure { service, configuration };
                 aws.act(&pair, &configure, world).await
             }
-            Step::Delete { arn, .. } => aws.delete_group(arn).await,
-            Step::Settle => Ok(()),
+            Step::Delete { arn, .. } => aws.delete_group(arn).await.map(|()| Told::Nothing),
+            Step::Settle => Ok(Told::Nothing),
+        }?;
+        let survey = &mut self.seen.survey;
+        survey.world = survey.world.clone().told(told);
+        if matches!(step, Step::Advance { .. } | Step::Retire { .. }) {
+            self.ours = primary(self.seen.survey.world.service(service));
         }
+        Ok(())
     }
 
     /// What a step changes, as a fact.
@@ -330,10 +333,10 @@ impl Run<'_, '_> {
             self.sleep(LOOK).await?;
             let (cluster, services) =
                 (self.asked.cluster.clone(), vec![self.asked.service.clone()]);
-            let (pair, focus) = (Pair { cluster, services }, Focus::default());
+            let pair = Pair { cluster, services };
             let before = &self.seen.survey.world;
-            let parts = vec![Part::Services];
-            let looked = self.setting.aws.look(&pair, Look::Glance, parts, &focus, before).await;
+            let reads = Reads::of(Look::Glance, [Part::Services]);
+            let looked = self.setting.aws.look(&pair, &reads, before).await;
             match looked {
                 Ok(world) => {
                     failed = 0;

@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 
-use crate::aws::{Aws, Focus, Pair};
+use crate::aws::{Aws, Pair, Reads};
 use crate::error::Error;
 use crate::error::Failure;
 use crate::model::reads::Part;
@@ -56,7 +56,8 @@ pub async fn overview(
 /// The survey of a service alone leaves out its targets.
 async fn looked_at(aws: &Aws, survey: Survey) -> Result<Survey, Failure> {
     let pair = Pair { cluster: survey.cluster.clone(), services: vec![survey.service.clone()] };
-    let focus = Focus { health: pair.services.clone(), ..Focus::default() };
-    let world = aws.look(&pair, Look::Glance, vec![Part::Services], &focus, &survey.world).await?;
+    let targets = survey.world.target_parts(survey.world.services.values());
+    let reads = Reads::of(Look::Glance, targets.into_iter().chain([Part::Services]));
+    let world = aws.look(&pair, &reads, &survey.world).await?;
     Ok(Survey { world, ..survey })
 }

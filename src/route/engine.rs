@@ -34,7 +34,7 @@ pub struct Engine {
     /// The parts that every look of a kind takes in.
     pub parts: fn(Look) -> Vec<Part>,
     /// What a look takes in beside them.
-    pub reads: fn(&View<'_>, &Occasion) -> Reading,
+    pub reads: fn(&View<'_>, &Occasion) -> Vec<Part>,
     /// Reads that it can do without, where they are denied.
     pub optional: &'static [Call],
     /// Takes out of a survey what it says too little about.
@@ -63,17 +63,6 @@ pub struct Occasion {
     pub unexplained: bool,
     /// How long ago targets were looked at.
     pub since_targets: Duration,
-}
-
-/// What a look takes in beside the services, the rules, and who owns the record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// The services whose targets are looked at on a glance too.
-    pub targets: Vec<String>,
-    /// The tasks of the new revision are looked at.
-    pub tasks: bool,
-    /// The services are looked at on a glance too, where that is not a part of every look.
-    pub services: bool,
 }
 
 /// Every engine.

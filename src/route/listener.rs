@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::view::{Drift, count};
 use super::watch::Seen;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, prepare, scaling,
-    trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, prepare, scaling, trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -99,18 +98,16 @@ const WATCHFUL: Duration = Duration::from_secs(12);
 const DENSE_FOR: Duration = Duration::from_secs(30);
 
 /// Whose the targets are, and why tasks stopped, matters while there is a way back only.
-fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
-    let record = view.record;
-    let old = (!record.forward()).then(|| record.blue.clone());
+fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
+    let old = view.blue().filter(|_| !view.record.forward());
     let is_retired = view.blue().is_some_and(|blue| blue.desired == 0);
     // While others leave the same groups, whose a sick target is its task tells.
     let is_doubtful = view.others_leave() == Some(true) && view.has_sick_targets();
     let wants_tasks = occasion.look > Look::Glance || occasion.unexplained || is_doubtful;
-    Reading {
-        targets: [record.green.clone()].into_iter().chain(old).collect(),
-        tasks: wants_tasks && !is_retired,
-        services: true,
-    }
+    let mut parts = view.world.target_parts(view.green().into_iter().chain(old));
+    parts.push(Part::Services);
+    parts.extend(view.tasks_read(occasion).filter(|_| wants_tasks && !is_retired));
+    parts
 }
 
 /// What can end or turn a deployment whatever step it is in.

@@ -22,7 +22,7 @@ pub mod watch;
 use std::time::Duration;
 
 pub use action::Action;
-pub use engine::{Engine, Occasion, Reading, engine};
+pub use engine::{Engine, Occasion, engine};
 pub use trouble::Trouble;
 pub use view::{View, group_pairs, shifted};
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, out_of_time};
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, alarms,
-    configuration, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, configuration,
+    prepare, trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -129,14 +129,12 @@ fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
 }
 
 /// While tasks start, ECS says in the service's history what is in the way.
-fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
+fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     let own = current(view);
     let lost = own.is_some_and(|own| own.failed as usize > view.watch.failures.len());
-    Reading {
-        services: own.is_none_or(ServiceDeployment::is_starting),
-        tasks: lost || occasion.unexplained || occasion.look > Look::Glance,
-        ..Reading::default()
-    }
+    let wants_tasks = lost || occasion.unexplained || occasion.look > Look::Glance;
+    let services = own.is_none_or(ServiceDeployment::is_starting).then_some(Part::Services);
+    services.into_iter().chain(view.tasks_read(occasion).filter(|_| wants_tasks)).collect()
 }
 
 /// What can end or turn a deployment whatever step it is in.

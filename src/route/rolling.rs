@@ -7,8 +7,7 @@ use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::view::count;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Reading, Step, Trouble, View, Wait, alarms, prepare,
-    trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, prepare, trouble,
 };
 use crate::call::Call;
 use crate::event::{Cause, Kind, Sight, WaitReason};
@@ -98,13 +97,13 @@ const DENSE_FOR: Duration = Duration::from_secs(30);
 /// greatest stop timeout (120 s on Fargate; ECS API, ContainerDefinition.stopTimeout).
 const LEAVING_MAX: Duration = Duration::from_secs(3600 + 120);
 
-fn reads(view: &View<'_>, occasion: &Occasion) -> Reading {
-    let targets = wants_health(view, occasion.since_targets).then(|| view.record.green.clone());
-    Reading {
-        targets: targets.into_iter().collect(),
-        tasks: occasion.unexplained || view.has_sick_targets(),
-        services: true,
-    }
+fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
+    let own = view.green().filter(|_| wants_health(view, occasion.since_targets));
+    let wants_tasks = occasion.unexplained || view.has_sick_targets();
+    let mut parts = view.world.target_parts(own);
+    parts.push(Part::Services);
+    parts.extend(view.tasks_read(occasion).filter(|_| wants_tasks));
+    parts
 }
 
 /// What a glance says of failed tasks and sick targets is explained at once.

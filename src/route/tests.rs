@@ -168,6 +168,7 @@ impl Model {
                     .map(|r| (r.arn.clone(), r))
                     .collect(),
                 unread: BTreeSet::new(),
+                unanswered: BTreeSet::new(),
                 owner: None,
                 groups: [group(BLUE), group(GREEN)]
                     .into_iter()

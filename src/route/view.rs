@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::engine::{Engine, engine};
+use super::engine::{Engine, Occasion, engine};
 use super::scaling;
 use super::trouble::failing;
 use crate::event::{Cause, WaitReason};
@@ -177,6 +177,13 @@ impl<'a> View<'a> {
     /// The engine's row.
     pub fn engine(&self) -> &'static Engine {
         engine(self.record.engine())
+    }
+
+    /// Green's tasks as a look takes them in on the way forward: with the stopped ones where it is not known
+    /// why they stopped.
+    pub fn tasks_read(&self, occasion: &Occasion) -> Option<Part> {
+        let read = if occasion.unexplained { Part::Stopped } else { Part::Tasks };
+        self.record.forward().then(|| read(self.record.green.clone()))
     }
 
     /// Now, by AWS's clock.
