@@ -34,6 +34,22 @@ impl Aws {
         Ok(names)
     }
 
+    /// A service of each pair of a cluster that its tags name.
+    pub async fn tagged_pairs(&self, cluster: &str) -> Result<Vec<String>, Failure> {
+        let names = self.service_names(cluster).await?;
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        // DescribeServices takes 10 at a time (API reference).
+        for some in names.chunks(10) {
+            for service in self.services(cluster, some, Take::Everything).await? {
+                let Some(twin) = service.tags.get("ecs-bg:twin") else { continue };
+                if !pairs.iter().any(|(_, known)| *known == service.name) {
+                    pairs.push((service.name.clone(), twin.clone()));
+                }
+            }
+        }
+        Ok(pairs.into_iter().map(|(service, _)| service).collect())
+    }
+
     /// How many instances of a cluster take tasks.
     pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
         Ok(self.instance_arns(cluster).await?.len())

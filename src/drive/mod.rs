@@ -63,6 +63,7 @@ pub struct Finished {
 }
 
 /// What a run needs beside its record.
+#[derive(Clone)]
 pub struct Setting<'a> {
     /// The clients.
     pub aws: &'a Aws,
@@ -78,6 +79,8 @@ pub struct Setting<'a> {
     pub on_trouble: OnTrouble,
     /// Where the rules do not show what the record says, to go on from what they show at first.
     pub accept_drift: bool,
+    /// On the way back, to give the old side its traffic as soon as one target of it is healthy.
+    pub now: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
     /// What this process is, for people: a CI run or `user@host`.
@@ -126,6 +129,7 @@ pub async fn run(
     let record = accepted.unwrap_or(record);
     let green = world.service(&record.green);
     watch.phase = setting.phase;
+    watch.now = setting.now;
     watch.prepares = setting.prepare.is_some();
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
@@ -282,7 +286,7 @@ impl Run<'_> {
                     return Outcome::WentBack(Some(trouble));
                 }
                 // AWS refuses what the way forward needs.
-                Some(Stop::Refused(error)) if self.record.forward() => {
+                Some(Stop::Refused(error)) if self.record.forward() && !self.only_retires() => {
                     let trouble = Trouble { reason: Reason::Refused, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
@@ -304,6 +308,11 @@ impl Run<'_> {
     fn leaves_it(&self) -> bool {
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
         self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
+    }
+
+    /// Whether the old side is only to be stopped, and nothing is to be done about the other one.
+    fn only_retires(&self) -> bool {
+        self.record.twin().is_some() && self.leaves_it()
     }
 
     /// The old version serves; unless somebody has put another one in its place.

@@ -143,6 +143,11 @@ pub enum Planned {
         /// The service.
         service: String,
     },
+    /// The old side keeps running, with weight 0.
+    Keep {
+        /// The service.
+        service: String,
+    },
     /// The rules are read: they are to say what ECS says.
     Verify {
         /// The service.
@@ -167,6 +172,7 @@ impl Planned {
             Self::Bake { .. } => "bake",
             Self::Follow { .. } => "follow",
             Self::Retire { .. } => "retire",
+            Self::Keep { .. } => "keep",
             Self::Verify { .. } => "verify",
         }
     }
@@ -347,6 +353,7 @@ mod tests {
             Planned::Alarms { alarms: vec!["errors".to_owned()] },
             Planned::Follow { period },
             Planned::Retire { service: service.clone() },
+            Planned::Keep { service: service.clone() },
             Planned::Verify { service },
         ];
         for step in steps {

@@ -149,6 +149,7 @@ pub(super) fn record(
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
         test_rules: traffic::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
+        keep_old: request.keep_old,
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,
@@ -197,6 +198,10 @@ fn steps(
         by_ecs: false,
         period: record.bake,
     });
+    if record.keep_old {
+        steps.push(Planned::Keep { service: blue.clone() });
+        return steps;
+    }
     steps.push(Planned::Follow { period: record.follow });
     steps.push(Planned::Retire { service: blue.clone() });
     steps

@@ -292,6 +292,7 @@ fn record(
         follow: Duration::ZERO,
         timeout: request.timeout,
         test_rules: vec![],
+        keep_old: false,
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,

@@ -136,6 +136,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         follow: Duration::ZERO,
         timeout: request.timeout,
         test_rules: vec![],
+        keep_old: false,
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,

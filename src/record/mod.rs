@@ -68,6 +68,8 @@ pub struct Record {
     /// Ids of the rules that gave green weight when it began, while green had no healthy target: they
     /// show green to somebody who tests it, and stay as they are.
     pub test_rules: Vec<String>,
+    /// The old side keeps running after the end.
+    pub keep_old: bool,
     /// When it began.
     pub start: SystemTime,
     /// Which way it goes.
@@ -196,6 +198,8 @@ pub enum Reason {
     Asked,
     /// Another deployment takes its place.
     Superseded,
+    /// No process drove it any more.
+    Abandoned,
 }
 
 /// A share of the traffic that all rules have.
@@ -373,6 +377,7 @@ pub(crate) mod tests {
             follow: Duration::from_secs(120),
             timeout: Duration::from_secs(900),
             test_rules: vec![],
+            keep_old: false,
             start: at(0),
             heading: Heading::Forward,
             to: None,

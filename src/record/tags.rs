@@ -41,7 +41,7 @@ const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
 
 /// Codes as they are written in tags.
-pub(super) const REASONS: [(Reason, &str); 15] = [
+pub(super) const REASONS: [(Reason, &str); 16] = [
     (Reason::Before, "before"),
     (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
@@ -57,6 +57,7 @@ pub(super) const REASONS: [(Reason, &str); 15] = [
     (Reason::Interrupted, "interrupted"),
     (Reason::Asked, "asked"),
     (Reason::Superseded, "superseded"),
+    (Reason::Abandoned, "abandoned"),
 ];
 const UNTIL: [(WaitFor, &str); 5] = [
     (WaitFor::Running, "running"),
@@ -110,6 +111,7 @@ impl Record {
         let scaled = self
             .scaled
             .map_or(String::new(), |scaled| format!(" scaled={}", code(&YES_OR_NO, scaled)));
+        let keep = if self.keep_old { " keep=yes" } else { "" };
         let scaling = self.scaling.map_or(String::new(), |Suspensions { blue, green }| {
             format!(" scaling={}/{}", flags(blue), flags(green))
         });
@@ -163,7 +165,7 @@ impl Record {
                 (
                     "plan",
                     format!(
-                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{scaling}",
+                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{scaling}{keep}",
                         self.count,
                         self.bake.as_secs(),
                         self.follow.as_secs(),
@@ -316,6 +318,8 @@ impl Record {
             test_rules: field(plan, "tests")
                 .map(|ids| ids.split('+').map(str::to_owned).collect())
                 .unwrap_or_default(),
+            keep_old: optional(field(plan, "keep"), |text| decode(&YES_OR_NO, text))?
+                .unwrap_or_default(),
             heading,
             to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
             held,
@@ -440,6 +444,7 @@ mod tests {
             let by = "https://github.com/shop/web/actions/runs/1".to_owned();
             stages.push(Record { had, by, ..record() });
         }
+        stages.push(Record { keep_old: true, ..record() });
         for bits in 0..8 {
             let [scale_in, scale_out, scheduled] = [1, 2, 4].map(|bit| bits & bit > 0);
             let blue = Suspended { scale_in, scale_out, scheduled };

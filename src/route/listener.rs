@@ -364,6 +364,10 @@ fn bake(view: &View<'_>) -> Option<Next> {
 /// scaled down right after its weight was 0.
 fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
+    if view.record.forward() && view.record.keep_old {
+        // Nothing is emptied.
+        return None;
+    }
     let since = view.record.held?.since;
     let left = view.record.follow.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
     let why = WaitReason::Propagation { left };
@@ -376,7 +380,7 @@ fn follow(view: &View<'_>) -> Option<Next> {
 }
 
 fn retire(view: &View<'_>) -> Option<Next> {
-    let blue = view.blue()?;
+    let blue = view.blue().filter(|_| !view.record.keep_old)?;
     empty(view, blue)
 }
 

@@ -459,7 +459,7 @@ impl<'a> View<'a> {
         // One that answers is better than none.
         let wanted = match green_healthy {
             0 => 1,
-            _ if waited && sick => 1,
+            _ if self.watch.now || waited && sick => 1,
             _ => enough
                 .max(self.capped(count(green_healthy)) as usize)
                 .min((self.owed(u32::MAX).1 as usize).max(1)),

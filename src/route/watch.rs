@@ -77,6 +77,8 @@ pub struct Watch {
     pub phase: Option<Duration>,
     /// The target groups of both sides, as they were seen last.
     pub pairs: Vec<GroupPair>,
+    /// On the way back, one healthy target of the old side is enough to give it the traffic.
+    pub now: bool,
     /// This process can start the task that runs before.
     pub prepares: bool,
     /// Most tasks that green was seen to run.
@@ -136,6 +138,7 @@ impl Watch {
             running_since: None,
             runs_since: None,
             phase: None,
+            now: false,
             prepares: false,
             pairs: Vec::new(),
             running_max: 0,

@@ -26,6 +26,7 @@ mod given_up; // a deployment that ECS put back while nobody looked
 mod history; // the last deployments of a service
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
+mod kept_old; // an old side that runs on, and deployments that nobody drives
 mod left_behind; // what fails after a revision was registered leaves nothing behind
 mod listening; // `ecs-bg sandbox` as a process
 mod names; // names and ARNs of clusters and services
