@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::error::of;
-use super::observe::{Pair, unreadable};
+use super::observe::{Pair, Take, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
 use crate::call::Call;

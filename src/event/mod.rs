@@ -17,8 +17,7 @@ use serde::{Serialize, Serializer};
 pub use cause::{BeforeEnded, Cause, Grace, Number};
 pub use change::{Change, Scaling, StopReason, Weight};
 pub use ending::{
-    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
-    Swept,
+    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage, Swept,
 };
 pub use finding::{Fact, Finding, Level, Owner};
 pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};

@@ -40,7 +40,11 @@ pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<E
     }
     if swept.is_empty() {
         let cluster = setting.cluster.clone();
-        return Ok(nothing(setting, Nothing::NothingAbandoned { cluster, pairs: pairs.len() }, emit));
+        return Ok(nothing(
+            setting,
+            Nothing::NothingAbandoned { cluster, pairs: pairs.len() },
+            emit,
+        ));
     }
     let left = swept.iter().find(|one| one.exit_code > 1 && one.exit_code != 5);
     let ended = Ended {
@@ -71,8 +75,10 @@ async fn end_one(
     let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
     let none = Scale::default();
     // From whatever the rules show: a person can look at it later as well.
-    let setting = &Setting { accept_drift: !matches!(heading, Heading::Forward), ..setting.clone() };
-    let followed = follow(setting, record, &survey, none, heading, &claimant, service, emit).await?;
+    let setting =
+        &Setting { accept_drift: !matches!(heading, Heading::Forward), ..setting.clone() };
+    let followed =
+        follow(setting, record, &survey, none, heading, &claimant, service, emit).await?;
     Ok(followed.map(|(ended, _, closed)| {
         // All that is left to do is the next deployment's.
         let exit_code = if closed.is_some() && ended.exit_code == 5 { 1 } else { ended.exit_code };

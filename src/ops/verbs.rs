@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::retire::retire;
 use super::deploy::{
     adopt, close_overtaken, deploy, drive_back, end, nothing, random_id, superseded,
 };
+use super::retire::retire;
 use crate::drive::Setting;
 use crate::drive::claim::{Claim, Claimant, OnConflict, claim, verb};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
@@ -180,7 +180,7 @@ pub async fn run(
                 emit,
             )
         }
-        (Verb::Retire, Some(record)) => Err(unfinished(&survey, &record).into()),
+        (Verb::Retire, Some(record)) => Err(plan::unfinished(&survey, &record).into()),
         (Verb::Promote, Some(record)) => {
             let record = promoted(record, &survey, target)?;
             if !record.is_abandoned(survey.world.at) {

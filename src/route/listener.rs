@@ -25,8 +25,8 @@ pub const FORWARD: &[Step] = &[
     Step { name: "launch", next: launch }, // green is on our revision with the tasks it needs
     Step { name: "settle", next: settle }, // green runs only our revision, all of it healthy
     Step { name: "scale", next: scaling::scale_out }, // green may be scaled out before it has traffic
-    Step { name: "shift", next: shift },                  // traffic, share by share, each held
-    Step { name: "bake", next: bake },                    // 100 % held; blue stays whole
+    Step { name: "shift", next: shift },              // traffic, share by share, each held
+    Step { name: "bake", next: bake },                // 100 % held; blue stays whole
     Step { name: "follow", next: follow }, // the load balancer has followed the last change
     Step { name: "arm", next: scaling::arm }, // green is scaled as blue was, and nothing scales blue
     Step { name: "retire", next: retire },    // blue wants no tasks; draining is ECS's business

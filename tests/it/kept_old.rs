@@ -52,7 +52,12 @@ fn a_rollback_to_a_kept_side_is_one_write_a_rule_within_five_seconds() {
     assert_eq!(life.code, Some(1), "{}", life.text);
     let written = weights(&world.journal(from));
     assert_eq!(written.len(), 1, "{}", life.text);
-    assert!(written[0] - begin <= Duration::from_secs(5), "{:?}\n{}", written[0] - begin, life.text);
+    assert!(
+        written[0] - begin <= Duration::from_secs(5),
+        "{:?}\n{}",
+        written[0] - begin,
+        life.text
+    );
     println!("weights written after {:?}", written[0] - begin);
     assert!(!life.calls.contains_key("RegisterTaskDefinition"), "{:?}", life.calls);
     serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
@@ -70,9 +75,9 @@ fn a_kept_side_that_shrank_is_raised_first_unless_the_traffic_is_to_move_now() {
         let life = world.run(&format!("rollback {PAIR} {}", if now { "--now" } else { "" }));
         assert_eq!(life.code, Some(1), "{}", life.text);
         let journal = world.journal(from);
-        let healthy = journal.iter().find(|entry| {
-            matches!(&entry.change, Change::Target { to, .. } if to == "healthy")
-        });
+        let healthy = journal
+            .iter()
+            .find(|entry| matches!(&entry.change, Change::Target { to, .. } if to == "healthy"));
         let (healthy, written) = (healthy.expect("a second task").at, weights(&journal)[0]);
         assert_eq!(written < healthy, now, "{}", life.text);
         serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
@@ -90,9 +95,9 @@ fn the_next_deployment_stops_it_first() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     let journal = world.journal(from);
     let first = |is: &dyn Fn(&Change) -> bool| journal.iter().position(|entry| is(&entry.change));
-    let emptied = first(&|change| {
-        matches!(change, Change::Desired { service, after: 0, .. } if service.ends_with("/web"))
-    });
+    let emptied = first(
+        &|change| matches!(change, Change::Desired { service, after: 0, .. } if service.ends_with("/web")),
+    );
     let registered = first(&|change| matches!(change, Change::Registered { .. }));
     assert!(emptied.expect("emptied") < registered.expect("registered"), "{}", life.text);
     serves(&world.cloud(), &image("5"), 2).unwrap_or_else(|why| panic!("{why}"));
@@ -151,8 +156,7 @@ fn nothing_scales_it_and_scaling_follows_wherever_it_ends() {
 
 #[test]
 fn only_a_pair_keeps_its_old_side() {
-    let life = World::new("solo")
-        .run("deploy --cluster shop --service api --tag 2 --keep-old");
+    let life = World::new("solo").run("deploy --cluster shop --service api --tag 2 --keep-old");
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("--keep-old works only with two services"), "{}", life.text);
 }

@@ -90,7 +90,9 @@ pub(crate) fn step(step: &Planned) -> String {
         ),
         Planned::Retire { service } => format!("{service}: desired count 0"),
         Planned::Keep { service } => {
-            format!("{service} keeps running with weight 0, until the next deployment or ecs-bg retire")
+            format!(
+                "{service} keeps running with weight 0, until the next deployment or ecs-bg retire"
+            )
         }
         Planned::Verify { service } => {
             format!("check that the listener rules of {service} say so")

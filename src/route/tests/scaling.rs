@@ -153,6 +153,18 @@ fn no_more_tasks_are_asked_for_than_the_maximum() {
     assert_eq!(model.view().need(), 5);
 }
 
+#[test]
+fn tasks_that_start_because_blue_was_scaled_out_are_not_missed() {
+    let mut model = Model::with_share(50);
+    model.record.to = Some(50);
+    model.watch.see(&model.record, &model.world);
+    model.side(BLUE).desired = 3;
+    model.pass(Duration::ZERO);
+    assert_eq!((model.view().need(), model.view().green_is_short()), (3, false));
+    model.healthy_are(GREEN, 1);
+    assert!(model.view().green_is_short(), "one of those that it had is lost");
+}
+
 /// What happens beside a deployment of a scaled pair.
 #[derive(Clone, Copy, Debug)]
 enum Also {
