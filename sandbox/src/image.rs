@@ -22,6 +22,9 @@ pub struct Image {
     pub command: Option<String>,
     /// What it does.
     pub does: Does,
+    /// Requests to paths that begin with this are answered with `status` (default 500), whatever it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fails: Option<String>,
     /// The status that a `sick` one answers with (default 500).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -55,6 +58,7 @@ impl Image {
             container: None,
             command: None,
             does,
+            fails: None,
             status: None,
             code: None,
             after: None,
@@ -101,6 +105,8 @@ pub enum Stops {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Behaviour {
     pub(crate) does: Does,
+    #[serde(default)]
+    pub(crate) fails: Option<String>,
     pub(crate) status: u16,
     pub(crate) code: i32,
     pub(crate) reason: Option<String>,
@@ -129,11 +135,8 @@ impl Behaviour {
         let late = if does == Does::Slow { Duration::from_secs(600) } else { ready };
         Behaviour {
             does,
-            status: image.and_then(|image| image.status).unwrap_or(if does == Does::Sick {
-                500
-            } else {
-                200
-            }),
+            fails: image.and_then(|image| image.fails.clone()),
+            status: image.and_then(|image| image.status).unwrap_or(500),
             code: match does {
                 Does::Oom => 137,
                 _ => image.and_then(|image| image.code).unwrap_or(1),
@@ -153,6 +156,16 @@ impl Behaviour {
             _ if age < self.ready => Reply::Refused,
             Does::Sick if age >= self.after => Reply::Status(self.status),
             _ => Reply::Status(200),
+        }
+    }
+
+    /// The reply to a request for a path.
+    pub(crate) fn reply_to(&self, path: &str, age: Duration) -> Reply {
+        match (self.reply(age), &self.fails) {
+            (Reply::Status(_), Some(prefix)) if path.starts_with(prefix.as_str()) => {
+                Reply::Status(self.status)
+            }
+            (reply, _) => reply,
         }
     }
 
@@ -250,6 +263,7 @@ mod tests {
             container,
             command: None,
             does: Does::Exit,
+            fails: None,
             status: None,
             code: Some(code),
             after: None,

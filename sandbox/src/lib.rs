@@ -28,7 +28,7 @@
 //!   `autoscaling`: scalable targets, which set the desired count of a service.
 //! - [`iam`]: what a policy allows. `throttle`: how many calls AWS takes.
 //! - `services`: the table of services: name, protocol, operations, needs of a policy, token buckets.
-//! - `serving`: where requests go now. [`invariants`]: what no client may do.
+//! - `serving`: where requests go now; `visit`: a request of a user's. [`invariants`]: what no client may do.
 //! - `cloud/`: [`Cloud`] is the world. [`Cloud::handle`] answers a request, [`Cloud::advance`] lets time
 //!   pass; both dispatch to the rooms above.
 //! - [`scenario`]: worlds in TOML, built with the operations that a client would use.
@@ -74,6 +74,7 @@ mod throttle;
 mod timing;
 mod transport;
 mod unverified;
+mod visit;
 
 pub use clock::Time;
 pub use cloud::Cloud;

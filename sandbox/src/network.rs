@@ -43,6 +43,24 @@ pub(crate) fn reply(region: &Region, id: &str, port: i64, now: Time) -> Reply {
     }
 }
 
+/// What a user's request to an address gets, and the body of the answer: the image that gave it.
+pub(crate) fn visit(
+    region: &Region,
+    id: &str,
+    port: i64,
+    path: &str,
+    now: Time,
+) -> (Reply, String) {
+    let container = behind(region, id, port).and_then(|task| listener(task, id, port));
+    match container.filter(|one| one.last_status == "RUNNING") {
+        Some(container) => {
+            let age = now - container.started_at.unwrap_or(now);
+            (container.behaviour.reply_to(path, age), container.image.clone())
+        }
+        None => (reply(region, id, port, now), String::new()),
+    }
+}
+
 /// A target's health changed: the scheduler looks at the service of the task behind it.
 pub(crate) fn target_changed(here: &mut Here<'_>, id: &str, port: i64) {
     if let Some(arn) = behind(here.region, id, port).map(|task| task.arn.clone()) {

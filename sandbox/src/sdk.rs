@@ -67,6 +67,9 @@ impl InProcess {
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
         let call = self.cloud().call(&request);
+        if call.service.is_empty() && is_from_a_user(&request) {
+            return Err(ConnectorError::io("no such host in the sandbox".into()));
+        }
         let fate =
             self.interfere.as_ref().map_or(Interference::None, |interfere| interfere.with(&call));
         let fate = match fate {
@@ -129,6 +132,11 @@ impl HttpConnector for InProcess {
             }
         })
     }
+}
+
+/// A request that no client of AWS would send.
+fn is_from_a_user(request: &http::Request<Bytes>) -> bool {
+    request.method() == http::Method::GET && !request.headers().contains_key("authorization")
 }
 
 /// The request with its body. The body is polled to its end: the SDK watches uploads by that.

@@ -20,6 +20,7 @@ mod signed;
 mod survey;
 mod tasks;
 mod trust;
+mod visit;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use aws_smithy_types::retry::RetryConfig;
 pub use config::Connection;
 pub(crate) use environment::flaw;
 pub use observe::{PART_MAX, Pair, Reads, SLOW};
+pub use visit::{Visit, Visitor};
 
 use crate::clock::Clock;
 

@@ -197,6 +197,7 @@ impl Aws {
             blind,
             way_back: BTreeMap::new(),
             alarms: vec![],
+            unready: vec![],
             ran: BTreeMap::new(),
             unused,
             instances: None,

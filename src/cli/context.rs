@@ -18,6 +18,7 @@ use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::{Error, FailureKind, Refusal};
 use crate::host::{Host, Sandbox};
+use crate::request::gates::Gates;
 
 /// The AWS of a command, and its time.
 pub(super) struct Context {
@@ -115,6 +116,7 @@ impl Context {
             by: super::by::by(|name| std::env::var(name).ok()),
             prepare: None,
             alarms: vec![],
+            gates: Gates::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::ops::deploy::{decide, deploy, not_newer, random_id};
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
+use crate::request::gates::{self, OnInconclusive};
 use crate::request::{EngineName, Request, Typed, WaitFor};
 
 /// Deploy a new image to a service.
@@ -108,6 +109,29 @@ pub(super) struct Arguments {
     /// Roll back if this CloudWatch alarm goes off during the deployment; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "no_wait", help_heading = GIVE_UP)]
     alarm: Vec<String>,
+    /// While the new version has traffic, ask this URL every 5s; roll back if it answers wrong 3 times at one
+    /// share; may be repeated
+    #[arg(long, value_name = "URL", conflicts_with = "no_wait", help_heading = GIVE_UP)]
+    check: Vec<Hidden>,
+    /// The right answers of --check: `204`, `2xx` or `200-399` [default: 200-299]
+    #[arg(long, value_name = "STATUS", requires = "check", help_heading = GIVE_UP)]
+    check_status: Option<String>,
+    /// The right answers of --check contain this text
+    #[arg(long, value_name = "TEXT", requires = "check", help_heading = GIVE_UP)]
+    check_body: Option<String>,
+    /// The right answers of --check come within this time [default: 5s]
+    #[arg(long, value_name = "DURATION", requires = "check", help_heading = GIVE_UP)]
+    check_latency: Option<String>,
+    /// At each share, run this command; roll back unless it exits with 0; may be repeated. Split into
+    /// words as a shell would, or a JSON array
+    #[arg(long, value_name = "COMMAND", conflicts_with = "no_wait", help_heading = GIVE_UP)]
+    check_cmd: Vec<Hidden>,
+    /// Kill the command of --check-cmd after this long, and roll back
+    #[arg(long, default_value = "5m", value_name = "DURATION", requires = "check_cmd", help_heading = GIVE_UP)]
+    check_timeout: String,
+    /// What to do if a check cannot tell whether the new version is good
+    #[arg(long, value_enum, default_value_t = OnInconclusive::Hold, value_name = "WHAT", help_heading = GIVE_UP)]
+    on_inconclusive: OnInconclusive,
     /// Stop the task of --before after this long, and roll back
     #[arg(long, default_value = "1h", value_name = "DURATION", requires = "before", help_heading = GIVE_UP)]
     before_timeout: String,
@@ -192,6 +216,15 @@ impl Arguments {
             max_percent: self.max_percent,
             until: self.wait_for,
             alarms: self.alarm,
+            gates: gates::Typed {
+                urls: self.check,
+                status: self.check_status,
+                body: self.check_body,
+                latency: self.check_latency,
+                commands: self.check_cmd,
+                timeout: self.check_timeout,
+                on_inconclusive: self.on_inconclusive,
+            },
             examine,
             no_wait: self.no_wait,
             restart: self.force_new_deployment,
@@ -216,8 +249,9 @@ pub(super) async fn run(
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
     let prepare = request.prepare.clone();
-    let alarms = request.alarms.clone();
-    let setting = Setting { prepare, alarms, ..context.setting(&request.cluster, on_cancel) };
+    let (alarms, gates) = (request.alarms.clone(), request.gates.clone());
+    let setting =
+        Setting { prepare, alarms, gates, ..context.setting(&request.cluster, on_cancel) };
     let owner = random_id();
     let result = match dry_run {
         true => {

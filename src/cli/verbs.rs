@@ -28,6 +28,9 @@ pub(super) struct Resume {
     /// Continue from the weights that the rules have now, even if somebody else changed them
     #[arg(long)]
     accept_drift: bool,
+    /// Go on without the checks and alarms that the deployment began with
+    #[arg(long)]
+    skip_checks: bool,
 }
 
 /// Roll back to the version before: a deployment that is in progress, or the last one that ended.
@@ -89,8 +92,8 @@ pub(super) trait Typed {
 
 impl Typed for Resume {
     fn verb(self) -> Result<(Verb, Pair, bool), Error> {
-        let Self { target, on_conflict, accept_drift } = self;
-        Ok((Verb::Resume { on_conflict }, target.pair()?, accept_drift))
+        let Self { target, on_conflict, accept_drift, skip_checks } = self;
+        Ok((Verb::Resume { on_conflict, skip_checks }, target.pair()?, accept_drift))
     }
 }
 

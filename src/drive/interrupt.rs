@@ -238,10 +238,20 @@ impl Run<'_> {
     pub(super) async fn sleep(&mut self, duration: Duration) {
         let mut interrupts = self.interrupts.clone();
         let begin = self.setting.clock.moment(self.world.at);
-        tokio::select! {
-            () = self.setting.clock.sleep(duration) => {}
-            // A closed channel means that nobody can ask any more.
-            Ok(()) = interrupts.changed() => {}
+        let mut sleeping = std::pin::pin!(self.setting.clock.sleep(duration));
+        loop {
+            tokio::select! {
+                () = &mut sleeping => break,
+                // A closed channel means that nobody can ask any more.
+                Ok(()) = interrupts.changed() => break,
+                Some(said) = self.gates.said.recv() => {
+                    self.hear(said);
+                    // Nobody sleeps over a new version that is no good.
+                    if self.watch.gates.failed().is_some() {
+                        break;
+                    }
+                }
+            }
         }
         self.notice_freeze(begin, duration);
     }

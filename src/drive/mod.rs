@@ -3,6 +3,8 @@
 mod alarms;
 pub mod backoff;
 pub mod claim;
+mod command;
+pub mod gates;
 pub mod interrupt;
 pub mod log;
 mod look;
@@ -30,6 +32,7 @@ use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record, Released};
 use crate::request::before::Preparation;
+use crate::request::gates::Gates;
 use crate::route::watch::Watch;
 use crate::route::{Action, Next, Outcome, Trouble, View, decide, engine};
 
@@ -89,6 +92,8 @@ pub struct Setting<'a> {
     pub prepare: Option<Preparation>,
     /// Alarms that roll the deployment back when they go off.
     pub alarms: Vec<String>,
+    /// What judges the new version while it has traffic.
+    pub gates: Gates,
 }
 
 impl Setting<'_> {
@@ -131,6 +136,7 @@ pub async fn run(
     watch.phase = setting.phase;
     watch.now = setting.now;
     watch.prepares = setting.prepare.is_some();
+    watch.gates = gates::known(&setting.gates);
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
     let mut run = Run {
         setting,
@@ -145,6 +151,7 @@ pub async fn run(
         scaling_unread: (0, None),
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
+        gates: gates::Running::default(),
         told_news: false,
         sent: Vec::new(),
         missed: 0,
@@ -211,6 +218,8 @@ struct Run<'a> {
     fresh: bool,
     /// When the alarms were read last.
     alarms_read: Option<SystemTime>,
+    /// The gates that run now.
+    gates: gates::Running,
     /// Changes that were sent and not yet missed by a look.
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
@@ -239,6 +248,7 @@ impl Run<'_> {
             }
             self.heartbeat().await;
             self.read_alarms().await;
+            self.judge();
             match self.handle_interrupt() {
                 Some(Interrupted::End(outcome)) => return outcome,
                 Some(Interrupted::Back(trouble)) => {

@@ -9,6 +9,7 @@ use super::ending::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
 use crate::error::Failure;
+use crate::model::gate::GateFault;
 use crate::model::health::{Sickness, TaskFailure};
 
 /// What happened. Its words are in `render::words`.
@@ -63,6 +64,28 @@ pub enum Cause {
         #[serde(rename = "unread_seconds", serialize_with = "seconds")]
         #[cfg_attr(test, schemars(with = "u64"))]
         unread: Duration,
+    },
+    /// A gate failed.
+    Gate {
+        /// Its URL without what may be secret, or its program.
+        gate: String,
+        /// What it found.
+        #[serde(flatten)]
+        fault: GateFault,
+        /// How many wrong answers it had at this share.
+        wrong: u32,
+    },
+    /// A gate could not tell for too long whether the new version is good.
+    GateUndecided {
+        /// Its URL without what may be secret, or its program.
+        gate: String,
+        /// What it said last.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        fault: Option<GateFault>,
+        /// For how long after the share was to be left.
+        #[serde(rename = "beyond_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        beyond: Duration,
     },
     /// Nobody promoted a share in time.
     NotPromoted {

@@ -85,6 +85,11 @@ pub enum Planned {
         /// Their names.
         alarms: Vec<String>,
     },
+    /// Gates judge the deployment.
+    Checks {
+        /// URLs without what may be secret, and programs.
+        gates: Vec<String>,
+    },
     /// ecs-bg gives a service a share of the traffic.
     Shift {
         /// The service.
@@ -169,6 +174,7 @@ impl Planned {
             Self::Shift { .. } | Self::ShiftByEcs { .. } => "shift",
             Self::Pause { .. } => "pause",
             Self::Alarms { .. } => "alarms",
+            Self::Checks { .. } => "checks",
             Self::Bake { .. } => "bake",
             Self::Follow { .. } => "follow",
             Self::Retire { .. } => "retire",
@@ -351,6 +357,7 @@ mod tests {
             Planned::Pause { stage: "PRE_SCALE_UP", limit: period },
             Planned::Bake { service: service.clone(), kept: None, by_ecs: true, period },
             Planned::Alarms { alarms: vec!["errors".to_owned()] },
+            Planned::Checks { gates: vec!["https://a.example/".to_owned()] },
             Planned::Follow { period },
             Planned::Retire { service: service.clone() },
             Planned::Keep { service: service.clone() },

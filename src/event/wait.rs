@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::{optional_rfc3339, seconds};
+use crate::model::gate::GateFault;
 
 /// What is missing. Its words are in `render::words`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -138,6 +139,14 @@ pub enum WaitReason {
         expires: Option<SystemTime>,
         /// It rolls back then; else it goes on.
         rolls_back: bool,
+    },
+    /// A gate has not passed yet.
+    Gate {
+        /// Its URL without what may be secret, or its program.
+        gate: String,
+        /// What it said last.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        fault: Option<GateFault>,
     },
     /// AWS may have answered with the past: a second answer is to say the same.
     SecondLook(Sight),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::cause::{Cause, Number};
 use super::seconds;
 use crate::error::Failure;
+use crate::model::gate::GateFault;
 use crate::record::Unreadable;
 
 /// A warning. Its words are in `render::words`.
@@ -254,6 +255,19 @@ pub enum Warning {
     AlarmOn {
         /// Its name.
         alarm: String,
+    },
+    /// A gate found something wrong, or could not tell.
+    Gate {
+        /// Its URL without what may be secret, or its program.
+        gate: String,
+        /// What it found.
+        #[serde(flatten)]
+        fault: GateFault,
+        /// How many wrong answers it has given at this share; none: it could not tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wrong: Option<u32>,
+        /// So many wrong answers fail the deployment.
+        limit: u32,
     },
     /// An image of the revision that a rollback would start is gone from its repository.
     NoWayBack {

@@ -3,6 +3,7 @@
 pub mod arn;
 pub mod definition;
 pub mod diff;
+pub mod gate;
 pub mod health;
 pub mod log;
 pub mod raw_json;

@@ -12,6 +12,7 @@ use super::retire::stop;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim, is_driven};
+use crate::drive::gates;
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
@@ -218,6 +219,7 @@ pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Er
     if !request.alarms.is_empty() {
         survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
+    survey.unready = gates::unready(setting, &request.gates).await;
     let wanted = match wanted(request, &survey) {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(Looked { survey, wanted: Err(refusal) }),

@@ -9,10 +9,11 @@ use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};
 use crate::record::Record;
+use crate::request::gates::Gates;
 use crate::route::Outcome;
 
 /// Carries it out.
-pub async fn retire(
+pub(super) async fn retire(
     survey: Survey,
     looked: Moment,
     setting: &Setting<'_>,
@@ -58,6 +59,7 @@ pub(super) async fn stop(
         on_trouble: OnTrouble::Leave,
         prepare: None,
         alarms: vec![],
+        gates: Gates::default(),
         accept_drift: false,
         ..setting.clone()
     };

@@ -91,7 +91,8 @@ fn heading(record: &Record, survey: &Survey) -> Heading {
     let watch = Watch::new(survey.world.at);
     let view = View { record, watch: &watch, world: &survey.world };
     let healthy = |side: Option<&Service>| side.and_then(|one| survey.world.healthy(one));
-    let baked = record.held.is_some_and(|held| {
+    // Whoever sweeps does not have the checks that judge it.
+    let baked = record.judges.is_none() && record.held.is_some_and(|held| {
         held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)
     });
     match (&record.heading, healthy(view.blue()), healthy(view.green())) {

@@ -32,6 +32,8 @@ pub enum Verb {
     Resume {
         /// What to do about another process that drives it.
         on_conflict: OnConflict,
+        /// Go on without the checks and alarms that it began with.
+        skip_checks: bool,
     },
     /// Put the old version back.
     Rollback {
@@ -163,7 +165,19 @@ pub async fn run(
             );
             Err(Refusal::new(what, verb_for(target, "resume")).into())
         }
-        (Verb::Resume { on_conflict }, Some(record)) => {
+        (Verb::Resume { skip_checks: false, .. }, Some(record))
+            if record.judges.is_some() && record.forward() =>
+        {
+            let what = format!(
+                "{} is judged by --check, --check-cmd or --alarm: they are kept nowhere, so that this command \
+                 does not know them",
+                record.name()
+            );
+            let without = format!("{} --skip-checks", verb_for(target, "resume"));
+            Err(Refusal::new(what, format!("run the same deploy command again, or: {without}"))
+                .into())
+        }
+        (Verb::Resume { on_conflict, .. }, Some(record)) => {
             let heading = record.heading.clone();
             let claimant = by_name(*on_conflict);
             ended(

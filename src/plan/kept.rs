@@ -42,6 +42,7 @@ pub fn retiring(survey: &Survey, kept: &Record, identity: &Identity) -> Record {
         to: Some(100),
         held: Some(Held { share: 100, since: closed }),
         promoted: None,
+        judges: None,
         closed: None,
         released: None,
         ..kept.clone()

@@ -45,6 +45,7 @@ use crate::plan::trust::Verdict;
 use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
+use crate::request::gates::Gate;
 use crate::request::{Request, fingerprint};
 use crate::route::View;
 use crate::route::watch::Watch;
@@ -233,6 +234,7 @@ pub fn plan(
         preparation.place(&wanted.base)?;
         edits.extend(preparation.parts());
     }
+    edits.extend(request.judges());
     let fingerprint = fingerprint(survey.cluster_name(), pair, &resolved, &edits);
     match survey.open_record() {
         Some(Ok(record)) if record.request == fingerprint => {
@@ -258,10 +260,11 @@ pub fn plan(
     let case = Case { request, survey, wanted, digests };
     checks::all(engine.checks, &case)?;
     let mut decision = (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })?;
-    if let Decision::Deploy(plan) = &mut decision
-        && !request.alarms.is_empty()
-    {
-        plan.steps.push(Planned::Alarms { alarms: request.alarms.clone() });
+    if let Decision::Deploy(plan) = &mut decision {
+        let alarms = Planned::Alarms { alarms: request.alarms.clone() };
+        plan.steps.extend((!request.alarms.is_empty()).then_some(alarms));
+        let gates: Vec<String> = request.gates.gates.iter().map(Gate::name).collect();
+        plan.steps.extend((!gates.is_empty()).then_some(Planned::Checks { gates }));
     }
     Ok(decision)
 }

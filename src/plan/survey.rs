@@ -8,6 +8,7 @@ use super::trust::{Verdict, judge};
 use crate::error::Refusal;
 use crate::event::{Cause, IgnoredRecord, Location, Objection};
 use crate::model::arn::place;
+use crate::model::gate::GateFault;
 use crate::model::revision::Revision;
 use crate::model::scaling::{Policy, Scalable};
 use crate::model::world::{Alarm, Service, Target, World};
@@ -50,6 +51,8 @@ pub struct Survey {
     pub way_back: BTreeMap<String, (ImageRef, Digest)>,
     /// The alarms that judge the deployment, as far as they are there.
     pub alarms: Vec<Alarm>,
+    /// Gates that cannot be asked now.
+    pub unready: Vec<(String, GateFault)>,
     /// Digests that the service's tasks run, by container, where they were asked for.
     pub ran: BTreeMap<String, String>,
     /// Targets of its groups that get no requests and no checks, with the ARN of the group.

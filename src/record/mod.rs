@@ -81,6 +81,9 @@ pub struct Record {
     pub held: Option<Held>,
     /// The share whose hold was cut short by `promote`.
     pub promoted: Option<u8>,
+    /// A hash of the checks and alarms that judge it, where there are any: they themselves come from the command
+    /// line each time. Who does not have the same ones raises no share.
+    pub judges: Option<String>,
     /// The end, once it is there. A closed record is never opened again.
     pub closed: Option<Closed>,
     /// Which process drives it.
@@ -184,6 +187,8 @@ pub enum Reason {
     Pause,
     /// An alarm went off that judges the deployment.
     Alarm,
+    /// A gate failed, or could not tell for too long.
+    Gate,
     /// Green has traffic, and nobody can tell whether it is healthy.
     Blind,
     /// Somebody deployed to blue.
@@ -383,6 +388,7 @@ pub(crate) mod tests {
             to: None,
             held: None,
             promoted: None,
+            judges: None,
             closed: None,
             owner: "a1".into(),
             by: String::new(),

@@ -50,6 +50,7 @@ pub(super) const REASONS: [(Reason, &str); 16] = [
     (Reason::Deadline, "deadline"),
     (Reason::Pause, "pause"),
     (Reason::Alarm, "alarm"),
+    (Reason::Gate, "gate"),
     (Reason::Blind, "blind"),
     (Reason::BlueChanged, "blue-changed"),
     (Reason::Refused, "refused"),
@@ -111,6 +112,7 @@ impl Record {
         let scaled = self
             .scaled
             .map_or(String::new(), |scaled| format!(" scaled={}", code(&YES_OR_NO, scaled)));
+        let judges = self.judges.as_ref().map_or(String::new(), |hash| format!(" judges={hash}"));
         let keep = if self.keep_old { " keep=yes" } else { "" };
         let scaling = self.scaling.map_or(String::new(), |Suspensions { blue, green }| {
             format!(" scaling={}/{}", flags(blue), flags(green))
@@ -165,7 +167,7 @@ impl Record {
                 (
                     "plan",
                     format!(
-                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{scaling}{keep}",
+                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{scaling}{keep}{judges}",
                         self.count,
                         self.bake.as_secs(),
                         self.follow.as_secs(),
@@ -326,6 +328,7 @@ impl Record {
             promoted: optional(field(state, "promoted"), |p| {
                 p.parse().ok().filter(|p: &u8| *p <= 100)
             })?,
+            judges: field(plan, "judges").map(str::to_owned),
             closed,
             owner: field(owner, "id")?.to_owned(),
             by: field(owner, "by").unwrap_or_default().to_owned(),
@@ -420,6 +423,7 @@ mod tests {
     fn a_record_comes_back_from_its_tags_at_every_stage() {
         let mut stages = vec![record()];
         stages.push(Record { to: Some(10), promoted: Some(10), ..record() });
+        stages.push(Record { judges: Some("0a1b2c3d".to_owned()), ..record() });
         stages.push(Record {
             to: Some(100),
             held: Some(Held { share: 10, since: at(60) }),

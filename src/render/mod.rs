@@ -233,6 +233,9 @@ impl<'a> Render<'a> {
             Kind::Warning(warning) => {
                 let what = sanitise::field(&words::warning(warning));
                 self.show(&self.host.err, &format!("warning: {what}"), false);
+                for line in words::printed(warning) {
+                    self.show(&self.host.err, &format!("  | {}", sanitise::field(line)), false);
+                }
             }
             Kind::Outcome(ended) => self.end(ended, elapsed),
             kind => {

@@ -3,6 +3,7 @@
 pub mod before;
 pub mod edits;
 pub mod engine;
+pub mod gates;
 pub mod image;
 pub mod names;
 pub mod setup;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use self::before::Preparation;
 use self::edits::{Edits, Hidden};
 pub use self::engine::EngineName;
+use self::gates::{Gate, Gates};
 use self::image::{ImageChange, ImageRef};
 use self::names::Names;
 pub use self::shares::Share;
@@ -73,6 +75,8 @@ pub struct Typed {
     pub until: Option<WaitFor>,
     /// `--alarm`, repeated
     pub alarms: Vec<String>,
+    /// `--check` and its companions
+    pub gates: gates::Typed,
     /// It is only examined: nothing need change.
     pub examine: bool,
     /// `--no-wait`
@@ -130,6 +134,8 @@ pub struct Request {
     pub until: Option<WaitFor>,
     /// Names of alarms that roll the deployment back when they go off.
     pub alarms: Vec<String>,
+    /// What judges the new version while it has traffic.
+    pub gates: Gates,
     /// Leave it to ECS once it has been told.
     pub no_wait: bool,
     /// Start the tasks anew even if nothing is new.
@@ -253,6 +259,7 @@ impl Request {
             },
             until: typed.until,
             alarms: alarms(&typed.alarms)?,
+            gates: Gates::new(&typed.gates)?,
             no_wait: typed.no_wait,
             restart: typed.restart,
             is_rollback: false,
@@ -291,6 +298,7 @@ impl Request {
             scale: Scale::default(),
             until: None,
             alarms: vec![],
+            gates: Gates::default(),
             no_wait: false,
             restart: false,
             is_rollback: true,
@@ -306,6 +314,22 @@ impl Request {
         let change = |(container, image)| ImageChange::Image { container: Some(container), image };
         let changes = images.into_iter().map(change).collect();
         Self { base: Some(base.to_owned()), changes, ..self }
+    }
+}
+
+impl Request {
+    /// What tells the checks and alarms that judge this deployment from others; `None`: nothing does.
+    pub fn judges(&self) -> Option<String> {
+        if self.alarms.is_empty() && self.gates.gates.is_empty() {
+            return None;
+        }
+        let mut hash = Sha256::new();
+        let alarms = self.alarms.iter().flat_map(|alarm| ["alarm".to_owned(), alarm.clone()]);
+        for part in alarms.chain(self.gates.gates.iter().flat_map(Gate::parts)) {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Some(hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

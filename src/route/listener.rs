@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::view::{Drift, count};
 use super::watch::Seen;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, prepare, scaling, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, scaling,
+    trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -84,6 +85,7 @@ pub const ENGINE: Engine = Engine {
         let whole = view.record.forward() && view.all_read(100);
         (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
     },
+    judged: |view| view.record.held.map(|held| held.share).filter(|share| *share > 0),
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
 };
 
@@ -346,7 +348,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
             let cause = Cause::NotPromoted { share: to, limit: hold };
             Some(Next::TurnBack(Trouble { reason: Reason::Pause, cause }))
         }
-        None => write(view.writing(next.percent)),
+        None => gates::hold(view, held, hold).or_else(|| write(view.writing(next.percent))),
     }
 }
 
@@ -355,7 +357,8 @@ fn bake(view: &View<'_>) -> Option<Next> {
         // There is no way back that a fault could be answered with.
         return None;
     }
-    let left = left(view, view.record.held?, view.record.bake)?;
+    let (held, bake) = (view.record.held?, view.record.bake);
+    let Some(left) = left(view, held, bake) else { return gates::hold(view, held, bake) };
     let service = view.record.green.clone();
     wait(WaitReason::Bake { service, left }, left.min(WATCHFUL))
 }

@@ -7,6 +7,7 @@ mod action;
 pub mod alarms;
 pub mod configuration;
 mod engine;
+pub mod gates;
 pub mod listener;
 pub mod native;
 pub mod pace;

@@ -11,7 +11,7 @@ use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, out_of_time};
 use super::{
     Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, configuration,
-    prepare, trouble,
+    gates, prepare, trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -89,6 +89,7 @@ pub const ENGINE: Engine = Engine {
         });
         (is_whole, is_cleaned)
     },
+    judged,
     share: |_| None,
 };
 
@@ -211,11 +212,19 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
     }
-    if let Some(trouble) = alarms::trouble(view) {
+    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
         return Some(trouble);
     }
     // Everything after the start has limits of ECS's own.
     own.is_starting().then(|| out_of_time(view, Duration::ZERO)).flatten()
+}
+
+/// Production traffic on the new revision, as long as ECS would take it back.
+fn judged(view: &View<'_>) -> Option<u8> {
+    let own = current(view).filter(|own| own.phase() == Phase::Forward)?;
+    let percent = own.production.filter(|percent| *percent > 0.0)?.clamp(1.0, 100.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 100")]
+    Some(percent as u8)
 }
 
 /// What ECS has not done yet.

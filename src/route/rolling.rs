@@ -7,7 +7,8 @@ use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::view::count;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, gates, prepare,
+    trouble,
 };
 use crate::call::Call;
 use crate::event::{Cause, Kind, Sight, WaitReason};
@@ -15,7 +16,7 @@ use crate::model::arn::short;
 use crate::model::health::{Outlook, is_obstacle, plain};
 use crate::model::reads::Part;
 use crate::model::world::{Deployment, Look, Service, Target};
-use crate::record::{Change, End, Reason};
+use crate::record::{Change, End, Held, Reason};
 use crate::request::{EngineName, WaitFor};
 
 /// The way forward.
@@ -70,6 +71,7 @@ pub const ENGINE: Engine = Engine {
     // Whom ECS went back to was judged on the way.
     replaced: |_| None,
     serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
+    judged: |view| view.watch.settled_since.map(|_| 100),
     share: |_| None,
 };
 
@@ -179,7 +181,7 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = sick_target(view, service) {
         return found(Reason::Sick, cause);
     }
-    if let Some(trouble) = alarms::trouble(view) {
+    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
         return Some(trouble);
     }
     if let Some(cause) = past_its_phase(view, service) {
@@ -278,7 +280,10 @@ fn bake(view: &View<'_>) -> Option<Next> {
     // What failed on its way is not believed at once.
     let failed = view.watch.failures.iter().any(|one| one.outlook != Outlook::Passing);
     let bake = view.record.bake.max(if failed { DOUBT } else { Duration::ZERO });
-    let left = bake.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
+    let left = bake.checked_sub(view.since(since)).filter(|left| !left.is_zero());
+    let Some(left) = left else {
+        return gates::hold(view, Held { share: 100, since }, bake);
+    };
     wait(WaitReason::Bake { service: view.record.green.clone(), left }, left.min(SPARSE))
 }
 

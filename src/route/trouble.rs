@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{View, alarms};
+use super::{View, alarms, gates};
 use crate::event::{Cause, Grace};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
@@ -46,7 +46,7 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(cause) = sick.or_else(|| too_few_healthy(view, green)) {
         return found(Reason::Sick, cause);
     }
-    if let Some(trouble) = alarms::trouble(view) {
+    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
         return Some(trouble);
     }
     if let Some(cause) = blind(view, green) {

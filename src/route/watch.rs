@@ -11,6 +11,7 @@ use crate::model::service_deployment::Phase;
 use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
 use crate::route::alarms::Alarms;
+use crate::route::gates::Gates;
 use crate::route::{View, native};
 
 /// One of the two services.
@@ -118,6 +119,8 @@ pub struct Watch {
     pub untidy: bool,
     /// What the alarms showed that judge this deployment.
     pub alarms: Alarms,
+    /// What the gates said that judge it.
+    pub gates: Gates,
     /// Changes made on this heading.
     pub changes: u32,
     /// Green's targets: when each was first seen, and whether it was ever healthy.
@@ -159,6 +162,7 @@ impl Watch {
             over_since: None,
             untidy: false,
             alarms: Alarms::default(),
+            gates: Gates::default(),
             changes: 0,
             targets: BTreeMap::new(),
         }

@@ -21,6 +21,7 @@ mod environment; // variables that choose a sandbox, and the files that one writ
 mod facts; // each renderer tells the same
 mod files; // task definitions as people have them in files
 mod fix_forward; // an old side that cannot run either
+mod gates; // checks of the new version while it has traffic
 mod github; // what a step of GitHub Actions shows
 mod given_up; // a deployment that ECS put back while nobody looked
 mod history; // the last deployments of a service

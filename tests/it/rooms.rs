@@ -68,6 +68,8 @@ const NAMES: &[&str] = &[
     "digest",
     "family",
     "from",
+    "gate",
+    "gates",
     "green",
     "green_value",
     "group",

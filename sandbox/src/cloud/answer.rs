@@ -9,6 +9,8 @@ use crate::{
     iam::{self, Asked, Place},
     protocol::{Fault, json, query, wire, xml},
     services::{self, Protocol, Service},
+    state::{Region, elb::LoadBalancer},
+    visit,
 };
 
 /// Which operation of which service a request asks for.
@@ -19,6 +21,10 @@ struct Target {
 
 /// Answers a request.
 pub(crate) fn answer(cloud: &mut Cloud, request: &Request<Bytes>, call: Call) -> Response<Bytes> {
+    if let Some((region, load_balancer)) = visited(cloud, request) {
+        let now = cloud.shared.now;
+        return visit::answer(region, load_balancer, request, call.index, now);
+    }
     let request_id = cloud.shared.ids.uuid();
     let target = target(request);
     let response = match &target {
@@ -55,6 +61,7 @@ pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
     cloud.shared.calls += 1;
     let (service, operation) = match target(request) {
         Some(Target { service, operation }) => (service.name, operation),
+        None if visited(cloud, request).is_some() => ("users", request.method().to_string()),
         None => ("", String::new()),
     };
     Call {
@@ -64,6 +71,14 @@ pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
         region: wire::region(request.headers()).unwrap_or(&cloud.home).to_owned(),
         user_agent: wire::header(request.headers(), "user-agent").unwrap_or_default().to_owned(),
     }
+}
+
+/// The load balancer that a user's request is for, and its region.
+fn visited<'c>(
+    cloud: &'c Cloud,
+    request: &Request<Bytes>,
+) -> Option<(&'c Region, &'c LoadBalancer)> {
+    cloud.regions.values().find_map(|region| Some((region, visit::load_balancer(region, request)?)))
 }
 
 /// Which operation is asked for, if a service has the protocol of the request.

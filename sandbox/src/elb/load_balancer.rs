@@ -191,22 +191,26 @@ pub(super) fn name_of(arn: &str) -> &str {
     arn.split_once(":loadbalancer/").map_or(arn, |(_, path)| path)
 }
 
-fn show(one: &LoadBalancer) -> Value {
-    let zone = |(zone, subnet): &(String, String)| json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": []});
+/// The name that users send their requests to.
+pub(crate) fn dns_name(one: &LoadBalancer) -> String {
     let id = one.arn.rsplit('/').next().unwrap_or_default();
     let region = one.arn.split(':').nth(3).unwrap_or_default();
     let suffix = partition(region).suffix;
-    let host = match one.kind.as_str() {
+    match one.kind.as_str() {
         "application" => format!(
             "{}-{}.{region}.elb.{suffix}",
             one.name,
             u64::from_str_radix(id, 16).unwrap_or(0) % 10_000_000_000
         ),
         _ => format!("{}-{id}.elb.{region}.{suffix}", one.name),
-    };
+    }
+}
+
+fn show(one: &LoadBalancer) -> Value {
+    let zone = |(zone, subnet): &(String, String)| json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": []});
     let mut shown = json!({
         "LoadBalancerArn": one.arn,
-        "DNSName": host,
+        "DNSName": dns_name(one),
         "CanonicalHostedZoneId": "Z215JYRZR1TBD5",
         "CreatedTime": one.created_at.rfc3339(),
         "LoadBalancerName": one.name,

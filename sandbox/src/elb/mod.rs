@@ -28,6 +28,7 @@ pub(crate) mod rule;
 mod tags;
 
 pub(crate) use action::{forwards, weights};
+pub(crate) use load_balancer::dns_name;
 
 /// What others need to know of a target group.
 pub(crate) struct GroupFacts {

@@ -2,6 +2,7 @@
 
 use super::{Case, refuse};
 use crate::error::Refusal;
+use crate::model::gate::GateFault;
 use crate::request::Request;
 
 /// Options that only mean something where ECS replaces the tasks.
@@ -127,5 +128,40 @@ pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
             format!("--alarm {name}: there is no such alarm in this region"),
             "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
         ),
+    }
+}
+
+/// A judge that cannot be asked now would only find out when the new version has traffic.
+pub(in crate::plan) fn gates_are_ready(case: &Case<'_>) -> Result<(), Refusal> {
+    let Some((gate, fault)) = case.survey.unready.first() else { return Ok(()) };
+    match fault {
+        GateFault::NotStarted { reason } => refuse(
+            format!("--check-cmd {gate}: it cannot be started: {reason}"),
+            "name a program that is in PATH",
+        ),
+        GateFault::Unreachable { reason } => refuse(
+            format!("--check {gate}: it cannot be reached from here: {reason}"),
+            "try the URL with curl from here",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// With all traffic at once and no time of baking, ECS ends the deployment before anything was asked.
+pub(in crate::plan) fn gates_have_time(case: &Case<'_>) -> Result<(), Refusal> {
+    let Case { request, survey, .. } = case;
+    if request.gates.gates.is_empty() {
+        return Ok(());
+    }
+    let own = survey.world.service(&request.service);
+    let own = own.and_then(|own| own.settings.get("deploymentConfiguration"));
+    let own = own.and_then(|own| own["bakeTimeInMinutes"].as_u64()).unwrap_or(0);
+    let bake = request.bake.map_or(own, |bake| bake.as_secs() / 60);
+    match bake {
+        0 => refuse(
+            "--check judges while ECS bakes (bakeTimeInMinutes), and that takes no time here",
+            "--bake 5m",
+        ),
+        _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
+use super::gate::gate;
 use super::health::{sickness, task};
 use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
@@ -34,6 +35,17 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::Alarm { alarm } => format!("alarm {alarm} went off"),
         Cause::AlarmsUnread { unread } => {
             format!("the alarms could not be read for {}", time(*unread))
+        }
+        Cause::Gate { gate: name, fault, wrong } => {
+            let times = match wrong {
+                0 | 1 => String::new(),
+                wrong => format!(" ({wrong} wrong answers)"),
+            };
+            format!("check {name} {}{times}", gate(fault))
+        }
+        Cause::GateUndecided { gate: name, fault, beyond } => {
+            let said = fault.as_ref().map_or("said nothing".to_owned(), gate);
+            format!("check {name} {said}, and did not pass within {} more", time(*beyond))
         }
         Cause::NotPromoted { share, limit } => {
             format!("nobody promoted the share of {share} % within {}", time(*limit))

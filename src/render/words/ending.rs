@@ -184,6 +184,7 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Asked => "somebody asked for it",
         Reason::Pause => "nobody promoted it in time",
         Reason::Alarm => "an alarm went off",
+        Reason::Gate => "a check failed",
         Reason::Superseded => "another deployment took over",
         Reason::Abandoned => "no process drove it any more",
     }

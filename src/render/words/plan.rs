@@ -74,6 +74,9 @@ pub(crate) fn step(step: &Planned) -> String {
         Planned::Alarms { alarms } => {
             format!("roll back if one goes off at any step: {}", alarms.join(", "))
         }
+        Planned::Checks { gates } => {
+            format!("at each share, and roll back if one fails: {}", gates.join(", "))
+        }
         Planned::Pause { stage, limit } => {
             format!("at {stage}, for {} at most, until ecs-bg promote", time(*limit))
         }

@@ -1,5 +1,6 @@
 //! Why a deployment waits, in words.
 
+use super::gate::gate;
 use super::{brief, counted, time};
 use crate::event::{Pause, Sight, TaskStatus, WaitReason};
 
@@ -91,6 +92,10 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             format!(
                 "paused at {at}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
             )
+        }
+        WaitReason::Gate { gate: name, fault: None } => format!("check {name} has not passed yet"),
+        WaitReason::Gate { gate: name, fault: Some(fault) } => {
+            format!("check {name} has not passed yet: it {}", gate(fault))
         }
         WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),
         WaitReason::Scaling { service } => format!("reading the auto scaling of {service}"),

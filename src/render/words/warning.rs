@@ -1,6 +1,7 @@
 //! Warnings, in words.
 
 use super::cause::{cause, number};
+use super::gate::gate;
 use super::time;
 use crate::error::FailureKind;
 use crate::event::{NoRecord, Then, Unchecked, Warning};
@@ -162,6 +163,14 @@ pub(crate) fn warning(warning: &Warning) -> String {
         Warning::AlarmOn { alarm } => format!(
             "alarm {alarm} is in ALARM already: it does not roll this deployment back until it was off once"
         ),
+        Warning::Gate { gate: name, fault, wrong, limit } => {
+            let counts = match wrong {
+                Some(wrong) if *limit > 1 => format!(" ({wrong} of {limit} wrong answers)"),
+                Some(_) => String::new(),
+                None => "; trying again".to_owned(),
+            };
+            format!("check {name} {}{counts}", gate(fault))
+        }
         Warning::NoWayBack { revision, container, image, why } => format!(
             "there is no way back: image {image} of container {container} in {revision} cannot be pulled any more \
              ({why}), so a rollback would start no task"
