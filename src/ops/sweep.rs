@@ -92,9 +92,10 @@ fn heading(record: &Record, survey: &Survey) -> Heading {
     let view = View { record, watch: &watch, world: &survey.world };
     let healthy = |side: Option<&Service>| side.and_then(|one| survey.world.healthy(one));
     // Whoever sweeps does not have the checks that judge it.
-    let baked = record.judges.is_none() && record.held.is_some_and(|held| {
-        held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)
-    });
+    let baked = record.judges.is_none()
+        && record.held.is_some_and(|held| {
+            held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)
+        });
     match (&record.heading, healthy(view.blue()), healthy(view.green())) {
         (Heading::Forward, _, Some(1..)) if baked => Heading::Forward,
         (Heading::Forward, Some(0) | None, Some(1..)) => Heading::Overtaken,

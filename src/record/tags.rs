@@ -41,7 +41,7 @@ const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
 
 /// Codes as they are written in tags.
-pub(super) const REASONS: [(Reason, &str); 16] = [
+pub(super) const REASONS: [(Reason, &str); 17] = [
     (Reason::Before, "before"),
     (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
