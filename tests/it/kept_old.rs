@@ -21,9 +21,10 @@ fn kept(world: &World) {
     let life = world.run(&deploy("2", "--bake 0s --keep-old"));
     assert_eq!(life.code, Some(0), "{}", life.text);
     assert!(life.text.contains("web keeps running"), "{}", life.text);
+    // The nodes of the load balancer apply the weights.
+    world.wait(600);
     serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(desired(&world.cloud(), "web"), 2);
-    world.wait(600);
 }
 
 fn desired(cloud: &Cloud, service: &str) -> u64 {

@@ -96,6 +96,7 @@ const NAMES: &[&str] = &[
     "rule",
     "rules",
     "runs_as",
+    "serves",
     "service",
     "stages",
     "stranger",

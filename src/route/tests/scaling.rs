@@ -237,6 +237,5 @@ fn scaling_ends_as_it_was_found_whatever_happens_at_any_two_turns() {
             assert_eq!(undisturbed.turn().is_some(), first + 1 == turns);
         }
     }
-    println!("{ends:?}");
     assert!(ends.len() == 2 && ends.values().sum::<u32>() > 5_000, "{ends:?}");
 }
