@@ -5,6 +5,7 @@ test:
 # Every case of each sweep, with the counts.
 sweeps:
     cargo test --test sweeps --locked -- --show-output
+    HISTORIES=100000 cargo test --lib --locked histories
 
 # Format, clippy, shell scripts and CI configurations.
 lint:

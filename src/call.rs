@@ -83,6 +83,18 @@ pub enum Call {
     DescribeLogGroups,
     /// Which alarms go off.
     DescribeAlarms,
+    /// Whether a role is there, and which service may assume it.
+    GetRole,
+    /// Whether a secret is there; never its value.
+    DescribeSecret,
+    /// Whether parameters are there; never their values.
+    DescribeParameters,
+    /// In which zone a subnet is, and how many addresses it has left.
+    DescribeSubnets,
+    /// Which zones a load balancer has enabled.
+    DescribeLoadBalancers,
+    /// For which platforms an image is built.
+    BatchGetImage,
     /// Credentials of another role.
     AssumeRole,
 }
@@ -144,7 +156,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 40] = {
+const TABLE: [(Call, CallInfo); 46] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -306,6 +318,27 @@ const TABLE: [(Call, CallInfo); 40] = {
             Some(Loss::Advice),
         ),
         read(DescribeAlarms, "DescribeAlarms", &["cloudwatch:DescribeAlarms"], Some(Loss::Advice)),
+        read(GetRole, "GetRole", &["iam:GetRole"], Some(Loss::Advice)),
+        read(
+            DescribeSecret,
+            "DescribeSecret",
+            &["secretsmanager:DescribeSecret"],
+            Some(Loss::Advice),
+        ),
+        read(
+            DescribeParameters,
+            "DescribeParameters",
+            &["ssm:DescribeParameters"],
+            Some(Loss::Advice),
+        ),
+        read(DescribeSubnets, "DescribeSubnets", &["ec2:DescribeSubnets"], Some(Loss::Advice)),
+        read(
+            DescribeLoadBalancers,
+            "DescribeLoadBalancers",
+            &["elasticloadbalancing:DescribeLoadBalancers"],
+            Some(Loss::Advice),
+        ),
+        read(BatchGetImage, "BatchGetImage", &["ecr:BatchGetImage"], Some(Loss::Advice)),
         read(AssumeRole, "AssumeRole", &["sts:AssumeRole"], Some(Loss::OtherRole)),
     ]
 };

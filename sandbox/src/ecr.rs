@@ -25,6 +25,7 @@ use crate::{
 
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/ecr.txt")));
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Whether there is such an operation.
@@ -316,6 +317,12 @@ fn describe_images(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     listed(request, "imageDetails", "imageIds", images.into_iter().map(detail).collect())
 }
 
+/// What a manifest says that it is.
+fn media_type(manifest: &str) -> String {
+    let own: Value = serde_json::from_str(manifest).unwrap_or_default();
+    own["mediaType"].as_str().unwrap_or(MANIFEST_TYPE).to_owned()
+}
+
 fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let found = find(here, request)?;
     let asked = ids(request)?;
@@ -333,7 +340,7 @@ fn batch_get(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
                     "repositoryName": found.name,
                     "imageId": image_id,
                     "imageManifest": one.manifest,
-                    "imageManifestMediaType": MANIFEST_TYPE,
+                    "imageManifestMediaType": media_type(&one.manifest),
                 }));
             }
             Err((code, reason)) => {
@@ -426,7 +433,30 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Puts an image of its own into a repository.
-pub(crate) fn push(here: &mut Here<'_>, repository: &str, tag: &str, archived: bool) {
+pub(crate) fn push(
+    here: &mut Here<'_>,
+    repository: &str,
+    tag: &str,
+    archived: bool,
+    platforms: &[String],
+) {
+    if !platforms.is_empty() {
+        let manifests: Vec<Value> = platforms
+            .iter()
+            .map(|platform| {
+                let (os, architecture) = platform.split_once('/').unwrap_or(("linux", platform));
+                json!({
+                    "mediaType": MANIFEST_TYPE,
+                    "size": 1000,
+                    "digest": digest_of(&format!("{repository}:{tag} {platform}")),
+                    "platform": {"os": os, "architecture": architecture},
+                })
+            })
+            .collect();
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests});
+        store(here, repository, Some(tag), index.to_string(), archived);
+        return;
+    }
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -467,6 +497,7 @@ pub(crate) fn resolve(
     region: &Region,
     account: &str,
     image: &str,
+    platform: &str,
 ) -> Result<Option<String>, String> {
     let reference = Reference::parse(image);
     let Some((owner, zone, repository)) = reference.ecr() else { return Ok(None) };
@@ -477,9 +508,24 @@ pub(crate) fn resolve(
         if reference.digest.is_some() { None } else { Some(reference.tag.unwrap_or("latest")) };
     let found = region.ecr.0.get(repository).and_then(|found| found.image(tag, reference.digest));
     match found {
+        Some(one) if !one.archived && !has(&one.manifest, platform) => Err(format!(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does not contain descriptor matching platform '{platform}'"
+        )),
         Some(one) if !one.archived => Ok(Some(one.digest.clone())),
         _ => Err(not_found(image)),
     }
+}
+
+/// Whether an image is for a platform; one without a list of them is for each.
+fn has(manifest: &str, platform: &str) -> bool {
+    let own: Value = serde_json::from_str(manifest).unwrap_or_default();
+    let listed = own["manifests"].as_array();
+    listed.is_none_or(|all| {
+        all.iter().any(|one| {
+            let part = |member: &str| one["platform"][member].as_str().unwrap_or_default();
+            format!("{}/{}", part("os"), part("architecture")) == platform
+        })
+    })
 }
 
 /// How ECS says that an image cannot be pulled.

@@ -22,7 +22,7 @@
 //!   the timers. This is what is saved. `past`: the state as stale reads see it.
 //! - `network`: which task has an address, and what it replies.
 //! - `elb/`: load balancers; `health` for targets, `rule` for how weights reach the nodes. `ecr`, `logs`,
-//!   `sts`: the other services that ECS or a client needs.
+//!   `sts`, `ec2`, `named`: the other services that ECS or a client needs.
 //! - `ecs/`: how services (`scheduler`; `native` for the strategies that shift traffic) and tasks (`task`)
 //!   change, and the operations of Amazon ECS.
 //!   `autoscaling`: scalable targets, which set the desired count of a service.
@@ -44,6 +44,7 @@ mod clock;
 mod cloud;
 mod cloudwatch;
 mod duration;
+mod ec2;
 mod ecr;
 mod ecs;
 mod elb;
@@ -55,6 +56,7 @@ pub mod invariants;
 pub mod journal;
 mod lambda;
 mod logs;
+mod named;
 mod network;
 mod partition;
 mod past;

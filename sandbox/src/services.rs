@@ -4,12 +4,12 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    autoscaling, cloudwatch, ecr, ecs, elb,
+    autoscaling, cloudwatch, ec2, ecr, ecs, elb,
     iam::{
         Need,
         needs::{self, Asked, Place},
     },
-    logs,
+    logs, named,
     protocol::{json, query},
     state::Here,
     sts,
@@ -41,6 +41,11 @@ pub(crate) enum Protocol {
         version: &'static str,
         /// The XML namespace of its answers.
         namespace: &'static str,
+        answer: fn(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
+    },
+    /// The query protocol as Amazon EC2 speaks it: lists by number, and an answer without a wrapper.
+    Ec2 {
+        version: &'static str,
         answer: fn(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
     },
 }
@@ -111,13 +116,45 @@ const SERVICES: &[Service] = &[
         needs: needs::scaling,
         buckets: throttle::none,
     },
+    Service {
+        name: "iam",
+        protocol: Protocol::Query {
+            version: "2010-05-08",
+            namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+            answer: named::roles,
+        },
+        knows: named::knows_roles,
+        needs: needs::roles,
+        buckets: throttle::none,
+    },
+    Service {
+        name: "secretsmanager",
+        protocol: Protocol::Json { target: "secretsmanager", answer: named::secrets },
+        knows: named::knows_secrets,
+        needs: needs::secrets,
+        buckets: throttle::none,
+    },
+    Service {
+        name: "ssm",
+        protocol: Protocol::Json { target: "AmazonSSM", answer: named::parameters },
+        knows: named::knows_parameters,
+        needs: needs::anywhere,
+        buckets: throttle::none,
+    },
+    Service {
+        name: "ec2",
+        protocol: Protocol::Ec2 { version: "2016-11-15", answer: ec2::call },
+        knows: ec2::knows,
+        needs: needs::anywhere,
+        buckets: throttle::none,
+    },
 ];
 
 /// The service that an `X-Amz-Target` names.
 pub(crate) fn by_target(wanted: &str) -> Option<&'static Service> {
     let named = |service: &&Service| match service.protocol {
         Protocol::Json { target, .. } => target == wanted,
-        Protocol::Query { .. } => false,
+        Protocol::Query { .. } | Protocol::Ec2 { .. } => false,
     };
     SERVICES.iter().find(named)
 }
@@ -125,7 +162,7 @@ pub(crate) fn by_target(wanted: &str) -> Option<&'static Service> {
 /// The service whose API has a `Version`.
 pub(crate) fn by_version(wanted: &str) -> Option<&'static Service> {
     let named = |service: &&Service| match service.protocol {
-        Protocol::Query { version, .. } => version == wanted,
+        Protocol::Query { version, .. } | Protocol::Ec2 { version, .. } => version == wanted,
         Protocol::Json { .. } => false,
     };
     SERVICES.iter().find(named)

@@ -60,7 +60,7 @@ fn enter(open: &mut [(String, usize, String, bool)], name: &str) -> (String, usi
             *children = true;
             let segment = match name {
                 // Lists have members, maps have entries.
-                "member" | "entry" => {
+                "member" | "entry" | "item" => {
                     *members += 1;
                     format!("{name}.{members}")
                 }

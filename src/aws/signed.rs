@@ -1,8 +1,11 @@
 //! Services of which a single operation is read: requests that are written and signed here, instead of a
 //! crate for each service. Retries, timeouts and the connection are the SDK's.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
@@ -18,7 +21,8 @@ use super::rules::{flatten, versioned};
 use super::{Aws, Meter};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
-use crate::model::world::Alarm;
+use crate::model::world::{Alarm, Subnet};
+use crate::request::image::ImageRef;
 
 /// How requests are written, and where they go.
 #[derive(Clone, Copy)]
@@ -37,6 +41,11 @@ enum Protocol {
 }
 
 const CLOUDWATCH: Api = Api { host: "monitoring", protocol: Protocol::Query };
+const EC2: Api = Api { host: "ec2", protocol: Protocol::Query };
+const IAM: Api = Api { host: "iam", protocol: Protocol::Query };
+const SECRETS: Api =
+    Api { host: "secretsmanager", protocol: Protocol::Json { target: "secretsmanager" } };
+const PARAMETERS: Api = Api { host: "ssm", protocol: Protocol::Json { target: "AmazonSSM" } };
 const LOGS: Api = Api { host: "logs", protocol: Protocol::Json { target: "Logs_20140328" } };
 
 /// What signs and sends.
@@ -141,12 +150,27 @@ impl Signed {
 /// Where a service of a region is (AWS General Reference, "AWS service endpoints").
 fn host(service: &str, region: &str, fips: bool) -> String {
     let fips = if fips { "-fips" } else { "" };
+    match (service, region) {
+        ("iam", "us-east-1") => return format!("iam{fips}.amazonaws.com"),
+        ("iam", "us-gov-west-1") => return "iam.us-gov.amazonaws.com".to_owned(),
+        _ => {}
+    }
     let domain = match region {
         _ if region.starts_with("cn-") => "amazonaws.com.cn",
         _ if region.starts_with("eusc-") => "amazonaws.eu",
         _ => "amazonaws.com",
     };
     format!("{service}{fips}.{region}.{domain}")
+}
+
+/// The region that has the roles of a region's partition (AWS General Reference, "IAM endpoints").
+fn region_of_roles(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "cn-north-1",
+        _ if region.starts_with("us-gov-") => "us-gov-west-1",
+        _ if region.starts_with("eusc-") => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
 }
 
 /// Why it did not answer.
@@ -205,6 +229,135 @@ impl Aws {
         Ok(alarms)
     }
 
+    /// The trust policy of a role; `None`: there is no such role.
+    pub async fn trust_policy(&self, role: &str) -> Result<Option<String>, Failure> {
+        let about = Call::GetRole.on(role);
+        let name = role.rsplit('/').next().unwrap_or(role).to_owned();
+        let body = versioned("GetRole", "2010-05-08", &[("RoleName".to_owned(), name)]);
+        let region = region_of_roles(&self.region);
+        let answer = match self.signed.send(IAM, region, about.clone(), body).await {
+            Err(failure) if failure.code == "NoSuchEntity" => return Ok(None),
+            answer => answer?,
+        };
+        let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
+        let document =
+            leaves.into_iter().find(|(path, _)| path.ends_with(".AssumeRolePolicyDocument"));
+        let document = document.map(|(_, text)| text).unwrap_or_default();
+        let document = percent_encoding::percent_decode_str(&document).decode_utf8_lossy();
+        Ok(Some(document.into_owned()))
+    }
+
+    /// Whether there is a secret of that name or ARN.
+    pub async fn has_secret(&self, id: &str) -> Result<bool, Failure> {
+        let body = serde_json::json!({ "SecretId": id }).to_string();
+        let about = Call::DescribeSecret.on(id);
+        match self.signed.send(SECRETS, &self.region, about, body).await {
+            Err(failure) if failure.kind == FailureKind::Missing => Ok(false),
+            answer => answer.map(|_| true),
+        }
+    }
+
+    /// Those of these parameters that are there.
+    pub async fn parameters(&self, names: &[String]) -> Result<Vec<String>, Failure> {
+        let about = Call::DescribeParameters.on(names.join(", "));
+        let mut found = Vec::new();
+        // A filter takes 50 values (API reference of ParameterStringFilter).
+        for names in names.chunks(50) {
+            let filter = serde_json::json!({ "Key": "Name", "Option": "Equals", "Values": names });
+            let body = serde_json::json!({ "ParameterFilters": [filter], "MaxResults": 50 });
+            let sent = self.signed.send(PARAMETERS, &self.region, about.clone(), body.to_string());
+            let answer: Value =
+                serde_json::from_str(&sent.await?).map_err(|error| unreadable(&about, error))?;
+            let own = answer["Parameters"].as_array().into_iter().flatten();
+            found.extend(own.filter_map(|one| one["Name"].as_str().map(str::to_owned)));
+        }
+        Ok(found)
+    }
+
+    /// Subnets by id.
+    pub async fn subnets(&self, ids: &[String]) -> Result<Vec<Subnet>, Failure> {
+        let about = Call::DescribeSubnets.on(ids.join(", "));
+        let numbered = ids.iter().enumerate();
+        let parameters: Vec<(String, String)> =
+            numbered.map(|(at, id)| (format!("SubnetId.{}", at + 1), id.clone())).collect();
+        let body = versioned("DescribeSubnets", "2016-11-15", &parameters);
+        let answer = self.signed.send(EC2, &self.region, about.clone(), body).await?;
+        let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
+        // Subnets come one after the other, with their members in no order that AWS promises: those of one
+        // are between its `<item>` and the next; its own tags are deeper.
+        let mut subnets: Vec<Subnet> = Vec::new();
+        let own = leaves.iter().filter_map(|(path, text)| {
+            let (_, rest) = path.split_once("subnetSet.item.")?;
+            let (number, member) = rest.split_once('.')?;
+            Some((number.parse::<usize>().ok()?, member, text))
+        });
+        for (number, member, text) in own {
+            if subnets.len() < number {
+                subnets.resize_with(number, Subnet::default);
+            }
+            let Some(subnet) = number.checked_sub(1).and_then(|at| subnets.get_mut(at)) else {
+                continue;
+            };
+            match member {
+                "subnetId" => subnet.id = text.clone(),
+                "availabilityZone" => subnet.zone = text.clone(),
+                "availableIpAddressCount" => subnet.free = text.parse().ok(),
+                _ => {}
+            }
+        }
+        Ok(subnets)
+    }
+
+    /// The zones that each load balancer has enabled, by its ARN.
+    pub async fn zones(
+        &self,
+        balancers: &[String],
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+        let request = self.elb.describe_load_balancers();
+        let request = request.set_load_balancer_arns(Some(balancers.to_vec()));
+        let about = Call::DescribeLoadBalancers.on(balancers.join(", "));
+        let answer = request.send().await.map_err(of(about))?;
+        let zones = |one: &aws_sdk_elasticloadbalancingv2::types::LoadBalancer| {
+            let zones = one.availability_zones().iter();
+            zones.filter_map(|zone| zone.zone_name().map(str::to_owned)).collect()
+        };
+        let all = answer.load_balancers().iter();
+        Ok(all.filter_map(|one| Some((one.load_balancer_arn()?.to_owned(), zones(one)))).collect())
+    }
+
+    /// The platforms that an image in Amazon ECR is built for, where its manifest lists them: `linux/amd64`.
+    pub async fn platforms(&self, image: &ImageRef) -> Result<Vec<String>, Failure> {
+        let Some(repository) = image.ecr() else { return Ok(vec![]) };
+        let id = ImageIdentifier::builder();
+        let id = match &image.digest {
+            Some(digest) => id.image_digest(digest),
+            None => id.image_tag(image.tag.as_deref().unwrap_or("latest")),
+        };
+        let request = self
+            .ecr
+            .of(&repository.region)
+            .batch_get_image()
+            .registry_id(&repository.account)
+            .repository_name(&repository.name)
+            .image_ids(id.build())
+            .accepted_media_types("application/vnd.oci.image.index.v1+json")
+            .accepted_media_types("application/vnd.docker.distribution.manifest.list.v2+json")
+            .accepted_media_types("application/vnd.oci.image.manifest.v1+json")
+            .accepted_media_types("application/vnd.docker.distribution.manifest.v2+json");
+        let about = Call::BatchGetImage.on(image.to_string());
+        let answer = request.send().await.map_err(of(about))?;
+        let manifest = answer.images().first().and_then(|one| one.image_manifest());
+        let manifest: Value =
+            manifest.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let listed = manifest["manifests"].as_array().into_iter().flatten();
+        let platform = |one: &Value| {
+            let part = |member: &str| one["platform"][member].as_str();
+            Some(format!("{}/{}", part("os")?, part("architecture")?))
+        };
+        // Attestations are listed beside images, for a platform that nobody knows.
+        Ok(listed.filter_map(platform).filter(|one| one != "unknown/unknown").collect())
+    }
+
     /// Whether there is a log group of that name.
     pub async fn has_log_group(&self, name: &str, region: Option<&str>) -> Result<bool, Failure> {
         let region = region.unwrap_or(&self.region);
@@ -232,6 +385,14 @@ mod tests {
             ("eusc-de-east-1", false, "monitoring.eusc-de-east-1.amazonaws.eu"),
         ] {
             assert_eq!(host("monitoring", region, fips), expected);
+        }
+        // Roles are in no region.
+        for (region, expected) in [
+            ("eu-central-1", "iam.amazonaws.com"),
+            ("us-gov-east-1", "iam.us-gov.amazonaws.com"),
+            ("cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(host("iam", region_of_roles(region), false), expected);
         }
     }
 

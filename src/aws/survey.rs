@@ -396,7 +396,8 @@ impl Aws {
         world: &World,
     ) -> Result<Option<String>, Failure> {
         let Some(own) = world.service(service) else { return Ok(None) };
-        let is_own = |group: &str| own.attachments.iter().any(|own| own.group == group);
+        // A service of which ECS shifts the traffic has a second group of its own.
+        let is_own = |group: &str| own.groups().any(|own| own == group);
         let shared =
             |rule: &crate::model::world::Rule| rule.weights().iter().any(|(g, _)| !is_own(g));
         if !world.rules.values().any(shared) {

@@ -20,7 +20,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Between two looks that must agree.
 const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at an owner that is waited for.
-const WAIT_LOOK: Duration = Duration::from_secs(15);
+pub const WAIT_LOOK: Duration = Duration::from_secs(15);
 
 /// A living owner writes that it lives within this time (three heartbeats), else it counts as dead.
 const SECOND_SIGN: Duration = Duration::from_secs(200);

@@ -155,6 +155,8 @@ pub async fn run(
         told_news: false,
         sent: Vec::new(),
         missed: 0,
+        late: 0,
+        wrote: looked,
         woke,
         changed: false,
         touched: kept == Kept::OlderTags,
@@ -224,6 +226,10 @@ struct Run<'a> {
     sent: Vec<Action>,
     /// How often one after the other a change had no effect that could be seen.
     missed: u32,
+    /// When the record was written last, or that was tried.
+    wrote: Moment,
+    /// Looks one after the other after which a change was still not ready.
+    late: u32,
     /// This process may have stood still, and has not looked at everything since.
     woke: bool,
     /// Nothing was looked at since.

@@ -44,7 +44,9 @@ impl Run<'_> {
 
     /// Then the next look takes in the record.
     pub(super) fn heartbeat_is_due(&self) -> bool {
-        self.recorded && self.record.silent_for(self.world.at) >= HEARTBEAT
+        // One that takes long, or fails, is not tried without end: other things are to be done.
+        let tried = self.wrote.age(&self.setting.clock.moment(self.world.at));
+        self.recorded && tried >= HEARTBEAT && self.record.silent_for(self.world.at) >= HEARTBEAT
     }
 
     /// Whoever comes next need not wait until we count as dead.
@@ -70,6 +72,7 @@ impl Run<'_> {
         let action = Action::Write(Box::new(self.record.clone()));
         let begin = self.setting.clock.moment(self.world.at);
         let sent = self.send_record(&action).await;
+        self.wrote = self.setting.clock.moment(self.world.at);
         self.notice_freeze(begin, PART_MAX);
         match sent {
             Ok(()) => self.unwritten = false,

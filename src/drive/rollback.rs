@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{FRESH, Run};
 use crate::event::Kind;
 use crate::model::reads::Part;
-use crate::route::{Action, Trouble, View};
+use crate::route::{Action, Next, Trouble, View, decide};
 
 /// Weights on the way back wait for the record's write no longer than this.
 const RECORD_WAIT: Duration = Duration::from_secs(1);
@@ -28,7 +28,9 @@ impl Run<'_> {
             cause: trouble.cause.clone(),
         });
         self.unwritten = self.recorded;
-        if !self.recorded || self.age(&Part::Owner) >= FRESH {
+        // Nor does anything hold up the call that makes ECS turn back.
+        let stops = matches!(decide(&self.view()).1, Next::Act(Action::StopDeployment { .. }));
+        if stops || !self.recorded || self.age(&Part::Owner) >= FRESH {
             return;
         }
         let action = Action::Write(Box::new(self.record.clone()));

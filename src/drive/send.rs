@@ -17,6 +17,9 @@ use crate::model::world::{Look, Rule, Told, World};
 use crate::plan::run_task;
 use crate::route::{Action, engine};
 
+/// So many looks one after the other may leave a change on ground that is too old for it.
+const LATE_MAX: u32 = 30;
+
 /// A service's settings are put back so often after calls that failed.
 const SETTINGS_TRIES: u32 = 5;
 
@@ -79,6 +82,15 @@ impl Run<'_> {
         {
             return Some(Stop::Refused(error));
         }
+        if stale != [Part::Scaling] {
+            self.late += 1;
+        }
+        if self.late > LATE_MAX {
+            self.late = 0;
+            let what = Call::DescribeServices.on(self.record.green.clone());
+            let message = "what was read was too old for a change each time".to_owned();
+            return Some(Stop::Blind(Failure::of(what, FailureKind::Unknown, "TooLate", message)));
+        }
         let returns = matches!(action, Action::Weigh { .. }) && !self.record.forward();
         let took = |part: &Part| self.world.answered.get(part).map(|at| at.took);
         let is_slow = stale.iter().filter_map(took).any(|took| took >= SLOW);
@@ -117,6 +129,7 @@ impl Run<'_> {
         if !self.ready(&action) {
             return self.look_for(&action).await;
         }
+        self.late = 0;
         // A look that did not show the change: AWS may answer with the past. Give it time.
         if self.sent.contains(&action) {
             self.sent.clear();
@@ -136,7 +149,8 @@ impl Run<'_> {
             self.record.held = None;
             self.unwritten = self.recorded;
         }
-        if self.unwritten && (self.record.forward() || !weighs) {
+        let stops = matches!(action, Action::StopDeployment { .. });
+        if self.unwritten && (self.record.forward() || !weighs && !stops) {
             self.write(self.record.clone()).await;
             if self.unwritten && weighs && self.failed < FAILURES_MAX {
                 self.failed += 1;
@@ -162,6 +176,9 @@ impl Run<'_> {
                 self.failed = 0;
                 self.tell(Kind::Changed { step, change: change(&action, &self.world) });
                 self.sent.push(action);
+                if stops && self.unwritten {
+                    self.write(self.record.clone()).await;
+                }
                 None
             }
             Err(error) => match action {

@@ -139,6 +139,9 @@ pub enum Cause {
         /// What is missing.
         #[serde(skip_serializing_if = "Option::is_none")]
         lacks: Option<WaitReason>,
+        /// The last task that failed, where tasks are missing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        task: Option<TaskFailure>,
     },
     /// One phase of a rolling deployment took too long.
     PhaseTooLong {

@@ -255,6 +255,88 @@ pub enum Fact {
         /// The log group.
         group: String,
     },
+    /// An image is not built for the platform of the task definition.
+    ImagePlatform {
+        /// The container.
+        container: String,
+        /// The image.
+        image: String,
+        /// What it is built for: `linux/arm64`.
+        built_for: Vec<String>,
+        /// What its tasks need.
+        needed: String,
+    },
+    /// A role of the task definition does not exist.
+    NoRole {
+        /// Its ARN or name.
+        role: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// ECS may not assume a role of the task definition.
+    RoleNotAssumable {
+        /// Its ARN or name.
+        role: String,
+        /// `web:43`
+        revision: String,
+    },
+    /// A secret or parameter that a container names does not exist.
+    NoSecret {
+        /// The container.
+        container: String,
+        /// The variable's name.
+        variable: String,
+        /// The `valueFrom`.
+        from: String,
+    },
+    /// A subnet of the service is in a zone that a load balancer has not enabled.
+    ZoneNotEnabled {
+        /// The service.
+        service: String,
+        /// The subnet's id.
+        subnet: String,
+        /// Its zone.
+        zone: String,
+        /// The load balancer's ARN.
+        load_balancer: String,
+        /// The zones that it has enabled.
+        enabled: Vec<String>,
+    },
+    /// The subnets have too few addresses for what runs beside the old tasks.
+    FewAddresses {
+        /// The service.
+        service: String,
+        /// Addresses that would be needed.
+        needed: u32,
+        /// Addresses that are free.
+        free: u32,
+        /// The subnets' ids.
+        subnets: Vec<String>,
+    },
+    /// A container is killed sooner than requests may end.
+    ShortStop {
+        /// The container.
+        container: String,
+        /// `web:43`
+        revision: String,
+        /// Its `stopTimeout`.
+        #[serde(rename = "stop_seconds", serialize_with = "seconds")]
+        stop: Duration,
+        /// The target group.
+        group: String,
+        /// Its `deregistration_delay.timeout_seconds`.
+        #[serde(rename = "delay_seconds", serialize_with = "seconds")]
+        delay: Duration,
+    },
+    /// Settings of an earlier deployment of ours were left in the service.
+    SettingsLeft {
+        /// The service.
+        service: String,
+        /// The deployment that wrote them: `web:43`
+        deployment: String,
+        /// The `deploymentConfiguration` without them.
+        without: serde_json::Value,
+    },
     /// The instances of the cluster have no room for what runs beside the old tasks.
     NoRoom {
         /// The service.

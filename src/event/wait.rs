@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{optional_rfc3339, seconds};
 use crate::model::gate::GateFault;
+use crate::model::health::{Meaning, obstacle_meaning};
 
 /// What is missing. Its words are in `render::words`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +31,9 @@ pub enum WaitReason {
         /// What ECS said last of what is in its way.
         #[serde(skip_serializing_if = "Option::is_none")]
         obstacle: Option<String>,
+        /// What that means, where it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        meaning: Option<Meaning>,
     },
     /// Tasks of earlier revisions are to stop; their number, where ECS counts them.
     EarlierTasks {
@@ -139,6 +143,11 @@ pub enum WaitReason {
         expires: Option<SystemTime>,
         /// It rolls back then; else it goes on.
         rolls_back: bool,
+    },
+    /// Another deployment of the service runs, which no record of ours tells of.
+    OtherDeployment {
+        /// The service.
+        service: String,
     },
     /// A gate has not passed yet.
     Gate {
@@ -263,6 +272,12 @@ pub enum Sight {
 }
 
 impl WaitReason {
+    /// Tasks are to run; `obstacle` is what ECS says of what is in their way.
+    pub fn tasks(running: u32, wanted: u32, pending: u32, obstacle: Option<String>) -> Self {
+        let meaning = obstacle.as_deref().and_then(obstacle_meaning);
+        Self::Tasks { running, wanted, pending, obstacle, meaning }
+    }
+
     /// The same without what only counts down: what makes two waits the same news.
     pub fn gist(&self) -> Self {
         let mut gist = self.clone();

@@ -200,7 +200,7 @@ const DOUBTFUL: [(&[&str], Meaning); 18] = [
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
 /// failure reasons" (`RESOURCE:…`).
-const PASSING: [(&str, Meaning); 17] = [
+const PASSING: [(&str, Meaning); 24] = [
     ("capacity is unavailable", Meaning::NoCapacity),
     // Not `resource:` alone: "… is not authorized to perform: … on resource: …".
     ("resource:cpu", Meaning::NoRoom),
@@ -208,13 +208,22 @@ const PASSING: [(&str, Meaning); 17] = [
     ("resource:port", Meaning::PortTaken),
     ("resource:eni", Meaning::NoInterface),
     ("resource:gpu", Meaning::NoGpu),
+    // Service events say it in other words.
+    ("insufficient cpu units", Meaning::NoRoom),
+    ("insufficient memory available", Meaning::NoRoom),
+    ("using a port required by your task", Meaning::PortTaken),
+    ("no container instances were found", Meaning::NoCapacity),
+    ("configuration is above your limit", Meaning::Quota),
     ("no active instances", Meaning::NoCapacity),
     ("empty capacity provider", Meaning::NoCapacity),
     ("limit on the number", Meaning::Quota),
     ("pull rate limit", Meaning::PullLimit),
     ("toomanyrequests", Meaning::PullLimit),
     ("rate exceeded", Meaning::Throttled),
-    ("throttl", Meaning::Throttled),
+    // Whole words: a parameter may be called `throttle-limit`.
+    ("throttling", Meaning::Throttled),
+    ("throttlingexception", Meaning::Throttled),
+    ("throttled", Meaning::Throttled),
     ("timeout waiting for network interface", Meaning::NoInterface),
     ("internal error", Meaning::AwsError),
     ("internalerror", Meaning::AwsError),
@@ -289,13 +298,16 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
 /// What a reason in lower case says: whether another start can help, and why not. `exited`: a container did.
 fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
     let has = |part: &str| text.contains(part);
+    // A repository may be called `not-found/throttled`.
+    let said = without_names(text);
+    let says = |part: &str| said.contains(part);
     if CERTAIN.iter().any(|part| has(part)) {
         return (Outlook::Hopeless, Some(Meaning::BadImageName));
     }
-    if let Some((_, meaning)) = PASSING.iter().find(|(part, _)| !exited && has(part)) {
+    if let Some((_, meaning)) = PASSING.iter().find(|(part, _)| !exited && says(part)) {
         return (Outlook::Passing, Some(*meaning));
     }
-    if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| has(part)) {
+    if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| says(part)) {
         return (Outlook::Hopeless, Some(*meaning));
     }
     if let Some((_, meaning)) = DOUBTFUL.iter().find(|(all, _)| all.iter().all(|part| has(part))) {
@@ -306,6 +318,16 @@ fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
         (true, false) => (Outlook::Doubtful, Some(Meaning::NoFile)),
         (false, _) => (Outlook::Doubtful, None),
     }
+}
+
+/// A reason without what is named in it: references, paths, ARNs, and what is quoted.
+fn without_names(text: &str) -> String {
+    let is_name = |word: &&str| {
+        let is_quoted =
+            word.len() > 2 && word.starts_with(['"', '\'']) && !word.contains("resource:");
+        is_quoted || word.starts_with("arn:") || (word.contains('/') && !word.starts_with("i/o"))
+    };
+    text.split_whitespace().filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// What ECS says of a container that never started because one that it depends on did not do as it should.
@@ -388,6 +410,16 @@ pub fn plain(text: &str) -> String {
 pub fn is_obstacle(message: &str) -> bool {
     let texts = ["unable to", "could not", "throttled", "misconfigured", ") is unhealthy in"];
     texts.iter().any(|text| message.contains(text))
+}
+
+/// What a service event means that names something in the way of tasks.
+pub fn obstacle_meaning(message: &str) -> Option<Meaning> {
+    let text = message.to_lowercase();
+    // Why a target is not healthy is said of the target.
+    if text.contains("unhealthy") {
+        return None;
+    }
+    meaning(&text, false).1
 }
 
 /// Whether a service event says more than that a deployment goes on.

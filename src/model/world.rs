@@ -177,6 +177,17 @@ pub struct Group {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
+/// A subnet of Amazon VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its id.
+    pub id: String,
+    /// Its Availability Zone.
+    pub zone: String,
+    /// How many addresses it has left, where AWS says so.
+    pub free: Option<u32>,
+}
+
 /// An alarm of CloudWatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {

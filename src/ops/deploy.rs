@@ -11,7 +11,7 @@ use super::prune::prune;
 use super::retire::stop;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
-use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, claim, is_driven};
+use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, WAIT_LOOK, claim, is_driven};
 use crate::drive::gates;
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
@@ -58,6 +58,7 @@ pub async fn deploy(
     let mut told = false;
     let mut surveys = 1;
     let mut emptied = false;
+    let mut waits = false;
     loop {
         let looked = setting.clock.moment(setting.aws.date());
         let deciding = decide(request, setting, &claimant.owner);
@@ -65,6 +66,22 @@ pub async fn deploy(
         let (survey, decision) = match (decided, ended_before.take()) {
             // What another process had begun is over, and that is all that was changed.
             (Err(Error::Interrupted(_)), Some(ended)) => return Ok(ended),
+            // Somebody else's deployment is waited for like one of ours.
+            (Err(Error::Refused(refusal)), ended)
+                if claimant.on_conflict == OnConflict::Wait && is_in_the_way(&refusal) =>
+            {
+                ended_before = ended;
+                if !std::mem::replace(&mut waits, true) {
+                    let why = WaitReason::OtherDeployment { service: request.service.clone() };
+                    setting.tell(emit, Kind::Waiting { step: "claim", why });
+                }
+                let waiting = async {
+                    setting.clock.sleep(WAIT_LOOK).await;
+                    Ok::<(), Error>(())
+                };
+                or_interrupted(&setting.interrupts, waiting).await?;
+                continue;
+            }
             (decided, _) => decided?,
         };
         if !std::mem::replace(&mut told, true) {
@@ -180,6 +197,11 @@ pub fn not_newer(
     }
 }
 
+/// Whether nothing but a deployment of somebody else's keeps ours from starting.
+fn is_in_the_way(refusal: &Refusal) -> bool {
+    refusal.check == Some("deployment") && refusal.also.is_empty()
+}
+
 /// Waits until AWS may be asked again.
 async fn look_again(setting: &Setting<'_>) -> Result<(), Error> {
     let waiting = async {
@@ -211,6 +233,11 @@ pub async fn decide(
 
 /// Reads all that a plan depends on.
 pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
+    look_on(request, setting, survey(request, setting).await?).await
+}
+
+/// Reads what a plan depends on beside the images.
+pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, Error> {
     let (cluster, service) = (&request.cluster, &request.service);
     let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
     if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
@@ -220,6 +247,16 @@ pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Er
         survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
     survey.unready = gates::unready(setting, &request.gates).await;
+    Ok(survey)
+}
+
+/// Reads the images, and what the service's tasks run, on a survey.
+pub async fn look_on(
+    request: &Request,
+    setting: &Setting<'_>,
+    mut survey: Survey,
+) -> Result<Looked, Error> {
+    let (cluster, service) = (&request.cluster, &request.service);
     let wanted = match wanted(request, &survey) {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(Looked { survey, wanted: Err(refusal) }),

@@ -104,7 +104,7 @@ impl Run<'_, '_> {
                 missed += 1;
                 if missed > FAILURES {
                     let timeout = Duration::from_secs((1 << missed) - 2);
-                    return Err(Cause::NoProgress { timeout, lacks: None });
+                    return Err(Cause::NoProgress { timeout, lacks: None, task: None });
                 }
                 self.sleep(Duration::from_secs(1 << missed)).await?;
                 self.read().await?;
@@ -302,12 +302,8 @@ impl Run<'_, '_> {
                         let said = message.split_once(") ").map_or(message, |(_, said)| said);
                         plain(said.trim_end_matches('.'))
                     };
-                    WaitReason::Tasks {
-                        running: own.running,
-                        wanted: own.desired,
-                        pending: own.pending,
-                        obstacle: obstacle.map(|one| said(&one.message)),
-                    }
+                    let obstacle = obstacle.map(|one| said(&one.message));
+                    WaitReason::tasks(own.running, own.desired, own.pending, obstacle)
                 }
                 false => WaitReason::Completion {
                     service: service.name.clone(),
@@ -321,7 +317,7 @@ impl Run<'_, '_> {
             self.ours = ours;
             let timeout = self.asked.timeout;
             if clock.elapsed() - since >= timeout {
-                return Err(Cause::NoProgress { timeout, lacks: Some(lacks) });
+                return Err(Cause::NoProgress { timeout, lacks: Some(lacks), task: None });
             }
             let is_told = told
                 .as_ref()

@@ -188,11 +188,14 @@ pub async fn run(
         }
         (Verb::Rollback { .. } | Verb::Abort, Some(record)) => {
             let back = Heading::Back(Reason::Asked);
-            ended(
-                adopt(setting, record, &survey, none, back, &take_over, service, emit).await?,
-                setting,
-                emit,
-            )
+            let adopted =
+                adopt(setting, record, &survey, none, back, &take_over, service, emit).await?;
+            // It was over already, and the new version serves: that is not what was asked for.
+            let is_live = adopted.as_ref().is_some_and(|ended| ended.exit_code == 0);
+            match is_live && matches!(verb, Verb::Rollback { .. }) {
+                true => Box::pin(run(verb, target, setting, emit)).await,
+                false => ended(adopted, setting, emit),
+            }
         }
         (Verb::Retire, Some(record)) => Err(plan::unfinished(&survey, &record).into()),
         (Verb::Promote, Some(record)) => {

@@ -1,7 +1,7 @@
 //! What `ecs-bg doctor` looks at: the checks that a deployment must pass, and what may make the next one
 //! fail, slow or surprising. A table; each row says what it found. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,9 +14,11 @@ use crate::error::Refusal;
 use crate::event::{EngineReason, Fact, Finding, Level, Owner, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
-use crate::model::world::{Group, Service};
+use crate::model::world::{Group, Service, Subnet};
+use crate::record::End;
 use crate::request::EngineName;
 use crate::request::Request;
+use crate::route::configuration::after_deployment;
 
 /// What doctor reads beside the survey; `None`: that is not allowed, or was not needed.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,16 @@ pub struct More {
     pub no_log_groups: Vec<String>,
     /// What every instance of the cluster has left: CPU units and MiB.
     pub left: Option<Vec<(u64, u64)>>,
+    /// The trust policies of the roles that are named, by role; `None`: there is no such role.
+    pub roles: BTreeMap<String, Option<String>>,
+    /// `valueFrom`s of secrets and parameters that are not there.
+    pub no_secrets: BTreeSet<String>,
+    /// The service's subnets.
+    pub subnets: Vec<Subnet>,
+    /// The zones that each load balancer has enabled, by its ARN.
+    pub zones: BTreeMap<String, BTreeSet<String>>,
+    /// Images in Amazon ECR and the platforms that they are built for, by container; none: they do not say.
+    pub platforms: BTreeMap<String, (String, Vec<String>)>,
     /// Calls that are not allowed.
     pub denied: Vec<Call>,
 }
@@ -81,6 +93,12 @@ const TABLE: &[Row] = &[
     row("alarm", Level::Warning, alarm),
     row("log-group", Level::Warning, log_group),
     row("room", Level::Warning, room),
+    row("platform", Level::Warning, platform),
+    row("role", Level::Warning, role),
+    row("secret", Level::Warning, secret),
+    row("zone", Level::Warning, zone),
+    row("addresses", Level::Warning, addresses),
+    row("settings-left", Level::Warning, settings_left),
     row("auto-scaling", Level::Warning, outside_limits),
     row("newer-revision", Level::Warning, newer_revision),
     row("sticky-group", Level::Warning, stickiness),
@@ -98,6 +116,7 @@ const TABLE: &[Row] = &[
     row("health-check", Level::Hint, no_health_check),
     row("redirect", Level::Hint, redirect),
     row("slow-draining", Level::Hint, long_drain),
+    row("stop-timeout", Level::Hint, short_stop),
     row("moving-tag", Level::Hint, moving_tag),
     row("logs", Level::Hint, no_logs),
     row("breaker", Level::Hint, never_completed),
@@ -206,6 +225,18 @@ impl Exam<'_> {
         setting_at(self.live, &["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON")
     }
 
+    /// Tasks that have to find room beside the old ones.
+    fn beside(&self) -> u64 {
+        let desired = u64::from(self.live.desired);
+        let most = desired * u64::from(self.live.max_percent) / 100;
+        match self.engine.second_set {
+            true => desired,
+            // ECS stops some first where that is allowed: one task has to fit.
+            false if self.keeps() < self.live.desired => 0,
+            false => 1.min(most.saturating_sub(desired)),
+        }
+    }
+
     /// Tasks that ECS keeps while it replaces them.
     fn keeps(&self) -> u32 {
         let least = u64::from(self.live.desired) * u64::from(self.live.min_healthy_percent);
@@ -268,13 +299,7 @@ fn room(exam: &Exam<'_>) -> Vec<Fact> {
         number(&exam.definition[member]).unwrap_or(own)
     };
     let (cpu, memory) = (sum("cpu"), sum("memory"));
-    let more = u64::from(exam.live.desired) * u64::from(exam.live.max_percent) / 100;
-    let needed = match exam.engine.second_set {
-        true => u64::from(exam.live.desired),
-        // ECS stops some first where that is allowed: one task has to fit.
-        false if exam.keeps() < exam.live.desired => return vec![],
-        false => 1.min(more.saturating_sub(u64::from(exam.live.desired))),
-    };
+    let needed = exam.beside();
     let times = |left: u64, of: u64| left.checked_div(of).unwrap_or(u64::MAX);
     let fit = left.iter().map(|&(cpus, mib)| times(cpus, cpu).min(times(mib, memory)));
     let fit = fit.fold(0u64, u64::saturating_add);
@@ -285,6 +310,121 @@ fn room(exam: &Exam<'_>) -> Vec<Fact> {
         }
         false => vec![],
     }
+}
+
+/// The platform that images of a definition must have (API reference of RuntimePlatform).
+fn platform(exam: &Exam<'_>) -> Vec<Fact> {
+    let own = &exam.definition["runtimePlatform"];
+    let text = |member: &str| own[member].as_str().unwrap_or_default();
+    // On instances it is theirs, unless the definition says which.
+    if own.is_null() && is_on_instances(exam.live) {
+        return vec![];
+    }
+    let os = if text("operatingSystemFamily").starts_with("WINDOWS") { "windows" } else { "linux" };
+    let architecture = if text("cpuArchitecture") == "ARM64" { "arm64" } else { "amd64" };
+    let needed = format!("{os}/{architecture}");
+    let wrong = exam
+        .more
+        .platforms
+        .iter()
+        .filter(|(_, (_, built_for))| !built_for.is_empty() && !built_for.contains(&needed));
+    wrong
+        .map(|(container, (image, built_for))| Fact::ImagePlatform {
+            container: container.clone(),
+            image: image.clone(),
+            built_for: built_for.clone(),
+            needed: needed.clone(),
+        })
+        .collect()
+}
+
+/// Roles must exist, and trust ECS (Developer Guide, "Amazon ECS task execution IAM role").
+fn role(exam: &Exam<'_>) -> Vec<Fact> {
+    let found = exam.more.roles.iter().filter_map(|(role, trust)| {
+        let (role, revision) = (role.clone(), exam.revision());
+        match trust {
+            None => Some(Fact::NoRole { role, revision }),
+            // A wildcard trusts it, too.
+            Some(trust)
+                if !trust.contains("ecs-tasks.amazonaws.com") && !trust.contains("\"*\"") =>
+            {
+                Some(Fact::RoleNotAssumable { role, revision })
+            }
+            Some(_) => None,
+        }
+    });
+    found.collect()
+}
+
+fn secret(exam: &Exam<'_>) -> Vec<Fact> {
+    let missing = exam.containers().flat_map(|(container, one)| {
+        let own = one["secrets"].as_array().cloned().unwrap_or_default().into_iter();
+        own.filter_map(move |secret| {
+            let (variable, from) = (secret["name"].as_str()?, secret["valueFrom"].as_str()?);
+            Some(Fact::NoSecret {
+                container: container.clone(),
+                variable: variable.to_owned(),
+                from: from.to_owned(),
+            })
+        })
+    });
+    let is_gone = |fact: &Fact| match fact {
+        Fact::NoSecret { from, .. } => exam.more.no_secrets.contains(from),
+        _ => false,
+    };
+    missing.filter(is_gone).collect()
+}
+
+/// A target in a zone that is not enabled gets no requests (API reference of TargetHealth).
+fn zone(exam: &Exam<'_>) -> Vec<Fact> {
+    let groups: BTreeSet<&String> = exam.groups().flat_map(|group| &group.load_balancers).collect();
+    let enabled = groups.into_iter().filter_map(|arn| Some((arn, exam.more.zones.get(arn)?)));
+    let wrong = enabled.flat_map(|(load_balancer, zones)| {
+        let outside = exam.more.subnets.iter().filter(|subnet| !zones.contains(&subnet.zone));
+        outside.map(|subnet| Fact::ZoneNotEnabled {
+            service: exam.service(),
+            subnet: subnet.id.clone(),
+            zone: subnet.zone.clone(),
+            load_balancer: load_balancer.clone(),
+            enabled: zones.iter().cloned().collect(),
+        })
+    });
+    wrong.collect()
+}
+
+/// Each task with a network interface of its own takes an address of its subnet (Developer Guide, "Task
+/// networking for Amazon ECS").
+fn addresses(exam: &Exam<'_>) -> Vec<Fact> {
+    let free: Option<u32> = exam.more.subnets.iter().map(|subnet| subnet.free).sum();
+    let needed = u32::try_from(exam.beside()).unwrap_or(u32::MAX);
+    match free {
+        Some(free)
+            if exam.network_mode() == "awsvpc"
+                && !exam.more.subnets.is_empty()
+                && free < needed =>
+        {
+            let subnets = exam.more.subnets.iter().map(|subnet| subnet.id.clone()).collect();
+            vec![Fact::FewAddresses { service: exam.service(), needed, free, subnets }]
+        }
+        _ => vec![],
+    }
+}
+
+/// What a deployment of ours wrote for itself and could not take out: a pause would stop the next one.
+fn settings_left(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(record) = exam.survey.last_record().filter(|record| record.closed.is_some()) else {
+        return vec![];
+    };
+    let own = setting_at(exam.live, &["deploymentConfiguration"]);
+    let went_live = record.closed.is_some_and(|closed| closed.end == End::Live);
+    let native = record.native.as_ref();
+    let left = native.zip(own).and_then(|(native, own)| after_deployment(own, native, went_live));
+    let fact = |without| Fact::SettingsLeft {
+        service: exam.service(),
+        deployment: record.name().to_owned(),
+        without,
+    };
+    left.map(fact).into_iter().collect()
 }
 
 fn outside_limits(exam: &Exam<'_>) -> Vec<Fact> {
@@ -410,6 +550,34 @@ fn long_drain(exam: &Exam<'_>) -> Vec<Fact> {
             delay,
         })
         .collect()
+}
+
+/// `stopTimeout` unless it is set (API reference of ContainerDefinition).
+const STOP: Duration = Duration::from_secs(30);
+
+/// Where ECS does not drain first, a container has only `stopTimeout` for the requests that it still answers
+/// (Developer Guide, "Best practices for load balancer parameters").
+fn short_stop(exam: &Exam<'_>) -> Vec<Fact> {
+    let slowest = exam.groups().filter_map(|group| Some((drain(group)?, group)));
+    let Some((delay, group)) = slowest.max_by_key(|(delay, _)| *delay) else { return vec![] };
+    // No stopTimeout is longer; `slow-draining` says that the delay is long.
+    if delay > LONG_DRAIN {
+        return vec![];
+    }
+    let serving: BTreeSet<&str> =
+        exam.live.attachments.iter().map(|own| own.container.as_str()).collect();
+    let short = exam.containers().filter(|(name, _)| serving.contains(name.as_str()));
+    let short = short.filter_map(|(container, one)| {
+        let stop = one["stopTimeout"].as_u64().map_or(STOP, Duration::from_secs);
+        (stop < delay).then(|| Fact::ShortStop {
+            container,
+            revision: exam.revision(),
+            stop,
+            group: group.name.clone(),
+            delay,
+        })
+    });
+    short.collect()
 }
 
 fn downtime(exam: &Exam<'_>) -> Vec<Fact> {
@@ -588,6 +756,56 @@ pub fn log_groups(revision: &Revision) -> BTreeMap<String, Option<String>> {
         Some((group.to_owned(), options["awslogs-region"].as_str().map(str::to_owned)))
     });
     named.collect()
+}
+
+/// The roles that a revision names: of its tasks, and of the agent that starts them.
+pub fn named_roles(revision: &Revision) -> BTreeSet<String> {
+    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
+    let role = |member: &str| raw["taskDefinition"][member].as_str().map(str::to_owned);
+    ["executionRoleArn", "taskRoleArn"].into_iter().filter_map(role).collect()
+}
+
+/// What `secrets` of a revision name: every `valueFrom`.
+pub fn named_values(revision: &Revision) -> BTreeSet<String> {
+    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
+    let containers = raw["taskDefinition"]["containerDefinitions"].as_array().cloned();
+    let secrets = containers.unwrap_or_default().into_iter();
+    let secrets = secrets.flat_map(|one| one["secrets"].as_array().cloned().unwrap_or_default());
+    secrets.filter_map(|one| one["valueFrom"].as_str().map(str::to_owned)).collect()
+}
+
+/// The ARN of the secret in a `valueFrom`, without a JSON key and a version; `None`: it is a parameter.
+pub fn secret_of(from: &str) -> Option<String> {
+    let is_secret = from.split(':').nth(2) == Some("secretsmanager");
+    is_secret.then(|| from.split(':').take(7).collect::<Vec<_>>().join(":"))
+}
+
+/// The name of the parameter in a `valueFrom`: a name, or an ARN in this region and account; those of others
+/// cannot be listed.
+pub fn parameter_of(from: &str, own: &str) -> Option<String> {
+    if !from.starts_with("arn:") {
+        return Some(from.to_owned());
+    }
+    let place = |arn: &str| arn.split(':').skip(3).take(2).map(str::to_owned).collect::<Vec<_>>();
+    let (_, name) = from.split_once(":parameter")?;
+    let is_own = from.split(':').nth(2) == Some("ssm") && place(from) == place(own);
+    // `parameter/shop/x` is `/shop/x`, and `parameter/x` is `x` or `/x`.
+    is_own.then(|| match name[1..].contains('/') {
+        true => name.to_owned(),
+        false => name.trim_start_matches('/').to_owned(),
+    })
+}
+
+/// The secrets that a revision names.
+pub fn named_secrets(revision: &Revision) -> BTreeSet<String> {
+    named_values(revision).iter().filter_map(|from| secret_of(from)).collect()
+}
+
+/// The subnets of a service.
+pub fn subnets(service: &Service) -> Vec<String> {
+    let path = ["networkConfiguration", "awsvpcConfiguration", "subnets"];
+    let all = setting_at(service, &path).and_then(Value::as_array);
+    all.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
 }
 
 /// Whether the service's tasks run on instances of the cluster.

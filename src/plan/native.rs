@@ -125,7 +125,8 @@ fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
             other.status
         ),
         format!(
-            "wait until it ends, or roll it back: aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn {}",
+            "run the same command with --on-conflict wait, or roll that one back: aws ecs stop-service-deployment \
+             --stop-type ROLLBACK --service-deployment-arn {}",
             other.arn
         ),
     )

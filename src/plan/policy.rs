@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::doctor::{is_on_instances, log_groups};
+use super::doctor::{is_on_instances, log_groups, named_secrets};
 use super::{Survey, engine};
 use crate::call::Call;
 use crate::error::Refusal;
@@ -57,8 +57,20 @@ const COMMON: &[Call] = {
 const INSTANCES: &[Call] = &[Call::DescribeContainerInstances, Call::ListContainerInstances];
 const TASKS: &[Call] = &[Call::RunTask, Call::StopTask];
 const ALARMS: &[Call] = &[Call::DescribeAlarms];
-const DOCTOR: &[Call] =
-    &[Call::DescribeAlarms, Call::DescribeLogGroups, Call::DescribeScalableTargets];
+const DOCTOR: &[Call] = {
+    use Call::*;
+    &[
+        DescribeAlarms,
+        DescribeLogGroups,
+        DescribeScalableTargets,
+        GetRole,
+        DescribeSecret,
+        DescribeParameters,
+        DescribeSubnets,
+        DescribeLoadBalancers,
+        BatchGetImage,
+    ]
+};
 const SETUP: &[Call] = {
     use Call::*;
     &[
@@ -94,6 +106,8 @@ enum On {
     TargetGroups,
     /// The scalable targets of ECS services: AWS gives each an id of its own.
     ScalableTargets,
+    Roles,
+    Secrets,
     /// Revisions, which cannot be named (they are deregistered).
     Revisions,
 }
@@ -115,7 +129,9 @@ fn scope(call: Call) -> On {
         ListContainerInstances => On::Cluster,
         ModifyRule => On::Rules,
         ModifyListener => On::Listeners,
-        DescribeImages | DescribeRepositories => On::Repositories,
+        DescribeImages | DescribeRepositories | BatchGetImage => On::Repositories,
+        GetRole => On::Roles,
+        DescribeSecret => On::Secrets,
         GetLogEvents => On::LogGroups,
         RegisterScalableTarget => On::ScalableTargets,
         CreateTargetGroup | ModifyTargetGroupAttributes | DeleteTargetGroup => On::TargetGroups,
@@ -131,6 +147,9 @@ fn scope(call: Call) -> On {
         | DescribeScalingPolicies
         | DescribeAlarms
         | DescribeLogGroups
+        | DescribeParameters
+        | DescribeSubnets
+        | DescribeLoadBalancers
         | GetAuthorizationToken
         | AssumeRole => On::Everything,
     }
@@ -248,6 +267,7 @@ struct Resources {
     repositories: BTreeSet<String>,
     logs: BTreeSet<String>,
     roles: BTreeSet<String>,
+    secrets: BTreeSet<String>,
     groups: BTreeSet<String>,
     any_role: String,
     targets: String,
@@ -290,6 +310,14 @@ impl Resources {
                 .map(full)
                 .collect::<Vec<_>>()
         });
+        let secrets = running.iter().flat_map(|one| named_secrets(one)).map(|id| {
+            match id.starts_with("arn:") {
+                true => id,
+                false => {
+                    format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}-??????")
+                }
+            }
+        });
         let family =
             |arn: &String| short(arn).rsplit_once(':').map(|(family, _)| family.to_owned());
         let rules = world.rules.values();
@@ -307,6 +335,7 @@ impl Resources {
             repositories: repositories.collect(),
             logs: logs.collect(),
             roles: roles.collect(),
+            secrets: secrets.collect(),
             groups: world
                 .groups
                 .values()
@@ -358,6 +387,8 @@ impl Resources {
             On::LogGroups => ("Logs", many(&self.logs)),
             On::TargetGroups => ("SecondTargetGroup", many(&self.groups)),
             On::ScalableTargets => ("Scaling", vec![self.targets.clone()]),
+            On::Roles => ("Roles", many(&self.roles)),
+            On::Secrets => ("Secrets", many(&self.secrets)),
             On::Revisions => ("OldRevisions", all()),
         }
     }

@@ -260,7 +260,7 @@ fn stage(view: &View<'_>, own: &ServiceDeployment) -> WaitReason {
     let stage = own.stage.clone();
     if own.is_starting() && running < wanted {
         let obstacle = view.green().and_then(|service| super::rolling::obstacle(view, service));
-        return WaitReason::Tasks { running, wanted, pending, obstacle };
+        return WaitReason::tasks(running, wanted, pending, obstacle);
     }
     WaitReason::Stage {
         service: view.record.green.clone(),
@@ -517,7 +517,7 @@ fn recover(view: &View<'_>) -> Option<Next> {
     if service.running < wanted && view.old_is_hopeless().is_none() {
         let (running, pending) = (service.running, service.pending);
         let obstacle = super::rolling::obstacle(view, service);
-        let why = WaitReason::Tasks { running, wanted, pending, obstacle };
+        let why = WaitReason::tasks(running, wanted, pending, obstacle);
         return Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }));
     }
     // Nothing answered there before either.

@@ -386,7 +386,7 @@ fn lacks_behind(view: &View<'_>, service: &Service) -> Option<WaitReason> {
     let (wanted_running, wanted) = view.owed(service.desired);
     if running < wanted_running {
         let obstacle = obstacle(view, service);
-        return Some(WaitReason::Tasks { running, wanted: wanted_running, pending: 0, obstacle });
+        return Some(WaitReason::tasks(running, wanted_running, 0, obstacle));
     }
     let healthy = count(view.world.healthy(service)?);
     let service = service.name.clone();
@@ -399,7 +399,7 @@ fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Opti
     if running >= wanted && pending == 0 {
         return None;
     }
-    Some(WaitReason::Tasks { running, wanted, pending, obstacle: obstacle(view, service) })
+    Some(WaitReason::tasks(running, wanted, pending, obstacle(view, service)))
 }
 
 /// What ECS said last of what is in its way.

@@ -2,6 +2,7 @@
 //! counts and green falls sick and recovers, at every pair of turns. No SDK, no sandbox: decisions only.
 
 mod drift;
+mod histories;
 mod listener;
 mod prepare;
 mod rolling;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{View, alarms, gates};
-use crate::event::{Cause, Grace};
+use crate::event::{Cause, Grace, WaitReason};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
 use crate::model::reads::Part;
@@ -62,7 +62,10 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
 pub(super) fn out_of_time(view: &View<'_>, patience: Duration) -> Option<Trouble> {
     let timeout = view.record.timeout;
     if view.since(view.watch.best.1) >= timeout.saturating_add(patience) && !view.settled() {
-        let cause = Cause::NoProgress { timeout, lacks: view.unsettled() };
+        let lacks = view.unsettled();
+        let lacks_tasks = matches!(lacks, Some(WaitReason::Tasks { .. }));
+        let task = view.watch.failures.last().filter(|_| lacks_tasks).cloned();
+        let cause = Cause::NoProgress { timeout, lacks, task };
         return Some(Trouble { reason: Reason::Deadline, cause });
     }
     (view.watch.changes > CHANGES_MAX).then_some(Trouble {

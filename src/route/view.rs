@@ -326,7 +326,7 @@ impl<'a> View<'a> {
         };
         let Deployment { running, pending, .. } = *ours;
         if running < need || pending > 0 {
-            return Some(WaitReason::Tasks { running, wanted: need, pending, obstacle: None });
+            return Some(WaitReason::tasks(running, need, pending, None));
         }
         if self.others_leave() == Some(true) {
             return Some(WaitReason::EarlierTasks { running: None, service });

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::support::lives::{Life, World};
 
+/// Round trips of a survey (services, groups, listeners, rules), and of what is read on it.
+const DEPTH: u128 = 6;
+
 const DOCTOR: &str = "doctor --cluster shop --service api --output json";
 
 /// The scenario `solo` with some of its text replaced.
@@ -71,6 +74,53 @@ fn each_thing_that_may_go_wrong_is_found() {
         (vec![("timeout_seconds' = '15'", "timeout_seconds' = '0'")], "warning draining"),
         (vec![("matcher = '200'", "matcher = '200-399'")], "hint redirect"),
         (vec![("images = ['1', '2', '3', '4']", "images = ['2', '3', '4']")], "warning plan"),
+        (
+            vec![(
+                "images = ['1', '2', '3', '4']",
+                "images = ['1', '2', '3', '4']\nplatforms = { 1 = ['linux/arm64'] }",
+            )],
+            "warning platform",
+        ),
+        (vec![("[subnets]", "[[missing]]\nname = 'shop-execution'\n[subnets]")], "warning role"),
+        (
+            vec![(
+                "[subnets]",
+                "[[role]]\nname = 'shop-execution'\ntrusts = 'ec2.amazonaws.com'\n[subnets]",
+            )],
+            "warning role",
+        ),
+        (
+            vec![
+                (
+                    container,
+                    "essential = true\nsecrets = [{ name = 'A', valueFrom = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/a-AbCdEf:key::' }, { name = 'B', valueFrom = 'arn:aws:ssm:eu-central-1:123456789012:parameter/shop/b' }]",
+                ),
+                ("[subnets]", "[[missing]]\nname = 'shop/a-AbCdEf'\n[subnets]"),
+            ],
+            "warning secret",
+        ),
+        (
+            vec![
+                (container, "essential = true\nsecrets = [{ name = 'B', valueFrom = '/shop/b' }]"),
+                ("[subnets]", "[[missing]]\nname = '/shop/b'\n[subnets]"),
+            ],
+            "warning secret",
+        ),
+        (
+            vec![
+                ("[subnets]", "[subnets]\nsubnet-c = 'eu-central-1c'"),
+                ("'subnet-a', 'subnet-b'", "'subnet-a', 'subnet-b', 'subnet-c'"),
+            ],
+            "warning zone",
+        ),
+        (
+            vec![(
+                "[subnets]",
+                "[[subnet]]\nname = 'subnet-a'\naddresses = 1\n[[subnet]]\nname = 'subnet-b'\naddresses = 1\n[subnets]",
+            )],
+            "warning addresses",
+        ),
+        (vec![("timeout_seconds' = '15'", "timeout_seconds' = '60'")], "hint stop-timeout"),
     ] {
         let life = solo(&changes).run(DOCTOR);
         let report = report(&life);
@@ -124,7 +174,8 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     assert!(found(&report_on).contains(&"warning alarm".to_owned()), "{}", life.text);
     assert!(life.text.contains("too-many-5xx"), "{}", life.text);
     let all = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
-        {"Effect":"Deny","Action":["cloudwatch:DescribeAlarms","logs:*"],"Resource":"*"}]}"#;
+        {"Effect":"Deny","Action":["cloudwatch:DescribeAlarms","logs:*","iam:*","ec2:*","ecr:BatchGetImage",
+        "secretsmanager:*","ssm:*","elasticloadbalancing:DescribeLoadBalancers"],"Resource":"*"}]}"#;
     world.cloud().set_policy(Some(Policy::parse(all, "policy").expect("a policy")));
     let life = world.run(DOCTOR);
     let report_denied = report(&life);
@@ -132,6 +183,14 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     let found = found(&report_denied);
     assert!(found.contains(&"unknown permissions".to_owned()), "{found:?}");
     assert!(life.text.contains("allow cloudwatch:DescribeAlarms"), "{}", life.text);
+    for action in [
+        "iam:GetRole",
+        "ec2:DescribeSubnets",
+        "ecr:BatchGetImage",
+        "elasticloadbalancing:DescribeLoadBalancers",
+    ] {
+        assert!(life.text.contains(&format!("allow {action}")), "{action}: {}", life.text);
+    }
 }
 
 #[test]
@@ -144,10 +203,53 @@ fn it_reads_little_and_changes_nothing() {
         let life = World::new(scenario).run(&format!("doctor {options} --output json"));
         let report = report(&life);
         let calls = report["api_calls"].as_object().expect("calls");
-        let reads = |name: &String| name.starts_with("Describe") || name.starts_with("List");
+        let verbs = ["Describe", "List", "GetRole", "BatchGetImage"];
+        let reads = |name: &String| verbs.iter().any(|verb| name.starts_with(verb));
         assert!(calls.keys().all(reads), "{scenario}: {calls:?}");
         let total: u64 = calls.values().filter_map(Value::as_u64).sum();
         assert!(total <= 20, "{scenario}: {total} calls, {calls:?}");
         assert_eq!(life.code, Some(0), "{scenario}: {}", life.text);
     }
+}
+
+/// Services, groups, listeners, rules: each needs the one before. The rest is read beside them.
+#[test]
+fn it_waits_for_few_answers_one_after_the_other() {
+    for (scenario, options) in [
+        ("solo", "--cluster shop --service api"),
+        ("shop", "--cluster shop --service web"),
+        ("native", "--cluster shop --service shop"),
+    ] {
+        let world = World::new(scenario);
+        let began = world.now();
+        let life = world.run(&format!("doctor {options} --output json"));
+        let latency = world.cloud().latency();
+        let depth = (world.now() - began).as_millis() / latency.as_millis();
+        println!("{scenario}: {depth} round trips, {:?}", life.calls);
+        assert!((1..=DEPTH).contains(&depth), "{scenario}: {depth} round trips");
+    }
+}
+
+#[test]
+fn a_pause_that_a_deployment_could_not_take_out_is_found() {
+    let world = World::new("native");
+    let service = "--cluster shop --service shop";
+    let deploy = format!("deploy {service} --tag 2 --pause-at before-traffic --pause-limit 5m");
+    // The permission is lost half-way, and ECS itself ends the pause.
+    let less = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+        {"Effect":"Deny","Action":"ecs:UpdateService","Resource":"*"}]}"#;
+    let less = Policy::parse(less, "policy").expect("a policy");
+    let life = world.run_beside(&deploy, 60, move |cloud| cloud.set_policy(Some(less.clone())));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    world.cloud().set_policy(None);
+    let life = world.run(&format!("doctor {service} --output json"));
+    let report = report(&life);
+    assert!(found(&report).contains(&"warning settings-left".to_owned()), "{}", life.text);
+    let left = report["findings"].as_array().expect("findings").iter();
+    let left = left.clone().find(|one| one["check"] == "settings-left").expect("the pause");
+    assert!(left["message"].as_str().is_some_and(|text| text.contains("still has")), "{left}");
+    assert!(!left["fix"].as_str().expect("a fix").contains("PAUSE"), "{left}");
+    // The service's own pauses, and none at all, are nobody's remains.
+    let life = World::new("native").run(&format!("doctor {service} --output json"));
+    assert!(!life.text.contains("\"settings-left\",\"finding\""), "{}", life.text);
 }

@@ -9,6 +9,7 @@ mod alarms; // an alarm that goes off rolls back
 mod before; // a task that must succeed before anything serves
 #[path = "../sweeps/cases/mod.rs"]
 mod cases; // one in twenty of each enumeration
+mod causes; // each cause has a scenario and a screen
 mod clones; // a task definition with every member comes through byte for byte
 mod credentials; // where credentials come from, and what is said when they do not
 mod deployments; // single deployments: outcomes, counts of calls, reaction times

@@ -49,6 +49,46 @@ fn a_good_deployment_needs_few_calls_and_its_end_is_told_at_once() {
     assert!(calls <= 108, "{calls} calls in {took:?}: {:?}", life.calls);
 }
 
+/// Somebody else's deployment is waited for, where that is asked for; else it is refused.
+#[test]
+fn a_deployment_of_somebody_else_is_waited_for() {
+    let begun = |world: &World| {
+        let body = r#"{"cluster":"shop","service":"shop","forceNewDeployment":true}"#;
+        world.call("ecs", "UpdateService", body);
+        world.wait(10);
+    };
+    let world = native("");
+    begun(&world);
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 3);
+    assert!(
+        life.text.contains("hint: run the same command with --on-conflict wait"),
+        "{}",
+        life.text
+    );
+    let world = native("");
+    begun(&world);
+    let life = world.run(&deploy("2", "--on-conflict wait"));
+    ends(&life, 0);
+    assert!(life.text.contains("ECS deploys something else to shop"), "{}", life.text);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// ECS is told to turn back before anything is written down.
+#[test]
+fn the_stop_comes_before_the_record() {
+    let world = native("");
+    let life = world.run_interrupted(&deploy("2", ""), 90, 1);
+    ends(&life, 1);
+    let stop = life.operations.iter().position(|one| one == "StopServiceDeployment");
+    let stop = stop.unwrap_or_else(|| panic!("no stop: {:?}", life.operations));
+    let last = life.operations[..stop].iter().rposition(|one| one == "TagResource");
+    let read =
+        life.operations[last.unwrap_or(0)..stop].iter().any(|one| one.starts_with("Describe"));
+    assert!(read, "the record was written right before: {:?}", &life.operations[..=stop]);
+    assert_eq!(life.operations.get(stop + 1).map(String::as_str), Some("TagResource"));
+}
+
 #[test]
 fn ecs_writes_the_rules_and_we_never_do() {
     let world = native("");

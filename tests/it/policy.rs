@@ -136,3 +136,30 @@ fn everybody_else_may_not_write_records() {
     let keys = &policy["Statement"][0]["Condition"]["ForAnyValue:StringLike"]["aws:TagKeys"];
     assert_eq!(keys, "ecs-bg:*");
 }
+
+/// With it doctor leaves nothing unchecked, whatever the task definition names.
+#[test]
+fn the_policy_of_doctor_lets_it_check_everything() {
+    let own = "secrets = [{ name = 'DATABASE_URL'";
+    let parameter = "secrets = [{ name = 'B', valueFrom = '/shop/b' }, { name = 'DATABASE_URL'";
+    let secrets = "essential = true\nsecrets = [{ name = 'A', valueFrom = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/a-AbCdEf:key::' }, { name = 'B', valueFrom = '/shop/b' }]";
+    for case in &CASES {
+        let path = format!("sandbox/scenarios/{}.toml", case.scenario);
+        let text = std::fs::read_to_string(&path).expect(&path);
+        let world = World::parsed(&match text.contains(own) {
+            true => text.replacen(own, parameter, 1),
+            false => text.replacen("essential = true", secrets, 1),
+        });
+        let printed = world.run(&format!("iam-policy {} --with doctor", case.service));
+        let policy = Policy::parse(&printed.text, "policy").expect("a policy");
+        world.cloud().set_policy(Some(policy));
+        let life = world.run(&format!("doctor {} --output json", case.service));
+        for call in ["DescribeSecret", "DescribeParameters", "GetRole", "DescribeSubnets"] {
+            assert!(life.calls.contains_key(call), "{}: {call} {:?}", case.scenario, life.calls);
+        }
+        let report: Value = serde_json::from_str(&life.text).expect("JSON");
+        let findings = report["findings"].as_array().expect("findings");
+        let unknown = findings.iter().filter(|one| one["finding"] == "unknown");
+        assert_eq!(unknown.count(), 0, "{}: {}", case.scenario, life.text);
+    }
+}

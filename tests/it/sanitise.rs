@@ -87,10 +87,7 @@ fn events() -> Vec<Kind> {
                 weights: vec![Weight { group: nasty(), weight: 7 }],
             },
         },
-        Kind::Waiting {
-            step: "settle",
-            why: WaitReason::Tasks { running: 1, wanted: 2, pending: 0, obstacle: Some(nasty()) },
-        },
+        Kind::Waiting { step: "settle", why: WaitReason::tasks(1, 2, 0, Some(nasty())) },
         Kind::Runs { revision: nasty(), tasks: 2 },
         Kind::TaskFailed { old: Some(nasty()), failure: failure() },
         Kind::RollingBack { to: nasty(), reason_code: "tasks", cause: cause() },

@@ -126,6 +126,18 @@ fn operate(
                 Err(fault) => wire::xml_error(namespace, &fault, request_id),
             }
         }
+        Protocol::Ec2 { version, answer } => {
+            let answered = wire::form(request).and_then(|mut body| {
+                body.shift_remove("Action");
+                body.shift_remove("Version");
+                admit(cloud, service, &call, &Asked(&body))?;
+                cloud.act(&region, call, |here| answer(here, operation, &body))
+            });
+            match answered {
+                Ok(result) => wire::xml(xml::ec2(operation, version, &result, request_id)),
+                Err(fault) => wire::ec2_error(&fault, request_id),
+            }
+        }
     }
 }
 
@@ -178,6 +190,7 @@ pub(crate) fn refusal(
     let protocol = target(request).map(|target| &target.service.protocol);
     let response = match protocol {
         Some(Protocol::Query { namespace, .. }) => wire::xml_error(namespace, fault, &request_id),
+        Some(Protocol::Ec2 { .. }) => wire::ec2_error(fault, &request_id),
         _ => wire::json_error(request, fault),
     };
     finish(cloud, response, &request_id)

@@ -68,6 +68,8 @@ impl Cloud {
             merges_settings: false,
             loads: BTreeMap::new(),
             subnets: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            roles: BTreeMap::new(),
             timers: Timers::default(),
             journal: Vec::new(),
             calls: 0,

@@ -74,12 +74,23 @@ pub(super) fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         network_mode,
         cpu,
         memory,
+        gpus: instance::gpus(&request.value),
+        platform: platform(&request.value),
         tags,
     };
     let answer = answer(here, &definition, !definition.tags.is_empty());
     here.region.ecs.families.entry(family).or_default().insert(revision, definition);
     here.note(Change::Registered { revision: arn });
     Ok(answer)
+}
+
+/// The platform that images must have, as manifests name it; X86_64 unless the definition says otherwise.
+fn platform(members: &serde_json::Map<String, Value>) -> String {
+    let own = members.get("runtimePlatform");
+    let text = |member: &str| own.and_then(|own| own[member].as_str()).unwrap_or_default();
+    let os = if text("operatingSystemFamily").starts_with("WINDOWS") { "windows" } else { "linux" };
+    let architecture = if text("cpuArchitecture") == "ARM64" { "arm64" } else { "amd64" };
+    format!("{os}/{architecture}")
 }
 
 /// What the model needs to know of the containers; refuses what AWS refuses.

@@ -22,6 +22,7 @@ pub(super) struct Used {
     pub(super) cpu: i64,
     pub(super) memory: i64,
     enis: usize,
+    gpus: i64,
     pub(super) ports: BTreeSet<i64>,
 }
 
@@ -39,6 +40,7 @@ enum Lack {
     Distinct,
     Cpu,
     Memory,
+    Gpu,
     Ports,
     Eni,
 }
@@ -53,6 +55,7 @@ impl Lack {
             ),
             Lack::Cpu => ("has insufficient CPU units available.", "RESOURCE:CPU"),
             Lack::Memory => ("has insufficient memory available.", "RESOURCE:MEMORY"),
+            Lack::Gpu => ("encountered error \"RESOURCE:GPU\".", "RESOURCE:GPU"),
             Lack::Ports => ("is already using a port required by your task.", "RESOURCE:PORTS"),
             Lack::Eni => ("encountered error \"RESOURCE:ENI\".", "RESOURCE:ENI"),
         }
@@ -179,6 +182,9 @@ fn lacks(
     if used.memory + definition.memory > one.memory {
         return Some(Lack::Memory);
     }
+    if used.gpus + definition.gpus > one.gpus {
+        return Some(Lack::Gpu);
+    }
     if definition.network_mode == "awsvpc" {
         return (used.enis >= one.enis).then_some(Lack::Eni);
     }
@@ -201,6 +207,7 @@ pub(super) fn used(here: &Here<'_>, arn: &str) -> Used {
     for task in on(here, arn) {
         used.cpu += task.cpu;
         used.memory += task.memory;
+        used.gpus += task.gpus;
         used.enis += usize::from(task.network_mode == "awsvpc");
         used.ports.extend(task.containers.iter().flat_map(|one| &one.host_ports));
     }
@@ -226,6 +233,15 @@ pub(super) fn ports(here: &Here<'_>, instance: &str, definition: &Definition) ->
         .iter()
         .map(|one| one.host_ports.iter().map(|port| give(*port)).collect())
         .collect()
+}
+
+/// The GPUs that the containers of a definition ask for.
+pub(super) fn gpus(members: &serde_json::Map<String, Value>) -> i64 {
+    let containers = members.get("containerDefinitions").and_then(Value::as_array);
+    let wanted = containers.into_iter().flatten();
+    let wanted = wanted.filter_map(|one| one["resourceRequirements"].as_array()).flatten();
+    let own = wanted.filter(|one| one["type"] == "GPU");
+    own.filter_map(|one| one["value"].as_str()?.parse::<i64>().ok()).sum()
 }
 
 /// What a task takes: what the definition says for all of it, or the sum of its containers.

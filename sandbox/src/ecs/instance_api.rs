@@ -25,6 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) cpu: i64,
     pub(crate) memory: i64,
     pub(crate) enis: usize,
+    pub(crate) gpus: i64,
     pub(crate) tags: Tags,
     pub(crate) attributes: BTreeMap<String, Option<String>>,
 }
@@ -42,6 +43,7 @@ pub(crate) fn register(here: &mut Here<'_>, wanted: Wanted) -> String {
         cpu: wanted.cpu,
         memory: wanted.memory,
         enis: wanted.enis,
+        gpus: wanted.gpus,
         status: "ACTIVE".into(),
         registered_at: here.now(),
         tags: wanted.tags,
@@ -78,6 +80,7 @@ pub(super) fn register_sent(here: &mut Here<'_>, request: &Request<'_>) -> Answe
         cpu: amount("CPU"),
         memory: amount("MEMORY"),
         enis: 2,
+        gpus: 0,
         attributes: attributes.collect(),
         cluster,
         tags,

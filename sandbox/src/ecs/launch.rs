@@ -99,6 +99,8 @@ pub(super) fn start(here: &mut Here<'_>, order: Order) -> Result<String, Unplace
         network_mode: order.definition.network_mode,
         cpu: order.definition.cpu,
         memory: order.definition.memory,
+        gpus: order.definition.gpus,
+        platform: order.definition.platform,
         members: order.members,
         subnet: spot.subnet,
         zone: spot.zone,

@@ -69,7 +69,7 @@ fn pulled(here: &mut Here<'_>, arn: &str) {
             }
             let image =
                 pin::pinned(here, task, container).unwrap_or_else(|| container.image.clone());
-            ecr::resolve(here.region, &here.shared.account, &image)
+            ecr::resolve(here.region, &here.shared.account, &image, &task.platform)
         })
         .collect();
     let failure = digests.iter().find_map(|digest| digest.as_ref().err().cloned());

@@ -217,6 +217,27 @@ pub(crate) fn alarms(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     names.iter().map(need).collect()
 }
 
+/// AWS Identity and Access Management: a role by its name.
+pub(crate) fn roles(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    let name = asked.text("RoleName").unwrap_or("*");
+    let partition = partition(place.region).name;
+    vec![place.need(format!("arn:{partition}:iam::{}:role/{name}", place.account))]
+}
+
+/// AWS Secrets Manager: a secret by its ARN; one that is named has six characters more in it.
+pub(crate) fn secrets(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    let id = asked.text("SecretId").unwrap_or("*");
+    match id.starts_with("arn:") {
+        true => vec![place.need(id)],
+        false => vec![place.need(place.arn("secretsmanager", &format!("secret:{id}-??????")))],
+    }
+}
+
+/// What can be allowed on everything only.
+pub(crate) fn anywhere(place: &Place<'_>, _: &Asked<'_>) -> Vec<Need> {
+    vec![place.need("*")]
+}
+
 /// Application Auto Scaling.
 pub(crate) fn scaling(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     if is_read(&place.call.operation) {

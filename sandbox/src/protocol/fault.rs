@@ -79,6 +79,11 @@ impl Fault {
         let message =
             format!("User: {user} is not authorized to perform: {action}{resource} {why}");
         match is_query(service) {
+            _ if service == "ec2" => {
+                let message =
+                    format!("You are not authorized to perform this operation. {message}");
+                Fault { status: 403, ..Fault::new("UnauthorizedOperation", message) }
+            }
             true => Fault { status: 403, ..Fault::new("AccessDenied", message) },
             false => Fault::new("AccessDeniedException", message),
         }
@@ -87,5 +92,5 @@ impl Fault {
 
 /// Services that speak the query protocol.
 fn is_query(service: &str) -> bool {
-    matches!(service, "elasticloadbalancing" | "sts" | "")
+    matches!(service, "elasticloadbalancing" | "sts" | "iam" | "ec2" | "")
 }

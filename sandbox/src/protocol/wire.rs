@@ -57,6 +57,11 @@ pub(crate) fn xml_error(namespace: &str, fault: &Fault, request_id: &str) -> Res
     response(status(fault), "text/xml", xml::error(namespace, fault, request_id))
 }
 
+/// A refusal of Amazon EC2.
+pub(crate) fn ec2_error(fault: &Fault, request_id: &str) -> Response<Bytes> {
+    response(status(fault), "text/xml", xml::ec2_error(fault, request_id))
+}
+
 fn status(fault: &Fault) -> StatusCode {
     StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST)
 }

@@ -28,6 +28,36 @@ pub(crate) fn error(namespace: &str, fault: &Fault, request_id: &str) -> String 
     )
 }
 
+/// The document in which Amazon EC2 answers: no wrapper, and lists of `item`s.
+pub(crate) fn ec2(
+    operation: &str,
+    version: &str,
+    result: &Map<String, Value>,
+    request_id: &str,
+) -> String {
+    let mut xml = format!(
+        "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/{version}/\"><requestId>{request_id}</requestId>"
+    );
+    for (name, value) in result {
+        xml.push_str(&format!("<{name}>"));
+        for item in value.as_array().into_iter().flatten() {
+            element(&mut xml, "item", item);
+        }
+        xml.push_str(&format!("</{name}>"));
+    }
+    xml.push_str(&format!("</{operation}Response>"));
+    xml
+}
+
+/// The document in which Amazon EC2 refuses.
+pub(crate) fn ec2_error(fault: &Fault, request_id: &str) -> String {
+    format!(
+        "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>",
+        fault.code,
+        text_of(&fault.message)
+    )
+}
+
 /// Text in XML, which has no way to write most control characters.
 fn text_of(text: &str) -> String {
     let legal = |c: char| {

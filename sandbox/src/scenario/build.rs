@@ -1,12 +1,13 @@
 //! Makes a world of a scenario, request by request, and lets it come to rest.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Table;
 
-use super::{Error, Item, Scenario, balancing, capacity, read::quoted, words};
+use super::{Error, Item, Scenario, balancing, capacity, named, read::quoted, words};
 use crate::{
     Cloud, Time, autoscaling, ecr, ecs, elb,
     image::Image,
@@ -82,6 +83,9 @@ const SECTIONS: &[(&str, Make)] = &[
     ("task_definition", task_definition),
     ("service", service),
     ("scalable_target", scalable_target),
+    ("role", named::role),
+    ("subnet", named::subnet),
+    ("missing", named::missing),
 ];
 
 fn fault(fault: Fault) -> String {
@@ -156,6 +160,9 @@ struct Repository {
     images: Vec<String>,
     #[serde(default)]
     archived: Vec<String>,
+    /// By tag: an image for several platforms, or for another one.
+    #[serde(default)]
+    platforms: BTreeMap<String, Vec<String>>,
 }
 
 fn repository(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
@@ -166,7 +173,8 @@ fn repository(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     ecr::call(&mut here, "CreateRepository", &request).map_err(fault)?;
     for (tags, archived) in [(&wanted.images, false), (&wanted.archived, true)] {
         for tag in tags {
-            ecr::push(&mut here, &wanted.name, tag, archived);
+            let platforms = wanted.platforms.get(tag).map_or(&[][..], Vec::as_slice);
+            ecr::push(&mut here, &wanted.name, tag, archived, platforms);
         }
     }
     Ok(())
@@ -175,6 +183,7 @@ fn repository(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
 fn task_definition(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let mut request = plain(&item.table);
     words::tags(&mut request, "key", "value");
+    named::of_definition(build, &request);
     let deregistered = request.shift_remove("deregistered") == Some(json!(true));
     let answer = build.ecs("RegisterTaskDefinition", &Value::Object(request))?;
     if deregistered {

@@ -24,6 +24,7 @@ struct Instance {
     cpu: Option<i64>,
     memory: Option<i64>,
     enis: Option<usize>,
+    gpus: Option<i64>,
     ec2_instance_id: Option<String>,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn instance(build: &mut Build<'_>, item: &Item) -> Result<(), String>
         cpu: wanted.cpu.unwrap_or(2048),
         memory: wanted.memory.unwrap_or(3884),
         enis: wanted.enis.unwrap_or(2),
+        gpus: wanted.gpus.unwrap_or(0),
         tags: Default::default(),
         attributes: Default::default(),
     };

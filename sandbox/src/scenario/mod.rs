@@ -32,7 +32,7 @@
 //! ```
 //!
 //! `container_instance`s give a cluster room (`cluster`, `az`, `cpu`, `memory`, `enis`,
-//! `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
+//! `gpus`, `ec2InstanceId`), a `capacity` takes Fargate's away (`from`, `until`, `az`, `reason`), an `alarm`
 //! begins in a `state`, a `load` is what the requests to a service take:
 //!
 //! ```toml
@@ -57,6 +57,14 @@
 //! [[lambda]]                          # a function that lifecycle hooks call
 //! name = 'smoke-test'
 //! does = 'fail'                       # succeed, fail, progress, hang, garbage, denied, unassumable
+//! [[role]]                            # each role that a task definition names is there, and so is
+//! name = 'shop-execution'             # each secret and parameter
+//! trusts = 'ec2.amazonaws.com'        # ecs-tasks.amazonaws.com
+//! [[missing]]                         # a role, secret or parameter that is not
+//! name = 'shop-task'
+//! [[subnet]]                          # how many addresses it has
+//! name = 'subnet-a'
+//! addresses = 3
 //! ```
 //!
 //! The other sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,
@@ -76,6 +84,7 @@ use crate::{timing::Timing, unverified::Unverified};
 mod balancing;
 mod build;
 mod capacity;
+mod named;
 mod read;
 mod words;
 

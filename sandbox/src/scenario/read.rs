@@ -51,6 +51,12 @@ struct File {
     load: Vec<Spanned<Table>>,
     #[serde(default)]
     lambda: Vec<Spanned<Table>>,
+    #[serde(default)]
+    role: Vec<Spanned<Table>>,
+    #[serde(default)]
+    subnet: Vec<Spanned<Table>>,
+    #[serde(default)]
+    missing: Vec<Spanned<Table>>,
 }
 
 #[derive(Deserialize)]
@@ -179,6 +185,9 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         ("alarm", file.alarm),
         ("load", file.load),
         ("lambda", file.lambda),
+        ("role", file.role),
+        ("subnet", file.subnet),
+        ("missing", file.missing),
     ];
     for (section, items) in sections {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

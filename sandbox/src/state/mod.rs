@@ -22,6 +22,7 @@ pub(crate) mod ecr;
 pub(crate) mod ecs;
 pub(crate) mod elb;
 pub(crate) mod logs;
+pub(crate) mod named;
 pub(crate) mod timers;
 
 use autoscaling::Scaling;
@@ -29,6 +30,7 @@ use ecr::Ecr;
 use ecs::Ecs;
 use elb::Elb;
 use logs::Logs;
+use named::{Named, Roles};
 use timers::{Due, Timer, Timers};
 
 /// What all regions share.
@@ -55,6 +57,12 @@ pub(crate) struct Shared {
     pub(crate) loads: BTreeMap<String, Load>,
     /// The Availability Zones of subnets, where a scenario says them.
     pub(crate) subnets: BTreeMap<String, String>,
+    /// How many addresses subnets have, where a scenario says so.
+    #[serde(default)]
+    pub(crate) addresses: BTreeMap<String, usize>,
+    /// The roles of the account.
+    #[serde(default)]
+    pub(crate) roles: Roles,
     pub(crate) timers: Timers,
     pub(crate) journal: Vec<Entry>,
     pub(crate) calls: u64,
@@ -84,6 +92,8 @@ pub(crate) struct Region {
     pub(crate) scaling: Scaling,
     #[serde(default)]
     pub(crate) logs: Logs,
+    #[serde(default)]
+    pub(crate) named: Named,
     /// Which task has which private address.
     pub(crate) network: BTreeMap<String, String>,
 }

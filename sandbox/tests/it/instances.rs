@@ -182,6 +182,21 @@ fn a_task_with_its_own_interface_needs_an_attachment_point() {
 }
 
 #[test]
+fn a_task_with_a_gpu_needs_one_that_is_free() {
+    let text = instance("one", "a", "cpu = 4096\nmemory = 8192\ngpus = 1");
+    let mut world = World::with(&format!(
+        "extends = 'shop'\n{text}[[task_definition]]\nfamily = 'own'\n\
+         containerDefinitions = [{{ name = 'own', image = 'x', memory = 64, \
+         resourceRequirements = [{{ type = 'GPU', value = '1' }}] }}]\n[[service]]\ncluster = 'shop'\n\
+         serviceName = 'own'\ntaskDefinition = 'own'\ndesiredCount = 2\nlaunchType = 'EC2'"
+    ));
+    assert_eq!(world.service("own")["runningCount"], 1);
+    let run = json!({"cluster": "shop", "taskDefinition": "own", "launchType": "EC2"});
+    let run = world.ecs("RunTask", run).expect("an answer");
+    assert_eq!(run["failures"][0]["reason"], "RESOURCE:GPU");
+}
+
+#[test]
 fn a_static_host_port_lets_no_second_version_beside_the_first() {
     let mut world = on_ec2(&instance("one", "a", "cpu = 4096\nmemory = 8192"), 8080, 1);
     assert_eq!(targets(&mut world), [("i-one".into(), "8080".into(), "healthy".into())]);

@@ -11,6 +11,7 @@ mod http;
 mod instances;
 mod invariants;
 mod logs;
+mod named;
 mod native;
 mod native_hooks;
 mod native_more;

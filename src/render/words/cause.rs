@@ -68,10 +68,10 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::OldSideChanged { service, revision: None } => {
             format!("somebody else started another deployment of {service}, which serves")
         }
-        Cause::NoProgress { timeout, lacks } => match lacks {
-            Some(lacks) => format!("no progress for {}: {}", time(*timeout), wait(lacks)),
-            None => format!("no progress for {}", time(*timeout)),
-        },
+        Cause::NoProgress { timeout, lacks, task } => {
+            let lacks = lacks.as_ref().map_or(String::new(), |lacks| format!(": {}", wait(lacks)));
+            format!("no progress for {}{lacks}{}", time(*timeout), after(task.as_ref()))
+        }
         Cause::PhaseTooLong { limit, runs: false, lacks } => format!(
             "no task of the new revision ran within {} seconds: {}",
             limit.as_secs(),

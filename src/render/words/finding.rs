@@ -107,11 +107,53 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::NoLogGroup { container, group } => format!(
             "container {container} logs to {group}, which does not exist: its tasks do not start"
         ),
+        Fact::ImagePlatform { container, image, built_for, needed } => format!(
+            "image {image} of container {container} is built for {}, and its tasks need {needed}: they do not start",
+            built_for.join(", ")
+        ),
+        Fact::NoRole { role, revision } => {
+            format!("role {role} of {revision} does not exist: its tasks do not start")
+        }
+        Fact::RoleNotAssumable { role, revision } => format!(
+            "role {role} of {revision} does not let ecs-tasks.amazonaws.com assume it: its tasks do not start"
+        ),
+        Fact::NoSecret { container, variable, from } => format!(
+            "{variable} of container {container} comes from {from}, which does not exist: its tasks do not start"
+        ),
+        Fact::ZoneNotEnabled { service, subnet, zone, load_balancer, enabled } => format!(
+            "tasks of {service} in {subnet} get no requests: load balancer {} has enabled {}, not {zone}",
+            balancer_name(load_balancer),
+            enabled.join(", ")
+        ),
+        Fact::FewAddresses { service, needed, free, subnets } => format!(
+            "{} {} {free} free addresses, and {needed} more tasks of {service} run during a deployment",
+            subnets.join(", "),
+            if subnets.len() == 1 { "has" } else { "have" },
+        ),
+        Fact::ShortStop { container, revision, stop, group, delay } => format!(
+            "container {container} of {revision} is killed {} after SIGTERM, and requests to {group} may take {} \
+             to end: Spot interruptions and instances that drain cut them off",
+            time(*stop),
+            time(*delay)
+        ),
+        Fact::SettingsLeft { service, deployment, .. } => format!(
+            "the deploymentConfiguration of {service} still has what {deployment} wrote into it for itself"
+        ),
         Fact::NoRoom { service, needed, fit } => format!(
             "the instances of the cluster have room for {fit} of the {needed} tasks of {service} that run beside the \
              old ones"
         ),
     }
+}
+
+/// The name in a load balancer's ARN: `…:loadbalancer/app/NAME/ID`.
+fn balancer_name(arn: &str) -> &str {
+    arn.rsplit('/').nth(1).unwrap_or(arn)
+}
+
+/// A `valueFrom` without the JSON key and the version after the secret's ARN.
+fn secret_id(from: &str) -> String {
+    from.split(':').take(7).collect::<Vec<_>>().join(":")
 }
 
 /// What helps: a command, or what to write where. `again`: options that a command of ours needs as well.
@@ -171,6 +213,33 @@ pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<Strin
         Fact::NoLogGroup { group, .. } => format!("aws logs create-log-group --log-group-name {group}"),
         Fact::AlarmFiring { alarm, .. } => {
             format!("aws cloudwatch describe-alarms --alarm-names {alarm}")
+        }
+        Fact::ImagePlatform { needed, image, .. } => {
+            format!("docker buildx build --platform {needed} --tag {image} --push .")
+        }
+        Fact::NoRole { role, .. } => {
+            format!("aws iam get-role --role-name {}", role.rsplit('/').next().unwrap_or(role))
+        }
+        Fact::RoleNotAssumable { role, .. } => format!(
+            "aws iam get-role --role-name {} --query Role.AssumeRolePolicyDocument",
+            role.rsplit('/').next().unwrap_or(role)
+        ),
+        Fact::NoSecret { from, .. } => match from.contains(":secret:") {
+            true => format!("aws secretsmanager describe-secret --secret-id {}", secret_id(from)),
+            false => format!("aws ssm get-parameter --name {from}"),
+        },
+        Fact::ZoneNotEnabled { load_balancer, .. } => format!(
+            "aws elbv2 describe-load-balancers --load-balancer-arns {load_balancer} --query \
+             'LoadBalancers[].AvailabilityZones'"
+        ),
+        Fact::FewAddresses { subnets, .. } => {
+            format!("aws ec2 describe-subnets --subnet-ids {}", subnets.join(" "))
+        }
+        Fact::ShortStop { delay, .. } => {
+            format!("\"stopTimeout\": {} in the container's definition", delay.as_secs())
+        }
+        Fact::SettingsLeft { service, without, .. } => {
+            update(service, &format!("--deployment-configuration '{without}'"))
         }
         Fact::NoRoom { .. } => {
             format!("aws ecs list-container-instances --cluster {cluster}")

@@ -20,9 +20,14 @@ pub(crate) fn task(failure: &TaskFailure) -> String {
     if let Some(dependent) = dependent {
         what = format!("{what}; container {dependent} depends on it");
     }
+    meant(&what, *meaning)
+}
+
+/// What was said, and what it means.
+pub(crate) fn meant(said: &str, meaning: Option<Meaning>) -> String {
     match meaning {
-        Some(meaning) => format!("{what} ({})", means(*meaning)),
-        None => what,
+        Some(meaning) => format!("{said} ({})", means(meaning)),
+        None => said.to_owned(),
     }
 }
 
@@ -31,9 +36,7 @@ fn means(meaning: Meaning) -> &'static str {
         Meaning::NoSecret => "a secret of the task definition does not exist",
         Meaning::NoSecretKey => "a secret lacks a key that the task definition names",
         Meaning::NoParameter => "an SSM parameter of the task definition does not exist",
-        Meaning::NoLogGroup => {
-            "create the log group, or allow logs:CreateLogGroup and set awslogs-create-group"
-        }
+        Meaning::NoLogGroup => "the log group does not exist",
         Meaning::NoImage => "the image does not exist",
         Meaning::NoImageOrPermission => {
             "the image does not exist, or the execution role may not pull it"
@@ -109,7 +112,9 @@ fn helps(meaning: Meaning) -> &'static str {
             "Correct the ARN or the name in `secrets`, or create it in this region."
         }
         Meaning::NoSecretKey => "Correct the JSON key at the end of `valueFrom`.",
-        Meaning::NoLogGroup => "Create the log group.",
+        Meaning::NoLogGroup => {
+            "Create the log group, or set `awslogs-create-group` and allow `logs:CreateLogGroup` to the execution role."
+        }
         Meaning::LogDriver => {
             "Check the options of `logConfiguration`, and that the instance has the driver."
         }
@@ -215,27 +220,66 @@ mod tests {
         variants.map(read).collect()
     }
 
-    /// The table of the page: one row for each meaning.
-    fn table() -> String {
-        let mut table = "| code | what it means | what helps |\n| --- | --- | --- |\n".to_owned();
-        for (code, meaning) in all() {
-            let (means, helps) = (means(meaning), helps(meaning));
-            let _ = writeln!(table, "| `{code}` | {means} | {helps} |");
+    /// What `tests/cmd/causes.in` has for a cause: AWS's words, and what the container exits with.
+    fn scenario(code: &str) -> (Option<i32>, Option<String>) {
+        let path = format!("tests/cmd/causes.in/{code}.toml");
+        let text = std::fs::read_to_string(&path).expect(&path);
+        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+        let exit = value("code = ").map(|code| code.parse().expect("a number"));
+        let exit = exit.or_else(|| text.contains("does = 'oom'").then_some(137));
+        let reason = value("reason = ").map(|said| said.trim_matches(['\'', '"']).to_owned());
+        (exit, reason)
+    }
+
+    /// What `ecs-bg` does about it.
+    fn done(code: &str) -> &'static str {
+        use crate::model::health::Outlook::{Doubtful, Hopeless, Passing};
+        let outlook = match scenario(code) {
+            (None, None) => Passing,
+            (exit, reason) => {
+                let stop =
+                    if exit.is_some() { "EssentialContainerExited" } else { "TaskFailedToStart" };
+                let reason = reason.unwrap_or_default();
+                failure(&stopped(stop, "x", Some((exit, &reason)))).expect("it failed").outlook
+            }
+        };
+        match outlook {
+            Hopeless => "rolls back at once",
+            Doubtful => "rolls back if it happens again",
+            Passing => "waits, up to `--timeout`",
         }
-        table
+    }
+
+    /// The page's list: a row and a section for each meaning.
+    fn list() -> String {
+        let mut rows =
+            "| code | what it means | what `ecs-bg` does |\n| --- | --- | --- |\n".to_owned();
+        let mut sections = String::new();
+        for (code, meaning) in all() {
+            let (means, helps, done) = (means(meaning), helps(meaning), done(&code));
+            let _ = writeln!(rows, "| [`{code}`](#{code}) | {means} | {done} |");
+            let mut first = means.chars();
+            let head: String = first.next().into_iter().flat_map(char::to_uppercase).collect();
+            let _ = writeln!(sections, "\n### {code}\n\n{head}{}.", first.as_str());
+            if let Some(reason) = scenario(&code).1 {
+                let _ = writeln!(sections, "\n```text\n{reason}\n```");
+            }
+            let _ = writeln!(sections, "\n{helps}");
+        }
+        rows + &sections
     }
 
     #[test]
     fn the_docs_have_every_cause() {
         let page = std::fs::read_to_string(PAGE).expect(PAGE);
         let start = page.find("| code | what it means").expect("a table");
-        let end = page[start..].find("\n\n").map_or(page.len(), |end| start + end + 1);
+        let end = page.find("\n## Targets").expect("the next part");
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            let page = format!("{}{}{}", &page[..start], table(), &page[end..]);
+            let page = format!("{}{}{}", &page[..start], list(), &page[end..]);
             std::fs::write(PAGE, page).expect(PAGE);
             return;
         }
-        assert_eq!(&page[start..end], table(), "run it with UPDATE_SCHEMA=1");
+        assert_eq!(&page[start..end], list(), "run it with UPDATE_SCHEMA=1");
     }
 
     /// Texts as the developer guide ("Stopped tasks error messages", "API failure reasons") and container

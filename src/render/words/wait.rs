@@ -1,6 +1,7 @@
 //! Why a deployment waits, in words.
 
 use super::gate::gate;
+use super::health::meant;
 use super::{brief, counted, time};
 use crate::event::{Pause, Sight, TaskStatus, WaitReason};
 
@@ -9,14 +10,14 @@ pub(crate) fn wait(why: &WaitReason) -> String {
         WaitReason::Revision { service, revision } => {
             format!("waiting for {service} to be on {revision}")
         }
-        WaitReason::Tasks { running, wanted, pending, obstacle } => {
+        WaitReason::Tasks { running, wanted, pending, obstacle, meaning } => {
             let pending = match pending {
                 0 => String::new(),
                 pending => format!(", {pending} pending"),
             };
             let running = format!("{running}/{wanted} tasks running{pending}");
             match obstacle {
-                Some(obstacle) => format!("{running}; ECS: {obstacle}"),
+                Some(obstacle) => format!("{running}; ECS: {}", meant(obstacle, *meaning)),
                 None => running,
             }
         }
@@ -92,6 +93,9 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             format!(
                 "paused at {at}{until}; to go on: ecs-bg promote --cluster {cluster} --service {service}"
             )
+        }
+        WaitReason::OtherDeployment { service } => {
+            format!("ECS deploys something else to {service}; waiting until that is over")
         }
         WaitReason::Gate { gate: name, fault: None } => format!("check {name} has not passed yet"),
         WaitReason::Gate { gate: name, fault: Some(fault) } => {

@@ -29,7 +29,7 @@ impl Model {
     }
 
     /// So many tasks of ours, and so many of the old revision beside them.
-    fn replacing(ours: u32, old: u32, healthy: usize) -> Self {
+    pub(super) fn replacing(ours: u32, old: u32, healthy: usize) -> Self {
         let mut model = Self::one();
         let from = model.record.from.clone();
         let service = model.side(BLUE);

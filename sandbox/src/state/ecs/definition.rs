@@ -25,6 +25,11 @@ pub(crate) struct Definition {
     /// What a task takes of an instance.
     pub(crate) cpu: i64,
     pub(crate) memory: i64,
+    #[serde(default)]
+    pub(crate) gpus: i64,
+    /// `linux/amd64`
+    #[serde(default)]
+    pub(crate) platform: String,
     pub(crate) tags: Tags,
 }
 

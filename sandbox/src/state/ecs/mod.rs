@@ -88,6 +88,8 @@ pub(crate) struct Instance {
     pub(crate) memory: i64,
     /// How many tasks with a network interface of their own it can take.
     pub(crate) enis: usize,
+    #[serde(default)]
+    pub(crate) gpus: i64,
     /// `ACTIVE` or `DRAINING`.
     pub(crate) status: String,
     pub(crate) registered_at: Time,

@@ -36,6 +36,11 @@ pub(crate) struct Task {
     pub(crate) network_mode: String,
     pub(crate) cpu: i64,
     pub(crate) memory: i64,
+    #[serde(default)]
+    pub(crate) gpus: i64,
+    /// `linux/amd64`
+    #[serde(default)]
+    pub(crate) platform: String,
     /// Members of RunTask that are shown as they were sent.
     pub(crate) members: Map<String, Value>,
     pub(crate) subnet: String,
