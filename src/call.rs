@@ -73,6 +73,10 @@ pub enum Call {
     GetAuthorizationToken,
     /// Whether auto scaling changes a service's count.
     DescribeScalableTargets,
+    /// What an auto scaling policy follows.
+    DescribeScalingPolicies,
+    /// Suspends auto scaling of a pair's service, and gives its limits to the other one.
+    RegisterScalableTarget,
     /// What a container logged.
     GetLogEvents,
     /// Which log groups there are.
@@ -102,6 +106,10 @@ pub enum Loss {
     ImageCheck,
     /// A scalable target could revive a retired service.
     ScalingCheck,
+    /// The scaling policies of a pair are not compared.
+    PolicyCheck,
+    /// Pairs with auto scaling cannot be deployed.
+    ScaledPairs,
     /// That every instance's port is taken is found by ECS, task by task.
     PortCheck,
     /// Attributes of target groups are not compared; stickiness is not seen.
@@ -148,7 +156,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 44] = {
+const TABLE: [(Call, CallInfo); 46] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -289,6 +297,18 @@ const TABLE: [(Call, CallInfo); 44] = {
             "DescribeScalableTargets",
             &["application-autoscaling:DescribeScalableTargets"],
             Some(Loss::ScalingCheck),
+        ),
+        read(
+            DescribeScalingPolicies,
+            "DescribeScalingPolicies",
+            &["application-autoscaling:DescribeScalingPolicies"],
+            Some(Loss::PolicyCheck),
+        ),
+        write(
+            RegisterScalableTarget,
+            "RegisterScalableTarget",
+            &["application-autoscaling:RegisterScalableTarget"],
+            Some(Loss::ScaledPairs),
         ),
         read(GetLogEvents, "GetLogEvents", &["logs:GetLogEvents"], Some(Loss::Logs)),
         read(

@@ -56,6 +56,9 @@ impl Aws {
                 body[CONFIGURATION] = configuration.clone();
                 self.roll(service, body).await
             }
+            Action::Scale { service, min, max, suspended } => {
+                self.scale(service, (*min, *max), *suspended, world).await
+            }
             Action::StopDeployment { arn } => {
                 self.stop_deployment(arn).await.map(|()| Told::Nothing)
             }

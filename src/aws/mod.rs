@@ -14,6 +14,7 @@ mod raw;
 mod register;
 mod registry;
 mod rules;
+mod scaling;
 mod setup;
 mod signed;
 mod survey;

@@ -105,6 +105,7 @@ fn about(part: &Part) -> About {
         Part::Owner => Call::DescribeTaskDefinition.on("with the record"),
         Part::Prepare => Call::DescribeTasks.on("of --before"),
         Part::Deployments => Call::DescribeServiceDeployments.on("of the service"),
+        Part::Scaling => Call::DescribeScalableTargets.on("of the services"),
     }
 }
 
@@ -280,6 +281,10 @@ impl Aws {
                     (_, _, None) => vec![],
                 };
                 Box::new(move |world| world.deployments = Some(read))
+            }
+            Part::Scaling => {
+                let targets = self.scalable_targets(before).await?;
+                Box::new(move |world| world.scalable = Some(targets))
             }
             Part::Prepare => {
                 let tasks = match reads.record {

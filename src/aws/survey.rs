@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_applicationautoscaling::types::ServiceNamespace;
 use aws_sdk_ecr::types::ImageIdentifier;
 use futures_util::future::{join, join_all, try_join, try_join_all};
 
@@ -13,7 +12,7 @@ use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Unchecked;
 use crate::model::revision::Revision;
-use crate::model::world::{Check, Group, Look, Scalable, Service, Target, World};
+use crate::model::world::{Check, Group, Look, Service, Target, World};
 use crate::plan::{Digest, Survey, trust};
 use crate::request::image::ImageRef;
 
@@ -136,6 +135,7 @@ impl Aws {
             tasks: BTreeMap::new(),
             prepare: None,
             deployments: None,
+            scalable: None,
         };
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
@@ -148,11 +148,16 @@ impl Aws {
                 Err(error) => Err(error),
             }
         };
-        let scalable = async {
-            match &twin {
-                Some(_) => self.scalable_targets(&world).await,
+        let scaling = async {
+            let targets = unless_denied(self.scalable_targets(&world).await);
+            match (&twin, targets) {
+                // Only what two services must have alike is read further.
+                (Some(_), Ok(Some(targets))) if !targets.is_empty() => {
+                    Ok((Some(targets), self.policies(&world).await?))
+                }
+                (Some(_), targets) => Ok((targets?, None)),
                 // Without a pair nothing is refused for it.
-                None => Ok(self.scalable_targets(&world).await.unwrap_or(None)),
+                (None, targets) => Ok((targets.unwrap_or(None), None)),
             }
         };
         let deployments = async {
@@ -164,13 +169,15 @@ impl Aws {
                 None => Ok(None),
             }
         };
-        let ((((balancing, unused, blind), (revisions, given_up, newest)), scalable), deployments) =
-            try_join(
-                try_join(try_join(balancing, self.revisions(cluster, &world)), scalable),
-                deployments,
-            )
-            .await?;
-        let world = World { at: self.date(), deployments, ..balancing };
+        let (
+            (((balancing, unused, blind), (revisions, given_up, newest)), (scalable, policies)),
+            deployments,
+        ) = try_join(
+            try_join(try_join(balancing, self.revisions(cluster, &world)), scaling),
+            deployments,
+        )
+        .await?;
+        let world = World { at: self.date(), deployments, scalable, ..balancing };
         let candidate = match &twin {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
@@ -186,7 +193,7 @@ impl Aws {
             given_up,
             history: vec![],
             newest,
-            scalable,
+            policies,
             blind,
             way_back: BTreeMap::new(),
             alarms: vec![],
@@ -318,43 +325,6 @@ impl Aws {
         let (revisions, others) = join(revisions, others).await;
         let revisions = revisions?.into_iter().chain(others.into_iter().flatten());
         Ok((revisions.map(|revision| (revision.arn.clone(), revision)).collect(), given_up, newest))
-    }
-
-    /// The scalable targets of the services; `None` where they may not be read.
-    async fn scalable_targets(&self, world: &World) -> Result<Option<Vec<Scalable>>, Failure> {
-        let resources: Vec<String> = world
-            .services
-            .values()
-            .filter_map(|service| {
-                Some(format!("service/{}", service.arn.split_once(":service/")?.1))
-            })
-            .collect();
-        if resources.is_empty() {
-            return Ok(Some(vec![]));
-        }
-        let request =
-            self.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
-        let answer = request.set_resource_ids(Some(resources)).send().await;
-        let answer =
-            unless_denied(answer.map_err(of(Call::DescribeScalableTargets.on("of the services"))))?;
-        Ok(answer.map(|answer| {
-            let capacity = |number: i32| u32::try_from(number).unwrap_or(0);
-            let targets = answer.scalable_targets().iter().filter_map(|one| {
-                let is = |flag: Option<bool>| flag == Some(true);
-                let suspended = one.suspended_state().is_some_and(|state| {
-                    is(state.dynamic_scaling_in_suspended())
-                        || is(state.dynamic_scaling_out_suspended())
-                        || is(state.scheduled_scaling_suspended())
-                });
-                Some(Scalable {
-                    service: one.resource_id().rsplit_once('/')?.1.to_owned(),
-                    min: capacity(one.min_capacity()),
-                    max: capacity(one.max_capacity()),
-                    suspended,
-                })
-            });
-            targets.collect()
-        }))
     }
 
     /// The digest of an image in ECR.

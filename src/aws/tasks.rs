@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::error::of;
-use super::observe::{Pair, unreadable};
+use super::observe::{Pair, Take, unreadable};
 use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
 use crate::call::Call;
@@ -32,6 +32,22 @@ impl Aws {
         let mut names: Vec<String> = arns.iter().map(|arn| short(arn).to_owned()).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// A service of each pair of a cluster that its tags name.
+    pub async fn tagged_pairs(&self, cluster: &str) -> Result<Vec<String>, Failure> {
+        let names = self.service_names(cluster).await?;
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        // DescribeServices takes 10 at a time (API reference).
+        for some in names.chunks(10) {
+            for service in self.services(cluster, some, Take::Everything).await? {
+                let Some(twin) = service.tags.get("ecs-bg:twin") else { continue };
+                if !pairs.iter().any(|(_, known)| *known == service.name) {
+                    pairs.push((service.name.clone(), twin.clone()));
+                }
+            }
+        }
+        Ok(pairs.into_iter().map(|(service, _)| service).collect())
     }
 
     /// How many instances of a cluster take tasks.

@@ -111,6 +111,7 @@ impl Context {
             on_cancel,
             on_trouble: OnTrouble::TurnBack,
             accept_drift: false,
+            now: false,
             phase: None,
             by: super::by::by(|name| std::env::var(name).ok()),
             prepare: None,

@@ -99,6 +99,10 @@ pub(super) struct Arguments {
     /// [default: 120s; 600s for a Network Load Balancer]
     #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
     follow: Option<String>,
+    /// Keep the old service running with weight 0 after the deployment: `ecs-bg rollback` then only moves the
+    /// traffic. The next deployment, or `ecs-bg retire`, stops it (two services only)
+    #[arg(long, help_heading = TRAFFIC)]
+    keep_old: bool,
     /// Give up after this long without progress, and roll back
     #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait", help_heading = GIVE_UP)]
     timeout: String,
@@ -224,6 +228,7 @@ impl Arguments {
             examine,
             no_wait: self.no_wait,
             restart: self.force_new_deployment,
+            keep_old: self.keep_old,
             keep_revisions: self.keep_revisions,
             before: self.before.map(|command| (command, self.before_timeout)),
         })

@@ -18,6 +18,7 @@ mod run;
 mod sandbox;
 mod setup;
 mod status;
+mod sweep;
 mod verbs;
 
 use std::ffi::OsString;
@@ -207,6 +208,10 @@ enum Command {
     Resume(verbs::Resume),
     /// Roll back to the version before
     Rollback(verbs::Rollback),
+    /// Stop the old service that a deployment kept running
+    Retire(verbs::Retire),
+    /// Roll back or finish deployments that nobody drives any more
+    Sweep(sweep::Sweep),
     /// Roll back a deployment that is in progress
     Abort(verbs::Abort),
     /// Skip the rest of the current hold or bake
@@ -229,7 +234,7 @@ impl Command {
         match self {
             Self::Deploy(deploy) => !deploy.dry_run,
             Self::Run(_) | Self::Setup(_) | Self::Resume(_) => true,
-            Self::Rollback(_) | Self::Abort(_) | Self::Promote(_) => true,
+            Self::Rollback(_) | Self::Abort(_) | Self::Promote(_) | Self::Retire(_) => true,
             _ => false,
         }
     }
@@ -324,6 +329,8 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
         Command::History(typed) => history::run(typed, &cli.globals, host, &render).await,
         Command::Resume(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Retire(verb) => verbs::run(verb, &cli.globals, host, &render).await,
+        Command::Sweep(typed) => sweep::run(typed, &cli.globals, host, &render).await,
         Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Abort(verb) => verbs::run(verb, &cli.globals, host, &render).await,
         Command::Promote(verb) => verbs::run(verb, &cli.globals, host, &render).await,

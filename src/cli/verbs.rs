@@ -46,6 +46,20 @@ pub(super) struct Rollback {
     /// revision that served before]
     #[arg(long, value_name = "SERVICE|REVISION")]
     to: Option<String>,
+    /// Move the traffic as soon as one task of the old version is healthy (two services only)
+    #[arg(long)]
+    now: bool,
+}
+
+/// Stop the old service that `deploy --keep-old` kept running.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example:\n  ecs-bg retire --cluster shop --service web",
+    override_usage = "ecs-bg retire --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
+)]
+pub(super) struct Retire {
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Roll back a deployment that is in progress.
@@ -97,7 +111,13 @@ impl Typed for Rollback {
             to => to,
         };
         // Back is where it goes from any weight.
-        Ok((Verb::Rollback { to }, pair, true))
+        Ok((Verb::Rollback { to, now: self.now }, pair, true))
+    }
+}
+
+impl Typed for Retire {
+    fn verb(self) -> Result<(Verb, Pair, bool), Error> {
+        Ok((Verb::Retire, self.target.pair()?, false))
     }
 }
 

@@ -46,10 +46,11 @@ impl Run<'_> {
         if let Some(stop) = self.look(wait.look).await {
             return Some(stop);
         }
-        match (engine.looks_again)(&self.view()) {
-            true => self.look(wait.look).await,
-            false => None,
+        if (engine.looks_again)(&self.view()) {
+            return self.look(wait.look).await;
         }
+        let is_unread = self.record.scaling.is_some() && self.world.scalable.is_none();
+        self.scaling_error().filter(|_| is_unread).map(Stop::Refused)
     }
 
     /// What a look takes in.
@@ -63,6 +64,9 @@ impl Run<'_> {
         parts.extend((engine.reads)(&view, &occasion));
         if look > Look::Glance {
             parts.extend(self.world.target_parts(self.world.services.values()));
+        }
+        if look > Look::Glance && self.record.scaling.is_some() {
+            parts.push(Part::Scaling);
         }
         if self.recorded && (look > Look::Glance || self.heartbeat_is_due()) {
             parts.push(Part::Owner);
@@ -145,10 +149,17 @@ impl Run<'_> {
         if answered(&Part::Services) || answered(&Part::Settings) {
             self.changed = false;
         }
-        if failed.is_empty() {
+        if answered(&Part::Scaling) {
+            self.scaling_unread = (0, None);
+        }
+        if failed.iter().all(|(part, _)| *part == Part::Scaling) {
             self.failed = 0;
         }
-        for (_, error) in failed {
+        for (part, error) in failed {
+            if part == Part::Scaling {
+                self.without_scaling(error);
+                continue;
+            }
             if self.does_without_health(&error) {
                 continue;
             }

@@ -11,6 +11,7 @@ mod look;
 mod persist;
 mod register;
 mod rollback;
+mod scaling;
 mod send;
 pub mod task;
 
@@ -65,6 +66,7 @@ pub struct Finished {
 }
 
 /// What a run needs beside its record.
+#[derive(Clone)]
 pub struct Setting<'a> {
     /// The clients.
     pub aws: &'a Aws,
@@ -80,6 +82,8 @@ pub struct Setting<'a> {
     pub on_trouble: OnTrouble,
     /// Where the rules do not show what the record says, to go on from what they show at first.
     pub accept_drift: bool,
+    /// On the way back, to give the old side its traffic as soon as one target of it is healthy.
+    pub now: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
     /// What this process is, for people: a CI run or `user@host`.
@@ -130,6 +134,7 @@ pub async fn run(
     let record = accepted.unwrap_or(record);
     let green = world.service(&record.green);
     watch.phase = setting.phase;
+    watch.now = setting.now;
     watch.prepares = setting.prepare.is_some();
     watch.gates = gates::known(&setting.gates);
     watch.before = green.into_iter().flat_map(|g| &g.deployments).map(|d| d.id.clone()).collect();
@@ -143,6 +148,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
+        scaling_unread: (0, None),
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
         gates: gates::Running::default(),
@@ -206,6 +212,8 @@ struct Run<'a> {
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
+    /// Readings of the scalable targets that failed one after the other, and how the last one did.
+    scaling_unread: (u32, Option<Failure>),
     /// What the engine has to tell once was told.
     told_news: bool,
     /// This process began the deployment.
@@ -283,6 +291,10 @@ impl Run<'_> {
             };
             match ended {
                 None => {}
+                // Both sides run; what serves is not put at risk for that.
+                Some(Stop::Refused(error)) if self.leaves_scaling(&error) => {
+                    return self.scaling_left(error);
+                }
                 Some(Stop::Refused(error)) if self.record.forward() && !self.touched => {
                     let cause = Cause::Aws(error.clone());
                     let trouble = Trouble { reason: Reason::Refused, cause };
@@ -290,7 +302,7 @@ impl Run<'_> {
                     return Outcome::WentBack(Some(trouble));
                 }
                 // AWS refuses what the way forward needs.
-                Some(Stop::Refused(error)) if self.record.forward() => {
+                Some(Stop::Refused(error)) if self.record.forward() && !self.only_retires() => {
                     let trouble = Trouble { reason: Reason::Refused, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
@@ -312,6 +324,11 @@ impl Run<'_> {
     fn leaves_it(&self) -> bool {
         let view = View { record: &self.record, watch: &self.watch, world: &self.world };
         self.setting.on_trouble == OnTrouble::Leave && view.ours().is_some()
+    }
+
+    /// Whether the old side is only to be stopped, and nothing is to be done about the other one.
+    fn only_retires(&self) -> bool {
+        self.record.twin().is_some() && self.leaves_it()
     }
 
     /// The old version serves; unless somebody has put another one in its place.

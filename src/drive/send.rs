@@ -9,7 +9,7 @@ use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
-use crate::event::{Change, Kind, StopReason, Then, Warning, Weight};
+use crate::event::{Change, Kind, Scaling, StopReason, Then, Warning, Weight};
 use crate::model::arn::short;
 use crate::model::health::placement;
 use crate::model::reads::Part;
@@ -64,6 +64,10 @@ impl Run<'_> {
             let reads = self.reads(self.needed(action)).parts.into_iter();
             parts.extend(reads.filter(|part| matches!(part, Part::Tasks(_) | Part::Stopped(_))));
         }
+        let is_last = matches!(action, Action::Count { count: 0, .. }) || action.closes();
+        if self.record.scaling.is_some() && (is_last || matches!(action, Action::Scale { .. })) {
+            parts.push(Part::Scaling);
+        }
         if self.woke {
             parts.extend(self.recorded.then_some(Part::Owner));
         }
@@ -73,7 +77,14 @@ impl Run<'_> {
     /// Reads what a change lacks: only that, where the rest is young enough and stays so meanwhile.
     async fn look_for(&mut self, action: &Action) -> Option<Stop> {
         let (look, stale) = (self.needed(action), self.stale(action));
-        self.late += 1;
+        if stale.contains(&Part::Scaling)
+            && let Some(error) = self.scaling_error()
+        {
+            return Some(Stop::Refused(error));
+        }
+        if stale != [Part::Scaling] {
+            self.late += 1;
+        }
         if self.late > LATE_MAX {
             self.late = 0;
             let what = Call::DescribeServices.on(self.record.green.clone());
@@ -151,6 +162,9 @@ impl Run<'_> {
         self.changed = true;
         // What was listed before a change is no ground for emptying a side after it.
         self.forget(&Part::Listing);
+        if matches!(action, Action::Scale { .. }) {
+            self.forget(&Part::Scaling);
+        }
         let begin = self.setting.clock.moment(self.world.at);
         let sent = self.send(&action).await;
         self.notice_freeze(begin, PART_MAX);
@@ -275,6 +289,9 @@ fn change(action: &Action, world: &World) -> Change {
             reconfigured: configuration.is_some(),
         },
         Action::Configure { service, .. } => Change::SettingsRestored { service },
+        Action::Scale { service, min, max, suspended } => {
+            Change::Scaling(Scaling { service, min, max, suspended })
+        }
         Action::StopDeployment { arn } => {
             Change::DeploymentStopped { deployment: short(&arn).to_owned() }
         }

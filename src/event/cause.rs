@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::change::StopReason;
+use super::change::{Scaling, StopReason};
 use super::ending::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
@@ -204,6 +204,16 @@ pub enum Cause {
     },
     /// AWS refused a call, or could not be asked.
     Aws(Failure),
+    /// Auto scaling could not be changed, or not be read.
+    Scaling {
+        /// The call.
+        failure: Failure,
+        /// The cluster.
+        cluster: String,
+        /// What is still to be changed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<Scaling>,
+    },
     /// The task of `--before` failed.
     Before {
         /// Its id.

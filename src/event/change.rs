@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::model::scaling::Suspended;
+
 /// A change that AWS accepted. Its words are in `render::words`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -83,6 +85,8 @@ pub enum Change {
         /// The service.
         service: String,
     },
+    /// A scalable target suspends this, and has these limits.
+    Scaling(Scaling),
     /// ECS was asked to roll its deployment back.
     DeploymentStopped {
         /// The id of the service deployment.
@@ -155,4 +159,20 @@ pub enum StopReason {
     TimedOut,
     /// The deployment rolls back.
     RollingBack,
+}
+
+/// What a scalable target is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Scaling {
+    /// The service.
+    pub service: String,
+    /// `MinCapacity`; none: as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    /// `MaxCapacity`; none: as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// `SuspendedState`
+    pub suspended: Suspended,
 }

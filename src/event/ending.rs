@@ -78,6 +78,9 @@ pub enum Ending {
         service: String,
         /// What is known of it.
         proof: Proof,
+        /// The service of the old side, where that keeps running.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<String>,
     },
     /// ECS deploys it; nobody waited.
     Accepted {
@@ -151,6 +154,20 @@ pub enum Ending {
         /// ECS's stage at which it paused.
         stage: String,
     },
+    /// The old side that a deployment kept is stopped.
+    Retired {
+        /// Its service.
+        service: String,
+        /// What serves: `web:43`
+        revision: String,
+        /// The service that runs it.
+        serves: String,
+    },
+    /// Deployments that nobody drove any more have ended.
+    Swept {
+        /// Each with how it ended.
+        deployments: Vec<Swept>,
+    },
     /// The service is ready for ECS to shift its traffic.
     SetUp {
         /// The service.
@@ -206,6 +223,21 @@ pub enum Ending {
         /// All that is in the way.
         errors: Vec<Fault>,
     },
+}
+
+/// A deployment that nobody drove, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Swept {
+    /// `web:43`
+    pub deployment: String,
+    /// A service of its pair.
+    pub service: String,
+    /// The exit code that `ecs-bg resume` would have had.
+    pub exit_code: u8,
+    /// Why it could not be ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Fault>,
 }
 
 /// Something that is in the way of a command.
@@ -281,6 +313,18 @@ pub enum Nothing {
     },
     /// The deployment has ended meanwhile.
     EndedMeanwhile,
+    /// No old side is kept.
+    NothingKept {
+        /// The service.
+        service: String,
+    },
+    /// Every deployment of the cluster has ended, or a process drives it.
+    NothingAbandoned {
+        /// The cluster.
+        cluster: String,
+        /// Pairs that were looked at.
+        pairs: usize,
+    },
     /// The service is ready for ECS to shift its traffic.
     SetUpAlready {
         /// The service.

@@ -15,9 +15,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 pub use cause::{BeforeEnded, Cause, Grace, Number};
-pub use change::{Change, StopReason, Weight};
+pub use change::{Change, Scaling, StopReason, Weight};
 pub use ending::{
-    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage,
+    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage, Swept,
 };
 pub use finding::{Fact, Finding, Level, Owner};
 pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};

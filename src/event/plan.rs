@@ -37,6 +37,15 @@ pub enum Planned {
         /// Those that do not hold it yet: it is added with weight 0.
         missing: Vec<String>,
     },
+    /// Auto scaling takes no task away while the traffic is shifted.
+    Freeze {
+        /// The service that has the traffic.
+        service: String,
+        /// `MinCapacity`
+        min: u32,
+        /// `MaxCapacity`
+        max: u32,
+    },
     /// A service starts tasks of the new revision.
     Launch {
         /// The service.
@@ -139,6 +148,11 @@ pub enum Planned {
         /// The service.
         service: String,
     },
+    /// The old side keeps running, with weight 0.
+    Keep {
+        /// The service.
+        service: String,
+    },
     /// The rules are read: they are to say what ECS says.
     Verify {
         /// The service.
@@ -153,6 +167,7 @@ impl Planned {
             Self::Register { .. } => "register",
             Self::Prepare { .. } => "prepare",
             Self::Attach { .. } => "attach",
+            Self::Freeze { .. } => "freeze",
             Self::Launch { .. } => "launch",
             Self::Update { .. } => "update",
             Self::Settle { .. } => "settle",
@@ -163,6 +178,7 @@ impl Planned {
             Self::Bake { .. } => "bake",
             Self::Follow { .. } => "follow",
             Self::Retire { .. } => "retire",
+            Self::Keep { .. } => "keep",
             Self::Verify { .. } => "verify",
         }
     }
@@ -320,6 +336,7 @@ mod tests {
             },
             Planned::Prepare { timeout: period },
             Planned::Attach { service: service.clone(), rules: vec![], missing: vec![] },
+            Planned::Freeze { service: service.clone(), min: 1, max: 4 },
             Planned::Launch { service: service.clone(), tasks: 2 },
             Planned::Update {
                 service: service.clone(),
@@ -343,6 +360,7 @@ mod tests {
             Planned::Checks { gates: vec!["https://a.example/".to_owned()] },
             Planned::Follow { period },
             Planned::Retire { service: service.clone() },
+            Planned::Keep { service: service.clone() },
             Planned::Verify { service },
         ];
         for step in steps {

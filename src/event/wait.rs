@@ -159,6 +159,11 @@ pub enum WaitReason {
     },
     /// AWS may have answered with the past: a second answer is to say the same.
     SecondLook(Sight),
+    /// Its scalable targets are to be read.
+    Scaling {
+        /// The service that serves.
+        service: String,
+    },
     /// Everything is read once more before the deployment ends.
     LastLook,
     /// All rules are listed anew, since one of them gave the service traffic.

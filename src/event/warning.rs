@@ -141,6 +141,15 @@ pub enum Warning {
     },
     /// Whether a scalable target could start the stopped service was not checked.
     ScalingUnchecked,
+    /// The auto scaling policies of a pair were not compared.
+    PoliciesUnchecked,
+    /// A forecast may change the desired count meanwhile.
+    PredictiveScaling {
+        /// The service.
+        service: String,
+        /// Its policy.
+        policy: String,
+    },
     /// Target group attributes, and so stickiness, were not checked.
     AttributesUnchecked,
     /// Load balancers cannot be read: target health is left to ECS.

@@ -10,6 +10,7 @@ pub mod raw_json;
 pub mod reads;
 pub mod revision;
 pub mod rule;
+pub mod scaling;
 pub mod served;
 pub mod service_deployment;
 pub mod world;

@@ -27,6 +27,8 @@ pub enum Part {
     Prepare,
     /// ECS's own records of the service's deployments.
     Deployments,
+    /// The services' scalable targets.
+    Scaling,
 }
 
 /// When a part was answered, by three clocks.

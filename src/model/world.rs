@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::reads::{Answered, Moment, Part};
+use super::scaling::{Scalable, Suspended};
 use super::service_deployment::{Advanced, ServiceDeployment};
 
 /// How much a look takes in.
@@ -52,6 +53,8 @@ pub struct World {
     pub deployments: Option<Vec<ServiceDeployment>>,
     /// The task that runs before anything serves, where there is to be one; `None`: not asked for yet.
     pub prepare: Option<Vec<Task>>,
+    /// The scalable targets of the services; `None`: not read.
+    pub scalable: Option<Vec<Scalable>>,
 }
 
 /// A service.
@@ -174,19 +177,6 @@ pub struct Group {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-/// What Application Auto Scaling knows of a service: its scalable target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scalable {
-    /// The service's name.
-    pub service: String,
-    /// `MinCapacity`.
-    pub min: u32,
-    /// `MaxCapacity`.
-    pub max: u32,
-    /// Whether `SuspendedState` suspends anything.
-    pub suspended: bool,
-}
-
 /// A subnet of Amazon VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subnet {
@@ -303,6 +293,15 @@ pub enum Told {
     Rule(Box<Rule>),
     /// The task that runs before anything serves was started.
     Started(Vec<Task>),
+    /// The scalable target of a service suspends this, and has the limits that were sent.
+    Scaled {
+        /// The service's name.
+        service: String,
+        /// `MinCapacity` and `MaxCapacity`.
+        limits: (Option<u32>, Option<u32>),
+        /// What it suspends.
+        suspended: Suspended,
+    },
 }
 
 impl World {
@@ -322,6 +321,14 @@ impl World {
                 self.rules.insert(rule.arn.clone(), *rule);
             }
             Told::Started(tasks) => self.prepare = Some(tasks),
+            Told::Scaled { service, limits, suspended } => {
+                let targets = self.scalable.iter_mut().flatten();
+                for target in targets.filter(|target| target.service == service) {
+                    target.min = limits.0.unwrap_or(target.min);
+                    target.max = limits.1.unwrap_or(target.max);
+                    target.suspended = suspended;
+                }
+            }
         }
         self
     }
@@ -350,6 +357,11 @@ impl World {
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.values().find(|service| service.name == name)
+    }
+
+    /// The scalable target of the service of that name, where one is known.
+    pub fn scalable(&self, service: &str) -> Option<&Scalable> {
+        self.scalable.iter().flatten().find(|target| target.service == service)
     }
 
     /// The targets of a group; `None` when they were not read.

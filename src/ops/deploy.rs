@@ -8,6 +8,7 @@ use futures_util::future::{join, join_all, try_join_all};
 use super::ended::ended;
 use super::last_words::last_words;
 use super::prune::prune;
+use super::retire::stop;
 use crate::aws::Aws;
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{Claim, Claimant, Claimed, OnConflict, WAIT_LOOK, claim, is_driven};
@@ -56,6 +57,7 @@ pub async fn deploy(
     let mut confirmed = false;
     let mut told = false;
     let mut surveys = 1;
+    let mut emptied = false;
     let mut waits = false;
     loop {
         let looked = setting.clock.moment(setting.aws.date());
@@ -107,6 +109,19 @@ pub async fn deploy(
                     && looked.age(&setting.clock.moment(setting.aws.date())) >= OLD =>
             {
                 surveys += 1;
+                continue;
+            }
+            // What an earlier deployment kept is stopped first.
+            Decision::Deploy(_) if !emptied && survey.kept().is_some() => {
+                emptied = true;
+                let Some(kept) = survey.kept() else { continue };
+                let finished = stop(&kept, survey, looked, setting, emit).await;
+                if let Some(refused) = finished.refused {
+                    return Err(refused.into());
+                }
+                if finished.outcome != Outcome::Live {
+                    return Ok(over(setting, &finished, service, emit).await);
+                }
                 continue;
             }
             Decision::Deploy(plan) => {
@@ -504,7 +519,7 @@ async fn overtake(
 /// The same as `adopt`, with the numbers that were not followed, and how the record is closed now; its
 /// end is not told.
 #[expect(clippy::too_many_arguments, reason = "as `adopt`")]
-async fn follow(
+pub(super) async fn follow(
     setting: &Setting<'_>,
     record: Record,
     survey: &Survey,

@@ -80,7 +80,8 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
                 _ if is_one_side(record, world) => Proof::OneSide,
                 _ => Proof::Healthy,
             };
-            Ending::Live { revision, service: green, proof }
+            let kept = record.keep_old.then(|| record.blue.clone());
+            Ending::Live { revision, service: green, proof, kept }
         }
         Outcome::WentBack(_) => Ending::RolledBack {
             revision,

@@ -9,9 +9,11 @@ mod last_words;
 pub mod policy;
 pub mod prune;
 pub mod register;
+mod retire;
 pub mod run;
 pub mod setup;
 pub mod status;
+pub mod sweep;
 pub mod verbs;
 
 pub use self::ended::running;

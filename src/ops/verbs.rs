@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::deploy::{
     adopt, close_overtaken, deploy, drive_back, end, nothing, random_id, superseded,
 };
+use super::retire::retire;
 use crate::drive::Setting;
 use crate::drive::claim::{Claim, Claimant, OnConflict, claim, verb};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
@@ -38,7 +39,11 @@ pub enum Verb {
     Rollback {
         /// Either service of the pair, or a revision; unless said, the revision that served before.
         to: Option<String>,
+        /// One healthy target of the old version is enough.
+        now: bool,
     },
+    /// Stop the old side that a deployment kept.
+    Retire,
     /// Turn it around.
     Abort,
     /// Skip the rest of the present hold.
@@ -72,7 +77,22 @@ pub async fn run(
     let surveying = setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref());
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     survey.known(&target.service)?;
-    if let Verb::Rollback { to: Some(to) } = verb
+    if let Verb::Rollback { now: true, .. } = verb
+        && survey.twin.is_none()
+    {
+        let what = format!(
+            "--now works only with two services (engine listener); {} has no twin",
+            target.service
+        );
+        return Err(Refusal::new(what, "leave out --now").into());
+    }
+    let now = matches!(verb, Verb::Rollback { now: true, .. });
+    let setting = &Setting { now, ..setting.clone() };
+    if matches!(verb, Verb::Retire) {
+        setting.tell(emit, Kind::Location(survey.location()));
+        return retire(survey, looked, setting, emit).await;
+    }
+    if let Verb::Rollback { to: Some(to), .. } = verb
         && survey.names(to)
     {
         return back_to_service(to, target, survey, looked, setting, emit).await;
@@ -90,7 +110,7 @@ pub async fn run(
     let ignored = survey.ignored();
     let unfinished = ignored.iter().find(|(record, _)| record.closed.is_none());
     if let Some((_, ignored)) = unfinished.filter(|_| open.is_none())
-        && !matches!(verb, Verb::Rollback { to: Some(_) })
+        && !matches!(verb, Verb::Rollback { to: Some(_), .. })
     {
         return Err(Refusal::new(ignored.to_string(), status(target)).into());
     }
@@ -98,7 +118,7 @@ pub async fn run(
         setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
     if open.is_none()
-        && !matches!(verb, Verb::Rollback { to: Some(_) })
+        && !matches!(verb, Verb::Rollback { to: Some(_), .. })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
     {
         let command = |verb| Hint::new(verb, &target.cluster, &target.service);
@@ -114,7 +134,7 @@ pub async fn run(
         setting.tell(emit, Kind::Location(survey.location()));
     }
     // ECS rolls back on request, also what another tool began.
-    if let (Verb::Abort | Verb::Rollback { to: None }, None) = (verb, &open)
+    if let (Verb::Abort | Verb::Rollback { to: None, .. }, None) = (verb, &open)
         && let Some(running) = plan::native::running(&survey)
         && let Some(record) = plan::native::back(&survey, running, &identity(setting))
     {
@@ -122,14 +142,21 @@ pub async fn run(
         let (world, service) = (survey.world.clone(), &target.service);
         return Ok(drive_back(setting, record, world, looked, service, emit).await);
     }
+    // What served before runs on: the traffic goes back, and that is all.
+    if let (Verb::Rollback { to: None, .. }, None) = (verb, &open)
+        && let Some(kept) = survey.kept()
+    {
+        setting.tell(emit, Kind::Location(survey.location()));
+        return back_to_service(&kept.blue, target, survey, looked, setting, emit).await;
+    }
     let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
     let none = Scale::default();
     match (verb, open) {
-        (Verb::Rollback { to }, None) => {
+        (Verb::Rollback { to, .. }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
-        (Verb::Resume { .. } | Verb::Abort | Verb::Promote, None) => {
+        (Verb::Resume { .. } | Verb::Abort | Verb::Promote | Verb::Retire, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
         (Verb::Resume { .. }, Some(record)) if setting.accept_drift && record.twin().is_none() => {
@@ -170,6 +197,7 @@ pub async fn run(
                 false => ended(adopted, setting, emit),
             }
         }
+        (Verb::Retire, Some(record)) => Err(plan::unfinished(&survey, &record).into()),
         (Verb::Promote, Some(record)) => {
             let record = promoted(record, &survey, target)?;
             if !record.is_abandoned(survey.world.at) {

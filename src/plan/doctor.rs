@@ -185,6 +185,7 @@ pub fn examine(
 fn level(warning: &Warning) -> Level {
     match warning {
         Warning::ScalingUnchecked
+        | Warning::PoliciesUnchecked
         | Warning::AttributesUnchecked
         | Warning::ImageUnchecked { .. }
         | Warning::RepositoryUnchecked { .. }
@@ -438,7 +439,7 @@ fn outside_limits(exam: &Exam<'_>) -> Vec<Fact> {
 
 fn suspended(exam: &Exam<'_>) -> Vec<Fact> {
     let (service, cluster) = (exam.service(), exam.survey.cluster_name().to_owned());
-    let is_suspended = exam.survey.scalable(&service).is_some_and(|one| one.suspended);
+    let is_suspended = exam.survey.scalable(&service).is_some_and(|one| one.suspended.any());
     match is_suspended {
         true => vec![Fact::ScalingSuspended { service, cluster }],
         false => vec![],

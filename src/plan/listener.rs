@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Case, Check, options, pair, service, traffic};
+use super::checks::{Case, Check, options, pair, scaling, service, traffic};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
@@ -56,7 +56,7 @@ const CHECKS: &[Check] = &[
     Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },
     Check { code: "traffic", run: |case| traffic::traffic_is_on_one_side(case.survey) },
     Check { code: "live-side", run: |case| traffic::live_side_is_well(case.survey) },
-    Check { code: "scaling", run: |case| traffic::nothing_scales(case.survey) },
+    Check { code: "scaling", run: |case| scaling::scaling_can_move(case.survey) },
     Check { code: "stickiness", run: |case| traffic::nothing_sticks(case.survey) },
     Check { code: "task-definition", run: |case| pair::fits_the_pair(case.wanted, case.survey) },
     Check { code: "target-health", run: |case| traffic::targets_can_be_healthy(case.survey) },
@@ -89,6 +89,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     warnings.extend(pair::differences(survey, &sides)?);
     warnings.extend(traffic::foreign_rules(survey, &sides)?);
     let record = record(request, survey, &sides, fingerprint, identity);
+    warnings.extend(scaling::forecasts(survey));
     warnings.extend(notes::credentials(survey, &record));
     if record.follow < FOLLOW_MIN {
         warnings.push(Warning::ShortFollow { follow: record.follow });
@@ -96,7 +97,8 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let base = wanted.base.clone();
     let changes = wanted.changes();
     let diff = differences(survey, sides.blue, &base, &changes)?;
-    let steps = steps(&record, &base, &changes, &sides, &survey.world);
+    let limits = scaling::limits(survey, &sides);
+    let steps = steps(&record, &base, &changes, &sides, &survey.world, limits);
     let (outage, way_back) = (is_outage, None);
     let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
@@ -109,7 +111,8 @@ fn count(survey: &Survey, sides: &Sides<'_>) -> u32 {
     }
     let before = survey.record_on(&sides.blue.revision).map_or(0, |record| record.count);
     let most = sides.green.desired.max(sides.green.running);
-    before.max(most).max(1)
+    let least = survey.scalable(&sides.blue.name).map_or(0, |target| target.min);
+    before.max(most).max(least).max(1)
 }
 
 pub(super) fn record(
@@ -137,6 +140,7 @@ pub(super) fn record(
         count: count(survey, sides),
         had: had(&survey.world, sides.blue),
         scaled: None,
+        scaling: scaling::found(survey, sides),
         asked: Asked::default(),
         prepare: request.prepare.as_ref().map(prepare),
         native: None,
@@ -146,6 +150,7 @@ pub(super) fn record(
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
         test_rules: traffic::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
+        keep_old: request.keep_old,
         start: survey.world.at,
         heading: Heading::Forward,
         to: None,
@@ -166,6 +171,7 @@ fn steps(
     changes: &Changes,
     sides: &Sides<'_>,
     world: &World,
+    limits: Option<(u32, u32)>,
 ) -> Vec<Planned> {
     let (blue, green) = (&sides.blue.name, &sides.green.name);
     let shifted: Vec<&Rule> = shifted(world, &sides.pairs).collect();
@@ -177,6 +183,7 @@ fn steps(
     steps.extend(preparing(record));
     steps.push(Planned::Attach { service: service(), rules: rules.clone(), missing });
     let tasks = record.count.max(sides.green.desired);
+    steps.extend(limits.map(|(min, max)| Planned::Freeze { service: blue.clone(), min, max }));
     steps.push(Planned::Launch { service: service(), tasks });
     let until = Settled::HealthyTargets;
     steps.push(Planned::Settle { tasks, until, timeout: record.timeout });
@@ -193,6 +200,10 @@ fn steps(
         by_ecs: false,
         period: record.bake,
     });
+    if record.keep_old {
+        steps.push(Planned::Keep { service: blue.clone() });
+        return steps;
+    }
     steps.push(Planned::Follow { period: record.follow });
     steps.push(Planned::Retire { service: blue.clone() });
     steps

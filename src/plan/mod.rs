@@ -8,6 +8,7 @@ pub mod doctor;
 mod engine;
 mod fits;
 pub mod history;
+pub mod kept;
 mod listener;
 pub mod native;
 mod notes;

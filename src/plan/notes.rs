@@ -60,8 +60,12 @@ pub(super) fn unread(
     digests: &BTreeMap<String, Digest>,
 ) -> Vec<Warning> {
     let mut warnings = unchecked(images, digests);
-    if survey.scalable.is_none() && survey.twin.is_some() {
+    if survey.world.scalable.is_none() && survey.twin.is_some() {
         warnings.push(Warning::ScalingUnchecked);
+    }
+    let is_scaled = survey.world.scalable.as_ref().is_some_and(|targets| !targets.is_empty());
+    if is_scaled && survey.policies.is_none() && survey.twin.is_some() {
+        warnings.push(Warning::PoliciesUnchecked);
     }
     if survey.world.groups.values().any(|group| group.attributes.is_none()) {
         warnings.push(Warning::AttributesUnchecked);

@@ -83,6 +83,7 @@ const SETUP: &[Call] = {
         DescribeServiceDeployments,
     ]
 };
+const SCALED: &[Call] = &[Call::DescribeScalingPolicies, Call::RegisterScalableTarget];
 const LOGIN: &[Call] = &[Call::GetAuthorizationToken, Call::DescribeRepositories];
 
 /// What AWS lets a call be narrowed to.
@@ -103,6 +104,8 @@ enum On {
     Repositories,
     LogGroups,
     TargetGroups,
+    /// The scalable targets of ECS services: AWS gives each an id of its own.
+    ScalableTargets,
     Roles,
     Secrets,
     /// Revisions, which cannot be named (they are deregistered).
@@ -130,6 +133,7 @@ fn scope(call: Call) -> On {
         GetRole => On::Roles,
         DescribeSecret => On::Secrets,
         GetLogEvents => On::LogGroups,
+        RegisterScalableTarget => On::ScalableTargets,
         CreateTargetGroup | ModifyTargetGroupAttributes | DeleteTargetGroup => On::TargetGroups,
         DescribeTaskDefinition
         | ListTaskDefinitions
@@ -140,6 +144,7 @@ fn scope(call: Call) -> On {
         | DescribeRules
         | DescribeTags
         | DescribeScalableTargets
+        | DescribeScalingPolicies
         | DescribeAlarms
         | DescribeLogGroups
         | DescribeParameters
@@ -194,6 +199,8 @@ pub fn deny() -> Policy {
 pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Policy, Refusal> {
     let (row, _) = engine::engine(request, survey)?;
     let resources = Resources::of(survey);
+    let is_scaled = row.twin.is_some()
+        && survey.world.scalable.as_ref().is_some_and(|targets| !targets.is_empty());
     let on_instances = survey.world.services.values().any(is_on_instances);
     let sets = [
         (true, COMMON),
@@ -203,6 +210,7 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         (beside.alarms, ALARMS),
         (beside.doctor, DOCTOR),
         (beside.setup, SETUP),
+        (is_scaled, SCALED),
         (beside.login, LOGIN),
     ];
     let calls = sets.iter().filter(|(is_meant, _)| *is_meant).flat_map(|(_, calls)| *calls);
@@ -215,8 +223,13 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         .into_iter()
         .map(|(on, actions)| {
             let (sid, resource) = resources.on(on);
-            let condition = (on == On::InCluster)
-                .then(|| json!({ "ArnEquals": { "ecs:cluster": resources.cluster } }));
+            let condition = match on {
+                On::InCluster => Some(json!({ "ArnEquals": { "ecs:cluster": resources.cluster } })),
+                On::ScalableTargets => Some(
+                    json!({ "StringEquals": { "application-autoscaling:service-namespace": "ecs" } }),
+                ),
+                _ => None,
+            };
             let action = actions.into_iter().collect();
             Statement { sid, effect: "Allow", action, resource, condition }
         })
@@ -257,6 +270,7 @@ struct Resources {
     secrets: BTreeSet<String>,
     groups: BTreeSet<String>,
     any_role: String,
+    targets: String,
 }
 
 impl Resources {
@@ -331,6 +345,9 @@ impl Resources {
                     None => group.arn.clone(),
                 })
                 .collect(),
+            targets: format!(
+                "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
+            ),
             any_role: format!("arn:{partition}:iam::{account}:role/*"),
             services,
             ecs,
@@ -369,6 +386,7 @@ impl Resources {
             On::Repositories => ("Images", many(&self.repositories)),
             On::LogGroups => ("Logs", many(&self.logs)),
             On::TargetGroups => ("SecondTargetGroup", many(&self.groups)),
+            On::ScalableTargets => ("Scaling", vec![self.targets.clone()]),
             On::Roles => ("Roles", many(&self.roles)),
             On::Secrets => ("Secrets", many(&self.secrets)),
             On::Revisions => ("OldRevisions", all()),
@@ -391,7 +409,7 @@ mod tests {
     #[test]
     fn every_call_is_for_something() {
         let engines = engine::all().flat_map(|engine| engine.calls).copied();
-        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, LOGIN, &OTHERS].concat();
+        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, SCALED, LOGIN, &OTHERS].concat();
         let known: BTreeSet<Call> = sets.into_iter().chain(engines).collect();
         assert_eq!(known, Call::all().collect());
     }

@@ -10,7 +10,8 @@ use crate::event::{Cause, IgnoredRecord, Location, Objection};
 use crate::model::arn::place;
 use crate::model::gate::GateFault;
 use crate::model::revision::Revision;
-use crate::model::world::{Alarm, Scalable, Service, Target, World};
+use crate::model::scaling::{Policy, Scalable};
+use crate::model::world::{Alarm, Service, Target, World};
 use crate::record::{End, Had, Record, Unreadable};
 use crate::request::image::ImageRef;
 use crate::route::watch::Watch;
@@ -40,8 +41,9 @@ pub struct Survey {
     pub history: Vec<String>,
     /// ARNs of the newest revisions of the families, newest first.
     pub newest: Vec<String>,
-    /// The services' scalable targets; `None` where they may not be read.
-    pub scalable: Option<Vec<Scalable>>,
+    /// The scaling policies of a pair that is scaled; `None` where they may not be read, and where there is
+    /// nothing to scale.
+    pub policies: Option<Vec<Policy>>,
     /// Why load balancers could not be read, where that is denied.
     pub blind: Option<String>,
     /// The images of the revision that a rollback would start, by container, and what ECR knows of them;
@@ -68,7 +70,7 @@ impl Survey {
 
     /// The scalable target of a service, where one is known.
     pub fn scalable(&self, service: &str) -> Option<&Scalable> {
-        self.scalable.iter().flatten().find(|target| target.service == service)
+        self.world.scalable(service)
     }
 
     /// A service that the user named must be there.

@@ -38,7 +38,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         given_up: vec![],
         history: ["web:1", "old:7"].map(|name| format!("{ACCOUNT}/{name}")).into(),
         newest: revisions.iter().map(|one| one.arn.clone()).collect(),
-        scalable: None,
+        policies: None,
         way_back: BTreeMap::new(),
         alarms: vec![],
         unready: vec![],

@@ -50,7 +50,7 @@ pub struct Bounds {
 impl Bounds {
     /// Those that a survey and the user's own request give.
     pub fn of(survey: &Survey, asked: Scale) -> Self {
-        let most = survey.scalable.iter().flatten().map(|target| target.max).max();
+        let most = survey.world.scalable.iter().flatten().map(|target| target.max).max();
         Self { scalable: most.unwrap_or(0), asked }
     }
 

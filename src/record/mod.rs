@@ -12,6 +12,7 @@ pub use self::tags::Unreadable;
 use self::tags::{ENDS, REASONS, code};
 
 use crate::model::arn::short;
+use crate::model::scaling::Suspended;
 use crate::request::{EngineName, Share, WaitFor};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
@@ -45,6 +46,9 @@ pub struct Record {
     pub had: Option<Had>,
     /// Whether a scalable target may change the count (`rolling` only); `None` where that is not known.
     pub scaled: Option<bool>,
+    /// What the scalable targets of both services suspended when it began (`listener` only); `None`: nothing
+    /// scales them.
+    pub scaling: Option<Suspensions>,
     /// What else the service was asked to change with its revision (`rolling` only).
     pub asked: Asked,
     /// What the user waits for (`rolling` only).
@@ -64,6 +68,8 @@ pub struct Record {
     /// Ids of the rules that gave green weight when it began, while green had no healthy target: they
     /// show green to somebody who tests it, and stay as they are.
     pub test_rules: Vec<String>,
+    /// The old side keeps running after the end.
+    pub keep_old: bool,
     /// When it began.
     pub start: SystemTime,
     /// Which way it goes.
@@ -110,6 +116,15 @@ pub enum Released {
     Superseded,
     /// Somebody promoted its share while its owner lives: the owner goes on.
     Promoted,
+}
+
+/// What the scalable targets of a pair suspend while no deployment is in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspensions {
+    /// That of the side that serves.
+    pub blue: Suspended,
+    /// That of the other side.
+    pub green: Suspended,
 }
 
 /// What may be asked of a service beside its revision.
@@ -188,6 +203,8 @@ pub enum Reason {
     Asked,
     /// Another deployment takes its place.
     Superseded,
+    /// No process drove it any more.
+    Abandoned,
 }
 
 /// A share of the traffic that all rules have.
@@ -352,6 +369,7 @@ pub(crate) mod tests {
             count: 2,
             had: None,
             scaled: None,
+            scaling: None,
             asked: Asked::default(),
             until: WaitFor::Healthy,
             prepare: None,
@@ -364,6 +382,7 @@ pub(crate) mod tests {
             follow: Duration::from_secs(120),
             timeout: Duration::from_secs(900),
             test_rules: vec![],
+            keep_old: false,
             start: at(0),
             heading: Heading::Forward,
             to: None,

@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::{
     Asked, Change, Closed, End, Had, Heading, Held, Native, Prepare, Reason, Record, Released,
+    Suspensions,
 };
 use crate::model::arn::short;
+use crate::model::scaling::Suspended;
 use crate::request::{EngineName, LONGEST, Share, WaitFor};
 
 /// The version that is written. Version 1 is read too.
@@ -39,7 +41,7 @@ const TAGS_MAX: usize = 50;
 const TAG_VALUE_MAX: usize = 256;
 
 /// Codes as they are written in tags.
-pub(super) const REASONS: [(Reason, &str); 16] = [
+pub(super) const REASONS: [(Reason, &str); 17] = [
     (Reason::Before, "before"),
     (Reason::Gone, "gone"),
     (Reason::Sick, "sick"),
@@ -56,6 +58,7 @@ pub(super) const REASONS: [(Reason, &str); 16] = [
     (Reason::Interrupted, "interrupted"),
     (Reason::Asked, "asked"),
     (Reason::Superseded, "superseded"),
+    (Reason::Abandoned, "abandoned"),
 ];
 const UNTIL: [(WaitFor, &str); 5] = [
     (WaitFor::Running, "running"),
@@ -110,6 +113,10 @@ impl Record {
             .scaled
             .map_or(String::new(), |scaled| format!(" scaled={}", code(&YES_OR_NO, scaled)));
         let judges = self.judges.as_ref().map_or(String::new(), |hash| format!(" judges={hash}"));
+        let keep = if self.keep_old { " keep=yes" } else { "" };
+        let scaling = self.scaling.map_or(String::new(), |Suspensions { blue, green }| {
+            format!(" scaling={}/{}", flags(blue), flags(green))
+        });
         let had = self.had.map_or(String::new(), |Had { running, healthy }| match healthy {
             Some(healthy) => format!(" had={running}/{healthy}"),
             None => format!(" had={running}"),
@@ -160,7 +167,7 @@ impl Record {
                 (
                     "plan",
                     format!(
-                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{judges}",
+                        "count={} bake={} follow={} timeout={} until={} end=swap{had}{scaled}{scaling}{keep}{judges}",
                         self.count,
                         self.bake.as_secs(),
                         self.follow.as_secs(),
@@ -291,6 +298,10 @@ impl Record {
                 Some(Had { running: running.parse().ok()?, healthy })
             })?,
             scaled: optional(field(plan, "scaled"), |text| decode(&YES_OR_NO, text))?,
+            scaling: optional(field(plan, "scaling"), |text| {
+                let (blue, green) = text.split_once('/')?;
+                Some(Suspensions { blue: suspended(blue)?, green: suspended(green)? })
+            })?,
             native: optional(tag("native"), Native::from_tag)?,
             asked: Asked::from_tag(tag("asked").unwrap_or_default())?,
             prepare: optional(tag("prepare"), |text| {
@@ -308,6 +319,8 @@ impl Record {
             timeout: planned("timeout")?,
             test_rules: field(plan, "tests")
                 .map(|ids| ids.split('+').map(str::to_owned).collect())
+                .unwrap_or_default(),
+            keep_old: optional(field(plan, "keep"), |text| decode(&YES_OR_NO, text))?
                 .unwrap_or_default(),
             heading,
             to: optional(field(state, "to"), |to| to.parse().ok().filter(|to: &u8| *to <= 100))?,
@@ -347,6 +360,22 @@ impl Asked {
             max_percent: change("max")?,
         })
     }
+}
+
+/// What is suspended: a letter for each, or a dash.
+fn flags(Suspended { scale_in, scale_out, scheduled }: Suspended) -> String {
+    let letters = [('i', scale_in), ('o', scale_out), ('s', scheduled)];
+    letters.into_iter().map(|(letter, is_on)| if is_on { letter } else { '-' }).collect()
+}
+
+fn suspended(text: &str) -> Option<Suspended> {
+    let read = |index: usize, letter: char| match text.chars().nth(index)? {
+        '-' => Some(false),
+        own if own == letter => Some(true),
+        _ => None,
+    };
+    let (scale_in, scale_out, scheduled) = (read(0, 'i')?, read(1, 'o')?, read(2, 's')?);
+    (text.len() == 3).then_some(Suspended { scale_in, scale_out, scheduled })
 }
 
 /// The beginning of a text, up to the first character that ends a word or that ECS does not allow.
@@ -418,6 +447,13 @@ mod tests {
             let had = Some(Had { running: 2, healthy });
             let by = "https://github.com/shop/web/actions/runs/1".to_owned();
             stages.push(Record { had, by, ..record() });
+        }
+        stages.push(Record { keep_old: true, ..record() });
+        for bits in 0..8 {
+            let [scale_in, scale_out, scheduled] = [1, 2, 4].map(|bit| bits & bit > 0);
+            let blue = Suspended { scale_in, scale_out, scheduled };
+            let scaling = Some(Suspensions { blue, green: Suspended::ALL });
+            stages.push(Record { scaling, ..record() });
         }
         for (released, _) in RELEASED {
             stages.push(Record { released: Some(released), ..record() });
@@ -521,6 +557,16 @@ mod tests {
         assert!(with("ecs-bg:state", "heading=forward to=101").is_err());
         assert!(with("ecs-bg:state", "heading=back why=mood").is_err());
         assert!(with("ecs-bg:plan", "count=2").is_err());
+        for (scaling, is_read) in [
+            ("---/ios", true),
+            ("i--/-o-", true),
+            ("---", false),
+            ("----/ios", false),
+            ("oi-/---", false),
+        ] {
+            let plan = format!("count=2 bake=1 follow=1 timeout=60 scaling={scaling}");
+            assert_eq!(with("ecs-bg:plan", &plan).is_ok(), is_read, "{scaling}");
+        }
         assert!(with("ecs-bg:shares", "10/5").is_err());
         assert!(with("ecs-bg:shares", "100/0+50/0+100/0").is_err());
         assert!(with("ecs-bg:shares", "10/0+10/0+100/0").is_err());

@@ -119,6 +119,9 @@ pub(super) struct RecordStatus {
     pub(super) step: Option<&'static str>,
     pub(super) share: Option<u8>,
     pub(super) outcome: Option<&'static str>,
+    /// The service of the old side, where that keeps running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kept: Option<String>,
     pub(super) started: String,
     /// Which process drives it, or did.
     pub(super) owner: String,
@@ -247,6 +250,11 @@ fn record<'a>(
             format!("{name} {route}: {heading}, at step {step} (begun {started}); {driven}")
         }
     };
+    let kept = survey.kept().filter(|kept| kept.id == record.id).map(|kept| kept.blue);
+    let what = match &kept {
+        Some(kept) => format!("{what}; {kept} is kept running since then"),
+        None => what,
+    };
     let by = Some(record.by.clone()).filter(|by| !by.is_empty());
     let what = match &by {
         Some(by) => format!("{what}; by {by}"),
@@ -262,6 +270,7 @@ fn record<'a>(
             true => None,
             false => Some(record.closed.map_or("superseded", |closed| closed.end.code())),
         },
+        kept,
         started,
         owner: record.owner.clone(),
         seen: humantime::format_rfc3339_seconds(record.seen).to_string(),

@@ -83,6 +83,8 @@ pub struct Typed {
     pub no_wait: bool,
     /// `--force-new-deployment`
     pub restart: bool,
+    /// `--keep-old`
+    pub keep_old: bool,
     /// `--keep-revisions`
     pub keep_revisions: Option<u32>,
     /// `--before` and `--before-timeout`
@@ -144,6 +146,8 @@ pub struct Request {
     pub leave_tags: bool,
     /// What must succeed before anything serves, if anything must.
     pub prepare: Option<Preparation>,
+    /// The old side of a pair keeps running after a success.
+    pub keep_old: bool,
     /// Which old revisions go after a success; none, unless said.
     pub keep: Option<Keep>,
 }
@@ -264,6 +268,7 @@ impl Request {
                 Some((text, timeout)) => Some(Preparation::new(&text.0, timeout)?),
                 None => None,
             },
+            keep_old: typed.keep_old,
             keep: typed.keep_revisions.map(Keep::OfOurs),
         })
     }
@@ -299,6 +304,7 @@ impl Request {
             is_rollback: true,
             leave_tags: false,
             prepare: None,
+            keep_old: false,
             keep: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::scaling::Suspended;
 use crate::model::world::Look;
 use crate::record::Record;
 
@@ -63,6 +64,17 @@ pub enum Action {
         service: String,
         /// The whole block.
         configuration: Value,
+    },
+    /// The scalable target of `service` suspends this, and has the limits that are named.
+    Scale {
+        /// The service's name.
+        service: String,
+        /// `MinCapacity`, where it is to be another one.
+        min: Option<u32>,
+        /// `MaxCapacity`, where it is to be another one.
+        max: Option<u32>,
+        /// What it suspends.
+        suspended: Suspended,
     },
     /// ECS rolls a service deployment back.
     StopDeployment {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::view::{Drift, count};
 use super::watch::Seen;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, scaling,
+    trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -21,12 +22,15 @@ use crate::request::{EngineName, Share};
 pub const FORWARD: &[Step] = &[
     Step { name: "prepare", next: prepare::prepare }, // its task has succeeded, where one is asked for
     Step { name: "attach", next: attach }, // green's groups stand in every rule of blue's, at whatever weight
+    Step { name: "freeze", next: scaling::freeze }, // auto scaling takes nothing from blue, and starts nothing in green
     Step { name: "launch", next: launch }, // green is on our revision with the tasks it needs
     Step { name: "settle", next: settle }, // green runs only our revision, all of it healthy
-    Step { name: "shift", next: shift },   // traffic, share by share, each held
-    Step { name: "bake", next: bake },     // 100 % held; blue stays whole
+    Step { name: "scale", next: scaling::scale_out }, // green may be scaled out before it has traffic
+    Step { name: "shift", next: shift },              // traffic, share by share, each held
+    Step { name: "bake", next: bake },                // 100 % held; blue stays whole
     Step { name: "follow", next: follow }, // the load balancer has followed the last change
-    Step { name: "retire", next: retire }, // blue wants no tasks; draining is ECS's business
+    Step { name: "arm", next: scaling::arm }, // green is scaled as blue was, and nothing scales blue
+    Step { name: "retire", next: retire },    // blue wants no tasks; draining is ECS's business
 ];
 
 /// The way back.
@@ -34,8 +38,9 @@ pub const BACK: &[Step] = &[
     Step { name: "revive", next: revive }, // blue has enough healthy targets
     Step { name: "return", next: give_back }, // all traffic on blue, one call per rule
     Step { name: "follow", next: follow },
-    Step { name: "clear", next: clear }, // green wants no tasks
-    Step { name: "recover", next: recover }, // blue is whole again, or as it was
+    Step { name: "unfreeze", next: scaling::unfreeze }, // blue is scaled as it was found, and nothing scales green
+    Step { name: "clear", next: clear },                // green wants no tasks
+    Step { name: "recover", next: recover },            // blue is whole again, or as it was
     Step { name: "explain", next: explain }, // if nothing ran before either, why is known
     Step { name: "stop", next: prepare::stop }, // its task does not run any more
 ];
@@ -44,6 +49,7 @@ pub const BACK: &[Step] = &[
 pub const OVERTAKEN: &[Step] = &[
     Step { name: "return", next: bring_to_one_side }, // all traffic on one side
     Step { name: "follow", next: follow_unless_dead },
+    Step { name: "scaling", next: scaling::hand_over }, // that side is scaled as blue was found
 ];
 
 /// The row of this engine.
@@ -361,6 +367,10 @@ fn bake(view: &View<'_>) -> Option<Next> {
 /// scaled down right after its weight was 0.
 fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
+    if view.record.forward() && view.record.keep_old {
+        // Nothing is emptied.
+        return None;
+    }
     let since = view.record.held?.since;
     let left = view.record.follow.checked_sub(view.since(since)).filter(|left| !left.is_zero())?;
     let why = WaitReason::Propagation { left };
@@ -373,13 +383,13 @@ fn follow(view: &View<'_>) -> Option<Next> {
 }
 
 fn retire(view: &View<'_>) -> Option<Next> {
-    let blue = view.blue()?;
+    let blue = view.blue().filter(|_| !view.record.keep_old)?;
     empty(view, blue)
 }
 
 fn revive(view: &View<'_>) -> Option<Next> {
     let (blue, green) = (view.blue()?, view.green()?);
-    let need = view.record.count.max(green.desired);
+    let need = view.capped(view.record.count.max(green.desired));
     if blue.desired < need {
         return act(Action::Count { service: blue.name.clone(), count: need });
     }

@@ -13,6 +13,7 @@ pub mod native;
 pub mod pace;
 mod prepare;
 pub mod rolling;
+mod scaling;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trouble;

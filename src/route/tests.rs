@@ -6,14 +6,16 @@ mod histories;
 mod listener;
 mod prepare;
 mod rolling;
+mod scaling;
 mod trouble;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::{Action, Next, Outcome, View, decide};
+use super::{Action, Next, Outcome, Step, View, decide};
 use crate::model::rule::weights;
+use crate::model::scaling::{Scalable, Suspended};
 use crate::model::world::{
     Attachment, Check, Deployment, Group, Look, Rule, Service, Target, Task, World,
 };
@@ -177,6 +179,7 @@ impl Model {
                 tasks: BTreeMap::new(),
                 prepare: None,
                 deployments: None,
+                scalable: None,
             },
             record,
             watch: Watch::new(at(0)),
@@ -248,6 +251,23 @@ impl Model {
         self.pass(Duration::ZERO);
     }
 
+    /// The scalable target of a side.
+    fn target(&mut self, name: &str) -> &mut Scalable {
+        let targets = self.world.scalable.iter_mut().flatten();
+        targets.into_iter().find(|target| target.service == name).expect("a scalable target")
+    }
+
+    /// As Application Auto Scaling does it: the count is brought between the limits at once.
+    fn scale(&mut self, name: &str, min: Option<u32>, max: Option<u32>, suspended: Suspended) {
+        let target = self.target(name);
+        (target.min, target.max) = (min.unwrap_or(target.min), max.unwrap_or(target.max));
+        target.suspended = suspended;
+        let (min, max) = (target.min, target.max);
+        assert!(min <= max, "{name}: {min} to {max}");
+        let desired = self.side(name).desired.clamp(min, max);
+        self.side(name).desired = desired;
+    }
+
     fn weight(&self, name: &str) -> u32 {
         let group = format!("group:{name}");
         let of = |rule: &Rule| {
@@ -311,6 +331,9 @@ impl Model {
             | Action::Shift { .. }
             | Action::Configure { .. }
             | Action::StopDeployment { .. } => panic!("ECS does nothing about a pair by itself"),
+            Action::Scale { service, min, max, suspended } => {
+                self.scale(&service, min, max, suspended);
+            }
             Action::Prepare | Action::Stop { .. } => panic!("nothing was asked for before"),
             Action::Write(record) => self.record = *record,
         }

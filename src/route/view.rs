@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::engine::{Engine, Occasion, engine};
+use super::scaling;
 use super::trouble::failing;
 use crate::event::{Cause, WaitReason};
 use crate::model::arn::short;
@@ -204,7 +205,12 @@ impl<'a> View<'a> {
     /// carries traffic.
     pub fn need(&self) -> u32 {
         let blue = self.blue().filter(|_| !self.all_read(100)).map_or(0, |blue| blue.desired);
-        self.record.count.max(blue)
+        self.capped(self.record.count.max(blue))
+    }
+
+    /// So many tasks, unless auto scaling would take some of them away again.
+    pub fn capped(&self, tasks: u32) -> u32 {
+        scaling::most(self).map_or(tasks, |most| tasks.min(most))
     }
 
     /// Whether every rule was listed a moment ago.
@@ -379,8 +385,10 @@ impl<'a> View<'a> {
     /// Whether green has traffic and fewer healthy targets than its service is to have at least.
     pub fn green_is_short(&self) -> bool {
         let Some(green) = self.green().filter(|_| self.green_has_traffic()) else { return false };
-        let least =
-            (u64::from(self.need()) * u64::from(green.min_healthy_percent)).div_ceil(100).max(1);
+        // Tasks that blue was scaled out by meanwhile have not been lost: they start.
+        let best = count(self.watch.best.0).max(self.record.count);
+        let need = u64::from(self.need().min(best));
+        let least = (need * u64::from(green.min_healthy_percent)).div_ceil(100).max(1);
         self.world.healthy(green).is_some_and(|healthy| (healthy as u64) < least)
     }
 
@@ -436,7 +444,7 @@ impl<'a> View<'a> {
         let (blue, green) = (self.blue()?, self.green()?);
         let healthy = self.world.healthy(blue).unwrap_or(0);
         let green_healthy = self.world.healthy(green).unwrap_or(0);
-        let need = u64::from(self.record.count.max(green.desired));
+        let need = u64::from(self.capped(self.record.count.max(green.desired)));
         let enough = (need * u64::from(blue.min_healthy_percent)).div_ceil(100).max(1) as usize;
         // Users must not sit on a sick green because blue lacks its tenth task.
         let waited = self
@@ -451,8 +459,10 @@ impl<'a> View<'a> {
         // One that answers is better than none.
         let wanted = match green_healthy {
             0 => 1,
-            _ if waited && sick => 1,
-            _ => enough.max(green_healthy).min((self.owed(u32::MAX).1 as usize).max(1)),
+            _ if self.watch.now || waited && sick => 1,
+            _ => enough
+                .max(self.capped(count(green_healthy)) as usize)
+                .min((self.owed(u32::MAX).1 as usize).max(1)),
         };
         let (service, healthy, lacking) = (blue.name.clone(), count(healthy), count(wanted));
         (healthy < lacking).then_some(WaitReason::Targets { healthy, wanted: lacking, service })

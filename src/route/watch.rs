@@ -78,6 +78,8 @@ pub struct Watch {
     pub phase: Option<Duration>,
     /// The target groups of both sides, as they were seen last.
     pub pairs: Vec<GroupPair>,
+    /// On the way back, one healthy target of the old side is enough to give it the traffic.
+    pub now: bool,
     /// This process can start the task that runs before.
     pub prepares: bool,
     /// Most tasks that green was seen to run.
@@ -139,6 +141,7 @@ impl Watch {
             running_since: None,
             runs_since: None,
             phase: None,
+            now: false,
             prepares: false,
             pairs: Vec::new(),
             running_max: 0,

@@ -7,10 +7,11 @@ use ecs_bg_sandbox::invariants::{Invariant, Violation};
 use ecs_bg_sandbox::journal::{Call, Change, Entry};
 
 use crate::support::invariants::{
-    Promise, broken, changed_after_close, held_too_short, rose_too_soon, secrets, serves,
-    shares_after_turning_back, was_healthy_lately, way_back_lost,
+    Promise, broken, changed_after_close, held_too_short, rose_too_soon, scaled_as_found, secrets,
+    serves, shares_after_turning_back, was_healthy_lately, way_back_lost,
 };
 use crate::support::lives::{REPOSITORY, World, deploy};
+use crate::support::scenes::SCALED;
 
 const PROMISE: Promise = Promise {
     bake: Duration::from_secs(60),
@@ -63,6 +64,33 @@ fn a_share_that_rises_on_the_way_back_is_named() {
     let mut wrong = journal.to_vec();
     wrong[2] = by_someone(weights([500, 500], [0, 100]))(3);
     assert_eq!(named(shares_after_turning_back(&wrong)), ["no-rise-after-turning-back"]);
+}
+
+#[test]
+fn scaling_that_does_not_end_as_it_was_found_is_named() {
+    let limits = SCALED.limits();
+    let world = World::of(SCALED.cloud());
+    assert_eq!(scaled_as_found(&world.cloud(), limits), Ok(()));
+    let state = |scale_in, scale_out, scheduled| {
+        format!(
+            r#"{{"DynamicScalingInSuspended":{scale_in},"DynamicScalingOutSuspended":{scale_out},"ScheduledScalingSuspended":{scheduled}}}"#
+        )
+    };
+    for (service, min, max, suspended) in [
+        ("web", 1, 4, state(true, false, false)),
+        ("web", 2, 4, state(false, false, false)),
+        ("web", 1, 5, state(false, false, false)),
+        ("web-green", 1, 4, state(true, true, true)),
+        ("web-green", 0, 4, state(true, false, true)),
+    ] {
+        let world = World::of(SCALED.cloud());
+        let body = format!(
+            r#"{{"ServiceNamespace":"ecs","ScalableDimension":"ecs:service:DesiredCount","ResourceId":"service/shop/{service}","MinCapacity":{min},"MaxCapacity":{max},"SuspendedState":{suspended}}}"#
+        );
+        world.call("application-autoscaling", "RegisterScalableTarget", &body);
+        let broken = scaled_as_found(&world.cloud(), limits).expect_err(&body);
+        assert!(broken.starts_with("scaling-as-found: web has the traffic"), "{broken}");
+    }
 }
 
 #[test]

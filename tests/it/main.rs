@@ -28,6 +28,7 @@ mod given_up; // a deployment that ECS put back while nobody looked
 mod history; // the last deployments of a service
 mod invariants; // each is broken once on purpose
 mod kept; // a world that was kept is what a killed process leaves
+mod kept_old; // an old side that runs on, and deployments that nobody drives
 mod left_behind; // what fails after a revision was registered leaves nothing behind
 mod listening; // `ecs-bg sandbox` as a process
 mod names; // names and ARNs of clusters and services
@@ -43,6 +44,7 @@ mod rivals; // who drives a deployment: other processes, people, requests to sto
 mod rolling; // services whose tasks ECS replaces
 mod rooms; // which rooms use which, and which do no I/O
 mod sanitise; // text from outside
+mod scaling; // a pair that auto scaling scales
 mod settings; // settings blocks are sent whole
 mod setup; // a service made ready for ECS's own blue/green
 mod signals; // requests to stop, in every wait

@@ -72,6 +72,8 @@ pub(crate) struct Fate {
     pub(crate) repeats: u32,
     /// This call and all later ones have this fate.
     pub(crate) since: Option<(u32, Interference)>,
+    /// Only calls of this operation have it.
+    pub(crate) only: Option<&'static str>,
     /// Operations that are denied.
     pub(crate) denied: &'static [&'static str],
     pub(crate) stale: Option<Stale>,
@@ -298,7 +300,9 @@ impl Interfere for Course {
         if let Some(denial) = self.denial(&state, call) {
             return denial;
         }
-        if let Some((_, since)) = self.fate.since.as_ref().filter(|(at, _)| *at <= nth) {
+        if let Some((_, since)) = self.fate.since.as_ref().filter(|(at, _)| {
+            *at <= nth && self.fate.only.is_none_or(|only| only == call.operation)
+        }) {
             return since.clone();
         }
         let fate = match self.fate.dies {

@@ -7,6 +7,9 @@ use std::time::Duration;
 use ecs_bg_sandbox::invariants::{Invariant, Violation};
 use ecs_bg_sandbox::journal::{Call, Change, Entry};
 use ecs_bg_sandbox::{Cloud, Time};
+use serde_json::Value;
+
+use crate::support::lives::call;
 
 /// What a deployment promises beyond what every client must respect.
 #[derive(Clone, Copy, Debug)]
@@ -262,6 +265,37 @@ pub(crate) fn serves(cloud: &Cloud, image: &str, count: usize) -> Result<(), Str
         };
         if answering.len() != count || !answering.iter().all(is_it) {
             return Err(format!("{} of {} serves {answering:?}", side.group, side.rule));
+        }
+    }
+    Ok(())
+}
+
+/// 10: the side with the traffic is scaled as the one was that had it, between these limits, and nothing starts
+/// a task of the other one.
+pub(crate) fn scaled_as_found(cloud: &Cloud, limits: Option<(i64, i64)>) -> Result<(), String> {
+    let Some((least, most)) = limits else { return Ok(()) };
+    let told = call(
+        &mut cloud.clone(),
+        "application-autoscaling",
+        "DescribeScalableTargets",
+        r#"{"ServiceNamespace":"ecs"}"#,
+    );
+    let told: Value = serde_json::from_str(&told).map_err(|error| error.to_string())?;
+    let live = if green_has_weight(cloud) { "web-green" } else { "web" };
+    for target in told["ScalableTargets"].as_array().into_iter().flatten() {
+        let name = target["ResourceId"].as_str().and_then(|id| id.rsplit('/').next());
+        let is_live = name == Some(live);
+        let kinds = ["DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling"];
+        let is_as = |kind: &str| {
+            target["SuspendedState"][format!("{kind}Suspended")] == Value::Bool(!is_live)
+        };
+        let found = (target["MinCapacity"].as_i64(), target["MaxCapacity"].as_i64());
+        let limits = match is_live {
+            true => found == (Some(least), Some(most)),
+            false => found.0 == Some(0),
+        };
+        if !limits || !kinds.into_iter().all(is_as) {
+            return Err(format!("scaling-as-found: {live} has the traffic, and {target}"));
         }
     }
     Ok(())

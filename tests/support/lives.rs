@@ -255,7 +255,8 @@ pub(crate) fn deploy(tag: &str, more: &str) -> String {
     format!("deploy --cluster shop --service web --image {REPOSITORY}:{tag} {more}")
 }
 
-/// One call by a client that is not ours: `body` is JSON for ECS, form parameters for ELB.
+/// One call by a client that is not ours: `body` is JSON for ECS and Application Auto Scaling, form parameters
+/// for ELB.
 pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str) -> String {
     let scope =
         format!("AWS4-HMAC-SHA256 Credential=X/20260115/eu-central-1/{service}/aws4_request");
@@ -265,6 +266,12 @@ pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str
             request
                 .header("content-type", "application/x-amz-json-1.1")
                 .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}")),
+            body.to_owned(),
+        ),
+        "application-autoscaling" => (
+            request
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amz-target", format!("AnyScaleFrontendService.{operation}")),
             body.to_owned(),
         ),
         _ => (

@@ -86,8 +86,27 @@ const CANARY: Scene = Scene {
     ..ONE_RULE
 };
 
+pub(crate) const SCALED: Scene = Scene {
+    name: "scaled",
+    toml: "extends = 'shop'
+        [[scalable_target]]\nservice = 'shop/web'\nmin = 1\nmax = 4\ncpu = 20
+        [[scalable_target]]\nservice = 'shop/web-green'\nmin = 0\nmax = 4\ncpu = 20\nsuspended = true\n",
+    more: "--shares 20:30s,100",
+    shares: &[(20, 30), (100, 30)],
+    changes: 70,
+    calls: 320,
+    ..ONE_RULE
+};
+pub(crate) const SCALED_SICK: Scene = Scene {
+    name: "scaled, sick later",
+    images: SICK_LATER,
+    good: false,
+    shares: &[(20, 30), (100, 60)],
+    ..SCALED
+};
+
 /// Each world with a green that stays and one that does not.
-pub(crate) const GALLERY: [Scene; 15] = [
+pub(crate) const GALLERY: [Scene; 17] = [
     ONE_RULE,
     Scene { name: "one rule, 500", image: "3", good: false, ..ONE_RULE },
     Scene { name: "one rule, exits", image: "4", good: false, ..ONE_RULE },
@@ -121,6 +140,8 @@ pub(crate) const GALLERY: [Scene; 15] = [
         shares: &[(10, 30), (50, 30), (100, 60)],
         ..CANARY
     },
+    SCALED,
+    SCALED_SICK,
 ];
 
 /// The small one.
@@ -136,6 +157,11 @@ impl Scene {
         let toml = format!("{}\n{}\n{more}", self.toml, self.images);
         let scenario = Scenario::parse(&toml, self.name).unwrap_or_else(|error| panic!("{error}"));
         Cloud::from_scenario(&scenario).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The limits of auto scaling that the side with the traffic has.
+    pub(crate) fn limits(&self) -> Option<(i64, i64)> {
+        self.toml.contains("scalable_target").then_some((1, 4))
     }
 
     /// The command.

@@ -71,11 +71,12 @@ impl Tally {
 /// All that a deployment calls. (Not: ListServices, for a hint when no twin is known;
 /// DescribeContainerInstances, on EC2; DeregisterTaskDefinition, when AWS did not keep what was sent;
 /// ListServiceDeployments and DescribeServiceRevisions, when ECS put a service back.)
-pub(crate) const OPERATIONS: [&str; 17] = [
+pub(crate) const OPERATIONS: [&str; 19] = [
     "DescribeImages",
     "DescribeListeners",
     "DescribeRules",
     "DescribeScalableTargets",
+    "DescribeScalingPolicies",
     "DescribeServices",
     "DescribeTargetGroupAttributes",
     "DescribeTargetGroups",
@@ -86,6 +87,7 @@ pub(crate) const OPERATIONS: [&str; 17] = [
     "ListTasks",
     "ModifyListener",
     "ModifyRule",
+    "RegisterScalableTarget",
     "RegisterTaskDefinition",
     "TagResource",
     "UpdateService",

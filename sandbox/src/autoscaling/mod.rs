@@ -22,7 +22,7 @@ static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("../protocol/shapes/autoscaling.txt")));
 
 mod policy;
-mod scheduled;
+pub(crate) mod scheduled;
 pub(crate) mod track;
 
 /// Whether there is such an operation.

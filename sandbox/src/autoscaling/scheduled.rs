@@ -1,14 +1,21 @@
-//! Scheduled actions: they are kept and shown; their times do not come here.
+//! Scheduled actions: they are kept and shown. The time of one that runs once (`at(…)`, in UTC) comes; the times
+//! of the others do not.
+//!
+//! Application Auto Scaling User Guide, "Scheduled scaling": it sets the minimum and maximum, and brings the
+//! capacity between them. While scheduled scaling is suspended, it does not run, and not later either.
 
 use serde_json::{Value, json};
 
 use super::{invalid, named, not_found, page, target};
 use crate::{
+    clock::Time,
+    ecs,
     journal::Change,
     protocol::json::{Answer, Request, int, raw},
     state::{
         Here,
         autoscaling::{Scheduled, Target},
+        timers::Due,
     },
 };
 
@@ -48,10 +55,43 @@ pub(super) fn put(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             (here.arn("autoscaling", &resource), here.now())
         }
     };
+    let schedule = members.get("Schedule").and_then(Value::as_str).unwrap_or_default().to_owned();
     let action = Scheduled { arn: arn.clone(), created_at, members };
     target(here, request)?.scheduled.insert(name, action);
-    here.note(Change::Attributes { resource: arn });
+    here.note(Change::Attributes { resource: arn.clone() });
+    if let Some(wait) = once(&schedule).filter(|at| *at >= here.now()).map(|at| at - here.now()) {
+        here.later(wait, Due::Scheduled { target: id, action: arn, schedule });
+    }
     Ok(raw(&json!({})))
+}
+
+/// When an action runs that runs once: `at(2026-01-15T12:05:00)`.
+fn once(schedule: &str) -> Option<Time> {
+    let at = schedule.strip_prefix("at(")?.strip_suffix(')')?;
+    humantime::parse_rfc3339(&format!("{at}Z")).ok().map(Time::from)
+}
+
+/// Its time has come.
+pub(crate) fn come(here: &mut Here<'_>, id: &str, arn: &str, schedule: &str) {
+    let Some(target) = here.region.scaling.0.get_mut(id) else { return };
+    let is_it =
+        |one: &&Scheduled| one.arn == arn && one.members.get("Schedule") == Some(&json!(schedule));
+    let Some(action) = target.scheduled.values().find(is_it) else { return };
+    if target.members["SuspendedState"]["ScheduledScalingSuspended"] == true {
+        return;
+    }
+    let limits = action.members.get("ScalableTargetAction").and_then(Value::as_object).cloned();
+    target.members.extend(limits.unwrap_or_default());
+    let resource = target.arn.clone();
+    let bound =
+        |member: &str| int(target.members.get(member)).and_then(|own| u32::try_from(own).ok());
+    let (least, most) =
+        (bound("MinCapacity").unwrap_or(0), bound("MaxCapacity").unwrap_or(u32::MAX));
+    here.note(Change::Attributes { resource });
+    let service = here.arn("ecs", id);
+    if let Some(activity) = ecs::activity(here, &service) {
+        ecs::set_desired(here, &service, activity.desired.clamp(least, most.max(least)));
+    }
 }
 
 pub(super) fn describe(here: &mut Here<'_>, request: &Request<'_>) -> Answer {

@@ -27,5 +27,8 @@ pub(super) fn happen(here: &mut Here<'_>, due: Due) {
             elb::rule::propagated(here, &rule, node, version)
         }
         Due::Scale { target } => autoscaling::track::look(here, &target),
+        Due::Scheduled { target, action, schedule } => {
+            autoscaling::scheduled::come(here, &target, &action, &schedule)
+        }
     }
 }

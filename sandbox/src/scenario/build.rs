@@ -254,6 +254,18 @@ struct ScalableTarget {
     max: i64,
     /// A target tracking policy for this average CPU in percent.
     cpu: Option<f64>,
+    /// One for so many requests to each target of a target group.
+    requests: Option<Requests>,
+    /// All scaling is suspended.
+    #[serde(default)]
+    suspended: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Requests {
+    target_group: String,
+    target: f64,
 }
 
 fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
@@ -263,6 +275,10 @@ fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
         "ResourceId": format!("service/{}", wanted.service),
         "ScalableDimension": "ecs:service:DesiredCount",
     });
+    let label = match &wanted.requests {
+        None => String::new(),
+        Some(requests) => words::label(build.region(), &requests.target_group)?,
+    };
     let mut call = |operation: &str, members: Value| {
         for (member, value) in members.as_object().into_iter().flatten() {
             target[member] = value.clone();
@@ -273,14 +289,29 @@ fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
             .map(drop)
             .map_err(fault)
     };
-    call("RegisterScalableTarget", json!({"MinCapacity": wanted.min, "MaxCapacity": wanted.max}))?;
-    let Some(cpu) = wanted.cpu else { return Ok(()) };
-    let metric = json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"});
-    let policy = json!({
-        "PolicyName": "cpu",
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration":
-            {"TargetValue": cpu, "PredefinedMetricSpecification": metric},
-    });
-    call("PutScalingPolicy", policy)
+    let kinds =
+        ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"];
+    let suspended: Map<String, Value> =
+        kinds.into_iter().map(|kind| (kind.to_owned(), json!(wanted.suspended))).collect();
+    let limits =
+        json!({"MinCapacity": wanted.min, "MaxCapacity": wanted.max, "SuspendedState": suspended});
+    call("RegisterScalableTarget", limits)?;
+    let policy = |name: &str, target: f64, metric: Value| {
+        json!({
+            "PolicyName": name,
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration":
+                {"TargetValue": target, "PredefinedMetricSpecification": metric},
+        })
+    };
+    if let Some(cpu) = wanted.cpu {
+        let metric = json!({"PredefinedMetricType": "ECSServiceAverageCPUUtilization"});
+        call("PutScalingPolicy", policy("cpu", cpu, metric))?;
+    }
+    if let Some(requests) = &wanted.requests {
+        let metric =
+            json!({"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label});
+        call("PutScalingPolicy", policy("requests", requests.target, metric))?;
+    }
+    Ok(())
 }

@@ -105,6 +105,16 @@ pub(super) fn attachments(region: &Region, service: &mut Map<String, Value>) -> 
     Ok(())
 }
 
+/// How a scaling policy names a target group: `app/NAME/ID/targetgroup/NAME/ID`.
+pub(super) fn label(region: &Region, name: &str) -> Result<String, String> {
+    let arn = group(region, name)?;
+    let balancer = region.elb.groups.get(&arn).and_then(|group| group.load_balancers.first());
+    let (_, balancer) = balancer
+        .and_then(|arn| arn.split_once(":loadbalancer/"))
+        .ok_or_else(|| format!("no rule forwards to target group {name:?}"))?;
+    Ok(format!("{balancer}/{}", arn.rsplit(':').next().unwrap_or_default()))
+}
+
 /// `alternateTargetGroup` by its name, and rules by the names of rules or listeners of the scenario.
 fn advanced(region: &Region, advanced: &mut Map<String, Value>) -> Result<(), String> {
     if let Some(name) = advanced.shift_remove("alternateTargetGroup") {

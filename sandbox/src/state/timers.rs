@@ -37,6 +37,8 @@ pub(crate) enum Due {
     Propagated { rule: String, node: usize, version: u64 },
     /// Application Auto Scaling looks at the metrics of a target.
     Scale { target: String },
+    /// The time of a scheduled action has come, if it still is the one of that ARN and that time.
+    Scheduled { target: String, action: String, schedule: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -92,3 +92,34 @@ fn a_policy_that_is_not_to_scale_in_does_not() {
     let seen = minutes(&mut world, 16);
     assert_eq!((seen[13], seen[15]), (2, 1), "{seen:?}");
 }
+
+#[test]
+fn a_scheduled_action_comes_at_its_time_unless_it_is_suspended() {
+    for suspended in [false, true] {
+        let mut world = tracked(40);
+        let state = json!({"SuspendedState": {"DynamicScalingInSuspended": false,
+            "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": suspended}});
+        target(&mut world, "RegisterScalableTarget", state);
+        let night = |at: &str| {
+            json!({"ScheduledActionName": "night", "Schedule": format!("at({at})"),
+                "ScalableTargetAction": {"MinCapacity": 3, "MaxCapacity": 3}})
+        };
+        target(&mut world, "PutScheduledAction", night("2026-01-15T12:01:00"));
+        // The last word about its time counts.
+        target(&mut world, "PutScheduledAction", night("2026-01-15T12:10:00"));
+        assert_eq!(minutes(&mut world, 9), vec![2; 9]);
+        world.pass(60);
+        let shown = target(&mut world, "DescribeScalableTargets", json!({}));
+        let shown = &shown["ScalableTargets"][0];
+        let (limits, count) = if suspended { ([1, 4], 2) } else { ([3, 3], 3) };
+        assert_eq!(json!([shown["MinCapacity"], shown["MaxCapacity"]]), json!(limits));
+        assert_eq!(world.service("web")["desiredCount"], count);
+        // What did not run then does not run later.
+        target(
+            &mut world,
+            "RegisterScalableTarget",
+            json!({"SuspendedState": {"ScheduledScalingSuspended": false}}),
+        );
+        assert_eq!(minutes(&mut world, 5), vec![count; 5]);
+    }
+}

@@ -4,6 +4,7 @@
 pub(super) mod image;
 pub(super) mod options;
 pub(super) mod pair;
+pub(super) mod scaling;
 pub(super) mod service;
 pub(super) mod traffic;
 

@@ -51,6 +51,7 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
     let given = [
         ("--shares", in_shares),
         ("--follow", request.follow.is_some()),
+        ("--keep-old", request.keep_old),
         ("--pause-at", !request.pauses.is_empty()),
     ];
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {

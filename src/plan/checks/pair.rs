@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::refuse;
+use super::scaling::scaled_both;
 use super::service::{existing, for_a_service, replaceable, weighable};
-use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unscaled, unsticky};
+use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unsticky};
 use crate::error::Refusal;
 use crate::event::Warning;
 use crate::model::arn::short;
@@ -119,7 +120,7 @@ pub(super) fn movable<'a>(
     blue: &'a Service,
     green: &'a Service,
 ) -> Result<Sides<'a>, Refusal> {
-    unscaled(survey, [blue, green])?;
+    scaled_both(survey, [blue, green])?;
     let sides = Sides { blue, green, pairs: group_pairs(&survey.world, blue, green) };
     unsticky(survey, &sides)?;
     Ok(sides)

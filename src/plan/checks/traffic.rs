@@ -23,11 +23,6 @@ pub(in crate::plan) fn live_side_is_well(survey: &Survey) -> Result<(), Refusal>
     known(survey).map_or(Ok(()), |sides| serving_well(survey, sides.blue))
 }
 
-/// Nothing else changes the counts.
-pub(in crate::plan) fn nothing_scales(survey: &Survey) -> Result<(), Refusal> {
-    known(survey).map_or(Ok(()), |sides| unscaled(survey, [sides.blue, sides.green]))
-}
-
 /// No client is pinned to a side.
 pub(in crate::plan) fn nothing_sticks(survey: &Survey) -> Result<(), Refusal> {
     known(survey).map_or(Ok(()), |sides| unsticky(survey, &sides))
@@ -240,24 +235,6 @@ pub(super) fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusa
         );
     }
     Ok(())
-}
-
-pub(super) fn unscaled(survey: &Survey, pair: [&Service; 2]) -> Result<(), Refusal> {
-    let scaled = pair.iter().find(|service| survey.scalable(&service.name).is_some());
-    match scaled {
-        None => Ok(()),
-        Some(service) => refuse(
-            format!(
-                "Application Auto Scaling changes the desired count of {}, which the engine listener does not handle yet",
-                service.name
-            ),
-            format!(
-                "aws application-autoscaling describe-scalable-targets --service-namespace ecs --resource-ids service/{}/{}",
-                survey.cluster_name(),
-                service.name
-            ),
-        ),
-    }
 }
 
 /// Stickiness pins clients to a group that was emptied.

@@ -4,7 +4,7 @@ use super::gate::gate;
 use super::health::{sickness, task};
 use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
-use crate::event::{BeforeEnded, Cause, Grace, Number};
+use crate::event::{BeforeEnded, Cause, Grace, Number, Scaling};
 use crate::model::health::TaskFailure;
 
 pub(crate) fn cause(fact: &Cause) -> String {
@@ -110,6 +110,10 @@ pub(crate) fn cause(fact: &Cause) -> String {
         }
         Cause::Held { share: None, .. } => "interrupted; ECS goes on with it".to_owned(),
         Cause::Aws(failure) => failure.to_string(),
+        Cause::Scaling { failure, cluster, left: Some(left) } => {
+            format!("{failure}; to change it yourself: {}", register(left, cluster))
+        }
+        Cause::Scaling { failure, left: None, .. } => failure.to_string(),
         Cause::Before { task, ended } => before(task, ended),
         Cause::BeforeForgotten => {
             "nobody knows whether the task of --before ran: ECS has forgotten it".to_owned()
@@ -159,6 +163,21 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::Replaced => "another deployment took over".to_owned(),
         Cause::LeftBefore => "an earlier run left it as it was".to_owned(),
     }
+}
+
+/// The command that makes a scalable target so.
+fn register(scaling: &Scaling, cluster: &str) -> String {
+    let Scaling { service, min, max, suspended } = scaling;
+    let limit = |option: &str, limit: &Option<u32>| {
+        limit.map_or(String::new(), |limit| format!(" {option} {limit}"))
+    };
+    format!(
+        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
+         ecs:service:DesiredCount --resource-id service/{cluster}/{service}{}{} --suspended-state {}",
+        limit("--min-capacity", min),
+        limit("--max-capacity", max),
+        suspended.argument()
+    )
 }
 
 /// A task that failed before that.

@@ -1,7 +1,7 @@
 //! How it ended, in words.
 
 use super::{change, ids};
-use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage};
+use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage, Swept};
 use crate::model::service_deployment::Phase;
 use crate::plan::history::Became;
 use crate::record::{End, Reason};
@@ -11,19 +11,22 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Accepted { revision, service } => {
             format!("ECS deploys {revision} to {service}; ecs-bg does not wait")
         }
-        Ending::Live { revision, service, proof: Proof::Healthy } => {
+        Ending::Live { revision, service, proof: Proof::Healthy, kept: None } => {
             format!("{revision} serves in {service}")
         }
-        Ending::Live { revision, service, proof: Proof::Runs } => {
+        Ending::Live { revision, service, proof: Proof::Healthy, kept: Some(kept) } => {
+            format!("{revision} serves in {service}; {kept} keeps running")
+        }
+        Ending::Live { revision, service, proof: Proof::Runs, .. } => {
             format!("{revision} runs in {service}; its health was not waited for")
         }
-        Ending::Live { revision, service, proof: Proof::OneSide } => {
+        Ending::Live { revision, service, proof: Proof::OneSide, .. } => {
             format!(
                 "{revision} runs in {service} and is healthy; whether {service} or its twin has the traffic \
                  was not checked"
             )
         }
-        Ending::Live { revision, service, proof: Proof::NoTasks } => {
+        Ending::Live { revision, service, proof: Proof::NoTasks, .. } => {
             format!("{service} is on {revision}; its desired count is 0, so no task runs")
         }
         Ending::RolledBack { revision, old, service, as_before, stopping } => {
@@ -65,6 +68,12 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("another deployment took over; ecs-bg does nothing more about {revision}")
         }
         Ending::Promoted { revision, stage } => format!("{revision} goes on from {stage}"),
+        Ending::Retired { service, revision, serves } => {
+            format!("{service} is stopped; {revision} serves in {serves}")
+        }
+        Ending::Swept { deployments } => {
+            deployments.iter().map(swept).collect::<Vec<_>>().join("; ")
+        }
         Ending::SetUp { service, strategy } => {
             format!(
                 "{service} is set up: its deployment strategy is {strategy}, and ECS shifts its traffic"
@@ -97,6 +106,18 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         }
         Ending::Unknown { tasks } => format!("{}: how it ended is not known", ids(tasks)),
     }
+}
+
+fn swept(one: &Swept) -> String {
+    let Swept { deployment, service, exit_code, error } = one;
+    let how = match (exit_code, error) {
+        (_, Some(error)) => format!("a person must look: {}", error.message),
+        (0, None) => "finished".to_owned(),
+        (1, None) => "rolled back".to_owned(),
+        (5, None) => "another process took over".to_owned(),
+        (_, None) => "a person must look".to_owned(),
+    };
+    format!("{deployment} of {service}: {how}")
 }
 
 fn exited(OneOff { tasks, container, exit_codes }: &OneOff) -> String {
@@ -165,6 +186,7 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Alarm => "an alarm went off",
         Reason::Gate => "a check failed",
         Reason::Superseded => "another deployment took over",
+        Reason::Abandoned => "no process drove it any more",
     }
 }
 
@@ -199,6 +221,13 @@ pub(crate) fn nothing(why: &Nothing) -> String {
         Nothing::NotSetUp { service } => {
             format!("{service} has one target group and the deployment strategy ROLLING")
         }
+        Nothing::NothingKept { service } => {
+            format!("no deployment kept the old side of {service}, or it is stopped already")
+        }
+        Nothing::NothingAbandoned { cluster, pairs } => format!(
+            "no deployment of a pair in {cluster} is abandoned ({})",
+            super::counted(u32::try_from(*pairs).unwrap_or(u32::MAX), "pair")
+        ),
         Nothing::EndedMeanwhile => "the deployment has ended meanwhile".to_owned(),
     }
 }

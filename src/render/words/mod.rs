@@ -23,7 +23,7 @@ pub(crate) use plan::{engine_reason, step, with};
 pub(crate) use wait::{reached, wait};
 pub(crate) use warning::warning;
 
-use crate::event::{Change, StopReason};
+use crate::event::{Change, Scaling, StopReason};
 
 /// What was changed.
 pub(crate) fn change(change: &Change) -> String {
@@ -76,6 +76,7 @@ pub(crate) fn change(change: &Change) -> String {
         Change::SettingsRestored { service } => {
             format!("{service}: its deployment settings are as before")
         }
+        Change::Scaling(scaling) => scaled(scaling),
         Change::DeploymentStopped { deployment } => {
             format!("asked ECS to roll back its deployment {deployment}")
         }
@@ -102,6 +103,29 @@ pub(crate) fn change(change: &Change) -> String {
         }
         Change::Record => "wrote the record".to_owned(),
     }
+}
+
+fn scaled(scaling: &Scaling) -> String {
+    let Scaling { service, min, max, suspended } = scaling;
+    let limits = match (min, max) {
+        (Some(min), Some(max)) => format!(" {min}–{max},"),
+        (Some(min), None) => format!(" minimum {min},"),
+        (None, Some(max)) => format!(" maximum {max},"),
+        (None, None) => String::new(),
+    };
+    let kinds = [
+        ("scale-in", suspended.scale_in),
+        ("scale-out", suspended.scale_out),
+        ("scheduled actions", suspended.scheduled),
+    ];
+    let kinds: Vec<&str> =
+        kinds.into_iter().filter(|(_, is_on)| *is_on).map(|(kind, _)| kind).collect();
+    let suspended = match kinds[..] {
+        [] => "active".to_owned(),
+        [_, _, _] => "suspended".to_owned(),
+        [..] => format!("{} suspended", kinds.join(" and ")),
+    };
+    format!("{service}: auto scaling{limits} {suspended}")
 }
 
 fn stop_reason(why: StopReason) -> &'static str {

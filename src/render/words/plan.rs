@@ -23,6 +23,11 @@ pub(crate) fn step(step: &Planned) -> String {
         Planned::Attach { service, missing, .. } => {
             format!("add {service} to {} with weight 0", missing.join(", "))
         }
+        Planned::Freeze { service, min, max } => {
+            format!(
+                "auto scaling of {service}: {min}–{max}, scale-in suspended meanwhile, then restored"
+            )
+        }
         Planned::Launch { service, tasks: count } => {
             format!("{service}: {} of the new revision", tasks(*count))
         }
@@ -87,6 +92,11 @@ pub(crate) fn step(step: &Planned) -> String {
             time(*period)
         ),
         Planned::Retire { service } => format!("{service}: desired count 0"),
+        Planned::Keep { service } => {
+            format!(
+                "{service} keeps running with weight 0, until the next deployment or ecs-bg retire"
+            )
+        }
         Planned::Verify { service } => {
             format!("check that the listener rules of {service} say so")
         }

@@ -102,6 +102,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
             format!("check {name} has not passed yet: it {}", gate(fault))
         }
         WaitReason::SecondLook(seen) => format!("{}; checking again", sight(seen)),
+        WaitReason::Scaling { service } => format!("reading the auto scaling of {service}"),
         WaitReason::LastLook => "all healthy; checking everything once more".to_owned(),
         WaitReason::Rules { service } => {
             format!("a rule gave {service} traffic; listing all rules again")

@@ -97,6 +97,15 @@ pub(crate) fn warning(warning: &Warning) -> String {
              application-autoscaling:DescribeScalableTargets"
                 .to_owned()
         }
+        Warning::PoliciesUnchecked => {
+            "the auto scaling policies of the two services were not compared; allow \
+             application-autoscaling:DescribeScalingPolicies"
+                .to_owned()
+        }
+        Warning::PredictiveScaling { service, policy } => format!(
+            "predictive scaling policy {policy} of {service} may raise the minimum by its forecast; the forecast \
+             is made for each service, and does not move with the traffic"
+        ),
         Warning::AttributesUnchecked => {
             "target group attributes and stickiness were not checked; allow \
              elasticloadbalancing:DescribeTargetGroupAttributes"

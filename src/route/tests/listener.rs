@@ -4,8 +4,8 @@ use super::*;
 use crate::event::{Cause, Sight, WaitReason};
 use crate::model::reads::{Moment, Part};
 use crate::record::Held;
+use crate::route::Wait;
 use crate::route::listener::{BACK, FORWARD, before_every_step};
-use crate::route::{Step, Wait};
 
 const SECOND: Duration = Duration::from_secs(1);
 

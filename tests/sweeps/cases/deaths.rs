@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::STRIDE;
 use crate::support::chaos;
 use crate::support::fate::{Moment, is_read};
-use crate::support::invariants::{broken, green_has_weight, serves, sick_with_traffic, whole};
+use crate::support::invariants::{
+    broken, green_has_weight, scaled_as_found, serves, sick_with_traffic, whole,
+};
 use crate::support::lives::World;
 use crate::support::scenes::{GALLERY, Scene};
 use crate::support::sweep::{Tally, all_well, every_nth, sweep};
@@ -93,6 +95,8 @@ fn goes_on(scene: &Scene, moment: &Moment, after: After) -> Result<(), String> {
         return Err(ended(format!("ended with {code:?}, not {expected:?}")));
     }
     serves(&world.cloud(), &serving, scene.count).map_err(ended)?;
+    // Nothing was begun: nothing was changed.
+    scaled_as_found(&world.cloud(), scene.limits()).map_err(ended)?;
     let mut broken = broken(&world.cloud(), 0, &scene.promise());
     let sick_for = sick_with_traffic(&world.cloud(), from);
     if sick_for > SICK_FOR {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ecs_bg_sandbox::sdk::Interference;
 
 use crate::support::fate::{Fate, Stale, is_read};
-use crate::support::invariants::{broken, serves, sick_with_traffic};
+use crate::support::invariants::{broken, scaled_as_found, serves, sick_with_traffic};
 use crate::support::lives::{Life, World};
 use crate::support::scenes::{GALLERY, SMALL, Scene};
 use crate::support::sweep::{Tally, every_nth, sweep};
@@ -80,6 +80,8 @@ impl Case {
         }
         let served = serves(&world.cloud(), &scene.serving(), scene.count);
         served.map_err(|why| self.told(&life, why))?;
+        let scaled = scaled_as_found(&world.cloud(), scene.limits());
+        scaled.map_err(|why| self.told(&life, why))?;
         match broken(&world.cloud(), 0, &scene.promise()) {
             broken if broken.is_empty() => Ok(()),
             broken => Err(self.told(&life, format!("{broken:?}"))),

@@ -10,7 +10,9 @@ use ecs_bg_sandbox::{Cloud, Does};
 use serde_json::{Value, json};
 
 use crate::support::fate::{Fate, When, is_read};
-use crate::support::invariants::{Promise, answers, broken, by_us, serves, sick_with_traffic};
+use crate::support::invariants::{
+    Promise, answers, broken, by_us, scaled_as_found, serves, sick_with_traffic,
+};
 use crate::support::lives::{Life, REPOSITORY, World, call, deploy, outside};
 use crate::support::scenes::{GALLERY, SMALL, Scene};
 use crate::support::sweep::sweep;
@@ -113,6 +115,9 @@ fn at_every_step(
         let life = world.live(&scene.deploy(), Fate { outsider, ..Fate::default() });
         let told = |why| format!("{}: {what} before call {nth}: {why}", scene.name);
         fits(&world, &life, "2", codes).map_err(told)?;
+        if matches!(life.code, Some(0 | 1)) {
+            scaled_as_found(&world.cloud(), scene.limits()).map_err(told)?;
+        }
         if life.code != Some(4) {
             return Ok(());
         }

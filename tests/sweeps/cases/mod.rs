@@ -16,6 +16,7 @@ mod native_lasting; // the same, where a fault, a rival or a freeze lasts
 pub(crate) mod overtaken; // another tool deploys to green, at every moment
 pub(crate) mod permanent; // reads that always fail or always take long
 pub(crate) mod rolling; // deaths, faults and rivals where ECS replaces the tasks
+pub(crate) mod scaling; // a pair that is scaled, and scheduled actions at every moment
 mod starts; // generated starts: some can never succeed, some only take long
 mod tampered; // records that were edited, things that were deleted
 pub(crate) mod version_one; // records that an older release left

@@ -1,0 +1,49 @@
+//! `sweep`: from the command line to the abandoned deployments of a cluster.
+
+use clap::Args;
+
+use super::context::Context;
+use super::{Globals, cluster};
+use crate::drive::OnCancel;
+use crate::error::Error;
+use crate::host::Host;
+use crate::ops::sweep;
+use crate::render::Render;
+use crate::request::names::Names;
+
+/// Roll back or finish deployments of pairs that nobody drives any more.
+///
+/// Looks at every pair of the cluster whose services name each other in the tag `ecs-bg:twin`. If the
+/// process of a deployment gave no sign of life for 10 minutes, the deployment is finished if the new
+/// version has all the traffic and was watched as long as planned, else rolled back. Run it on a schedule.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example:\n  ecs-bg sweep --cluster shop",
+    override_usage = "ecs-bg sweep --cluster <CLUSTER> [OPTIONS]"
+)]
+pub(super) struct Sweep {
+    /// Cluster, by name or ARN [default: ECS_BG_CLUSTER]
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: Option<String>,
+}
+
+pub(super) async fn run(
+    typed: Sweep,
+    globals: &Globals,
+    host: &Host,
+    render: &Render<'_>,
+) -> Result<u8, Error> {
+    let cluster = cluster(typed.cluster, None)?;
+    let names = Names::new(("--cluster", &cluster), &[]).map_err(Error::Usage)?;
+    let cluster = names.cluster;
+    let context = Context::connect(globals, host).await?;
+    context.check_region(&cluster)?;
+    let setting = context.setting(&cluster, OnCancel::Hold);
+    let mut emit = |event| render.event(&event);
+    let result = sweep::run(&setting, &mut emit).await;
+    context.save()?;
+    match result {
+        Ok(ended) => Ok(ended.exit_code),
+        Err(error) => Err(context.explain(&cluster, error).await),
+    }
+}

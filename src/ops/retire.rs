@@ -1,0 +1,67 @@
+//! Stops the old side that a deployment kept running.
+
+use super::deploy::{end, nothing, random_id};
+use super::ended::ended;
+use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting};
+use crate::error::Error;
+use crate::event::{Ended, Ending, Event, Nothing};
+use crate::model::reads::Moment;
+use crate::plan::kept::retiring;
+use crate::plan::{Identity, Survey, unfinished};
+use crate::record::Record;
+use crate::request::gates::Gates;
+use crate::route::Outcome;
+
+/// Carries it out.
+pub(super) async fn retire(
+    survey: Survey,
+    looked: Moment,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Error> {
+    if let Some(Ok(record)) = survey.open_record() {
+        return Err(unfinished(&survey, &record).into());
+    }
+    let Some(kept) = survey.kept() else {
+        let why = Nothing::NothingKept { service: survey.service.clone() };
+        return Ok(nothing(setting, why, emit));
+    };
+    let service = survey.service.clone();
+    let finished = stop(&kept, survey, looked, setting, emit).await;
+    if let Some(refused) = finished.refused {
+        return Err(refused.into());
+    }
+    let ended = ended(&finished, &setting.cluster, &service, setting.aws.calls());
+    let ending = match finished.outcome {
+        Outcome::Live => Ending::Retired {
+            service: kept.blue.clone(),
+            revision: finished.record.name().to_owned(),
+            serves: kept.green.clone(),
+        },
+        _ => ended.ending,
+    };
+    Ok(end(setting, Ended { ending, ..ended }, emit))
+}
+
+/// Stops what is kept, if the other side is well. Nothing else is done, whatever happens meanwhile.
+pub(super) async fn stop(
+    kept: &Record,
+    survey: Survey,
+    looked: Moment,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Finished {
+    let (deployment, owner) = (random_id(), random_id());
+    let identity = Identity { deployment, owner, by: setting.by.clone() };
+    let record = retiring(&survey, kept, &identity);
+    let setting = Setting {
+        on_cancel: OnCancel::Hold,
+        on_trouble: OnTrouble::Leave,
+        prepare: None,
+        alarms: vec![],
+        gates: Gates::default(),
+        accept_drift: false,
+        ..setting.clone()
+    };
+    drive::run(&setting, record, survey.world, Kept::Memory, looked, emit).await
+}

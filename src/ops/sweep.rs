@@ -1,0 +1,109 @@
+//! Ends the deployments of a cluster's pairs that nobody drives any more: what a schedule runs.
+
+use std::time::Duration;
+
+use super::deploy::{end, follow, nothing, random_id};
+use crate::drive::Setting;
+use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::interrupt::or_interrupted;
+use crate::error::Error;
+use crate::event::{Ended, Ending, Event, Fault, Hint, Kind, Nothing, Swept};
+use crate::model::world::Service;
+use crate::plan::Survey;
+use crate::record::{Heading, Reason, Record};
+use crate::request::Scale;
+use crate::route::View;
+use crate::route::watch::Watch;
+
+/// A deployment whose owner gave no sign of life for so long is abandoned.
+const ABANDONED: Duration = Duration::from_secs(600);
+
+/// Looks at every pair of the cluster that its tags name.
+pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<Ended, Error> {
+    let pairs = or_interrupted(&setting.interrupts, setting.aws.tagged_pairs(&setting.cluster));
+    let pairs = pairs.await?;
+    let mut swept = Vec::new();
+    for service in &pairs {
+        if *setting.interrupts.borrow() > 0 {
+            break;
+        }
+        match end_one(service, setting, emit).await {
+            Ok(None) => {}
+            Ok(Some(one)) => swept.push(one),
+            // One that cannot be looked at keeps no other one waiting.
+            Err(error) => {
+                let error = Some(fault(&error));
+                let (deployment, service) = ("a deployment".to_owned(), service.clone());
+                swept.push(Swept { deployment, service, exit_code: 4, error });
+            }
+        }
+    }
+    if swept.is_empty() {
+        let cluster = setting.cluster.clone();
+        return Ok(nothing(
+            setting,
+            Nothing::NothingAbandoned { cluster, pairs: pairs.len() },
+            emit,
+        ));
+    }
+    let left = swept.iter().find(|one| one.exit_code > 1 && one.exit_code != 5);
+    let ended = Ended {
+        exit_code: if left.is_some() { 4 } else { 0 },
+        hint: left.map(|one| Hint::new("status", &setting.cluster, &one.service)),
+        ending: Ending::Swept { deployments: swept },
+        interrupted: *setting.interrupts.borrow() > 0,
+        api_calls: setting.aws.calls(),
+        ..Ended::default()
+    };
+    Ok(end(setting, ended, emit))
+}
+
+async fn end_one(
+    service: &str,
+    setting: &Setting<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Option<Swept>, Error> {
+    let surveying = setting.aws.survey(&setting.cluster, service, None);
+    let survey = or_interrupted(&setting.interrupts, surveying).await?;
+    let record = match survey.open_record() {
+        Some(Ok(record)) if record.silent_for(survey.world.at) >= ABANDONED => record,
+        _ => return Ok(None),
+    };
+    setting.tell(emit, Kind::Location(survey.location()));
+    let deployment = record.name().to_owned();
+    let heading = heading(&record, &survey);
+    let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
+    let none = Scale::default();
+    // From whatever the rules show: a person can look at it later as well.
+    let setting =
+        &Setting { accept_drift: !matches!(heading, Heading::Forward), ..setting.clone() };
+    let followed =
+        follow(setting, record, &survey, none, heading, &claimant, service, emit).await?;
+    Ok(followed.map(|(ended, _, closed)| {
+        // All that is left to do is the next deployment's.
+        let exit_code = if closed.is_some() && ended.exit_code == 5 { 1 } else { ended.exit_code };
+        Swept { deployment, service: service.to_owned(), exit_code, error: None }
+    }))
+}
+
+/// Where it goes: on, where only the old side is left to be stopped; else back, or to the only side that answers.
+fn heading(record: &Record, survey: &Survey) -> Heading {
+    let watch = Watch::new(survey.world.at);
+    let view = View { record, watch: &watch, world: &survey.world };
+    let healthy = |side: Option<&Service>| side.and_then(|one| survey.world.healthy(one));
+    // Whoever sweeps does not have the checks that judge it.
+    let baked = record.judges.is_none()
+        && record.held.is_some_and(|held| {
+            held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)
+        });
+    match (&record.heading, healthy(view.blue()), healthy(view.green())) {
+        (Heading::Forward, _, Some(1..)) if baked => Heading::Forward,
+        (Heading::Forward, Some(0) | None, Some(1..)) => Heading::Overtaken,
+        (Heading::Forward, ..) => Heading::Back(Reason::Abandoned),
+        (heading, ..) => heading.clone(),
+    }
+}
+
+fn fault(error: &Error) -> Fault {
+    Fault { check: error.check(), message: error.to_string(), fix: error.hint() }
+}

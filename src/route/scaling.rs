@@ -1,0 +1,150 @@
+//! Auto scaling of a pair. Each service keeps its scalable target and its policies; what moves with the
+//! traffic is the minimum, the maximum and what is suspended. The minimum and maximum are always those that
+//! AWS shows now: a scheduled action may change them at any moment. The record holds what was suspended.
+//!
+//! The side that is left has the minimum 0 and suspends everything: else auto scaling would start its tasks
+//! again. Registering a target brings the desired count between its limits at once, so that the other side has
+//! its limits before this one loses them.
+
+use super::{Action, Next, View, Wait};
+use std::time::Duration;
+
+use crate::event::WaitReason;
+use crate::model::scaling::{Scalable, Suspended};
+use crate::model::world::Look;
+use crate::record::Suspensions;
+
+/// What the steps below look at.
+struct Pair<'a> {
+    found: Suspensions,
+    blue: &'a Scalable,
+    green: &'a Scalable,
+}
+
+impl Pair<'_> {
+    /// Whether blue's limits are green's already.
+    fn is_swapped(&self) -> bool {
+        self.blue.is_bare() && !self.green.is_bare()
+    }
+
+    /// The minimum and maximum that the side with the traffic is to have: blue's, unless blue was left already.
+    fn limits(&self) -> (u32, u32) {
+        let own = if self.is_swapped() { self.green } else { self.blue };
+        (own.min, own.max)
+    }
+}
+
+/// Both scalable targets. `None`: nothing scales the pair (any more). `Err`: they were not read yet.
+fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Next> {
+    let Some(found) = view.record.scaling else { return Ok(None) };
+    if view.world.scalable.is_none() {
+        let why = WaitReason::Scaling { service: view.record.blue.clone() };
+        return Err(Next::Wait(Wait { why, look_in: Duration::from_secs(1), look: Look::Whole }));
+    }
+    let [blue, green] =
+        [&view.record.blue, &view.record.green].map(|name| view.world.scalable(name));
+    Ok(blue.zip(green).map(|(blue, green)| Pair { found, blue, green }))
+}
+
+/// Both targets, for a step.
+macro_rules! pair_or_return {
+    ($view:expr) => {
+        match pair($view) {
+            Ok(Some(pair)) => pair,
+            Ok(None) => return None,
+            Err(next) => return Some(next),
+        }
+    };
+}
+
+fn scale(
+    target: &Scalable,
+    limits: (Option<u32>, Option<u32>),
+    suspended: Suspended,
+) -> Option<Next> {
+    let (service, (min, max)) = (target.service.clone(), limits);
+    Some(Next::Act(Action::Scale { service, min, max, suspended }))
+}
+
+/// Whether green has had all the traffic, as far as is known: then blue's part is over.
+fn is_handed_over(view: &View<'_>) -> bool {
+    view.record.held.is_some_and(|held| held.share == 100)
+}
+
+/// Blue is not scaled in while green takes its traffic. Nothing scales green but, once it is to have traffic,
+/// a policy that scales out.
+pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
+    let pair = pair_or_return!(view);
+    if is_handed_over(view) || view.watch.gone.is_some() {
+        return None;
+    }
+    let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
+    let (min, max) = pair.limits();
+    if pair.is_swapped() {
+        return scale(blue, (Some(min), Some(max)), Suspended { scale_in: true, ..found });
+    }
+    if !blue.suspended.scale_in {
+        return scale(blue, (None, None), Suspended { scale_in: true, ..blue.suspended });
+    }
+    // A lower maximum would take tasks away that have traffic.
+    let desired = view.green().map_or(0, |service| service.desired);
+    let max = max.max(if view.ours().is_some() { desired } else { 0 });
+    let is_quiet = green.suspended.scale_in && green.suspended.scheduled;
+    if green.min == 0 && green.max == max && is_quiet {
+        return None;
+    }
+    let scale_out = view.record.to.is_none() || found.scale_out;
+    scale(green, (Some(0), Some(max)), Suspended { scale_in: true, scale_out, scheduled: true })
+}
+
+/// Before green has traffic, its policies may scale it out as blue's did.
+pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
+    let pair = pair_or_return!(view);
+    let (scale_out, green) = (pair.found.blue.scale_out, pair.green);
+    let is_over = is_handed_over(view) || view.watch.gone.is_some();
+    if is_over || green.suspended.scale_out == scale_out {
+        return None;
+    }
+    scale(green, (None, None), Suspended { scale_out, ..green.suspended })
+}
+
+/// Green has blue's present limits and suspensions as found; only then blue has none to be revived by.
+pub(super) fn arm(view: &View<'_>) -> Option<Next> {
+    let pair = pair_or_return!(view);
+    let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
+    let (min, max) = pair.limits();
+    if (green.min, green.max, green.suspended) != (min, max, found) {
+        return scale(green, (Some(min), Some(max)), found);
+    }
+    // What is not there starts no task.
+    if blue.is_idle() || view.is_gone(&view.record.blue) {
+        return None;
+    }
+    scale(blue, (Some(0), None), Suspended::ALL)
+}
+
+/// Blue is scaled as it was found; nothing scales green.
+pub(super) fn unfreeze(view: &View<'_>) -> Option<Next> {
+    let pair = pair_or_return!(view);
+    let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
+    let (min, max) = pair.limits();
+    if (blue.min, blue.max, blue.suspended) != (min, max, found) {
+        let is_left = pair.is_swapped();
+        return scale(blue, (is_left.then_some(min), is_left.then_some(max)), found);
+    }
+    if green.is_idle() || view.is_gone(&view.record.green) {
+        return None;
+    }
+    scale(green, (Some(0), None), Suspended::ALL)
+}
+
+/// Another deployment takes over: the side that has the traffic is scaled as blue was found.
+pub(super) fn hand_over(view: &View<'_>) -> Option<Next> {
+    if is_handed_over(view) { arm(view) } else { unfreeze(view) }
+}
+
+/// The most tasks that auto scaling lets the pair have; more are taken away again.
+pub(super) fn most(view: &View<'_>) -> Option<u32> {
+    let pair = pair(view).ok().flatten()?;
+    Some(pair.limits().1.max(1))
+}

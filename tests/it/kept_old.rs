@@ -1,0 +1,199 @@
+//! An old side that keeps running after the deployment, and what ends that.
+
+use std::time::Duration;
+
+use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::{Cloud, Time};
+
+use crate::support::fate::{Death, is_read};
+use crate::support::invariants::{answers, scaled_as_found, serves};
+use crate::support::lives::{REPOSITORY, World, call, deploy};
+use crate::support::scenes::SCALED;
+
+const PAIR: &str = "--cluster shop --service web";
+
+fn image(tag: &str) -> String {
+    format!("{REPOSITORY}:{tag}")
+}
+
+/// Version 2 is live in `web-green`, and version 1 runs on in `web`.
+fn kept(world: &World) {
+    let life = world.run(&deploy("2", "--bake 0s --keep-old"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("web keeps running"), "{}", life.text);
+    // The nodes of the load balancer apply the weights.
+    world.wait(600);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(desired(&world.cloud(), "web"), 2);
+}
+
+fn desired(cloud: &Cloud, service: &str) -> u64 {
+    let body = format!(r#"{{"cluster":"shop","services":["{service}"]}}"#);
+    let told = call(&mut cloud.clone(), "ecs", "DescribeServices", &body);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    told["services"][0]["desiredCount"].as_u64().expect("a count")
+}
+
+fn set(world: &World, service: &str, count: u32) {
+    let body = format!(r#"{{"cluster":"shop","service":"{service}","desiredCount":{count}}}"#);
+    world.call("ecs", "UpdateService", &body);
+}
+
+fn weights(journal: &[Entry]) -> Vec<Time> {
+    let written = journal.iter().filter(|entry| matches!(entry.change, Change::Weights { .. }));
+    written.map(|entry| entry.at).collect()
+}
+
+#[test]
+fn a_rollback_to_a_kept_side_is_one_write_a_rule_within_five_seconds() {
+    let world = World::new("shop");
+    kept(&world);
+    let (from, begin) = (world.cloud().journal().len(), world.now());
+    let life = world.run(&format!("rollback {PAIR}"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let written = weights(&world.journal(from));
+    assert_eq!(written.len(), 1, "{}", life.text);
+    assert!(
+        written[0] - begin <= Duration::from_secs(5),
+        "{:?}\n{}",
+        written[0] - begin,
+        life.text
+    );
+    println!("weights written after {:?}", written[0] - begin);
+    assert!(!life.calls.contains_key("RegisterTaskDefinition"), "{:?}", life.calls);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(desired(&world.cloud(), "web-green"), 0);
+}
+
+#[test]
+fn a_kept_side_that_shrank_is_raised_first_unless_the_traffic_is_to_move_now() {
+    for now in [false, true] {
+        let world = World::new("shop");
+        kept(&world);
+        set(&world, "web", 1);
+        world.wait(300);
+        let from = world.cloud().journal().len();
+        let life = world.run(&format!("rollback {PAIR} {}", if now { "--now" } else { "" }));
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        let journal = world.journal(from);
+        let healthy = journal
+            .iter()
+            .find(|entry| matches!(&entry.change, Change::Target { to, .. } if to == "healthy"));
+        let (healthy, written) = (healthy.expect("a second task").at, weights(&journal)[0]);
+        assert_eq!(written < healthy, now, "{}", life.text);
+        serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    }
+    let life = World::new("solo").run("rollback --cluster shop --service api --now");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+}
+
+#[test]
+fn the_next_deployment_stops_it_first() {
+    let world = World::new("shop");
+    kept(&world);
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("5", "--bake 0s"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let journal = world.journal(from);
+    let first = |is: &dyn Fn(&Change) -> bool| journal.iter().position(|entry| is(&entry.change));
+    let emptied = first(
+        &|change| matches!(change, Change::Desired { service, after: 0, .. } if service.ends_with("/web")),
+    );
+    let registered = first(&|change| matches!(change, Change::Registered { .. }));
+    assert!(emptied.expect("emptied") < registered.expect("registered"), "{}", life.text);
+    serves(&world.cloud(), &image("5"), 2).unwrap_or_else(|why| panic!("{why}"));
+    assert!(world.cloud().violations().is_empty(), "{:?}", world.cloud().violations());
+}
+
+#[test]
+fn it_is_stopped_by_name_once_and_shown_until_then() {
+    let world = World::new("shop");
+    kept(&world);
+    let kept = "web is kept running since then";
+    assert!(world.run(&format!("status {PAIR}")).text.contains(kept));
+    let life = world.run(&format!("retire {PAIR}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("web is stopped; web:2 serves in web-green"), "{}", life.text);
+    assert_eq!(desired(&world.cloud(), "web"), 0);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    assert!(!world.run(&format!("status {PAIR}")).text.contains(kept));
+    let life = world.run(&format!("retire {PAIR}"));
+    assert!(life.text.contains("nothing to do"), "{}", life.text);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    // A rollback starts it anew.
+    let life = world.run(&format!("rollback {PAIR}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// It is the only way back.
+#[test]
+fn it_is_not_stopped_while_the_other_side_is_unhealthy() {
+    let world = World::parsed(
+        "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '8m'\n",
+    );
+    kept(&world);
+    world.wait(300);
+    let life = world.run(&format!("retire {PAIR}"));
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert_eq!(desired(&world.cloud(), "web"), 2);
+    let life = world.run(&format!("rollback {PAIR}"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn nothing_scales_it_and_scaling_follows_wherever_it_ends() {
+    for command in ["retire", "rollback"] {
+        let world = World::of(SCALED.cloud());
+        kept(&world);
+        scaled_as_found(&world.cloud(), SCALED.limits()).unwrap_or_else(|why| panic!("{why}"));
+        let life = world.run(&format!("{command} {PAIR}"));
+        assert!(matches!(life.code, Some(0 | 1)), "{}", life.text);
+        scaled_as_found(&world.cloud(), SCALED.limits())
+            .unwrap_or_else(|why| panic!("{command}: {why}\n{}", life.text));
+    }
+}
+
+#[test]
+fn only_a_pair_keeps_its_old_side() {
+    let life = World::new("solo").run("deploy --cluster shop --service api --tag 2 --keep-old");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("--keep-old works only with two services"), "{}", life.text);
+}
+
+/// A deployment that nobody drives is ended by whoever sweeps, once its owner is silent for 10 minutes.
+#[test]
+fn what_is_abandoned_is_swept_and_nothing_else() {
+    let command = deploy("2", "--shares 20:1m,100 --follow 60s --bake 30s");
+    let life = World::of(SCALED.cloud()).run(&command);
+    let changes = (1..).zip(&life.operations).filter(|(_, operation)| !is_read(operation));
+    let mut ends = [0, 0];
+    for (nth, operation) in changes {
+        let world = World::of(SCALED.cloud());
+        world.run_until(&command, nth, Death::BeforeAnswer);
+        world.wait(500);
+        let journal = world.cloud().journal().len();
+        let life = world.run("sweep --cluster shop");
+        assert!(life.text.contains("nothing to do"), "{operation}: {}", life.text);
+        let ours = world.journal(journal).into_iter().filter(|entry| entry.call.is_some());
+        assert_eq!(ours.count(), 0, "{operation}: {}", life.text);
+        world.wait(200);
+        let life = world.run("sweep --cluster shop");
+        assert_eq!(life.code, Some(0), "{nth} {operation}: {}", life.text);
+        world.wait(300);
+        let finished = life.text.contains("finished");
+        let told = |why: String| panic!("{nth} {operation}: {why}\n{}", life.text);
+        let serving = [image("1"), image("2")].map(|tag| serves(&world.cloud(), &tag, 2).is_ok());
+        assert!(serving[0] != serving[1], "{nth} {operation}: {serving:?}\n{}", life.text);
+        assert!(!finished || serving[1], "{nth} {operation}: {}", life.text);
+        ends[usize::from(serving[1])] += 1;
+        answers(&world.cloud()).unwrap_or_else(told);
+        scaled_as_found(&world.cloud(), SCALED.limits()).unwrap_or_else(told);
+        assert!(world.cloud().violations().is_empty(), "{:?}", world.cloud().violations());
+        let life = world.run("sweep --cluster shop");
+        assert!(life.text.contains("nothing to do"), "{nth} {operation}: {}", life.text);
+    }
+    println!("rolled back and finished: {ends:?}");
+    assert!(ends[0] > 5 && ends[1] > 1, "{ends:?}");
+}
