@@ -5,7 +5,6 @@ pub(crate) mod before; // one task prepares a deployment, whichever call the pro
 mod clocks; // a machine that is suspended, a wall clock that is set
 mod deaths; // killed at every call, once or twice; random lives
 pub(crate) mod degraded; // the old side is not whole; a good image gets live all the same
-mod denied; // the least policy is enough; what is denied is told
 pub(crate) mod drift; // back to a service without a record, killed at every call
 pub(crate) mod edits; // the same command adopts what was killed
 mod faults; // every fault at every call
