@@ -38,6 +38,8 @@ pub fn back_to(
     Ok(Some(Record {
         revision: sides.green.revision.clone(),
         count: sides.blue.desired.max(1),
+        // A side that was kept is to take all the traffic of one that is well: what it runs now is no measure.
+        had: record.had.filter(|_| survey.kept().is_none()),
         // Whoever gives green a share meanwhile is somebody else.
         shares: vec![],
         heading: Heading::Back(Reason::Asked),

@@ -48,7 +48,8 @@ fn weights(journal: &[Entry]) -> Vec<Time> {
 fn a_rollback_to_a_kept_side_is_one_write_a_rule_within_five_seconds() {
     let world = World::new("shop");
     kept(&world);
-    let (from, begin) = (world.cloud().journal().len(), world.now());
+    let from = world.cloud().journal().len();
+    let begin = world.now();
     let life = world.run(&format!("rollback {PAIR}"));
     assert_eq!(life.code, Some(1), "{}", life.text);
     let written = weights(&world.journal(from));
@@ -133,7 +134,16 @@ fn it_is_not_stopped_while_the_other_side_is_unhealthy() {
         "extends = 'shop'\n[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '8m'\n",
     );
     kept(&world);
-    world.wait(300);
+    let healthy = |cloud: &Cloud| {
+        let green = cloud.serving().into_iter().filter(|one| one.weight > 0);
+        green.map(|one| one.healthy).max().unwrap_or(0)
+    };
+    // ECS replaces what is unhealthy, and it becomes unhealthy again.
+    let falls = (0..300).any(|_| {
+        world.wait(5);
+        healthy(&world.cloud()) == 0
+    });
+    assert!(falls, "the live side becomes unhealthy");
     let life = world.run(&format!("retire {PAIR}"));
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert_eq!(desired(&world.cloud(), "web"), 2);

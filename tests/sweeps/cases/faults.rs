@@ -102,6 +102,11 @@ fn cases() -> Vec<Case> {
                 if small {
                     cases.extend(faults().map(|(kind, _)| case(kind, nth)));
                 }
+                // And what only other scenes read, once.
+                let known = cases.iter().any(|case: &Case| case.operation == *operation);
+                if !small && !known {
+                    cases.push(case("expired", nth));
+                }
                 if small && nth.is_multiple_of(4) {
                     cases.push(case("expired", nth));
                 }
