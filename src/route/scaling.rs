@@ -34,12 +34,22 @@ impl Pair<'_> {
     }
 }
 
-/// Both scalable targets. `None`: nothing scales the pair (any more). `Err`: they were not read yet.
-fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Next> {
+/// The scalable targets were not read yet.
+struct Unread;
+
+impl Unread {
+    /// Then they are.
+    fn next(view: &View<'_>) -> Option<Next> {
+        let why = WaitReason::Scaling { service: view.record.blue.clone() };
+        Some(Next::Wait(Wait { why, look_in: Duration::from_secs(1), look: Look::Whole }))
+    }
+}
+
+/// Both scalable targets. `None`: nothing scales the pair (any more).
+fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Unread> {
     let Some(found) = view.record.scaling else { return Ok(None) };
     if view.world.scalable.is_none() {
-        let why = WaitReason::Scaling { service: view.record.blue.clone() };
-        return Err(Next::Wait(Wait { why, look_in: Duration::from_secs(1), look: Look::Whole }));
+        return Err(Unread);
     }
     let [blue, green] =
         [&view.record.blue, &view.record.green].map(|name| view.world.scalable(name));
@@ -52,7 +62,7 @@ macro_rules! pair_or_return {
         match pair($view) {
             Ok(Some(pair)) => pair,
             Ok(None) => return None,
-            Err(next) => return Some(next),
+            Err(Unread) => return Unread::next($view),
         }
     };
 }
