@@ -17,6 +17,8 @@ from always import ALWAYS
 SERVICES = ("ecs", "elbv2", "ecr", "sts", "logs", "application-autoscaling")
 # boto3 speaks another protocol with it than the sandbox, which has the oldest one.
 QUERY_TOO = ("cloudwatch",)
+# Of these only what `doctor` reads is there.
+READ = ("iam", "secretsmanager", "ssm", "ec2")
 
 # What AWS answers without modelling it per operation, with its statuses.
 COMMON_ERRORS = {
@@ -42,7 +44,7 @@ COMMON_ERRORS = {
 }
 
 _session = botocore.session.Session()
-MODELS = {name: _session.get_service_model(name) for name in SERVICES + QUERY_TOO}
+MODELS = {name: _session.get_service_model(name) for name in SERVICES + QUERY_TOO + READ}
 _BY_TARGET = {
     model.metadata["targetPrefix"]: name
     for name, model in MODELS.items()
@@ -51,7 +53,7 @@ _BY_TARGET = {
 _BY_VERSION = {
     model.metadata["apiVersion"]: name
     for name, model in MODELS.items()
-    if model.metadata["protocol"] == "query" or name in QUERY_TOO
+    if model.metadata["protocol"] in ("query", "ec2") or name in QUERY_TOO
 }
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -80,6 +82,9 @@ def called(headers, body):
 def check(service, operation, status, headers, body):
     """What is wrong with an answer: a list of lines."""
     model = MODELS[service].operation_model(operation)
+    if MODELS[service].metadata["protocol"] == "ec2":
+        # A protocol of its own, which no other service has.
+        return []
     query = _is_query(service)
     problems = _query(model, status, headers, body) if query else _json(model, status, headers, body)
     return [f"{service}.{operation}: {problem}" for problem in problems]

@@ -60,13 +60,13 @@ def test_ctrl_c_deletes_too_and_a_dry_run_calls_nothing(probe, aws, sandbox):
             break
     assert left(aws) != ([], [], [])
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert "everything that was created is deleted" in output
     assert left(aws) == ([], [], [])
 
     calls = sum(sandbox.answered.values())
     process = probe("--dry-run")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 0 and "0.10 USD" in output and "propagation" in output
     assert sum(sandbox.answered.values()) == calls
 
@@ -77,6 +77,6 @@ def test_what_a_killed_probe_left_is_cleaned(probe, aws):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process = probe("--clean")
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 0, output
     assert left(aws) == ([], [], [])

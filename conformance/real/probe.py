@@ -338,10 +338,13 @@ class Probe:
             return
         self.update(deploymentConfiguration=self.configuration(), desiredCount=1)
         self.stop_newest()
-        self.until(
-            "one task at rest",
-            lambda: (lambda one: len(one["deployments"]) == 1 and one["runningCount"] == 1)(self.service()),
-        )
+        def rests():
+            # One may be listed only now, and pause.
+            self.stop_newest()
+            one = self.service()
+            return len(one["deployments"]) == 1 and one["runningCount"] == 1
+
+        self.until("one task at rest", rests)
 
     # From here on: the table.
 

@@ -270,7 +270,7 @@ struct Requests {
 
 fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let wanted: ScalableTarget = typed(&item.table)?;
-    let mut target = json!({
+    let target = json!({
         "ServiceNamespace": "ecs",
         "ResourceId": format!("service/{}", wanted.service),
         "ScalableDimension": "ecs:service:DesiredCount",
@@ -280,6 +280,7 @@ fn scalable_target(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
         Some(requests) => words::label(build.region(), &requests.target_group)?,
     };
     let mut call = |operation: &str, members: Value| {
+        let mut target = target.clone();
         for (member, value) in members.as_object().into_iter().flatten() {
             target[member] = value.clone();
         }
