@@ -28,7 +28,8 @@
 //! * [`route`] decides what comes next: tables of steps, one file and one row ([`route::Engine`]) per
 //!   engine (`listener`: we move weights; `rolling`: ECS replaces the tasks). A deployment is at the
 //!   first step of its route that does not hold yet; resuming after a crash is running again.
-//!   [`route::watch`] is what this process has seen: memory that may be lost.
+//!   [`route::watch`] is what this process has seen: memory that may be lost; `route::gates` what the checks of
+//!   the new version said.
 //! * [`plan`] makes every choice once, or refuses with all that is in the way (`plan/checks.rs`: a table
 //!   for each engine); [`plan::clone`] clones a task definition; [`plan::setup`] has the steps that make a
 //!   service ready for `native`; [`plan::doctor`] finds what may go wrong, [`plan::policy`] is the least IAM

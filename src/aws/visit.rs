@@ -18,7 +18,7 @@ use super::error::causes;
 /// No connection is waited for longer.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// Who this is, for the logs of whoever is asked.
+/// Who this is, for the logs of the service that is asked.
 const AGENT: &str = concat!("ecs-bg/", env!("CARGO_PKG_VERSION"));
 
 /// What asks.

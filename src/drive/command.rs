@@ -24,7 +24,7 @@ const LINES: usize = 10;
 /// The end of what a command printed.
 type Kept = Arc<Mutex<Vec<u8>>>;
 
-/// What a command is told, in its environment and as JSON on its standard input.
+/// What a command finds in its environment, and as JSON on its standard input.
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings {
     pub(super) cluster: String,
@@ -81,7 +81,7 @@ pub(super) fn run(
     });
     let stdin = child.stdin.take();
     std::thread::spawn(move || {
-        // Whoever does not read it does not want it.
+        // A command need not read it.
         let _ = stdin.map(|mut stdin| stdin.write_all(input.to_string().as_bytes()));
     });
     let (told_end, end) = channel();

@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Between two tries to connect before anything begins.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// So many wrong answers of a URL at one share mean that the new version is no good: a single one may be an
+/// So many wrong answers of a URL at one share fail the new version: a single one may be an
 /// accident, and at a small share few of the answers are the new version's.
 const WRONG_MAX: u32 = 3;
 
@@ -62,7 +62,8 @@ pub(super) fn known(gates: &Asked) -> Gates {
         Gate::Url(_) => WRONG_MAX,
         Gate::Command { .. } => 1,
     };
-    Gates::new(gates.gates.iter().map(|gate| (gate.name(), limit(gate))), gates.on_inconclusive)
+    let limits = gates.named().into_iter().map(|(name, gate)| (name, limit(gate)));
+    Gates::new(limits, gates.on_inconclusive)
 }
 
 /// Asks a URL once.
@@ -91,12 +92,12 @@ async fn ask(visitor: &Visitor, check: &UrlCheck, clock: Clock) -> Verdict {
 
 /// The gates that cannot be asked at all: a URL without a connection, a program that is not there.
 pub async fn unready(setting: &Setting<'_>, gates: &Asked) -> Vec<(String, GateFault)> {
-    let unready = gates.gates.iter().map(|gate| async move {
+    let unready = gates.named().into_iter().map(|(name, gate)| async move {
         let fault = match gate {
             Gate::Url(check) => connects(setting, check).await.err(),
             Gate::Command { words, .. } => command::is_there(words).err(),
         };
-        fault.map(|fault| (gate.name(), fault))
+        fault.map(|fault| (name, fault))
     });
     join_all(unready).await.into_iter().flatten().collect()
 }
@@ -124,8 +125,7 @@ impl Run<'_> {
             return;
         }
         let judged = engine(self.record.engine()).judged;
-        let share =
-            Some(self.view()).filter(|view| view.record.forward()).and_then(|view| judged(&view));
+        let share = if self.record.forward() { judged(&self.view()) } else { None };
         if self.watch.gates.judge(share) {
             self.gates = Running::default();
             if let Some(share) = share {
@@ -145,8 +145,8 @@ impl Run<'_> {
             deployment: self.record.name().to_owned(),
             share,
         };
-        for gate in &self.setting.gates.gates {
-            let (tell, name, clock) = (running.tell.clone(), gate.name(), self.setting.clock);
+        for (name, gate) in self.setting.gates.named() {
+            let (tell, clock) = (running.tell.clone(), self.setting.clock);
             let tell = move |verdict| tell.send(Said { gate: name.clone(), verdict });
             match gate.clone() {
                 Gate::Url(check) => {
@@ -163,7 +163,7 @@ impl Run<'_> {
                         loop {
                             let (words, surroundings) = (words.clone(), surroundings.clone());
                             let stop = Arc::clone(&stop);
-                            // Time stands still for whoever simulates it, until the command has ended.
+                            // Simulated time stands still until the command has ended.
                             let run = move || command::run(&words, timeout, &surroundings, &stop);
                             let Ok(Some(verdict)) = tokio::task::spawn_blocking(run).await else {
                                 return;
@@ -180,7 +180,7 @@ impl Run<'_> {
         }
     }
 
-    /// Takes in what a gate said. What is wrong is told as it comes.
+    /// Takes in what a gate said, and warns at once of what is wrong.
     pub(super) fn hear(&mut self, said: Said) {
         let Said { gate, verdict } = said;
         let fault = match &verdict {

@@ -246,7 +246,7 @@ impl Run<'_> {
                 Ok(()) = interrupts.changed() => break,
                 Some(said) = self.gates.said.recv() => {
                     self.hear(said);
-                    // Nobody sleeps over a new version that is no good.
+                    // A new version that failed is rolled back at once.
                     if self.watch.gates.failed().is_some() {
                         break;
                     }

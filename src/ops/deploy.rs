@@ -75,11 +75,7 @@ pub async fn deploy(
                     let why = WaitReason::OtherDeployment { service: request.service.clone() };
                     setting.tell(emit, Kind::Waiting { step: "claim", why });
                 }
-                let waiting = async {
-                    setting.clock.sleep(WAIT_LOOK).await;
-                    Ok::<(), Error>(())
-                };
-                or_interrupted(&setting.interrupts, waiting).await?;
+                sleep(setting, WAIT_LOOK).await?;
                 continue;
             }
             (decided, _) => decided?,
@@ -204,8 +200,13 @@ fn is_in_the_way(refusal: &Refusal) -> bool {
 
 /// Waits until AWS may be asked again.
 async fn look_again(setting: &Setting<'_>) -> Result<(), Error> {
+    sleep(setting, LOOK_TWICE).await
+}
+
+/// Lets time pass, unless the user asks us to stop.
+async fn sleep(setting: &Setting<'_>, time: Duration) -> Result<(), Error> {
     let waiting = async {
-        setting.clock.sleep(LOOK_TWICE).await;
+        setting.clock.sleep(time).await;
         Ok::<(), Error>(())
     };
     or_interrupted(&setting.interrupts, waiting).await

@@ -91,7 +91,7 @@ fn heading(record: &Record, survey: &Survey) -> Heading {
     let watch = Watch::new(survey.world.at);
     let view = View { record, watch: &watch, world: &survey.world };
     let healthy = |side: Option<&Service>| side.and_then(|one| survey.world.healthy(one));
-    // Whoever sweeps does not have the checks that judge it.
+    // This command does not have the checks that judge it.
     let baked = record.judges.is_none()
         && record.held.is_some_and(|held| {
             held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)

@@ -45,7 +45,6 @@ use crate::plan::trust::Verdict;
 use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
-use crate::request::gates::Gate;
 use crate::request::{Request, fingerprint};
 use crate::route::View;
 use crate::route::watch::Watch;
@@ -263,7 +262,7 @@ pub fn plan(
     if let Decision::Deploy(plan) = &mut decision {
         let alarms = Planned::Alarms { alarms: request.alarms.clone() };
         plan.steps.extend((!request.alarms.is_empty()).then_some(alarms));
-        let gates: Vec<String> = request.gates.gates.iter().map(Gate::name).collect();
+        let gates: Vec<String> = request.gates.named().into_iter().map(|(name, _)| name).collect();
         plan.steps.extend((!gates.is_empty()).then_some(Planned::Checks { gates }));
     }
     Ok(decision)

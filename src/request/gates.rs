@@ -69,9 +69,25 @@ impl fmt::Debug for UrlCheck {
     }
 }
 
+impl Gates {
+    /// The gates by name: what people read of each, without what may be secret in it. Two that read alike are
+    /// numbered.
+    pub fn named(&self) -> Vec<(String, &Gate)> {
+        let shown = |gate: &Gate| gate.shown();
+        let numbered = self.gates.iter().enumerate().map(|(index, gate)| {
+            let name = shown(gate);
+            match self.gates[..index].iter().filter(|other| shown(other) == name).count() {
+                0 => (name, gate),
+                before => (format!("{name} ({})", before + 1), gate),
+            }
+        });
+        numbered.collect()
+    }
+}
+
 impl Gate {
-    /// How it is called in what people read: nothing that may be secret.
-    pub fn name(&self) -> String {
+    /// Nothing of it that may be secret.
+    fn shown(&self) -> String {
         match self {
             Self::Url(check) => shown(&check.url),
             Self::Command { words, .. } => {
@@ -99,7 +115,7 @@ impl Gate {
     }
 }
 
-/// A URL without what may be secret in it: its query, its fragment and whoever logs in.
+/// A URL without what may be secret in it: its query, its fragment and the user's name and password.
 fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
@@ -156,7 +172,7 @@ impl Gates {
             let words = words.into_iter().map(Hidden).collect();
             gates.push(Gate::Command { words, timeout });
         }
-        // Two that look the same are told apart nowhere: one of them is enough.
+        // The same one twice says nothing more.
         let mut known: Vec<Gate> = Vec::new();
         for gate in gates {
             if !known.contains(&gate) {
@@ -234,6 +250,23 @@ mod tests {
         ] {
             assert_eq!(shown(url), is_shown);
         }
+    }
+
+    #[test]
+    fn gates_that_read_alike_are_told_apart() {
+        let typed = Typed {
+            urls: ["https://a.example/?x=1", "https://a.example/?x=2"]
+                .map(|url| Hidden(url.into()))
+                .into(),
+            commands: ["npm run smoke", "npm run e2e", "npm run smoke"]
+                .map(|c| Hidden(c.into()))
+                .into(),
+            timeout: "5m".to_owned(),
+            ..Typed::default()
+        };
+        let gates = Gates::new(&typed).expect("gates");
+        let names: Vec<String> = gates.named().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["https://a.example/?…", "https://a.example/?… (2)", "npm", "npm (2)"]);
     }
 
     #[test]

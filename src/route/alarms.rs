@@ -55,10 +55,6 @@ impl Alarms {
 
 /// What the alarms say against going on.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
-    // The old side is being stopped: there is nothing whole to go back to.
-    if (view.engine().serves_alone)(view).1 {
-        return None;
-    }
     let alarms = &view.watch.alarms;
     if let Some(alarm) = alarms.firing() {
         let cause = Cause::Alarm { alarm: alarm.to_owned() };

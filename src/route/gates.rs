@@ -30,7 +30,7 @@ pub struct Gates {
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// So many wrong answers at one share mean that the new version is no good.
+    /// So many wrong answers at one share fail the new version.
     limit: u32,
     wrong: u32,
     last: Option<Verdict>,
@@ -99,10 +99,6 @@ impl Gates {
 
 /// What the gates say against going on.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
-    // The old side is being stopped: there is nothing whole to go back to.
-    if (view.engine().serves_alone)(view).1 {
-        return None;
-    }
     let cause = view.watch.gates.failed()?;
     Some(Trouble { reason: Reason::Gate, cause })
 }
@@ -112,22 +108,22 @@ pub(super) fn hold(view: &View<'_>, held: Held, time: Duration) -> Option<Next> 
     let gates = &view.watch.gates;
     let (gate, fault, inconclusive) = gates.missing()?;
     let beyond = view.watched_since(held.since).saturating_sub(time);
-    let gate = gate.to_owned();
-    match gates.on_inconclusive {
-        OnInconclusive::Pass if inconclusive => None,
-        OnInconclusive::Hold | OnInconclusive::Pass if beyond < BEYOND => {
-            let why = WaitReason::Gate { gate, fault: fault.cloned() };
-            Some(Next::Wait(Wait { why, look_in: MISSING, look: Look::Glance }))
+    let (gate, fault) = (gate.to_owned(), fault.cloned());
+    let waits = match gates.on_inconclusive {
+        OnInconclusive::Pass if inconclusive => return None,
+        OnInconclusive::Fail if inconclusive => false,
+        _ => beyond < BEYOND,
+    };
+    Some(match waits {
+        true => {
+            let why = WaitReason::Gate { gate, fault };
+            Next::Wait(Wait { why, look_in: MISSING, look: Look::Glance })
         }
-        OnInconclusive::Fail if !inconclusive && beyond < BEYOND => {
-            let why = WaitReason::Gate { gate, fault: fault.cloned() };
-            Some(Next::Wait(Wait { why, look_in: MISSING, look: Look::Glance }))
+        false => {
+            let cause = Cause::GateUndecided { gate, fault, beyond };
+            Next::TurnBack(Trouble { reason: Reason::Gate, cause })
         }
-        _ => {
-            let cause = Cause::GateUndecided { gate, fault: fault.cloned(), beyond };
-            Some(Next::TurnBack(Trouble { reason: Reason::Gate, cause }))
-        }
-    }
+    })
 }
 
 #[cfg(test)]

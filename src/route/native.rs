@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::listener::explain;
-use super::trouble::{failed_by_ecs, failing_tasks, out_of_time};
+use super::trouble::{failed_by_ecs, failing_tasks, of_judges, out_of_time};
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, configuration,
-    gates, prepare, trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, configuration, prepare,
+    trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -212,7 +212,7 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
     }
-    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
+    if let Some(trouble) = of_judges(view) {
         return Some(trouble);
     }
     // Everything after the start has limits of ECS's own.

@@ -7,8 +7,7 @@ use super::listener::explain;
 use super::trouble::{PAST_MAX, failing_tasks, out_of_time};
 use super::view::count;
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, alarms, gates, prepare,
-    trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, trouble,
 };
 use crate::call::Call;
 use crate::event::{Cause, Kind, Sight, WaitReason};
@@ -181,7 +180,7 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = sick_target(view, service) {
         return found(Reason::Sick, cause);
     }
-    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
+    if let Some(trouble) = trouble::of_judges(view) {
         return Some(trouble);
     }
     if let Some(cause) = past_its_phase(view, service) {

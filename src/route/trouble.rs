@@ -46,7 +46,7 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(cause) = sick.or_else(|| too_few_healthy(view, green)) {
         return found(Reason::Sick, cause);
     }
-    if let Some(trouble) = alarms::trouble(view).or_else(|| gates::trouble(view)) {
+    if let Some(trouble) = of_judges(view) {
         return Some(trouble);
     }
     if let Some(cause) = blind(view, green) {
@@ -56,6 +56,15 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
         return found(Reason::BlueChanged, cause);
     }
     out_of_time(view, Duration::ZERO)
+}
+
+/// What the alarms and the gates say against going on.
+pub(super) fn of_judges(view: &View<'_>) -> Option<Trouble> {
+    // The old side is being stopped: there is nothing whole to go back to.
+    if (view.engine().serves_alone)(view).1 {
+        return None;
+    }
+    alarms::trouble(view).or_else(|| gates::trouble(view))
 }
 
 /// Nothing got any better for too long, or too much was tried. `patience` is given beyond the timeout.

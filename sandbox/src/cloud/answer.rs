@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::{Map, Value};
 
 use super::Cloud;
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     iam::{self, Asked, Place},
     protocol::{Fault, json, query, wire, xml},
     services::{self, Protocol, Service},
-    state::{Region, elb::LoadBalancer},
+    state::{Here, Region, elb::LoadBalancer},
     visit,
 };
 
@@ -94,6 +95,22 @@ fn target(request: &Request<Bytes>) -> Option<Target> {
     Some(Target { service, operation })
 }
 
+/// Answers a request whose parameters are a form.
+fn by_form(
+    cloud: &mut Cloud,
+    request: &Request<Bytes>,
+    Target { service, operation }: &Target,
+    call: Call,
+    answer: fn(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
+) -> query::Answer {
+    let mut body = wire::form(request)?;
+    body.shift_remove("Action");
+    body.shift_remove("Version");
+    admit(cloud, service, &call, &Asked(&body))?;
+    let region = call.region.clone();
+    cloud.act(&region, call, |here| answer(here, operation, &body))
+}
+
 fn operate(
     cloud: &mut Cloud,
     request: &Request<Bytes>,
@@ -115,29 +132,15 @@ fn operate(
             }
         }
         Protocol::Query { namespace, answer, .. } => {
-            let answered = wire::form(request).and_then(|mut body| {
-                body.shift_remove("Action");
-                body.shift_remove("Version");
-                admit(cloud, service, &call, &Asked(&body))?;
-                cloud.act(&region, call, |here| answer(here, operation, &body))
-            });
-            match answered {
+            match by_form(cloud, request, target, call, *answer) {
                 Ok(result) => wire::xml(xml::response(operation, namespace, &result, request_id)),
                 Err(fault) => wire::xml_error(namespace, &fault, request_id),
             }
         }
-        Protocol::Ec2 { version, answer } => {
-            let answered = wire::form(request).and_then(|mut body| {
-                body.shift_remove("Action");
-                body.shift_remove("Version");
-                admit(cloud, service, &call, &Asked(&body))?;
-                cloud.act(&region, call, |here| answer(here, operation, &body))
-            });
-            match answered {
-                Ok(result) => wire::xml(xml::ec2(operation, version, &result, request_id)),
-                Err(fault) => wire::ec2_error(&fault, request_id),
-            }
-        }
+        Protocol::Ec2 { version, answer } => match by_form(cloud, request, target, call, *answer) {
+            Ok(result) => wire::xml(xml::ec2(operation, version, &result, request_id)),
+            Err(fault) => wire::ec2_error(&fault, request_id),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ecs_bg_sandbox::faults::{Kind, Order};
 
 use super::native::{deploy, native, runs, settings};
+use super::permanent::{WAYS, order};
 use crate::support::fate::{Clocks, Fate, Freeze, When};
 use crate::support::lives::{World, outside};
 use crate::support::sweep::sweep;
@@ -24,15 +25,6 @@ const READS: [&str; 8] = [
 const CHANGES: [&str; 4] =
     ["RegisterTaskDefinition", "TagResource", "UpdateService", "StopServiceDeployment"];
 
-const WAYS: [(&str, Kind, u64); 6] = [
-    ("slow 11s", Kind::Slow, 11),
-    ("slow 25s", Kind::Slow, 25),
-    ("throttled", Kind::Throttle, 0),
-    ("500", Kind::Internal, 0),
-    ("denied", Kind::Denied, 0),
-    ("cut", Kind::Truncate, 0),
-];
-
 /// When it begins, in seconds after the deployment does: while tasks start, traffic shifts, ECS bakes.
 const STEPS: [u64; 4] = [0, 10, 60, 200];
 
@@ -42,23 +34,6 @@ struct Lasting {
     way: (&'static str, Kind, u64),
     tag: &'static str,
     after: u64,
-}
-
-fn order(operation: &str, (_, does, seconds): (&str, Kind, u64)) -> Order {
-    Order {
-        operation: operation.to_owned(),
-        service: None,
-        nth: Some(1),
-        times: Some(1_000_000),
-        probability: None,
-        seed: None,
-        does,
-        lasts: (seconds > 0).then(|| Duration::from_secs(seconds)),
-        age: None,
-        status: None,
-        code: None,
-        message: None,
-    }
 }
 
 /// One version serves.

@@ -26,7 +26,7 @@ const READS: [&str; 7] = [
 const CHANGES: [&str; 4] = ["RegisterTaskDefinition", "TagResource", "UpdateService", "ModifyRule"];
 
 /// In which way.
-const WAYS: [(&str, Kind, u64); 6] = [
+pub(crate) const WAYS: [(&str, Kind, u64); 6] = [
     ("slow 11s", Kind::Slow, 11),
     ("slow 25s", Kind::Slow, 25),
     ("throttled", Kind::Throttle, 0),
@@ -63,7 +63,7 @@ struct Case {
     after: u64,
 }
 
-fn order(operation: &str, (_, does, seconds): (&str, Kind, u64)) -> Order {
+pub(crate) fn order(operation: &str, (_, does, seconds): (&str, Kind, u64)) -> Order {
     Order {
         operation: operation.to_owned(),
         service: None,
