@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use super::{Globals, overhear};
 use crate::aws::{Aws, Connection};
 use crate::clock::Clock;
+use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::or_interrupted;
-use crate::drive::{OnCancel, OnTrouble, Setting};
+use crate::drive::{OnCancel, OnTrouble, Setting, random_id};
 use crate::error::{Error, FailureKind, Refusal};
 use crate::host::{Host, Sandbox};
 use crate::request::gates::Gates;
@@ -109,6 +110,9 @@ impl Context {
             cluster: cluster.to_owned(),
             interrupts: self.interrupts.clone(),
             on_cancel,
+            owner: random_id(),
+            on_conflict: OnConflict::Refuse,
+            by_name: true,
             on_trouble: OnTrouble::TurnBack,
             accept_drift: false,
             now: false,

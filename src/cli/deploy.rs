@@ -5,12 +5,13 @@ use clap::{Args, ValueEnum};
 use super::changes::{Changes, WHAT};
 use super::context::Context;
 use super::{Globals, Place};
-use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::error::Error;
 use crate::host::Host;
-use crate::ops::deploy::{decide, deploy, not_newer, random_id};
+use crate::ops::deploy::{deploy, not_newer};
+use crate::ops::look::decide;
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::gates::{self, OnInconclusive};
@@ -248,14 +249,11 @@ pub(super) async fn run(
     let request = arguments.request(false, render)?;
     let context = Context::connect(globals, host).await?;
     context.check_region(&request.cluster)?;
-    let prepare = request.prepare.clone();
-    let (alarms, gates) = (request.alarms.clone(), request.gates.clone());
-    let setting =
-        Setting { prepare, alarms, gates, ..context.setting(&request.cluster, on_cancel) };
-    let owner = random_id();
+    let setting = context.setting(&request.cluster, on_cancel);
+    let setting = Setting { on_conflict, by_name: false, ..setting };
     let result = match dry_run {
         true => {
-            let deciding = decide(&request, &setting, &owner);
+            let deciding = decide(&request, &setting);
             let decided = or_interrupted(&setting.interrupts, deciding).await;
             decided.and_then(|(survey, decision)| {
                 not_newer(&survey, &decision, on_conflict)?;
@@ -264,9 +262,8 @@ pub(super) async fn run(
             })
         }
         false => {
-            let claimant = Claimant { owner, on_conflict, by_name: false };
             let mut emit = |event| render.event(&event);
-            deploy(&request, &setting, &claimant, &mut emit).await.map(|ended| ended.exit_code)
+            deploy(&request, &setting, &mut emit).await.map(|ended| ended.exit_code)
         }
     };
     context.save()?;

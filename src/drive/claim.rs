@@ -39,17 +39,6 @@ pub enum OnConflict {
     Supersede,
 }
 
-/// Who may take over, and from whom.
-#[derive(Clone, Debug)]
-pub struct Claimant {
-    /// This process.
-    pub owner: String,
-    /// What to do while the owner lives.
-    pub on_conflict: OnConflict,
-    /// A person asked for this very deployment: its age does not matter.
-    pub by_name: bool,
-}
-
 /// What became of a claim.
 #[derive(Debug)]
 pub enum Claim {
@@ -80,18 +69,17 @@ pub async fn claim(
     setting: &Setting<'_>,
     record: Record,
     world: World,
-    claimant: &Claimant,
     bounds: &Bounds,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Claim, Error> {
     let overwritten = RefCell::new(None);
-    let claiming = Box::pin(claiming(setting, record, world, claimant, bounds, &overwritten, emit));
+    let claiming = Box::pin(claiming(setting, record, world, bounds, &overwritten, emit));
     tokio::select! {
         biased;
         _ = asked(&setting.interrupts, 1) => {}
         claim = claiming => {
             if let (Err(_), Some(before)) = (&claim, overwritten.take()) {
-                let releasing = Box::pin(give_back(setting, &before, &claimant.owner));
+                let releasing = Box::pin(give_back(setting, &before, &setting.owner));
                 tokio::select! {
                     biased;
                     _ = asked(&setting.interrupts, 1) => {}
@@ -140,7 +128,6 @@ async fn claiming(
     setting: &Setting<'_>,
     record: Record,
     world: World,
-    claimant: &Claimant,
     bounds: &Bounds,
     overwritten: &RefCell<Option<Record>>,
     emit: &mut dyn FnMut(Event),
@@ -155,7 +142,7 @@ async fn claiming(
             return Ok(Claim::Ended);
         }
         unchanged(setting, &judged, &record)?;
-        if !may(setting, &record, &world, claimant, first)? {
+        if !may(setting, &record, &world, first)? {
             let in_the_future = record.is_seen_in_the_future(world.at);
             let why = WaitReason::Owner { deployment: record.name().to_owned(), in_the_future };
             let kind = Kind::Waiting { step: "claim", why };
@@ -164,7 +151,7 @@ async fn claiming(
             continue;
         }
         overwritten.replace(Some(record.clone()));
-        let last = std::mem::replace(&mut record.owner, claimant.owner.clone());
+        let last = std::mem::replace(&mut record.owner, setting.owner.clone());
         (record.seen, record.released) = (world.at, None);
         record.by.clone_from(&setting.by);
         setting.aws.own(&record).await?;
@@ -213,7 +200,6 @@ fn may(
     setting: &Setting<'_>,
     record: &Record,
     world: &World,
-    claimant: &Claimant,
     first: SystemTime,
 ) -> Result<bool, Refusal> {
     let is_later = record.is_seen_in_the_future(world.at);
@@ -221,7 +207,7 @@ fn may(
         true => world.at.duration_since(first).unwrap_or_default(),
         false => record.silent_for(world.at),
     };
-    if silent > FORGOTTEN_AFTER && !claimant.by_name {
+    if silent > FORGOTTEN_AFTER && !setting.by_name {
         let what = format!(
             "{} is unfinished, and no process has driven it for {}",
             record.name(),
@@ -231,11 +217,11 @@ fn may(
     }
     if silent >= DEAD_AFTER
         || record.released.is_some()
-        || claimant.on_conflict == OnConflict::Supersede
+        || setting.on_conflict == OnConflict::Supersede
     {
         return Ok(true);
     }
-    if claimant.on_conflict == OnConflict::Refuse && !is_later {
+    if setting.on_conflict == OnConflict::Refuse && !is_later {
         let what = format!(
             "another process drives {}: its last heartbeat was {} ago (it counts as dead after {})",
             record.name(),

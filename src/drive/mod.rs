@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use self::claim::OnConflict;
 pub use self::interrupt::OnCancel;
 use self::interrupt::{Interrupted, asked, or_skipped};
 pub use self::look::begin_with;
@@ -31,6 +32,7 @@ use crate::model::arn::short;
 use crate::model::reads::{Answered, Moment, Part};
 use crate::model::world::World;
 use crate::record::{Closed, End, Reason, Record, Released};
+use crate::request::Request;
 use crate::request::before::Preparation;
 use crate::request::gates::Gates;
 use crate::route::watch::Watch;
@@ -78,6 +80,12 @@ pub struct Setting<'a> {
     pub interrupts: watch::Receiver<u32>,
     /// What the first time means.
     pub on_cancel: OnCancel,
+    /// What this process is called where it owns a deployment.
+    pub owner: String,
+    /// What to do while another process drives a deployment of the services.
+    pub on_conflict: OnConflict,
+    /// A person asked for this very deployment: its age does not matter.
+    pub by_name: bool,
     /// What to do about a new version that is no good.
     pub on_trouble: OnTrouble,
     /// Where the rules do not show what the record says, to go on from what they show at first.
@@ -97,6 +105,16 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// The same with what judges the deployment of a request, and what runs before it.
+    pub fn judged_by(&self, request: &Request) -> Self {
+        Self {
+            prepare: request.prepare.clone(),
+            alarms: request.alarms.clone(),
+            gates: request.gates.clone(),
+            ..self.clone()
+        }
+    }
+
     /// One event of now.
     pub fn tell(&self, emit: &mut dyn FnMut(Event), kind: Kind) {
         emit(Event { at: self.clock.now(), kind });
@@ -384,4 +402,9 @@ enum Stop {
     Refused(Failure),
     /// AWS cannot be read.
     Blind(Failure),
+}
+
+/// Names a process or a deployment.
+pub fn random_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
 
-use super::deploy::{Looked, decided, look_on, random_id, survey};
+use super::look::{Looked, decided, look_on, survey};
 use crate::drive::Setting;
 use crate::error::{Error, Failure, FailureKind, Refusal};
 use crate::model::world::{Service, Subnet};
@@ -27,7 +27,7 @@ pub async fn doctor(request: &Request, setting: &Setting<'_>) -> Result<(Survey,
     let decision: Result<Decision, Refusal> = match wanted {
         Err(refusal) => Err(refusal),
         Ok((wanted, digests)) => {
-            match decided(request, setting, &random_id(), &survey, &wanted, &digests).await {
+            match decided(request, setting, &survey, &wanted, &digests).await {
                 Ok(decision) => Ok(decision),
                 Err(Error::Usage(refusal) | Error::Refused(refusal)) => Err(refusal),
                 Err(error) => return Err(error),

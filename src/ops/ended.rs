@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::drive::Finished;
-use crate::event::{AsBefore, Cause, Ended, Ending, Failed, Hint, Proof};
+use super::last_words::last_words;
+use crate::drive::interrupt::or_skipped;
+use crate::drive::{Finished, Setting};
+use crate::event::{AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof};
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
 use crate::model::served::Served;
@@ -19,8 +21,66 @@ const EVENTS: usize = 6;
 /// Failed tasks that a report shows.
 const FAILURES: usize = 10;
 
+/// Says how it ended.
+pub(super) async fn over(
+    setting: &Setting<'_>,
+    finished: &Finished,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    let ended = report(setting, finished, service).await;
+    end(setting, ended, emit)
+}
+
+pub(super) async fn report(setting: &Setting<'_>, finished: &Finished, service: &str) -> Ended {
+    let logs = or_skipped(&setting.interrupts, last_words(setting, finished)).await;
+    let ended = ended(finished, &setting.cluster, service, setting.aws.calls());
+    Ended { logs: logs.unwrap_or_default(), ..ended }
+}
+
+/// Tells how it ended.
+pub(super) fn end(setting: &Setting<'_>, ended: Ended, emit: &mut dyn FnMut(Event)) -> Ended {
+    setting.tell(emit, Kind::Outcome(Box::new(ended.clone())));
+    ended
+}
+
+/// Says that there is nothing to do.
+pub(super) fn nothing(setting: &Setting<'_>, why: Nothing, emit: &mut dyn FnMut(Event)) -> Ended {
+    let api_calls = setting.aws.calls();
+    let ending = Ending::NothingToDo { nothing: why };
+    end(setting, Ended { ending, api_calls, ..Ended::default() }, emit)
+}
+
+/// Says that a deployment is another's business now.
+pub(super) fn superseded(
+    setting: &Setting<'_>,
+    name: &str,
+    by: Cause,
+    hint: Option<Hint>,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
+    end(setting, superseded_by(setting, name, by, hint), emit)
+}
+
+pub(super) fn superseded_by(
+    setting: &Setting<'_>,
+    name: &str,
+    by: Cause,
+    hint: Option<Hint>,
+) -> Ended {
+    Ended {
+        ending: Ending::Superseded { revision: name.to_owned() },
+        exit_code: Outcome::Superseded(by.clone()).exit_code(),
+        deployment: Some(name.to_owned()),
+        why: Some(by),
+        hint,
+        api_calls: setting.aws.calls(),
+        ..Ended::default()
+    }
+}
+
 /// The end of a deployment.
-pub(super) fn ended(
+fn ended(
     finished: &Finished,
     cluster: &str,
     service: &str,

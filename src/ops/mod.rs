@@ -1,11 +1,13 @@
 //! Carries out what a command asks for. Emits events and returns how it ended; it never prints.
 
+mod adopt;
 pub mod deploy;
 pub mod doctor;
 pub mod ecr;
 mod ended;
 pub mod history;
 mod last_words;
+pub mod look;
 pub mod policy;
 pub mod prune;
 pub mod register;

@@ -6,7 +6,7 @@ use backon::BackoffBuilder;
 
 use tokio::sync::watch;
 
-use super::deploy::digests;
+use super::look::digests;
 use crate::aws::Aws;
 use crate::call::Call;
 use crate::clock::Clock;

@@ -1,8 +1,7 @@
 //! Stops the old side that a deployment kept running.
 
-use super::deploy::{end, nothing, random_id};
-use super::ended::ended;
-use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting};
+use super::ended::{end, nothing, report};
+use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
 use crate::error::Error;
 use crate::event::{Ended, Ending, Event, Nothing};
 use crate::model::reads::Moment;
@@ -31,7 +30,7 @@ pub(super) async fn retire(
     if let Some(refused) = finished.refused {
         return Err(refused.into());
     }
-    let ended = ended(&finished, &setting.cluster, &service, setting.aws.calls());
+    let ended = report(setting, &finished, &service).await;
     let ending = match finished.outcome {
         Outcome::Live => Ending::Retired {
             service: kept.blue.clone(),
@@ -51,7 +50,7 @@ pub(super) async fn stop(
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Finished {
-    let (deployment, owner) = (random_id(), random_id());
+    let (deployment, owner) = (random_id(), setting.owner.clone());
     let identity = Identity { deployment, owner, by: setting.by.clone() };
     let record = retiring(&survey, kept, &identity);
     let setting = Setting {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::deploy::random_id;
 use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
+use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
 use crate::event::{Change, Ended, Ending, Event, Kind, Warning};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::deploy::{end, nothing};
+use super::ended::{end, nothing};
 use crate::aws::{Pair, Reads};
 use crate::call::Call;
 use crate::drive::Setting;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::deploy::{end, follow, nothing, random_id};
+use super::adopt::follow;
+use super::ended::{end, nothing};
 use crate::drive::Setting;
-use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::or_interrupted;
 use crate::error::Error;
 use crate::event::{Ended, Ending, Event, Fault, Hint, Kind, Nothing, Swept};
@@ -72,13 +72,11 @@ async fn end_one(
     setting.tell(emit, Kind::Location(survey.location()));
     let deployment = record.name().to_owned();
     let heading = heading(&record, &survey);
-    let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
     let none = Scale::default();
     // From whatever the rules show: a person can look at it later as well.
     let setting =
         &Setting { accept_drift: !matches!(heading, Heading::Forward), ..setting.clone() };
-    let followed =
-        follow(setting, record, &survey, none, heading, &claimant, service, emit).await?;
+    let followed = follow(setting, record, &survey, none, heading, service, emit).await?;
     Ok(followed.map(|(ended, _, closed)| {
         // All that is left to do is the next deployment's.
         let exit_code = if closed.is_some() && ended.exit_code == 5 { 1 } else { ended.exit_code };

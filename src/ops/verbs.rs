@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::deploy::{
-    adopt, close_overtaken, deploy, drive_back, end, nothing, random_id, superseded,
-};
+use super::adopt::{adopt, drive_back};
+use super::deploy::{close_overtaken, deploy};
+use super::ended::{end, nothing, superseded};
 use super::retire::retire;
 use crate::drive::Setting;
-use crate::drive::claim::{Claim, Claimant, OnConflict, claim, verb};
+use crate::drive::claim::{Claim, OnConflict, claim, verb};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
+use crate::drive::random_id;
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::event::{Ended, Ending, Event, Hint, Kind, Nothing, Then, Warning};
@@ -61,11 +62,6 @@ pub struct Target {
     pub twin: Option<String>,
 }
 
-/// A person's command: it takes over, however old the record is and whether its owner lives or not.
-fn by_name(on_conflict: OnConflict) -> Claimant {
-    Claimant { owner: random_id(), on_conflict, by_name: true }
-}
-
 /// Carries one out.
 pub async fn run(
     verb: &Verb,
@@ -87,7 +83,12 @@ pub async fn run(
         return Err(Refusal::new(what, "leave out --now").into());
     }
     let now = matches!(verb, Verb::Rollback { now: true, .. });
-    let setting = &Setting { now, ..setting.clone() };
+    // A person's command takes over, however old the record is and whether its owner lives or not.
+    let on_conflict = match verb {
+        Verb::Resume { on_conflict, .. } => *on_conflict,
+        _ => OnConflict::Supersede,
+    };
+    let setting = &Setting { now, on_conflict, by_name: true, ..setting.clone() };
     if matches!(verb, Verb::Retire) {
         setting.tell(emit, Kind::Location(survey.location()));
         return retire(survey, looked, setting, emit).await;
@@ -149,7 +150,6 @@ pub async fn run(
         setting.tell(emit, Kind::Location(survey.location()));
         return back_to_service(&kept.blue, target, survey, looked, setting, emit).await;
     }
-    let take_over = by_name(OnConflict::Supersede);
     let service = &target.service;
     let none = Scale::default();
     match (verb, open) {
@@ -177,19 +177,17 @@ pub async fn run(
             Err(Refusal::new(what, format!("run the same deploy command again, or: {without}"))
                 .into())
         }
-        (Verb::Resume { on_conflict, .. }, Some(record)) => {
+        (Verb::Resume { .. }, Some(record)) => {
             let heading = record.heading.clone();
-            let claimant = by_name(*on_conflict);
             ended(
-                adopt(setting, record, &survey, none, heading, &claimant, service, emit).await?,
+                adopt(setting, record, &survey, none, heading, service, emit).await?,
                 setting,
                 emit,
             )
         }
         (Verb::Rollback { .. } | Verb::Abort, Some(record)) => {
             let back = Heading::Back(Reason::Asked);
-            let adopted =
-                adopt(setting, record, &survey, none, back, &take_over, service, emit).await?;
+            let adopted = adopt(setting, record, &survey, none, back, service, emit).await?;
             // It was over already, and the new version serves: that is not what was asked for.
             let is_live = adopted.as_ref().is_some_and(|ended| ended.exit_code == 0);
             match is_live && matches!(verb, Verb::Rollback { .. }) {
@@ -205,7 +203,7 @@ pub async fn run(
             }
             let heading = record.heading.clone();
             ended(
-                adopt(setting, record, &survey, none, heading, &take_over, service, emit).await?,
+                adopt(setting, record, &survey, none, heading, service, emit).await?,
                 setting,
                 emit,
             )
@@ -223,8 +221,7 @@ async fn hand_back(
 ) -> Result<Ended, Error> {
     let (revision, share) = (record.name().to_owned(), record.promoted.unwrap_or_default());
     let bounds = Bounds::of(survey, Scale::default());
-    let take_over = by_name(OnConflict::Supersede);
-    let claiming = claim(setting, record.clone(), survey.world.clone(), &take_over, &bounds, emit);
+    let claiming = claim(setting, record.clone(), survey.world.clone(), &bounds, emit);
     match claiming.await? {
         Claim::Ours(claimed) => {
             // What bounds a newcomer does not bind the owner.
@@ -287,9 +284,9 @@ async fn back_to_service(
         }
         Some(Ok(record)) if record.blue == to => {
             let back = Heading::Back(Reason::Asked);
-            let (none, claimant) = (Scale::default(), by_name(OnConflict::Supersede));
+            let none = Scale::default();
             let service = &target.service;
-            let code = adopt(setting, record, &survey, none, back, &claimant, service, emit);
+            let code = adopt(setting, record, &survey, none, back, service, emit);
             match code.await {
                 Err(Error::Aws(error)) if error.kind == FailureKind::Denied => {
                     let (failure, then) = (error, Then::WeightsAlone);
@@ -321,7 +318,7 @@ async fn back_to_service(
 }
 
 fn identity(setting: &Setting<'_>) -> Identity {
-    Identity { deployment: random_id(), owner: random_id(), by: setting.by.clone() }
+    Identity { deployment: random_id(), owner: setting.owner.clone(), by: setting.by.clone() }
 }
 
 fn ended(
@@ -440,8 +437,8 @@ async fn back_to(
         setting.tell(emit, Kind::Warning(warning));
     }
     let request = request.to(&base.arn, images);
-    let claimant = Claimant { owner: random_id(), on_conflict: OnConflict::Refuse, by_name: true };
-    deploy(&request, setting, &claimant, emit).await
+    let setting = &Setting { on_conflict: OnConflict::Refuse, ..setting.clone() };
+    deploy(&request, setting, emit).await
 }
 
 /// The images of a revision, by the digests that ran.

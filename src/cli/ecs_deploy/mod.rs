@@ -15,14 +15,15 @@ use self::flags::{Flags, Wrong};
 use super::Globals;
 use super::context::Context;
 use crate::aws::flaw;
-use crate::drive::claim::{Claimant, OnConflict};
+use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::FailureKind;
 use crate::error::{Error, Refusal};
 use crate::event::Warning;
 use crate::host::Host;
-use crate::ops::deploy::{deploy, digests, random_id};
+use crate::ops::deploy::deploy;
+use crate::ops::look::digests;
 use crate::ops::register::register;
 use crate::plan::Wanted;
 use crate::render::{Render, Words};
@@ -218,6 +219,8 @@ async fn connected(
     let setting = Setting {
         on_trouble: if flags.enable_rollback { OnTrouble::TurnBack } else { OnTrouble::Leave },
         phase: Some(Duration::from_secs(flags.timeout)),
+        // A killed run that is started again is to go on, or to deploy something else.
+        on_conflict: OnConflict::Supersede,
         ..context.setting(&cluster, OnCancel::Hold)
     };
     match &change {
@@ -309,11 +312,8 @@ async fn deploy_service(
         keep: (flags.max_definitions > 0).then_some(Keep::OfFamily(flags.max_definitions)),
         ..Request::back(&setting.cluster, &service, None)
     };
-    // Whoever runs it again after it was killed means to go on, or to deploy something else.
-    let claimant =
-        Claimant { owner: random_id(), on_conflict: OnConflict::Supersede, by_name: true };
     let mut emit = |event| render.event(&event);
-    let ended = deploy(&request, setting, &claimant, &mut emit).await?;
+    let ended = deploy(&request, setting, &mut emit).await?;
     Ok(match ended.exit_code {
         code @ (0 | 130) => code,
         5 => SUPERSEDED,

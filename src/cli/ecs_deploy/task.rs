@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::flags::Flags;
 use crate::drive::Setting;
+use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::{Error, Refusal};
 use crate::event::{Kind, WaitReason};
 use crate::model::revision::Revision;
-use crate::ops::deploy::random_id;
 use crate::plan::run_task::{Order, order};
 use crate::render::Render;
 use crate::request::LONGEST;
