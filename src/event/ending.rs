@@ -100,6 +100,9 @@ pub enum Ending {
         /// Tasks of the new one that ECS still stops.
         #[serde(skip_serializing_if = "is_zero")]
         stopping: u32,
+        /// What had to succeed before failed: ECS was never asked to run the new one.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        not_deployed: bool,
         /// It has what it had before, and that is less than its service wants.
         #[serde(skip_serializing_if = "Option::is_none")]
         as_before: Option<AsBefore>,

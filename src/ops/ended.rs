@@ -148,6 +148,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
             old: serves(record, world).to_owned(),
             service: record.blue.clone(),
             stopping: stopping(record, world),
+            not_deployed: record.is_preparing(),
             as_before: as_before(record, world),
         },
         Outcome::Left(_) => Ending::Left { revision, service: green },
@@ -177,7 +178,7 @@ fn is_one_side(record: &Record, world: &World) -> bool {
 fn stopping(record: &Record, world: &World) -> u32 {
     let green = world.service(&record.green).into_iter();
     let ours = green.flat_map(|service| &service.deployments);
-    ours.filter(|one| one.revision == record.revision).map(|one| one.running).sum()
+    ours.filter(|one| one.revision == record.revision).map(|one| one.running + one.pending).sum()
 }
 
 /// Why it is not good.
@@ -209,6 +210,7 @@ fn hint(
     let verb = |verb| Hint::new(verb, cluster, service);
     // Without a record all that another process finds are the weights.
     let lost = !recorded && record.twin().is_some();
+    let is_judged = record.forward() && record.judges.is_some();
     Some(match outcome {
         Outcome::Live if record.until != WaitFor::Accepted => return None,
         Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
@@ -218,6 +220,8 @@ fn hint(
         // Only who knows the command of --before can go on.
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
+        // Only who knows the checks that judge it can go on, too; anybody can go back.
+        Outcome::Stuck(_) | Outcome::Stopped | Outcome::Drifted(_) if is_judged => verb("rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::WentBack(_) => verb("history"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },

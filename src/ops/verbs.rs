@@ -18,6 +18,7 @@ use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
+use crate::model::world::Service;
 use crate::plan::trust::Bounds;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{End, Heading, Reason, Record, Released};
@@ -378,6 +379,10 @@ async fn back_to(
         return Ok(nothing(setting, why, emit));
     }
     let base = match to {
+        // The newest of a family may be the very one that failed.
+        Some(name) if !name.contains(':') => {
+            return Err(not_a_revision(name, target, survey, blue).into());
+        }
         Some(name) => name.to_owned(),
         None => match survey.closed_on(blue) {
             Some(record) => record.from,
@@ -439,6 +444,19 @@ async fn back_to(
     let request = request.to(&base.arn, images);
     let setting = &Setting { on_conflict: OnConflict::Refuse, ..setting.clone() };
     deploy(&request, setting, emit).await
+}
+
+/// A name without a revision that is neither service of a pair.
+fn not_a_revision(name: &str, target: &Target, survey: &Survey, live: &Service) -> Refusal {
+    let (service, family) = (&target.service, short(&live.revision));
+    let family = family.rsplit_once(':').map_or(family, |(family, _)| family);
+    let what = match &survey.twin {
+        Some(twin) => format!("--to {name} names no revision, and is neither {service} nor {twin}"),
+        None => format!("--to {name} names no revision, and {service} has no twin"),
+    };
+    let hint =
+        format!("--to {family}:REVISION; aws ecs list-task-definitions --family-prefix {family}");
+    Refusal::new(what, hint)
 }
 
 /// The images of a revision, by the digests that ran.

@@ -225,7 +225,10 @@ pub(super) fn status(status: &Status) -> String {
             other => format!("  {}", field(other)),
         };
         let (name, revision) = (field(&service.name), field(&service.revision));
-        let (running, desired) = (service.running, service.desired);
+        // While ECS replaces tasks, those of this revision count.
+        let primary = service.revisions.iter().find(|one| one.revision == service.revision);
+        let (running, desired) =
+            primary.map_or((service.running, service.desired), |one| (one.running, one.desired));
         let _ =
             writeln!(text, "{name}  {revision}  {running}/{desired} tasks running{pending}{state}");
         for one in &service.revisions {
@@ -272,7 +275,16 @@ pub(super) fn status(status: &Status) -> String {
         Some(record) => {
             let _ = write!(text, "deployment  {}", field(&record.what));
         }
-        None => text.push_str("deployment  none by ecs-bg"),
+        None => match status.services.iter().find(|service| !service.revisions.is_empty()) {
+            Some(service) if status.service_deployment.is_none() => {
+                let revision = field(&service.revision);
+                let _ = write!(
+                    text,
+                    "deployment  ECS replaces tasks by {revision}; no process of ecs-bg watches"
+                );
+            }
+            _ => text.push_str("deployment  none by ecs-bg"),
+        },
     }
     text
 }

@@ -197,7 +197,7 @@ fn a_service_that_cannot_be_had_back_is_refused_before_any_change() {
         (World::new("shop"), "web-green", "web-green never ran a task"),
         (inactive, "web", "web is on web:1, which is not ACTIVE"),
         (deployed, "web", "somebody else deploys web right now"),
-        (retired(), "wbe", "wbe is neither web nor web-green, nor a task definition"),
+        (retired(), "wbe", "--to wbe names no revision, and is neither web nor web-green"),
     ] {
         let from = world.cloud().journal().len();
         let life = world.run(&format!("rollback {PAIR} --to {to}"));

@@ -362,9 +362,18 @@ fn a_rollback_to_what_is_not_there_says_so() {
     let world = solo("");
     let life = world.run("rollback --cluster shop --service api --to nope");
     assert_eq!(life.code, Some(3), "{}", life.text);
-    let said = "error: nope is not a task definition in eu-central-1, and api has no twin\n\
-                hint: --to api:REVISION; aws ecs list-task-definitions --family-prefix api\n";
-    assert!(life.text.ends_with(said), "{}", life.text);
+    let hint = "hint: --to api:REVISION; aws ecs list-task-definitions --family-prefix api\n";
+    let said = format!("error: --to nope names no revision, and api has no twin\n{hint}");
+    assert!(life.text.ends_with(&said), "{}", life.text);
+    // A family's newest revision may be the very one that failed.
+    let life = world.run("rollback --cluster shop --service api --to api");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("--to api names no revision"), "{}", life.text);
+    let life = world.run("rollback --cluster shop --service api --to nope:7");
+    let said = format!(
+        "error: nope:7 is not a task definition in eu-central-1, and api has no twin\n{hint}"
+    );
+    assert!(life.text.ends_with(&said), "{}", life.text);
 }
 
 /// Its twin may have all the traffic.

@@ -121,6 +121,7 @@ fn events() -> Vec<Kind> {
                 old: nasty(),
                 service: nasty(),
                 stopping: 0,
+                not_deployed: false,
                 as_before: None,
             },
             exit_code: 4,

@@ -29,7 +29,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Live { revision, service, proof: Proof::NoTasks, .. } => {
             format!("{service} is on {revision}; its desired count is 0, so no task runs")
         }
-        Ending::RolledBack { revision, old, service, as_before, stopping } => {
+        Ending::RolledBack { revision, old, service, as_before, stopping, not_deployed } => {
             let before = match as_before {
                 Some(AsBefore::Targets { now, wanted }) => {
                     format!(" as before, with {now} of {wanted} targets healthy")
@@ -41,6 +41,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             };
             let stopped = match (revision == old, stopping) {
                 (true, _) => String::new(),
+                _ if *not_deployed => format!(", {revision} was not deployed"),
                 (false, 0) => format!(", {revision} was stopped"),
                 (false, _) => format!(", {revision} is being stopped"),
             };
