@@ -62,6 +62,9 @@ impl Aws {
             Action::StopDeployment { arn } => {
                 self.stop_deployment(arn).await.map(|()| Told::Nothing)
             }
+            Action::Continue { arn, hook, .. } => {
+                self.continue_deployment(arn, hook).await.map(|()| Told::Nothing)
+            }
             Action::Weigh { rule, actions } => match world.rules.get(rule) {
                 Some(rule) => self.set_actions(rule, actions).await,
                 None => Ok(Told::Nothing),
@@ -140,7 +143,8 @@ impl Aws {
             let request =
                 request.interceptor(answer.clone()).interceptor(body).config_override(config);
             request.send().await.map_err(of(&call))?;
-            let rules = rules::rules(answer.body(), "ModifyRuleResult", |_, _| String::new());
+            let rules =
+                rules::rules(answer.body(), "ModifyRuleResult", |_, _| (String::new(), None));
             rules
                 .map_err(|error| unreadable(&call, error))?
                 .into_iter()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{DesiredStatus, ServiceField};
+use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use futures_util::future::{join_all, try_join, try_join_all};
 
 use super::error::of;
@@ -13,7 +14,7 @@ use super::{Aws, once, rules, wire};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
 use crate::model::reads::{Moment, Part};
-use crate::model::world::{Look, Rule, Service, Target, Task, World};
+use crate::model::world::{Entry, Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
 
 /// Whom to look at.
@@ -481,10 +482,12 @@ impl Aws {
         let request =
             self.elb.describe_rules().set_rule_arns(Some(known.keys().cloned().collect()));
         request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
-        let name = |arn: &str, priority: &str| {
-            known.get(arn).map_or(priority.to_owned(), |rule| rule.name.clone())
+        let place = |arn: &str, priority: &str| {
+            known
+                .get(arn)
+                .map_or((priority.to_owned(), None), |rule| (rule.name.clone(), rule.entry))
         };
-        let rules = rules::rules(answer.body(), "DescribeRulesResult", name)
+        let rules = rules::rules(answer.body(), "DescribeRulesResult", place)
             .map_err(|error| unreadable(&call, error))?;
         Ok(rules.into_iter().map(|rule| (rule.arn.clone(), rule)).collect())
     }
@@ -505,7 +508,7 @@ impl Aws {
             listeners
                 .iter()
                 .flatten()
-                .map(|(listener, name)| self.rules_of_listener(listener, name)),
+                .map(|(listener, name, entry)| self.rules_of_listener(listener, name, *entry)),
         );
         let rules = rules.await?.into_iter().flatten();
         Ok(rules
@@ -514,8 +517,8 @@ impl Aws {
             .collect())
     }
 
-    /// Listeners of a load balancer: ARN, and `balancer:port` for people.
-    async fn listeners(&self, balancer: &str) -> Result<Vec<(String, String)>, Failure> {
+    /// Listeners of a load balancer: ARN, `balancer:port` for people, and where requests reach it.
+    async fn listeners(&self, balancer: &str) -> Result<Vec<(String, String, Entry)>, Failure> {
         let name = balancer.rsplit('/').nth(1).unwrap_or(balancer);
         let request = self.elb.describe_listeners().load_balancer_arn(balancer);
         let listeners =
@@ -524,12 +527,19 @@ impl Aws {
         Ok(listeners
             .iter()
             .filter_map(|l| {
-                Some((l.listener_arn()?.to_owned(), format!("{name}:{}", l.port().unwrap_or(0))))
+                let port = l.port().and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+                let tls = matches!(l.protocol(), Some(ProtocolEnum::Https | ProtocolEnum::Tls));
+                Some((l.listener_arn()?.to_owned(), format!("{name}:{port}"), Entry { port, tls }))
             })
             .collect())
     }
 
-    async fn rules_of_listener(&self, listener: &str, name: &str) -> Result<Vec<Rule>, Failure> {
+    async fn rules_of_listener(
+        &self,
+        listener: &str,
+        name: &str,
+        entry: Entry,
+    ) -> Result<Vec<Rule>, Failure> {
         let call = Call::DescribeRules.on(format!("of listener {name}"));
         let mut rules = Vec::new();
         let mut marker = None;
@@ -538,7 +548,7 @@ impl Aws {
             let request = self.elb.describe_rules().listener_arn(listener).set_marker(marker);
             let page =
                 request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
-            let named = |_: &str, priority: &str| format!("{name}/{priority}");
+            let named = |_: &str, priority: &str| (format!("{name}/{priority}"), Some(entry));
             rules.extend(
                 rules::rules(answer.body(), "DescribeRulesResult", named)
                     .map_err(|error| unreadable(&call, error))?,

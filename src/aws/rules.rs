@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::model::world::Rule;
+use crate::model::world::{Entry, Rule};
 
 /// A list of `(path, text)` of all leaves below one element, paths in the query protocol's way:
 /// `Rules.member.1.Actions.member.2.Type`.
@@ -75,11 +75,12 @@ fn enter(open: &mut [(String, usize, String, bool)], name: &str) -> (String, usi
     (path, 0, String::new(), false)
 }
 
-/// The rules of an answer to DescribeRules or ModifyRule. `names` gives a rule its name for people.
+/// The rules of an answer to DescribeRules or ModifyRule. `place` says of an ARN and a priority how people
+/// call the rule, and where requests reach it.
 pub(super) fn rules(
     xml: &str,
     result: &str,
-    name: impl Fn(&str, &str) -> String,
+    place: impl Fn(&str, &str) -> (String, Option<Entry>),
 ) -> Result<Vec<Rule>, quick_xml::Error> {
     let leaves = flatten(xml)?;
     let list = format!("{result}.Rules.");
@@ -89,9 +90,11 @@ pub(super) fn rules(
             let get = |key: &str| leaves.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v);
             let arn = get("RuleArn").to_owned();
             let is_default = get("IsDefault") == "true";
+            let (name, entry) = place(&arn, get("Priority"));
             Rule {
                 listener: listener_of(&arn),
-                name: name(&arn, get("Priority")),
+                entry,
+                name,
                 is_default,
                 actions: below(&leaves, "Actions."),
                 arn,
@@ -179,7 +182,8 @@ mod tests {
     #[test]
     fn a_rule_keeps_members_that_nobody_knows() {
         let rules =
-            rules(ANSWER, "DescribeRulesResult", |_, priority| format!("p{priority}")).unwrap();
+            rules(ANSWER, "DescribeRulesResult", |_, priority| (format!("p{priority}"), None))
+                .unwrap();
         assert_eq!(rules.len(), 1);
         let rule = &rules[0];
         assert_eq!(rule.listener, "arn:aws:elasticloadbalancing:r:1:listener/app/shop/a/b");

@@ -129,7 +129,7 @@ impl Aws {
         }
         let named = |arn: &str, priority: &str| {
             let balancer = arn.rsplit('/').nth(3).unwrap_or(arn);
-            format!("{balancer}/{priority}")
+            (format!("{balancer}/{priority}"), None)
         };
         let rules = rules::rules(answer.body(), "DescribeRulesResult", named);
         let rules = rules.map_err(|error| unreadable(&call, error))?;

@@ -197,6 +197,7 @@ impl Aws {
             blind,
             way_back: BTreeMap::new(),
             alarms: vec![],
+            test_listener: None,
             unready: vec![],
             ran: BTreeMap::new(),
             unused,

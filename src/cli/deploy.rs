@@ -88,8 +88,12 @@ pub(super) struct Arguments {
     /// Roll back if nobody promotes a pause within this time [default: 1h]
     #[arg(long, value_name = "DURATION", help_heading = GIVE_UP)]
     pause_limit: Option<String>,
+    /// Show the new version on this listener before it has users: its rules that forward to either service
+    /// move first, and --check asks there before anywhere else (two services only)
+    #[arg(long, value_name = "ARN", help_heading = TRAFFIC)]
+    test_listener: Option<String>,
     /// Steps: the new version's share of the traffic in percent, and how long to hold it, or `pause`:
-    /// until `ecs-bg promote`
+    /// until `ecs-bg promote`. `0:pause` waits before the first user
     #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…", help_heading = TRAFFIC)]
     shares: String,
     /// Watch the new version this long before the deployment is done: at 100 %, before the old one is
@@ -206,6 +210,7 @@ impl Arguments {
             strategy: self.strategy,
             pause_at: self.pause_at,
             pause_limit: self.pause_limit,
+            test_listener: self.test_listener,
             engine: self.engine.into(),
             alone: false,
             bake: self.bake,

@@ -138,19 +138,26 @@ impl Run<'_> {
     }
 
     fn start_gates(&mut self, share: u8) {
-        let running = &mut self.gates;
         let surroundings = Surroundings {
             cluster: self.record.cluster.clone(),
             service: self.record.green.clone(),
             deployment: self.record.name().to_owned(),
             share,
         };
+        // Before the first user a URL is asked where tests see the new version.
+        let entry = match share {
+            0 => self.view().test_rules().iter().find_map(|rule| rule.entry),
+            _ => None,
+        };
+        let running = &mut self.gates;
         for (name, gate) in self.setting.gates.named() {
             let (tell, clock) = (running.tell.clone(), self.setting.clock);
             let tell = move |verdict| tell.send(Said { gate: name.clone(), verdict });
             match gate.clone() {
                 Gate::Url(check) => {
                     let Some(visitor) = self.setting.aws.visitor() else { continue };
+                    let check =
+                        entry.map_or(check.clone(), |entry| check.at(entry.port, entry.tls));
                     running.tasks.spawn(async move {
                         while tell(ask(&visitor, &check, clock).await).is_ok() {
                             clock.sleep(EVERY).await;

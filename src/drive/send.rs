@@ -190,6 +190,11 @@ impl Run<'_> {
                     self.tell(Kind::Warning(Warning::SettingsLeft { service, failure: error }));
                     None
                 }
+                // Somebody else let it go on, or the look showed the past.
+                Action::Continue { .. } if error.kind == FailureKind::Refused => {
+                    self.sent.push(action);
+                    None
+                }
                 _ => self.unanswered(error).await,
             },
         }
@@ -295,6 +300,7 @@ fn change(action: &Action, world: &World) -> Change {
         Action::StopDeployment { arn } => {
             Change::DeploymentStopped { deployment: short(&arn).to_owned() }
         }
+        Action::Continue { stage, .. } => Change::DeploymentContinued { stage },
         Action::Prepare => {
             let task = world.prepare.iter().flatten().next();
             let task = task.map_or("", |task| short(&task.arn)).to_owned();

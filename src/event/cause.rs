@@ -72,6 +72,8 @@ pub enum Cause {
         /// What it found.
         #[serde(flatten)]
         fault: GateFault,
+        /// The new side's share of the traffic in percent.
+        share: u8,
         /// How many wrong answers it had at this share.
         wrong: u32,
     },

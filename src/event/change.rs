@@ -87,6 +87,11 @@ pub enum Change {
     },
     /// A scalable target suspends this, and has these limits.
     Scaling(Scaling),
+    /// ECS goes on from a stage at which it waited for the gates.
+    DeploymentContinued {
+        /// ECS's `lifecycleStage`.
+        stage: String,
+    },
     /// ECS was asked to roll its deployment back.
     DeploymentStopped {
         /// The id of the service deployment.

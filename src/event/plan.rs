@@ -90,6 +90,14 @@ pub enum Planned {
         /// URLs without what may be secret, and programs.
         gates: Vec<String>,
     },
+    /// The rules of the listener for tests show a service before it has users.
+    #[serde(rename = "prove")]
+    Test {
+        /// The service.
+        service: String,
+        /// The rules.
+        rules: Vec<String>,
+    },
     /// ecs-bg gives a service a share of the traffic.
     Shift {
         /// The service.
@@ -171,6 +179,7 @@ impl Planned {
             Self::Launch { .. } => "launch",
             Self::Update { .. } => "update",
             Self::Settle { .. } => "settle",
+            Self::Test { .. } => "prove",
             Self::Shift { .. } | Self::ShiftByEcs { .. } => "shift",
             Self::Pause { .. } => "pause",
             Self::Alarms { .. } => "alarms",
@@ -346,6 +355,7 @@ mod tests {
                 maximum_percent: None,
             },
             Planned::Settle { tasks: 2, until: Settled::Running, timeout: period },
+            Planned::Test { service: service.clone(), rules: vec![] },
             Planned::Shift {
                 service: service.clone(),
                 percent: 10,

@@ -150,12 +150,23 @@ pub struct Rule {
     pub arn: String,
     /// The ARN of its listener.
     pub listener: String,
+    /// That listener's port and whether it speaks TLS, where its listener was read.
+    pub entry: Option<Entry>,
     /// A default rule changes only through its listener.
     pub is_default: bool,
     /// `load balancer:port rule priority`, for people.
     pub name: String,
     /// `("member.1.Type", "forward")`, …
     pub actions: Vec<(String, String)>,
+}
+
+/// Where requests reach a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its port.
+    pub port: u16,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 /// A target group.

@@ -43,6 +43,7 @@ pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, 
     if !request.alarms.is_empty() {
         survey.alarms = setting.aws.alarms(&request.alarms).await?;
     }
+    survey.test_listener.clone_from(&request.test_listener);
     survey.unready = gates::unready(setting, &request.gates).await;
     Ok(survey)
 }

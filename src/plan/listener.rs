@@ -15,9 +15,10 @@ use crate::event::{EngineReason, Planned, Settled, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::rule::green_stands;
-use crate::model::world::{Rule, World};
+use crate::model::world::Rule;
 use crate::record::{Asked, Heading, Record};
-use crate::request::{EngineName, FOLLOW_MIN, Request, WaitFor};
+use crate::request::strategy::Stage;
+use crate::request::{EngineName, FOLLOW_MIN, Request, Share, WaitFor};
 use crate::route::shifted;
 
 /// The row of this engine.
@@ -54,6 +55,7 @@ const CHECKS: &[Check] = &[
     Check { code: "service", run: |case| pair::service_is_fit(case.survey) },
     Check { code: "twin", run: |case| pair::twin_is_fit(case.survey) },
     Check { code: "pair", run: |case| pair::are_a_pair(case.survey) },
+    Check { code: "test-listener", run: |case| traffic::test_listener_shows_a_side(case.survey) },
     Check { code: "traffic", run: |case| traffic::traffic_is_on_one_side(case.survey) },
     Check { code: "live-side", run: |case| traffic::live_side_is_well(case.survey) },
     Check { code: "scaling", run: |case| scaling::scaling_can_move(case.survey) },
@@ -98,10 +100,29 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let changes = wanted.changes();
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let limits = scaling::limits(survey, &sides);
-    let steps = steps(&record, &base, &changes, &sides, &survey.world, limits);
+    let steps = steps(&record, &base, &changes, &sides, survey, limits);
     let (outage, way_back) = (is_outage, None);
     let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
+}
+
+/// The shares, with those that pause. What judges before the first user does so at a share of 0.
+fn shares(request: &Request) -> Vec<Share> {
+    let mut shares = request.shares.clone();
+    let limit = Duration::from_secs(60 * u64::from(request.pause_limit));
+    let pauses_at = |stage| request.pauses.contains(&stage);
+    if pauses_at(Stage::PreProductionTrafficShift) {
+        for share in shares.iter_mut().filter(|share| (1..100).contains(&share.percent)) {
+            *share = Share { hold: limit, pause: true, ..*share };
+        }
+    }
+    let judges = request.test_listener.is_some() && !request.gates.gates.is_empty();
+    let pause = pauses_at(Stage::PostTestTrafficShift);
+    if (judges || pause) && shares.first().is_some_and(|first| first.percent > 0) {
+        let hold = if pause { limit } else { Share::TEST.hold };
+        shares.insert(0, Share { hold, pause, ..Share::TEST });
+    }
+    shares
 }
 
 /// As many tasks as blue wants; in an outage that leaves it none, as many as it last was to have.
@@ -145,11 +166,11 @@ pub(super) fn record(
         prepare: request.prepare.as_ref().map(prepare),
         native: None,
         until: WaitFor::default(),
-        shares: request.shares.clone(),
+        shares: shares(request),
         bake: request.bake.unwrap_or(BAKE),
         follow: request.follow.unwrap_or(follow),
         timeout: request.timeout,
-        test_rules: traffic::foreign(survey, sides).map(|rule| rule.id().to_owned()).collect(),
+        test_rules: traffic::test_rules(survey, sides).map(|rule| rule.id().to_owned()).collect(),
         keep_old: request.keep_old,
         start: survey.world.at,
         heading: Heading::Forward,
@@ -170,12 +191,14 @@ fn steps(
     base: &Revision,
     changes: &Changes,
     sides: &Sides<'_>,
-    world: &World,
+    survey: &Survey,
     limits: Option<(u32, u32)>,
 ) -> Vec<Planned> {
     let (blue, green) = (&sides.blue.name, &sides.green.name);
-    let shifted: Vec<&Rule> = shifted(world, &sides.pairs).collect();
-    let rules: Vec<String> = shifted.iter().map(|rule| rule.name.clone()).collect();
+    let (tests, shifted): (Vec<&Rule>, Vec<&Rule>) =
+        shifted(&survey.world, &sides.pairs).partition(|rule| traffic::is_for_tests(survey, rule));
+    let names = |rules: &[&Rule]| rules.iter().map(|rule| rule.name.clone()).collect::<Vec<_>>();
+    let rules = names(&shifted);
     let lacking = |rule: &&&Rule| !green_stands(&rule.actions, &sides.pairs);
     let missing = shifted.iter().filter(lacking).map(|rule| rule.name.clone()).collect();
     let service = || green.clone();
@@ -187,6 +210,9 @@ fn steps(
     steps.push(Planned::Launch { service: service(), tasks });
     let until = Settled::HealthyTargets;
     steps.push(Planned::Settle { tasks, until, timeout: record.timeout });
+    if !tests.is_empty() {
+        steps.push(Planned::Test { service: service(), rules: names(&tests) });
+    }
     steps.extend(record.shares.iter().map(|share| Planned::Shift {
         service: service(),
         percent: share.percent,

@@ -15,9 +15,9 @@ use crate::event::{EngineReason, Part, Planned, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
-use crate::model::world::{Deployment, Service};
+use crate::model::world::{Deployment, Rule, Service};
 use crate::record::{Asked, Change, Heading, Native, Reason, Record};
-use crate::request::strategy::{BAKE_MAX, Strategy};
+use crate::request::strategy::{BAKE_MAX, Stage, Strategy};
 use crate::request::{EngineName, Request, Share, WaitFor};
 use crate::route::configuration::{pauses, pauses_at, strategy};
 use crate::route::native::{production_rules, serving};
@@ -56,7 +56,6 @@ const CHECKS: &[Check] = &[
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },
     Check { code: "checks", run: options::gates_are_ready },
-    Check { code: "checks-in-bake", run: options::gates_have_time },
     Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
     Check { code: "strategy", run: can_follow_the_strategy },
     Check { code: "deployment", run: nothing_else_runs },
@@ -85,12 +84,6 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
     let (name, cluster) = (&service.name, case.survey.cluster_name());
     let has = service.strategy();
-    if has == "ROLLING" && case.request.strategy.is_none() {
-        return refuse(
-            format!("{name} has the deployment strategy ROLLING: ECS shifts no traffic"),
-            "--strategy blue-green, canary:10/5m or linear:20/2m",
-        );
-    }
     if !service.is_advanced() && !is_headless(service) {
         return refuse(
             format!(
@@ -98,6 +91,12 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
                  (a second target group and the listener rule)"
             ),
             format!("ecs-bg setup --cluster {cluster} --service {name}"),
+        );
+    }
+    if has == "ROLLING" && case.request.strategy.is_none() {
+        return refuse(
+            format!("{name} has the deployment strategy ROLLING: ECS shifts no traffic"),
+            "--strategy blue-green, canary:10/5m or linear:20/2m",
         );
     }
     let own = service.settings.get("deploymentConfiguration");
@@ -238,7 +237,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         let (service, revision) = (service.name.clone(), short(&service.revision).to_owned());
         return Ok(Decision::Nothing { service, revision, images: vec![] });
     }
-    let native = asked_of_ecs(request, service);
+    let native = asked_of_ecs(request, survey, service);
     warnings.extend(oddities(survey, service, &native));
     let restart = request.changes.is_empty() && request.edits.is_empty();
     let mut base = wanted.base.clone();
@@ -294,7 +293,10 @@ fn record(
         bake: Duration::ZERO,
         follow: Duration::ZERO,
         timeout: request.timeout,
-        test_rules: vec![],
+        test_rules: test_rule(survey, service)
+            .map(|rule| rule.id().to_owned())
+            .into_iter()
+            .collect(),
         keep_old: false,
         start: survey.world.at,
         heading: Heading::Forward,
@@ -311,7 +313,7 @@ fn record(
 }
 
 /// What this deployment sets beside the revision.
-fn asked_of_ecs(request: &Request, service: &Service) -> Native {
+fn asked_of_ecs(request: &Request, survey: &Survey, service: &Service) -> Native {
     let own = service.settings.get("deploymentConfiguration").cloned().unwrap_or_default();
     let found = strategy(&own);
     // What is put back is known to work: all at once, and at once done.
@@ -322,14 +324,36 @@ fn asked_of_ecs(request: &Request, service: &Service) -> Native {
     // What AWS leaves out is 0 (API reference of DeploymentConfiguration).
     let has = own["bakeTimeInMinutes"].as_u64().and_then(|minutes| u32::try_from(minutes).ok());
     let has = has.unwrap_or_default();
-    let pauses = request.pauses.iter().copied().filter(|stage| !pauses_at(&own, *stage));
+    let is_free = |stage: &Stage| !pauses_at(&own, *stage);
+    let pauses: Vec<Stage> = request.pauses.iter().copied().filter(is_free).collect();
+    let steps = matches!(strategy.or(found), Some(Strategy::Canary(_) | Strategy::Linear(_)));
+    // Where the traffic moves in one step, there is nothing to judge before it but the tests' traffic.
+    let judged = [
+        (Stage::PostTestTrafficShift, test_rule(survey, service).is_some()),
+        (Stage::PreProductionTrafficShift, steps),
+        (Stage::PostProductionTrafficShift, true),
+    ];
+    let judged =
+        judged.into_iter().filter(|(_, judged)| *judged && !request.gates.gates.is_empty());
+    let judged = judged.map(|(stage, _)| stage);
     Native {
+        gates: judged.filter(|stage| is_free(stage) && !pauses.contains(stage)).collect(),
         strategy: wanted,
         keeps: !request.is_rollback,
         bake: bake.filter(|to| *to != has).map(|to| Change { to, from: has }),
-        pauses: pauses.collect(),
+        pauses,
         limit: request.pause_limit,
     }
+}
+
+/// The rule that tests see the new revision through, where requests can be sent there.
+fn test_rule<'a>(survey: &'a Survey, service: &Service) -> Option<&'a Rule> {
+    let advanced = service.attachments.iter().filter_map(|one| one.advanced.as_ref());
+    let tests: Vec<&String> = advanced.filter_map(|one| one.test.as_ref()).collect();
+    let is_test = |rule: &&Rule| {
+        tests.contains(&&rule.arn) || rule.is_default && tests.contains(&&rule.listener)
+    };
+    survey.world.rules.values().filter(|rule| rule.entry.is_some()).find(is_test)
 }
 
 /// The revision that ECS goes back to.

@@ -51,6 +51,8 @@ pub struct Survey {
     pub way_back: BTreeMap<String, (ImageRef, Digest)>,
     /// The alarms that judge the deployment, as far as they are there.
     pub alarms: Vec<Alarm>,
+    /// The ARN of the listener for tests, where one was named.
+    pub test_listener: Option<String>,
     /// Gates that cannot be asked now.
     pub unready: Vec<(String, GateFault)>,
     /// Digests that the service's tasks run, by container, where they were asked for.

@@ -41,6 +41,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         policies: None,
         way_back: BTreeMap::new(),
         alarms: vec![],
+        test_listener: None,
         unready: vec![],
         blind: None,
         ran: BTreeMap::new(),

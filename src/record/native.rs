@@ -17,9 +17,21 @@ pub struct Native {
     pub pauses: Vec<Stage>,
     /// How many minutes a pause may last.
     pub limit: u32,
+    /// Where it pauses until its gates have passed.
+    pub gates: Vec<Stage>,
 }
 
+/// How many minutes ECS waits for gates before it rolls back: more than a gate that cannot tell is waited
+/// for, and the whole way back of a deployment that nobody drives any more.
+const GATES_LIMIT: u32 = 15;
+
 impl Native {
+    /// Its hooks: where each pauses, and for how many minutes.
+    pub fn hooks(&self) -> impl Iterator<Item = (Stage, u32)> {
+        let pauses = self.pauses.iter().map(|stage| (*stage, self.limit));
+        pauses.chain(self.gates.iter().map(|stage| (*stage, GATES_LIMIT)))
+    }
+
     pub(super) fn to_tag(&self) -> String {
         let mut words = vec![];
         if let Some((to, from)) = self.strategy {
@@ -30,9 +42,9 @@ impl Native {
         if let Some(Change { to, from }) = self.bake {
             words.push(format!("bake={to}/{from}"));
         }
-        if !self.pauses.is_empty() {
-            let stages: Vec<&str> = self.pauses.iter().map(|stage| stage.name()).collect();
-            words.push(format!("pause={}", stages.join("+")));
+        for (word, stages) in [("pause", &self.pauses), ("gates", &self.gates)] {
+            let names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+            words.extend((!names.is_empty()).then(|| format!("{word}={}", names.join("+"))));
         }
         words.push(format!("limit={}", self.limit));
         words.join(" ")
@@ -50,13 +62,15 @@ impl Native {
                 let (to, from) = text.split_once('/')?;
                 Some(Change { to: to.parse().ok()?, from: from.parse().ok()? })
             })?,
-            pauses: match field(text, "pause") {
-                None => vec![],
-                Some(names) => names.split('+').map(Stage::named).collect::<Option<_>>()?,
-            },
+            pauses: stages(field(text, "pause"))?,
             limit: field(text, "limit")?.parse().ok()?,
+            gates: stages(field(text, "gates"))?,
         })
     }
+}
+
+fn stages(names: Option<&str>) -> Option<Vec<Stage>> {
+    names.map_or(Some(vec![]), |names| names.split('+').map(Stage::named).collect())
 }
 
 #[cfg(test)]
@@ -72,6 +86,7 @@ mod tests {
             bake: Some(Change { to: 0, from: 5 }),
             pauses: vec![Stage::PostTestTrafficShift, Stage::PreProductionTrafficShift],
             limit: 60,
+            gates: vec![Stage::PostProductionTrafficShift],
         };
         for native in [native, Native::default()] {
             assert_eq!(Native::from_tag(&native.to_tag()), Some(native));

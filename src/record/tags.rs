@@ -260,7 +260,7 @@ impl Record {
             .split('+')
             .map(|item| {
                 let (percent, hold) = item.split_once('/')?;
-                let percent = percent.parse().ok().filter(|p| (1..=100).contains(p))?;
+                let percent = percent.parse().ok().filter(|p| *p <= 100)?;
                 let (hold, pause) = match hold.strip_prefix('p') {
                     Some(limit) => (limit, true),
                     None => (hold, false),

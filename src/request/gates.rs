@@ -69,6 +69,21 @@ impl fmt::Debug for UrlCheck {
     }
 }
 
+impl UrlCheck {
+    /// The same check where the same host answers on another port.
+    pub fn at(&self, port: u16, tls: bool) -> Self {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        // The last colon of an IPv6 address is inside of its brackets.
+        let end = host.rfind(':').filter(|colon| host.rfind(']').is_none_or(|end| end < *colon));
+        // A colon before the `@` is that of a password.
+        let end = end.filter(|colon| host.rfind('@').is_none_or(|at| at < *colon));
+        let (host, scheme) =
+            (&host[..end.unwrap_or(host.len())], if tls { "https" } else { "http" });
+        Self { url: format!("{scheme}://{host}:{port}{path}"), ..self.clone() }
+    }
+}
+
 impl Gates {
     /// The gates by name: what people read of each, without what may be secret in it. Two that read alike are
     /// numbered.

@@ -53,6 +53,8 @@ pub struct Typed {
     pub pause_at: Vec<String>,
     /// `--pause-limit`
     pub pause_limit: Option<String>,
+    /// `--test-listener`
+    pub test_listener: Option<String>,
     /// `--engine`
     pub engine: Option<EngineName>,
     /// The service is deployed by itself, also where it has a twin.
@@ -112,6 +114,8 @@ pub struct Request {
     pub pauses: Vec<Stage>,
     /// How many minutes a pause may last.
     pub pause_limit: u32,
+    /// The ARN of a listener whose rules show the new version before it has users.
+    pub test_listener: Option<String>,
     /// Who moves things; `None`: whatever the service is set up for.
     pub engine: Option<EngineName>,
     /// The service is deployed by itself, also where it has a twin.
@@ -235,6 +239,7 @@ impl Request {
                 stages
             },
             pause_limit,
+            test_listener: typed.test_listener.as_deref().map(listener).transpose()?,
             engine: typed.engine,
             alone: typed.alone,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
@@ -287,6 +292,7 @@ impl Request {
             strategy: None,
             pauses: vec![],
             pause_limit: PAUSE,
+            test_listener: None,
             engine: None,
             alone: false,
             bake: None,
@@ -314,6 +320,19 @@ impl Request {
         let change = |(container, image)| ImageChange::Image { container: Some(container), image };
         let changes = images.into_iter().map(change).collect();
         Self { base: Some(base.to_owned()), changes, ..self }
+    }
+}
+
+/// Reads the ARN of a listener.
+fn listener(text: &str) -> Result<String, Refusal> {
+    let parts = text.split_once(":listener/").filter(|(_, path)| path.split('/').count() == 4);
+    match parts.filter(|(head, _)| head.starts_with("arn:")) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(bad(
+            "--test-listener",
+            format!("`{text}` is not the ARN of a listener"),
+            "--test-listener arn:aws:elasticloadbalancing:REGION:ACCOUNT:listener/app/NAME/ID/ID",
+        )),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Refusal;
 /// A share of the traffic, and how long it is kept before the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Share {
-    /// 1 to 100.
+    /// 0 to 100; 0 only as the first one: the new version runs, and has no users yet.
     pub percent: u8,
     /// Kept this long; for 100 % the bake counts instead.
     pub hold: Duration,
@@ -22,6 +22,8 @@ pub struct Share {
 impl Share {
     /// All of it.
     pub const ALL: Self = Self { percent: 100, hold: Duration::ZERO, pause: false };
+    /// None of it: tests have the new version to themselves.
+    pub const TEST: Self = Self { percent: 0, hold: Duration::from_secs(60), pause: false };
 }
 
 /// Reads `10:5m,50:pause,100`: shares in percent, each with the time that it is held. A pause lasts for
@@ -36,13 +38,16 @@ pub(super) fn shares(text: &str, limit: Duration) -> Result<Vec<Share>, Refusal>
             None => (item, Duration::ZERO, false),
         };
         let percent = match percent.strip_suffix('%').unwrap_or(percent).parse::<u8>() {
-            Ok(percent @ 1..=100) => percent,
+            Ok(percent @ 0..=100) => percent,
             _ => {
                 return wrong(format!(
-                    "`{item}` is not a share: a whole number from 1 to 100, and `:HOLD` or `:pause`"
+                    "`{item}` is not a share: a whole number from 0 to 100, and `:HOLD` or `:pause`"
                 ));
             }
         };
+        if percent == 0 && hold.is_zero() {
+            return wrong("0 % needs a hold or a pause: `0:5m` or `0:pause`".into());
+        }
         if percent == 100 && !hold.is_zero() {
             return wrong("100 % is held for --bake; it takes no hold".into());
         }
@@ -70,6 +75,7 @@ mod tests {
         assert_eq!(read("100").unwrap(), [(100, 0)]);
         assert_eq!(read("10:5m, 50%:60,100").unwrap(), [(10, 300), (50, 60), (100, 0)]);
         assert_eq!(read("10:pause,100").unwrap(), [(10, 3600), (100, 0)]);
+        assert_eq!(read("0:5m,100").unwrap(), [(0, 300), (100, 0)]);
         let pauses = shares("10:pause,50:1h,100", Duration::from_secs(60)).unwrap();
         assert_eq!(
             pauses.iter().map(|share| share.pause).collect::<Vec<_>>(),
@@ -86,6 +92,7 @@ mod tests {
             "100:5m",
             "100:pause",
             "10:x,100",
+            "10:5m,0:5m,100",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

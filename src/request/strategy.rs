@@ -190,6 +190,12 @@ impl Stage {
         STAGES.iter().find(|(stage, ..)| *stage == self).map_or("", |(_, name, _)| name)
     }
 
+    /// Our word for it, or ECS's name where there is none.
+    pub fn shown(self) -> &'static str {
+        let row = STAGES.iter().find(|(stage, ..)| *stage == self);
+        row.map_or("", |(_, name, word)| if word.is_empty() { name } else { word })
+    }
+
     /// The stage that ECS calls so.
     pub fn named(name: &str) -> Option<Self> {
         STAGES.iter().find(|(_, known, _)| *known == name).map(|(stage, ..)| *stage)

@@ -1,6 +1,6 @@
 //! Going on from what the rules show where that is not what the record says: at a person's word.
 
-use super::{View, shifted};
+use super::View;
 use crate::model::rule::green_per_mille;
 use crate::model::world::World;
 use crate::record::{Reason, Record};
@@ -28,8 +28,10 @@ impl View<'_> {
     /// it nothing.
     fn least_per_mille(&self) -> Option<u32> {
         let pairs = self.pairs();
-        let rules = shifted(self.world, &pairs);
-        rules.map(|rule| green_per_mille(&rule.actions, &pairs).unwrap_or(0)).min()
+        self.rules()
+            .into_iter()
+            .map(|rule| green_per_mille(&rule.actions, &pairs).unwrap_or(0))
+            .min()
     }
 
     /// The record, turned back. Traffic that was never meant for green is taken back too.

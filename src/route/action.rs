@@ -81,6 +81,15 @@ pub enum Action {
         /// Its ARN.
         arn: String,
     },
+    /// A service deployment that waits at a hook goes on.
+    Continue {
+        /// Its ARN.
+        arn: String,
+        /// The hook's id.
+        hook: String,
+        /// ECS's `lifecycleStage`.
+        stage: String,
+    },
     /// The task that must succeed before anything serves is started.
     Prepare,
     /// It is stopped.

@@ -19,9 +19,9 @@ pub fn for_deployment(own: Option<&Value>, native: &Native) -> Option<Value> {
     if let Some(Change { to, .. }) = native.bake {
         block["bakeTimeInMinutes"] = json!(to);
     }
-    if !native.pauses.is_empty() {
+    if native.hooks().next().is_some() {
         let mut hooks = hooks(&block);
-        hooks.extend(native.pauses.iter().map(|stage| pause(*stage, native.limit)));
+        hooks.extend(native.hooks().map(|(stage, minutes)| pause(stage, minutes)));
         block["lifecycleHooks"] = Value::Array(hooks);
     }
     (block != before).then_some(block)
@@ -43,7 +43,8 @@ pub fn after_deployment(own: &Value, native: &Native, succeeded: bool) -> Option
         block["bakeTimeInMinutes"] = json!(from);
     }
     let all = hooks(own);
-    let is_ours = |hook: &Value| native.pauses.iter().any(|stage| is_pause(hook, *stage, native));
+    let is_ours =
+        |hook: &Value| native.hooks().any(|(stage, minutes)| is_pause(hook, stage, minutes));
     let theirs: Vec<Value> = all.iter().filter(|hook| !is_ours(hook)).cloned().collect();
     if theirs.len() < all.len() {
         block["lifecycleHooks"] = Value::Array(theirs);
@@ -98,8 +99,8 @@ fn pause(stage: Stage, minutes: u32) -> Value {
 }
 
 /// Whether a hook is the one that we wrote: nothing in it says so but what it is.
-fn is_pause(hook: &Value, stage: Stage, native: &Native) -> bool {
-    let wanted = pause(stage, native.limit);
+fn is_pause(hook: &Value, stage: Stage, minutes: u32) -> bool {
+    let wanted = pause(stage, minutes);
     let same = |member: &str| hook[member] == wanted[member];
     ["targetType", "lifecycleStages", "timeoutConfiguration"].into_iter().all(same)
         && hook.get("hookTargetArn").is_none_or(Value::is_null)
@@ -149,6 +150,7 @@ mod tests {
             bake: Some(Change { to: 1, from: 5 }),
             pauses: vec![Stage::PostTestTrafficShift],
             limit: 60,
+            gates: vec![Stage::PostProductionTrafficShift],
         }
     }
 
@@ -157,7 +159,7 @@ mod tests {
         let sent = for_deployment(Some(&service()), &native()).unwrap();
         assert_eq!(sent["strategy"], "CANARY");
         assert_eq!(sent["canaryConfiguration"]["canaryPercent"], json!(10.0));
-        assert_eq!(sent["lifecycleHooks"].as_array().unwrap().len(), 3);
+        assert_eq!(sent["lifecycleHooks"].as_array().unwrap().len(), 4);
         assert_eq!(sent["alarms"], service()["alarms"]);
         assert_eq!(after_deployment(&sent, &native(), false), Some(service()));
         let kept = after_deployment(&sent, &native(), true).unwrap();
@@ -181,6 +183,7 @@ mod tests {
         changed["bakeTimeInMinutes"] = json!(30);
         changed["strategy"] = json!("LINEAR");
         changed["lifecycleHooks"][2]["timeoutConfiguration"]["timeoutInMinutes"] = json!(61);
+        changed["lifecycleHooks"][3]["hookTargetArn"] = json!("theirs");
         assert_eq!(after_deployment(&changed, &native(), false), None);
     }
 

@@ -82,7 +82,8 @@ impl Gates {
     pub fn failed(&self) -> Option<Cause> {
         self.seen.iter().find_map(|(gate, seen)| {
             let fault = seen.failed.clone()?;
-            Some(Cause::Gate { gate: gate.clone(), fault, wrong: seen.wrong })
+            let (gate, share) = (gate.clone(), self.share.unwrap_or(100));
+            Some(Cause::Gate { gate, fault, share, wrong: seen.wrong })
         })
     }
 

@@ -13,10 +13,10 @@ use super::{
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::reads::Part;
-use crate::model::rule::{green_stands, weights, with_green, with_share};
+use crate::model::rule::{green_per_mille, green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service};
 use crate::record::{End, Heading, Held, Reason, Record};
-use crate::request::{EngineName, Share};
+use crate::request::{EngineName, FOLLOW_MIN, Share};
 
 /// The way forward.
 pub const FORWARD: &[Step] = &[
@@ -26,6 +26,7 @@ pub const FORWARD: &[Step] = &[
     Step { name: "launch", next: launch }, // green is on our revision with the tasks it needs
     Step { name: "settle", next: settle }, // green runs only our revision, all of it healthy
     Step { name: "scale", next: scaling::scale_out }, // green may be scaled out before it has traffic
+    Step { name: "prove", next: prove },              // tests see green, before it has users
     Step { name: "shift", next: shift },              // traffic, share by share, each held
     Step { name: "bake", next: bake },                // 100 % held; blue stays whole
     Step { name: "follow", next: follow }, // the load balancer has followed the last change
@@ -85,7 +86,7 @@ pub const ENGINE: Engine = Engine {
         let whole = view.record.forward() && view.all_read(100);
         (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
     },
-    judged: |view| view.record.held.map(|held| held.share).filter(|share| *share > 0),
+    judged,
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
 };
 
@@ -98,6 +99,18 @@ const SPARSE: Duration = Duration::from_secs(5);
 const WATCHFUL: Duration = Duration::from_secs(12);
 /// Looks may be dense for this long at a stretch.
 const DENSE_FOR: Duration = Duration::from_secs(30);
+
+/// The share that is judged now. Where only tests see green, the load balancer has followed before anything
+/// is asked there: until then the old version answers.
+fn judged(view: &View<'_>) -> Option<u8> {
+    let held = view.record.held.filter(|held| is_judged(view, held.share))?;
+    (held.share > 0 || view.watched_since(held.since) >= FOLLOW_MIN).then_some(held.share)
+}
+
+/// Whether gates have anything to say of a share: none of the traffic only where tests see green.
+fn is_judged(view: &View<'_>, share: u8) -> bool {
+    share > 0 || !view.test_rules().is_empty()
+}
 
 /// Whose the targets are, and why tasks stopped, matters while there is a way back only.
 fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
@@ -310,6 +323,18 @@ fn settle(view: &View<'_>) -> Option<Next> {
     wait(lacks, look_in)
 }
 
+/// Tests see green before users do, and in the end. Between, the rules for tests belong to the testers.
+fn prove(view: &View<'_>) -> Option<Next> {
+    if view.record.to.is_some_and(|to| (1..100).contains(&to)) {
+        return None;
+    }
+    let pairs = view.pairs();
+    let shows = |rule: &&Rule| green_per_mille(&rule.actions, &pairs) == Some(1000);
+    let rule = view.test_rules().into_iter().find(|rule| !shows(rule))?;
+    let actions = with_share(&with_green(&rule.actions, &pairs), &pairs, 100);
+    act(Action::Weigh { rule: rule.arn.clone(), actions })
+}
+
 fn shift(view: &View<'_>) -> Option<Next> {
     let record = view.record;
     let Some(to) = record.to else {
@@ -348,7 +373,9 @@ fn shift(view: &View<'_>) -> Option<Next> {
             let cause = Cause::NotPromoted { share: to, limit: hold };
             Some(Next::TurnBack(Trouble { reason: Reason::Pause, cause }))
         }
-        None => gates::hold(view, held, hold).or_else(|| write(view.writing(next.percent))),
+        None => gates::hold(view, held, hold)
+            .filter(|_| is_judged(view, to))
+            .or_else(|| write(view.writing(next.percent))),
     }
 }
 
@@ -498,8 +525,10 @@ fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
     if service.desired == 0 {
         return None;
     }
+    // Whoever tests green may see it go; nobody is sent to an empty old side.
+    let is_green = service.name == view.record.green;
     let tests = &view.record.test_rules;
-    let counts = |rule: &&Rule| !tests.iter().any(|id| id == rule.id());
+    let counts = |rule: &&Rule| !is_green || !tests.iter().any(|id| id == rule.id());
     let weighty = view.world.rules.values().filter(counts).find(|rule| {
         weights(&rule.actions).iter().any(|(group, weight)| {
             *weight > 0 && service.attachments.iter().any(|own| own.group == *group)

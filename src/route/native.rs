@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, of_judges, out_of_time};
 use super::{
-    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, configuration, prepare,
-    trouble,
+    Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, configuration, gates,
+    prepare, trouble,
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
@@ -20,7 +20,8 @@ use crate::model::rule::weights;
 use crate::model::served::Served;
 use crate::model::service_deployment::{Hook, Phase, ServiceDeployment};
 use crate::model::world::{Attachment, Look, Rule, Service, Target, World};
-use crate::record::{End, Heading, Reason};
+use crate::record::{End, Heading, Held, Reason};
+use crate::request::strategy::Stage;
 use crate::request::{EngineName, WaitFor};
 
 /// The way forward.
@@ -58,7 +59,9 @@ pub const ENGINE: Engine = Engine {
     lacks,
     progress,
     needs: |action| match action {
-        Action::StopDeployment { .. } | Action::Stop { .. } => Look::Glance,
+        Action::StopDeployment { .. } | Action::Continue { .. } | Action::Stop { .. } => {
+            Look::Glance
+        }
         _ => Look::Whole,
     },
     widest: Look::Whole,
@@ -222,6 +225,11 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
 /// Production traffic on the new revision, as long as ECS would take it back.
 fn judged(view: &View<'_>) -> Option<u8> {
     let own = current(view).filter(|own| own.phase() == Phase::Forward)?;
+    let tests = own.stage.as_deref() == Some(Stage::PostTestTrafficShift.name());
+    if tests && own.production.is_none_or(|percent| percent <= 0.0) {
+        // Nobody but tests sees it.
+        return (!view.test_rules().is_empty()).then_some(0);
+    }
     let percent = own.production.filter(|percent| *percent > 0.0)?.clamp(1.0, 100.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 100")]
     Some(percent as u8)
@@ -306,8 +314,28 @@ fn shift(view: &View<'_>) -> Option<Next> {
     if view.record.until == WaitFor::Accepted {
         return None;
     }
+    if let Some(next) = gated(view) {
+        return Some(next);
+    }
     let why = lacks(view)?;
     Some(Next::Wait(Wait { why, look_in: look_in(view), look: Look::Glance }))
+}
+
+/// ECS waits at a hook of ours: it goes on once the gates have passed. What nothing can be said of yet is let
+/// go on at once.
+fn gated(view: &View<'_>) -> Option<Next> {
+    let own = current(view).filter(|own| own.phase() == Phase::Forward)?;
+    let stage = own.stage.clone()?;
+    let native = view.record.native.as_ref()?;
+    native.gates.iter().find(|one| one.name() == stage)?;
+    let mut waiting = own.waiting_hooks();
+    // Whose they are, ECS does not say: two are for a person.
+    let (Some(hook), None) = (waiting.next(), waiting.next()) else { return None };
+    let since = view.watch.stage.as_ref().map_or(view.now(), |(_, since)| *since);
+    let held = judged(view).map(|share| Held { share, since });
+    held.and_then(|held| gates::hold(view, held, Duration::ZERO)).or_else(|| {
+        Some(Next::Act(Action::Continue { arn: own.arn.clone(), hook: hook.id.clone(), stage }))
+    })
 }
 
 /// Dense around the moment when the next thing can happen.

@@ -77,6 +77,7 @@ fn rule(name: &str, blue: u32, green: u32) -> Rule {
     Rule {
         arn: name.into(),
         listener: "l".into(),
+        entry: None,
         is_default: false,
         name: name.into(),
         actions: pairs.to_vec(),
@@ -330,6 +331,7 @@ impl Model {
             Action::Roll { .. }
             | Action::Shift { .. }
             | Action::Configure { .. }
+            | Action::Continue { .. }
             | Action::StopDeployment { .. } => panic!("ECS does nothing about a pair by itself"),
             Action::Scale { service, min, max, suspended } => {
                 self.scale(&service, min, max, suspended);

@@ -96,9 +96,25 @@ pub enum Drift<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The rules that are shifted.
+    /// The rules that show what share green has: on the way forward those that users come through. On the
+    /// way back the ones for tests go to blue as well.
     pub fn rules(&self) -> Vec<&'a Rule> {
-        shifted(self.world, &self.pairs()).collect()
+        let forward = self.record.forward();
+        let mut rules: Vec<&Rule> = shifted(self.world, &self.pairs()).collect();
+        rules.retain(|rule| !forward || !self.is_for_tests(rule));
+        // Users come first.
+        rules.sort_by_key(|rule| self.is_for_tests(rule));
+        rules
+    }
+
+    /// The rules that show green to whoever tests it.
+    pub fn test_rules(&self) -> Vec<&'a Rule> {
+        shifted(self.world, &self.pairs()).filter(|rule| self.is_for_tests(rule)).collect()
+    }
+
+    /// Whether users do not come through a rule.
+    fn is_for_tests(&self, rule: &Rule) -> bool {
+        self.record.test_rules.iter().any(|id| id == rule.id())
     }
 
     /// The service that served when it began.
@@ -223,9 +239,9 @@ impl<'a> View<'a> {
     pub fn not_reading(&self, percent: u8) -> Vec<&'a Rule> {
         let pairs = self.pairs();
         let wanted = Some(u32::from(percent) * 10);
-        shifted(self.world, &pairs)
-            .filter(|rule| green_per_mille(&rule.actions, &pairs) != wanted)
-            .collect()
+        let mut rules = self.rules();
+        rules.retain(|rule| green_per_mille(&rule.actions, &pairs) != wanted);
+        rules
     }
 
     /// Whether every rule was read to give green `percent`.
@@ -248,7 +264,8 @@ impl<'a> View<'a> {
         }
         let expected: Vec<_> =
             expected.into_iter().map(|percent| Some(u32::from(percent) * 10)).collect();
-        let mut rules = shifted(self.world, &pairs).peekable();
+        let mut rules =
+            shifted(self.world, &pairs).filter(|rule| !self.is_for_tests(rule)).peekable();
         if rules.peek().is_none() && !pairs.is_empty() {
             return Some(Drift::NoRule);
         }
@@ -268,7 +285,7 @@ impl<'a> View<'a> {
     pub fn green_has_traffic(&self) -> bool {
         let pairs = self.pairs();
         let has = |rule: &Rule| green_per_mille(&rule.actions, &pairs).is_some_and(|part| part > 0);
-        shifted(self.world, &pairs).any(has)
+        self.rules().into_iter().any(has)
     }
 
     /// Whether a service is not there any more, as far as one look can tell.

@@ -33,6 +33,7 @@ mod left_behind; // what fails after a revision was registered leaves nothing be
 mod listening; // `ecs-bg sandbox` as a process
 mod names; // names and ARNs of clusters and services
 mod native; // services whose traffic ECS shifts
+mod native_gates; // checks where ECS shifts the traffic
 mod oneoff; // tasks that no service keeps
 mod output; // a reader that stalls
 mod overtaken; // somebody else deploys to the side that comes up
@@ -50,6 +51,7 @@ mod setup; // a service made ready for ECS's own blue/green
 mod signals; // requests to stop, in every wait
 #[path = "../support/mod.rs"]
 mod support; // shared with the sweeps
+mod test_listener; // what tests see before users do
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README
 mod usage; // what is typed, and what stands in the environment

@@ -273,7 +273,7 @@ fn options_that_mean_nothing_here_are_refused() {
         "is not set up for ECS to shift its traffic",
     );
     refused(&solo, &format!("{api} --pause-at each-step"), "--pause-at");
-    refused(&solo, &format!("{api} --engine native"), "ECS shifts no traffic");
+    refused(&solo, &format!("{api} --engine native"), "is not set up for ECS to shift its traffic");
 }
 
 #[test]

@@ -70,5 +70,9 @@ fn a_pause_is_planned_and_a_limit_without_one_is_refused() {
     assert_eq!(life.code, Some(2), "{}", life.text);
     let life = world.run(&deploy("2", "--pause-at each-step"));
     assert_eq!(life.code, Some(3), "{}", life.text);
-    assert!(life.text.contains("hint: --shares 10:pause,100"), "{}", life.text);
+    assert!(
+        life.text.contains("hint: --pause-at before-traffic, or steps: --shares 10,50,100"),
+        "{}",
+        life.text
+    );
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::STRIDE;
 use crate::support::fate::{Death, Fate};
-use crate::support::lives::{Life, World, call};
+use crate::support::lives::{Life, World, call, parts};
 
 const ROLE: &str = "--infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers";
 
@@ -442,27 +442,11 @@ fn setup_survives_a_lost_answer_of_every_change() {
     }
 }
 
-/// All texts between the tags of this name.
-fn parts(text: &str, tag: &str) -> Vec<String> {
-    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-    let parts = text.split(open.as_str()).skip(1);
-    parts.map(|rest| rest.split(close.as_str()).next().unwrap_or_default().to_owned()).collect()
-}
-
 /// The listener on this port and its default rule.
 fn listener(world: &World, port: u16) -> [String; 2] {
-    let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
-    let balancer = parts(&groups, "LoadBalancerArns").concat();
-    let balancer = parts(&balancer, "member").remove(0);
-    let body = format!("LoadBalancerArn={balancer}");
-    let listeners = world.call("elasticloadbalancing", "DescribeListeners", &body);
-    let arns = parts(&listeners, "ListenerArn");
-    let rules = |arn: &String| {
-        world.call("elasticloadbalancing", "DescribeRules", &format!("ListenerArn={arn}"))
-    };
-    let ports = parts(&listeners, "Port");
-    let at = ports.iter().position(|own| *own == port.to_string()).expect("a listener");
-    [arns[at].clone(), parts(&rules(&arns[at]), "RuleArn").remove(0)]
+    let arn = world.listener(port);
+    let rules = world.call("elasticloadbalancing", "DescribeRules", &format!("ListenerArn={arn}"));
+    [arn, parts(&rules, "RuleArn").remove(0)]
 }
 
 #[test]

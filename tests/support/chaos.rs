@@ -43,7 +43,7 @@ pub(crate) fn life(seed: u64) -> Result<(), String> {
     for turn in 0..random.u32(1..4) {
         let line = match random.u32(0..10) {
             0 => format!("rollback {PAIR}"),
-            1 => format!("resume {PAIR} --on-conflict supersede"),
+            1 => scene.resume(),
             2 => format!("promote {PAIR}"),
             _ => scene.deploy(),
         };

@@ -198,6 +198,16 @@ impl World {
     }
 
     /// The changes from the `from`th on.
+    /// The ARN of the listener on this port of the first load balancer.
+    pub(crate) fn listener(&self, port: u16) -> String {
+        let balancers = self.call("elasticloadbalancing", "DescribeLoadBalancers", "");
+        let body = format!("LoadBalancerArn={}", parts(&balancers, "LoadBalancerArn").remove(0));
+        let listeners = self.call("elasticloadbalancing", "DescribeListeners", &body);
+        let ports = parts(&listeners, "Port");
+        let at = ports.iter().position(|own| *own == port.to_string()).expect("a listener");
+        parts(&listeners, "ListenerArn").remove(at)
+    }
+
     pub(crate) fn journal(&self, from: usize) -> Vec<Entry> {
         self.cloud().journal()[from..].to_vec()
     }
@@ -248,6 +258,13 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 pub(crate) fn outside(at: When, act: impl Fn(&mut Cloud) + Send + 'static) -> Option<Outsider> {
     let act: Act = Box::new(act);
     Some(Outsider(Mutex::new(VecDeque::from([(at, act)]))))
+}
+
+/// All texts between the tags of this name.
+pub(crate) fn parts(text: &str, tag: &str) -> Vec<String> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let parts = text.split(open.as_str()).skip(1);
+    parts.map(|rest| rest.split(close.as_str()).next().unwrap_or_default().to_owned()).collect()
 }
 
 /// A deployment of the shop's service.

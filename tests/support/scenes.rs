@@ -6,7 +6,7 @@ use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::scenario::Scenario;
 
 use crate::support::invariants::Promise;
-use crate::support::lives::{REPOSITORY, deploy};
+use crate::support::lives::{REPOSITORY, World, deploy};
 
 /// Green comes up, is given traffic, and falls sick; so do the tasks that replace those.
 const SICK_LATER: &str = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";
@@ -105,8 +105,21 @@ pub(crate) const SCALED_SICK: Scene = Scene {
     ..SCALED
 };
 
+/// Tests see green on a listener of theirs, and a check judges it there, and wherever users are.
+const TESTED: Scene = Scene {
+    name: "a listener for tests",
+    toml: "extends = 'shop'
+        [[listener]]\nname = 'tests'\nloadBalancer = 'shop'\nport = 8443\nprotocol = 'HTTPS'
+        actions = [{ type = 'forward', targetGroups = [{ targetGroup = 'web-a', weight = 1 }] }]\n",
+    more: "--test-listener TESTS --shares 50:30s,100 --check https://shop.example.com/",
+    shares: &[(0, 60), (50, 30), (100, 30)],
+    changes: 60,
+    calls: 400,
+    ..ONE_RULE
+};
+
 /// Each world with a green that stays and one that does not.
-pub(crate) const GALLERY: [Scene; 17] = [
+pub(crate) const GALLERY: [Scene; 19] = [
     ONE_RULE,
     Scene { name: "one rule, 500", image: "3", good: false, ..ONE_RULE },
     Scene { name: "one rule, exits", image: "4", good: false, ..ONE_RULE },
@@ -142,6 +155,14 @@ pub(crate) const GALLERY: [Scene; 17] = [
     },
     SCALED,
     SCALED_SICK,
+    TESTED,
+    Scene {
+        name: "a listener for tests, wrong answers",
+        images: "[[image]]\nref = 'shop/web:2'\ndoes = 'serve'\nfails = '/'",
+        good: false,
+        shares: &[(0, 60)],
+        ..TESTED
+    },
 ];
 
 /// The small one.
@@ -167,7 +188,17 @@ impl Scene {
     /// The command.
     pub(crate) fn deploy(&self) -> String {
         let (_, bake) = self.shares.last().copied().unwrap_or_default();
-        deploy(self.image, &format!("--follow 60s --bake {bake}s {}", self.more))
+        let more = match self.more.contains("TESTS") {
+            true => self.more.replace("TESTS", &World::of(self.cloud()).listener(8443)),
+            false => self.more.to_owned(),
+        };
+        deploy(self.image, &format!("--follow 60s --bake {bake}s {more}"))
+    }
+
+    /// What goes on with it from another machine. The checks are the first command's.
+    pub(crate) fn resume(&self) -> String {
+        let skip = if self.more.contains("--check") { " --skip-checks" } else { "" };
+        format!("resume --cluster shop --service web --on-conflict supersede{skip}")
     }
 
     /// What serves in the end.

@@ -4,16 +4,28 @@ use super::{Case, refuse};
 use crate::error::Refusal;
 use crate::model::gate::GateFault;
 use crate::request::Request;
+use crate::request::strategy::Stage;
 
 /// Options that only mean something where ECS replaces the tasks.
 pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
     if let Some(strategy) = request.strategy {
         strategy.shares()?;
     }
-    if !request.pauses.is_empty() {
+    const PAUSES: [Stage; 2] = [Stage::PostTestTrafficShift, Stage::PreProductionTrafficShift];
+    if let Some(stage) = request.pauses.iter().find(|stage| !PAUSES.contains(stage)) {
         return refuse(
-            "--pause-at names a stage of ECS; with two services (engine listener) a share pauses",
-            "--shares 10:pause,100",
+            format!(
+                "--pause-at {} works only where ECS shifts the traffic (engine native)",
+                stage.shown()
+            ),
+            "--pause-at before-traffic or each-step, or --shares 10:pause,100",
+        );
+    }
+    let shares = request.shares.iter().filter(|share| share.percent < 100);
+    if request.pauses.contains(&Stage::PreProductionTrafficShift) && shares.count() == 0 {
+        return refuse(
+            "--pause-at each-step: all traffic moves in one step",
+            "--pause-at before-traffic, or steps: --shares 10,50,100",
         );
     }
     let scale = &request.scale;
@@ -44,7 +56,16 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
                 "--strategy {strategy}: {} is not set up for ECS to shift its traffic (no advancedConfiguration)",
                 request.service
             ),
-            "leave out --strategy, or name the other service of a pair with --twin SERVICE",
+            format!("ecs-bg setup --cluster {} --service {}", request.cluster, request.service),
+        );
+    }
+    if !request.pauses.is_empty() {
+        return refuse(
+            format!(
+                "--pause-at: {} is not set up for ECS to shift its traffic, and has no twin; ECS replaces its tasks",
+                request.service
+            ),
+            format!("ecs-bg setup --cluster {} --service {}", request.cluster, request.service),
         );
     }
     let in_shares = request.shares.iter().any(|share| share.percent < 100);
@@ -52,7 +73,7 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
         ("--shares", in_shares),
         ("--follow", request.follow.is_some()),
         ("--keep-old", request.keep_old),
-        ("--pause-at", !request.pauses.is_empty()),
+        ("--test-listener", request.test_listener.is_some()),
     ];
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
         return refuse(
@@ -91,9 +112,19 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
             "--strategy canary:10/5m or linear:20/2m",
         );
     }
+    if request.test_listener.is_some() {
+        return refuse(
+            "--test-listener works only with two services (engine listener); here ECS moves its own test rule",
+            format!(
+                "ecs-bg setup --cluster {} --service {} --test-rule ARN",
+                request.cluster, request.service
+            ),
+        );
+    }
     let pauses = request.no_wait && !request.pauses.is_empty();
     let given = [
         ("--follow", request.follow.is_some()),
+        ("--keep-old", request.keep_old),
         ("--wait-for", request.until.is_some() && !request.alone),
         ("--desired-count", scale.count.is_some()),
         ("--min-healthy", scale.min_healthy.is_some()),
@@ -142,25 +173,6 @@ pub(in crate::plan) fn gates_are_ready(case: &Case<'_>) -> Result<(), Refusal> {
         GateFault::Unreachable { reason } => refuse(
             format!("--check {gate}: it cannot be reached from here: {reason}"),
             "try the URL with curl from here",
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// With all traffic at once and no time of baking, ECS ends the deployment before anything was asked.
-pub(in crate::plan) fn gates_have_time(case: &Case<'_>) -> Result<(), Refusal> {
-    let Case { request, survey, .. } = case;
-    if request.gates.gates.is_empty() {
-        return Ok(());
-    }
-    let own = survey.world.service(&request.service);
-    let own = own.and_then(|own| own.settings.get("deploymentConfiguration"));
-    let own = own.and_then(|own| own["bakeTimeInMinutes"].as_u64()).unwrap_or(0);
-    let bake = request.bake.map_or(own, |bake| bake.as_secs() / 60);
-    match bake {
-        0 => refuse(
-            "--check judges while ECS bakes (bakeTimeInMinutes), and that takes no time here",
-            "--bake 5m",
         ),
         _ => Ok(()),
     }

@@ -32,7 +32,7 @@ pub(in crate::plan) fn sides_back<'a>(
     let (blue, green) = if service.name == blue { (service, twin) } else { (twin, service) };
     let pairs = group_pairs(&survey.world, blue, green);
     match survey.world.rules.values().next() {
-        None => return no_rule(blue, green),
+        None => return no_rule(survey, blue, green),
         Some(_) => {
             let rules: Vec<&Rule> = shifted(&survey.world, &pairs).collect();
             no_third_group(&rules, &pairs)?;

@@ -47,7 +47,8 @@ pub(super) fn deciding<'a>(
 ) -> Vec<&'a Rule> {
     let ones = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.blue.as_str()));
     let others = |rule: &Rule| holds(&rule.actions, pairs.iter().map(|pair| pair.green.as_str()));
-    let all: Vec<&Rule> = survey.world.rules.values().collect();
+    let all: Vec<&Rule> =
+        survey.world.rules.values().filter(|rule| !is_for_tests(survey, rule)).collect();
     let shared: Vec<&Rule> =
         all.iter().copied().filter(|rule| ones(rule) && others(rule)).collect();
     let idle = |service: &Service| service.desired == 0 && service.running == 0;
@@ -57,6 +58,36 @@ pub(super) fn deciding<'a>(
         (true, true, false) => all.into_iter().filter(|rule| others(rule)).collect(),
         _ => all,
     }
+}
+
+/// Whether a rule belongs to the listener that was named for tests.
+pub(in crate::plan) fn is_for_tests(survey: &Survey, rule: &Rule) -> bool {
+    survey.test_listener.as_ref() == Some(&rule.listener)
+}
+
+/// The rules that users do not come through: those of the listener for tests, and foreign ones.
+pub(in crate::plan) fn test_rules<'a>(
+    survey: &'a Survey,
+    sides: &Sides<'_>,
+) -> impl Iterator<Item = &'a Rule> {
+    let foreign: Vec<&str> = foreign(survey, sides).map(|rule| rule.arn.as_str()).collect();
+    let rules = survey.world.rules.values();
+    rules.filter(move |rule| is_for_tests(survey, rule) || foreign.contains(&rule.arn.as_str()))
+}
+
+/// The listener for tests shows one of the sides.
+pub(in crate::plan) fn test_listener_shows_a_side(survey: &Survey) -> Result<(), Refusal> {
+    let Some(listener) = &survey.test_listener else { return Ok(()) };
+    if survey.world.rules.values().any(|rule| is_for_tests(survey, rule)) {
+        return Ok(());
+    }
+    refuse(
+        format!(
+            "--test-listener: no rule of {listener} forwards to a target group of {}",
+            survey.service
+        ),
+        format!("aws elbv2 describe-rules --listener-arn {listener}"),
+    )
 }
 
 /// Rules that hold green's group and not blue's.
@@ -81,7 +112,7 @@ pub(in crate::plan) fn foreign_rules(
     let green = sides.green;
     let healthy = survey.world.healthy(green).unwrap_or(0);
     let mut warnings = Vec::new();
-    for rule in foreign(survey, sides) {
+    for rule in foreign(survey, sides).filter(|rule| !is_for_tests(survey, rule)) {
         if healthy > 0 && rule.weights().iter().any(|(_, weight)| *weight > 0) {
             return refuse(
                 format!(
@@ -146,11 +177,20 @@ pub(super) fn by_weight<'a>(
     match live {
         Some((false, _)) => Ok((one, other)),
         Some((true, _)) => Ok((other, one)),
-        None => no_rule(one, other),
+        None => no_rule(survey, one, other),
     }
 }
 
-pub(super) fn no_rule<T>(one: &Service, other: &Service) -> Result<T, Refusal> {
+pub(super) fn no_rule<T>(survey: &Survey, one: &Service, other: &Service) -> Result<T, Refusal> {
+    if survey.world.rules.values().any(|rule| is_for_tests(survey, rule)) {
+        return refuse(
+            format!(
+                "--test-listener: no other listener forwards to {}: its users come through this one",
+                survey.service
+            ),
+            "leave out --test-listener, or name the listener for tests",
+        );
+    }
     refuse(
         format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
         "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",

@@ -349,6 +349,7 @@ fn strategy_step(asked: &Setup, service: &Service) -> Option<Step> {
         bake: bake.filter(|to| *to != has).map(|to| Change { to, from: has }),
         pauses: vec![],
         limit: 0,
+        gates: vec![],
     };
     let configuration = for_deployment(own, &change)?;
     let (strategy, bake) = (to.unwrap_or(found), bake.unwrap_or(has));

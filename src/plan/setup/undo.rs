@@ -25,6 +25,7 @@ pub(super) fn undo_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<S
         bake: bake.map(|from| Change { to: 0, from }),
         pauses: vec![],
         limit: 0,
+        gates: vec![],
     };
     if let Some(configuration) = for_deployment(own, &change).filter(|_| found != Strategy::Rolling)
     {

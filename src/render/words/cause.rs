@@ -36,16 +36,20 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::AlarmsUnread { unread } => {
             format!("the alarms could not be read for {}", time(*unread))
         }
-        Cause::Gate { gate: name, fault, wrong } => {
+        Cause::Gate { gate: name, fault, share, wrong } => {
+            let when = if *share == 0 { "before it had users, " } else { "" };
             let times = match wrong {
                 0 | 1 => String::new(),
                 wrong => format!(" ({wrong} wrong answers)"),
             };
-            format!("check {name} {}{times}", gate(fault))
+            format!("{when}check {name} {}{times}", gate(fault))
         }
         Cause::GateUndecided { gate: name, fault, beyond } => {
             let said = fault.as_ref().map_or("said nothing".to_owned(), gate);
             format!("check {name} {said}, and did not pass within {} more", time(*beyond))
+        }
+        Cause::NotPromoted { share: 0, limit } => {
+            format!("nobody promoted the new version to its first users within {}", time(*limit))
         }
         Cause::NotPromoted { share, limit } => {
             format!("nobody promoted the share of {share} % within {}", time(*limit))

@@ -77,6 +77,9 @@ pub(crate) fn change(change: &Change) -> String {
             format!("{service}: its deployment settings are as before")
         }
         Change::Scaling(scaling) => scaled(scaling),
+        Change::DeploymentContinued { stage } => {
+            format!("every check has passed; ECS goes on from {stage}")
+        }
         Change::DeploymentStopped { deployment } => {
             format!("asked ECS to roll back its deployment {deployment}")
         }

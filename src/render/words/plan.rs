@@ -58,6 +58,9 @@ pub(crate) fn step(step: &Planned) -> String {
             settled(*until),
             time(*timeout)
         ),
+        Planned::Test { service, rules } => {
+            format!("show {service} on {}, before it has users", rules.join(", "))
+        }
         Planned::Shift { service, percent, rules, hold, pause } => {
             let hold = match hold.is_zero() {
                 _ if *pause => {

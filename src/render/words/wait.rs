@@ -84,6 +84,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
         WaitReason::Pause { service, cluster, at, expires, rolls_back, .. } => {
             let at = match at {
                 Pause::Stage { stage } => stage.clone(),
+                Pause::Share { share: 0 } => format!("0 % on {service}, before it has users"),
                 Pause::Share { share } => format!("{share} % on {service}"),
             };
             let then = if *rolls_back { "rolls back" } else { "goes on" };

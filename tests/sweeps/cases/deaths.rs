@@ -77,7 +77,7 @@ fn goes_on(scene: &Scene, moment: &Moment, after: After) -> Result<(), String> {
             world.run(&scene.deploy())
         }
         After::Resume => {
-            let life = world.run(&format!("resume {PAIR} --on-conflict supersede"));
+            let life = world.run(&scene.resume());
             // Nothing was begun, or it had ended.
             let nothing = life.text.contains("nothing to do");
             if nothing { world.run(&scene.deploy()) } else { life }

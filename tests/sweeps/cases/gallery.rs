@@ -122,7 +122,7 @@ fn at_every_step(
             return Ok(());
         }
         // The command that the hint names makes nothing worse.
-        let life = world.run(&format!("resume {PAIR} --on-conflict supersede"));
+        let life = world.run(&scene.resume());
         fits(&world, &life, "2", &[0, 1, 4]).map_err(|why| told(format!("resumed: {why}")))
     });
 }
