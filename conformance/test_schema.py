@@ -1,5 +1,5 @@
-"""Every line of JSON that a transcript shows is what the committed schema says: `docs/json-schema/event.json`,
-checked by a validator that others wrote."""
+"""Every line and every document of JSON that a transcript shows is what the committed schemas in `docs/json-schema/`
+say, checked by a validator that others wrote."""
 
 import json
 
@@ -7,7 +7,10 @@ from jsonschema import Draft202012Validator
 
 from sandbox import ROOT
 
-SCHEMA = json.loads((ROOT / "docs" / "json-schema" / "event.json").read_text())
+SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs" / "json-schema").glob("*.json")}
+SCHEMA = SCHEMAS["event"]
+# What only the documents of a command have.
+KINDS = {"plan": "decision", "status": "services", "history": "deployments"}
 TRANSCRIPTS = [*sorted((ROOT / "tests" / "cmd").glob("*.md")), ROOT / "README.md"]
 
 
@@ -19,8 +22,34 @@ def events():
                 yield transcript.name, json.loads(line)
 
 
-def test_the_schema_is_a_schema():
-    Draft202012Validator.check_schema(SCHEMA)
+def documents():
+    """The documents: from a line `{` to the line `}`."""
+    for transcript in TRANSCRIPTS:
+        lines = transcript.read_text().splitlines()
+        for begin in (number for number, line in enumerate(lines) if line == "{"):
+            text = "\n".join(lines[begin : lines.index("}", begin) + 1])
+            if "..." in text:  # Cut short for the reader.
+                continue
+            document = json.loads(text.replace('/"', '\\"'))  # trycmd turns each backslash round.
+            kind = next((kind for kind, member in KINDS.items() if member in document), None)
+            if "schema" in document and kind:
+                yield transcript.name, kind, document
+
+
+def test_the_schemas_are_schemas():
+    assert set(KINDS) | {"event"} == set(SCHEMAS)
+    for schema in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_document_of_the_transcripts_fits_its_schema():
+    seen = list(documents())
+    for name, kind, document in seen:
+        faults = [f"{fault.json_path}: {fault.message[:300]}" for fault in Draft202012Validator(SCHEMAS[kind]).iter_errors(document)]
+        assert not faults, (name, kind, faults)
+        lacking = {key: value for key, value in document.items() if key != KINDS[kind]}
+        assert list(Draft202012Validator(SCHEMAS[kind]).iter_errors(lacking)), kind
+    assert {kind for _, kind, _ in seen} == set(KINDS)
 
 
 def test_every_line_of_the_transcripts_fits_the_schema():

@@ -9,6 +9,7 @@ use super::seconds;
 
 /// A step that a deployment will take. Its words are in `render::words`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Planned {
     /// A revision is registered.
@@ -26,6 +27,7 @@ pub enum Planned {
     Prepare {
         /// `--before-timeout`
         #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         timeout: Duration,
     },
     /// The target groups of a service are in the rules.
@@ -78,6 +80,7 @@ pub enum Planned {
         until: Settled,
         /// It rolls back after so long without progress.
         #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         timeout: Duration,
     },
     /// Alarms judge the deployment.
@@ -108,6 +111,7 @@ pub enum Planned {
         rules: Vec<String>,
         /// How long the share is held before the next one.
         #[serde(rename = "hold_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         hold: Duration,
         /// It is held until somebody promotes it, and the deployment rolls back after that time.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -130,6 +134,7 @@ pub enum Planned {
         stage: &'static str,
         /// How long at most.
         #[serde(rename = "limit_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         limit: Duration,
     },
     /// The new revision has all the traffic and is watched.
@@ -143,12 +148,14 @@ pub enum Planned {
         by_ecs: bool,
         /// For how long.
         #[serde(rename = "bake_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         period: Duration,
     },
     /// The load balancer applies the last weights.
     Follow {
         /// How long it has for that.
         #[serde(rename = "follow_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         period: Duration,
     },
     /// The old side is stopped: its desired count becomes 0.
@@ -195,6 +202,7 @@ impl Planned {
 
 /// What ECS does with a service that gets another revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "update", rename_all = "kebab-case")]
 pub enum Update {
     /// It replaces the tasks with the new revision.
@@ -210,12 +218,14 @@ pub enum Update {
         tasks: u32,
         /// ecs-bg rolls back after so long without progress.
         #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         timeout: Duration,
     },
 }
 
 /// A number that changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NumberChange {
     /// What it is.
     pub from: u32,
@@ -225,6 +235,7 @@ pub struct NumberChange {
 
 /// What new tasks are waited for to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Settled {
     /// Their targets are healthy.
@@ -239,16 +250,19 @@ pub enum Settled {
 
 /// The share of the traffic that ECS shifts at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Part {
     /// In per mille.
     pub part_per_mille: u16,
     /// How long until the next one.
     #[serde(rename = "part_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub period: Duration,
 }
 
 /// Why an engine deploys a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "code", rename_all = "kebab-case")]
 pub enum EngineReason {
     /// `--engine` asks for it.

@@ -188,8 +188,8 @@ fn brief(image: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::schema;
     use schemars::JsonSchema;
-    use schemars::generate::SchemaSettings;
 
     /// The document, with the version of its schema.
     #[derive(JsonSchema)]
@@ -201,18 +201,8 @@ mod tests {
         document: Document,
     }
 
-    /// The committed schema is that of the types. `UPDATE_SCHEMA=1` writes it.
     #[test]
     fn the_schema_of_a_history_is_that_of_the_types() {
-        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-        let mut schema = generator.into_root_schema_for::<Whole>();
-        schema.insert("title".into(), "The document of ecs-bg history --output json".into());
-        let schema = serde_json::to_string_pretty(&schema).expect("a schema") + "\n";
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json-schema/history.json");
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            std::fs::write(path, &schema).expect("written");
-        }
-        let committed = std::fs::read_to_string(path).expect(path);
-        assert!(committed == schema, "UPDATE_SCHEMA=1 cargo test the_schema_of_a_history");
+        schema::is_committed::<Whole>("history", "The document of ecs-bg history --output json");
     }
 }

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
 use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Fault, Kind, Planned, Warning};
-use crate::plan::{Decision, Survey};
+use crate::event::{Ended, Ending, Event, Fault, Kind};
 
 /// One event, on one line.
 pub(super) fn event(event: &Event, elapsed: Duration) -> String {
@@ -64,58 +63,6 @@ pub(super) fn status_line(status: &impl Serialize) -> String {
     let mut object = json!({ "schema": SCHEMA, "event": "status" });
     merge(&mut object, status);
     line(object)
-}
-
-/// What would be done.
-pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
-    let value = match decision {
-        Decision::Deploy(plan) => json!({
-            "decision": "deploy",
-            "location": survey.location(),
-            "engine": plan.record.engine(),
-            "why": words::engine_reason(&plan.why),
-            "reason": plan.why,
-            "blue": plan.record.blue,
-            "green": plan.record.green,
-            "base": plan.base.name,
-            "images": plan.changes.images,
-            "edits": plan.changes.shown_edits(),
-            "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
-            "diff": plan.diff.1,
-            "warnings": plan.warnings.iter().map(warning).collect::<Vec<_>>(),
-        }),
-        Decision::Adopt(record) => json!({
-            "decision": "adopt",
-            "deployment": record.name(),
-            "blue": record.blue,
-            "green": record.green,
-        }),
-        Decision::Unfinished(record) => json!({
-            "decision": "unfinished",
-            "deployment": record.name(),
-            "blue": record.blue,
-            "green": record.green,
-        }),
-        Decision::Nothing { service, revision, images } => {
-            json!({"decision": "nothing-to-do", "service": service, "revision": revision, "images": images})
-        }
-    };
-    document(&value)
-}
-
-/// A step of a plan: its facts, and the same in words.
-fn step(planned: &Planned) -> Value {
-    let mut object = json!({"step": planned.step(), "what": words::step(planned)});
-    merge(&mut object, planned);
-    object
-}
-
-/// A warning of a plan: its facts, and the same in words.
-fn warning(warning: &Warning) -> Value {
-    let mut object = json!({});
-    merge(&mut object, warning);
-    object["message"] = words::warning(warning).into();
-    object
 }
 
 /// How the demo ended.
@@ -182,12 +129,10 @@ fn merge(object: &mut Value, value: &impl Serialize) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use schemars::JsonSchema;
-    use schemars::generate::SchemaSettings;
 
     use crate::event::Kind;
+    use crate::render::schema;
 
     /// One line of `--output json`.
     #[derive(JsonSchema)]
@@ -207,19 +152,8 @@ mod tests {
         event: Kind,
     }
 
-    /// The committed schema is that of the types. `UPDATE_SCHEMA=1` writes it.
     #[test]
     fn the_schema_of_events_is_that_of_the_types() {
-        let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-        let mut schema = generator.into_root_schema_for::<Line>();
-        schema.insert("title".into(), "A line of ecs-bg --output json".into());
-        let schema = serde_json::to_string_pretty(&schema).expect("a schema") + "\n";
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json-schema/event.json");
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(&path, &schema).expect("written");
-        }
-        let committed = std::fs::read_to_string(&path).expect("docs/json-schema/event.json");
-        assert!(committed == schema, "UPDATE_SCHEMA=1 cargo test the_schema_of_events");
+        schema::is_committed::<Line>("event", "A line of ecs-bg --output json");
     }
 }

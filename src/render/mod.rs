@@ -9,9 +9,12 @@ mod lines;
 mod live;
 mod overview;
 mod paint;
+mod plan;
 mod progress;
 mod report;
 mod sanitise;
+#[cfg(test)]
+mod schema;
 pub mod setup;
 mod terminal;
 pub(crate) mod words;
@@ -264,7 +267,7 @@ impl<'a> Render<'a> {
     /// What a deployment would do.
     pub fn plan(&self, survey: &Survey, decision: &Decision) {
         match self.output {
-            Output::Json => self.out(&json::plan(survey, decision)),
+            Output::Json => self.out(&json::document(&plan::Document::of(survey, decision))),
             Output::Lines => {
                 if let Decision::Deploy(plan) = decision {
                     plan.warnings.iter().for_each(|one| self.warn(&words::warning(one)));

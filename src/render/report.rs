@@ -18,28 +18,38 @@ use crate::route::native::traffic;
 
 /// What serves, both sides and the record.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Status {
     #[serde(flatten)]
     pub(super) location: Location,
+    /// Both services of a pair, or the one.
     pub(super) services: Vec<Side>,
+    /// Who has the traffic: of each rule, or of a service that no rule tells of.
     pub(super) serves: Vec<Served>,
     /// What ECS is doing, where it shifts the traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_deployment: Option<ServiceDeploymentStatus>,
+    /// The deployment that is in progress, or else the last one.
     pub(super) record: Option<RecordStatus>,
 }
 
 /// ECS's own deployment of the service, while it runs.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ServiceDeploymentStatus {
+    /// The ARN of the service deployment.
     pub(super) arn: String,
+    /// `web:43`
     pub(super) revision: Option<String>,
+    /// ECS's `status`.
     pub(super) status: String,
+    /// ECS's `lifecycleStage`.
     pub(super) stage: Option<String>,
     /// The new revision's share of the traffic in percent.
     pub(super) production: Option<f64>,
     /// The ids of the pause hooks that wait for `ecs-bg promote`.
     pub(super) waiting: Vec<String>,
+    /// The same in words.
     pub(super) what: String,
 }
 
@@ -70,37 +80,55 @@ fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Side {
+    /// Its name.
     pub(super) name: String,
     /// ECS's word: `ACTIVE`, `DRAINING` or `INACTIVE`.
     pub(super) status: String,
+    /// The revision that the service is on: `web:43`.
     pub(super) revision: String,
+    /// That revision's containers.
     pub(super) containers: Vec<ContainerImage>,
+    /// Its `desiredCount`.
     pub(super) desired: u32,
+    /// Its `runningCount`, of all revisions.
     pub(super) running: u32,
+    /// Its `pendingCount`, of all revisions.
     pub(super) pending: u32,
     /// The tasks of each revision, while there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) revisions: Vec<RevisionTasks>,
+    /// Its target groups.
     pub(super) groups: Vec<GroupStatus>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RevisionTasks {
+    /// `web:43`
     pub(super) revision: String,
+    /// Tasks that ECS wants of it.
     pub(super) desired: u32,
+    /// Tasks that run.
     pub(super) running: u32,
+    /// Tasks that start.
     pub(super) pending: u32,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ContainerImage {
+    /// The container's name.
     pub(super) name: String,
+    /// Its image.
     pub(super) image: String,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct GroupStatus {
+    /// Its name.
     pub(super) name: String,
     /// How many targets are in which state.
     pub(super) targets: BTreeMap<String, usize>,
@@ -109,19 +137,28 @@ pub(super) struct GroupStatus {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RecordStatus {
+    /// `web:43`
     pub(super) deployment: String,
+    /// It is in progress.
     pub(super) open: bool,
+    /// The service that served when it began.
     pub(super) blue: String,
+    /// The service that starts the new revision.
     pub(super) green: String,
+    /// `forward` or `back`.
     pub(super) heading: &'static str,
     /// The first step that does not hold.
     pub(super) step: Option<&'static str>,
+    /// The share of the traffic in percent that was held last.
     pub(super) share: Option<u8>,
+    /// How it ended, where it did.
     pub(super) outcome: Option<&'static str>,
     /// The service of the old side, where that keeps running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kept: Option<String>,
+    /// When it began: RFC 3339.
     pub(super) started: String,
     /// Which process drives it, or did.
     pub(super) owner: String,
@@ -130,6 +167,7 @@ pub(super) struct RecordStatus {
     /// Who drove it last: the URL of a CI run, or user@host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
+    /// The same in words.
     pub(super) what: String,
     /// The same for a row: without times, services and processes.
     #[serde(skip)]
@@ -289,5 +327,29 @@ fn driven(record: &Record, now: SystemTime) -> String {
     match record.is_abandoned(now) {
         true => format!("no process drives it, last heartbeat {ago} ago"),
         false => format!("process {} drives it, last heartbeat {ago} ago", record.owner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::schema;
+
+    /// The document, with the version of its schema.
+    #[derive(schemars::JsonSchema)]
+    #[expect(dead_code, reason = "its schema is what matters")]
+    struct Whole {
+        /// The version of this schema.
+        schema: u32,
+        /// `status`, where several services are a line each.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        event: Option<String>,
+        #[serde(flatten)]
+        document: Status,
+    }
+
+    #[test]
+    fn the_schema_of_a_status_is_that_of_the_types() {
+        schema::is_committed::<Whole>("status", "The document of ecs-bg status --output json");
     }
 }

@@ -17,7 +17,6 @@ use crate::support::lives::{Life, REPOSITORY, World, call, deploy, outside};
 use crate::support::scenes::{GALLERY, SMALL, Scene};
 use crate::support::sweep::sweep;
 
-const PAIR: &str = "--cluster shop --service web";
 /// Users are not left on a sick green for longer.
 const SICK_FOR: Duration = Duration::from_secs(45);
 
