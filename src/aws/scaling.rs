@@ -51,8 +51,7 @@ impl Aws {
     pub(super) async fn policies(&self, world: &World) -> Result<Option<Vec<Policy>>, Failure> {
         let mut all = Vec::new();
         for service in world.services.values() {
-            let Some(resource) = resource(service) else { continue };
-            match unless_denied(self.policies_of(&service.name, &resource).await)? {
+            match unless_denied(self.policies_of(service).await)? {
                 None => return Ok(None),
                 Some(own) => all.extend(own),
             }
@@ -60,8 +59,10 @@ impl Aws {
         Ok(Some(all))
     }
 
-    async fn policies_of(&self, service: &str, resource: &str) -> Result<Vec<Policy>, Failure> {
-        let call = Call::DescribeScalingPolicies.on(service);
+    /// The scaling policies of a service.
+    pub async fn policies_of(&self, service: &Service) -> Result<Vec<Policy>, Failure> {
+        let Some(resource) = resource(service) else { return Ok(vec![]) };
+        let call = Call::DescribeScalingPolicies.on(service.name.as_str());
         let (mut all, mut next) = (Vec::new(), None);
         loop {
             let answer = Capture::default();
@@ -70,7 +71,7 @@ impl Aws {
                 .describe_scaling_policies()
                 .service_namespace(ServiceNamespace::Ecs)
                 .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-                .resource_id(resource)
+                .resource_id(&resource)
                 .set_next_token(next);
             let page =
                 request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
@@ -83,7 +84,7 @@ impl Aws {
                 let kind = text(one, "PolicyType");
                 let configuration = one[format!("{kind}PolicyConfiguration")].clone();
                 Policy {
-                    service: service.to_owned(),
+                    service: service.name.clone(),
                     name: text(one, "PolicyName"),
                     kind,
                     configuration,

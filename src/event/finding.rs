@@ -224,6 +224,26 @@ pub enum Fact {
         /// The cluster.
         cluster: String,
     },
+    /// Auto scaling counts the requests of a target group that does not tell how busy the service is.
+    ScalingLabel {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// `PolicyName`
+        policy: String,
+        /// The target group's name.
+        group: String,
+        /// It is one of two that ECS swaps with each deployment; else it is none of the service's.
+        is_swapped: bool,
+    },
+    /// Auto scaling follows a forecast.
+    Forecast {
+        /// The service.
+        service: String,
+        /// `PolicyName`
+        policy: String,
+    },
     /// ECS may take all tasks away at once.
     OnlySpot {
         /// The service.

@@ -92,8 +92,22 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         let built = join_all(images.values().map(|image| aws.platforms(image))).await;
         images.into_iter().zip(built).collect::<Vec<_>>()
     };
-    let (((left, states), there), ((named, around), platforms)) =
-        join(join(join(left, states), join_all(there)), join(join(named, around), platforms)).await;
+    let policies = async {
+        match (&survey.policies, survey.scalable(&live.name)) {
+            (None, Some(_)) => aws.policies_of(live).await,
+            (known, _) => Ok(known.clone().unwrap_or_default()),
+        }
+    };
+    let looking = join(join(named, around), join(platforms, policies));
+    let (((left, states), there), ((named, around), (platforms, policies))) =
+        join(join(join(left, states), join_all(there)), looking).await;
+    match policies {
+        Ok(policies) => {
+            more.policies = policies;
+            more.policies.retain(|policy| policy.service == live.name);
+        }
+        Err(failure) => allowed(failure)?,
+    }
     match left {
         None => {}
         Some(Ok(left)) => more.left = Some(left),

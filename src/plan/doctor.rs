@@ -14,6 +14,7 @@ use crate::error::Refusal;
 use crate::event::{EngineReason, Fact, Finding, Level, Owner, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
+use crate::model::scaling::Policy;
 use crate::model::world::{Group, Service, Subnet};
 use crate::record::End;
 use crate::request::EngineName;
@@ -39,6 +40,8 @@ pub struct More {
     pub zones: BTreeMap<String, BTreeSet<String>>,
     /// Images in Amazon ECR and the platforms that they are built for, by container; none: they do not say.
     pub platforms: BTreeMap<String, (String, Vec<String>)>,
+    /// The scaling policies of the service.
+    pub policies: Vec<Policy>,
     /// Calls that are not allowed.
     pub denied: Vec<Call>,
 }
@@ -100,6 +103,8 @@ const TABLE: &[Row] = &[
     row("addresses", Level::Warning, addresses),
     row("settings-left", Level::Warning, settings_left),
     row("auto-scaling", Level::Warning, outside_limits),
+    row("scaling-label", Level::Warning, scaling_label),
+    row("forecast", Level::Warning, forecast),
     row("newer-revision", Level::Warning, newer_revision),
     row("sticky-group", Level::Warning, stickiness),
     row("check-port", Level::Warning, check_port),
@@ -435,6 +440,36 @@ fn outside_limits(exam: &Exam<'_>) -> Vec<Fact> {
         }
         _ => vec![],
     }
+}
+
+/// A policy counts the requests of one target group, whichever the service has (Application Auto Scaling API
+/// reference, PredefinedMetricSpecification).
+fn scaling_label(exam: &Exam<'_>) -> Vec<Fact> {
+    let own: Vec<&String> = exam.live.groups().collect();
+    let is_own = |label: &str| {
+        own.iter().any(|arn| arn.rsplit(':').next().is_some_and(|group| label.ends_with(group)))
+    };
+    let wrong = exam.more.policies.iter().filter_map(|policy| {
+        let label = policy.label()?;
+        let is_swapped = exam.live.is_advanced() && is_own(label);
+        (is_swapped || !is_own(label)).then(|| Fact::ScalingLabel {
+            service: exam.service(),
+            cluster: exam.survey.cluster_name().to_owned(),
+            policy: policy.name.clone(),
+            group: label.rsplit('/').nth(1).unwrap_or(label).to_owned(),
+            is_swapped,
+        })
+    });
+    wrong.collect()
+}
+
+fn forecast(exam: &Exam<'_>) -> Vec<Fact> {
+    // The plan of a pair warns of it, too.
+    let is_pair = exam.survey.twin.is_some();
+    let policies = exam.more.policies.iter();
+    let forecasts = policies.filter(|one| one.kind == "PredictiveScaling" && !is_pair);
+    let fact = |one: &Policy| Fact::Forecast { service: exam.service(), policy: one.name.clone() };
+    forecasts.map(fact).collect()
 }
 
 fn suspended(exam: &Exam<'_>) -> Vec<Fact> {

@@ -63,6 +63,7 @@ const DOCTOR: &[Call] = {
         DescribeAlarms,
         DescribeLogGroups,
         DescribeScalableTargets,
+        DescribeScalingPolicies,
         GetRole,
         DescribeSecret,
         DescribeParameters,

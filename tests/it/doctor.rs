@@ -5,7 +5,7 @@ use std::fs;
 use ecs_bg_sandbox::iam::Policy;
 use serde_json::Value;
 
-use crate::support::lives::{Life, World};
+use crate::support::lives::{Life, World, parts};
 
 /// Round trips of a survey (services, groups, listeners, rules), and of what is read on it.
 const DEPTH: u128 = 6;
@@ -32,6 +32,53 @@ fn found(report: &Value) -> Vec<String> {
     let text = |finding: &Value, member: &str| finding[member].as_str().unwrap_or("?").to_owned();
     let findings = report["findings"].as_array().expect("findings").iter();
     findings.map(|one| format!("{} {}", text(one, "finding"), text(one, "check"))).collect()
+}
+
+/// A service that one policy scales, by the requests of this target group.
+fn scaled_by(scenario: &str, service: &str, kind: &str, label: &str) -> Vec<String> {
+    let target =
+        format!("[[scalable_target]]\nservice = 'shop/{service}'\nmin = 1\nmax = 4\ncpu = 20\n");
+    let world = World::parsed(&format!("extends = '{scenario}'\n{target}"));
+    let configuration = match kind {
+        "PredictiveScaling" => serde_json::json!({"PredictiveScalingPolicyConfiguration": {
+            "MetricSpecifications": [{"TargetValue": 40, "PredefinedMetricPairSpecification":
+                {"PredefinedMetricType": "ECSServiceCPUUtilization"}}]}}),
+        _ => serde_json::json!({"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 100,
+            "PredefinedMetricSpecification":
+                {"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label}}}),
+    };
+    let mut policy = serde_json::json!({
+        "PolicyName": "requests", "ServiceNamespace": "ecs", "PolicyType": kind,
+        "ResourceId": format!("service/shop/{service}"), "ScalableDimension": "ecs:service:DesiredCount",
+    });
+    for (member, value) in configuration.as_object().into_iter().flatten() {
+        policy[member] = value.clone();
+    }
+    let put = world.call("application-autoscaling", "PutScalingPolicy", &policy.to_string());
+    assert!(put.contains("PolicyARN"), "{put}");
+    found(&report(&world.run(&DOCTOR.replace("--service api", &format!("--service {service}")))))
+}
+
+#[test]
+fn a_policy_that_does_not_tell_how_busy_the_service_is_is_found() {
+    let tracking = "TargetTrackingScaling";
+    let own = |scenario: &str, group: &str| {
+        let world = World::parsed(&format!("extends = '{scenario}'"));
+        let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+        let arns = parts(&groups, "TargetGroupArn");
+        let arn = arns.into_iter().find(|arn| arn.contains(&format!("/{group}/"))).expect(group);
+        format!("app/shop/1/{}", arn.rsplit(':').next().unwrap_or_default())
+    };
+    let wrong = "warning scaling-label".to_owned();
+    let found = scaled_by("solo", "api", tracking, "app/shop/1/targetgroup/other/2");
+    assert!(found.contains(&wrong), "{found:?}");
+    let found = scaled_by("solo", "api", tracking, &own("solo", "api"));
+    assert!(!found.contains(&wrong), "{found:?}");
+    // The other one of two that ECS swaps gets the requests after the next deployment.
+    let found = scaled_by("native", "shop", tracking, &own("native", "shop-blue"));
+    assert!(found.contains(&wrong), "{found:?}");
+    let found = scaled_by("solo", "api", "PredictiveScaling", "");
+    assert!(found.contains(&"warning forecast".to_owned()), "{found:?}");
 }
 
 #[test]

@@ -91,6 +91,17 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::ScalingSuspended { service, .. } => {
             format!("auto scaling of {service} is suspended")
         }
+        Fact::ScalingLabel { service, policy, group, is_swapped: true, .. } => format!(
+            "policy {policy} scales {service} by the requests of {group} alone: ECS swaps the two target groups with \
+             each deployment, and then {group} gets none"
+        ),
+        Fact::ScalingLabel { service, policy, group, .. } => format!(
+            "policy {policy} scales {service} by the requests of {group}, which is not a target group of {service}"
+        ),
+        Fact::Forecast { service, policy } => format!(
+            "policy {policy} scales {service} by a forecast, which may change the desired count while a deployment is in \
+             progress"
+        ),
         Fact::OnlySpot { service } => format!(
             "{service} runs on FARGATE_SPOT alone: AWS may take every task away with two minutes' notice"
         ),
@@ -210,6 +221,13 @@ pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<Strin
              ecs:service:DesiredCount --resource-id service/{cluster}/{service} --suspended-state \
              DynamicScalingInSuspended=false,DynamicScalingOutSuspended=false,ScheduledScalingSuspended=false"
         ),
+        Fact::ScalingLabel { is_swapped: true, .. } => {
+            "scale by CPU or memory, or by the requests of both target groups (metric math)".to_owned()
+        }
+        Fact::ScalingLabel { service, cluster, .. } => format!(
+            "aws application-autoscaling describe-scaling-policies --service-namespace ecs --resource-id \
+             service/{cluster}/{service}"
+        ),
         Fact::NoLogGroup { group, .. } => format!("aws logs create-log-group --log-group-name {group}"),
         Fact::AlarmFiring { alarm, .. } => {
             format!("aws cloudwatch describe-alarms --alarm-names {alarm}")
@@ -249,6 +267,7 @@ pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<Strin
         | Fact::TargetType { .. }
         | Fact::RedirectIsHealthy { .. }
         | Fact::OutsideLimits { .. }
+        | Fact::Forecast { .. }
         | Fact::OnlySpot { .. }
         | Fact::OneSubnet { .. }
         | Fact::NeverCompleted { .. } => return None,
