@@ -8,7 +8,7 @@ use super::{Globals, Place};
 use crate::drive::claim::{Claimant, OnConflict};
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::deploy::{decide, deploy, not_newer, random_id};
 use crate::render::Render;

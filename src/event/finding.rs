@@ -51,12 +51,7 @@ pub enum Owner {
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
     /// A deployment is refused, and why.
-    Refused {
-        /// What is the matter.
-        what: String,
-        /// What helps.
-        fix: String,
-    },
+    Refused(Box<super::Refused>),
     /// A warning of the plan.
     Plan(super::Warning),
     /// A read is not allowed.

@@ -16,9 +16,10 @@ use crate::drive::gates;
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Finished, Kept, Setting, withdraw};
 use crate::error::Failure;
-use crate::error::{Error, Refusal};
+use crate::event::refusal::{RecordRefused, ServiceRefused};
 use crate::event::{
-    Cause, Ended, Ending, Event, Hint, Kind, Nothing, Number, Then, WaitReason, Warning,
+    Cause, Ended, Ending, Error, Event, Hint, Kind, Nothing, Number, Refusal, Refused, Then,
+    WaitReason, Warning,
 };
 use crate::model::arn::short;
 use crate::model::reads::Moment;
@@ -186,16 +187,14 @@ pub fn not_newer(
     let starts = matches!(decision, Decision::Deploy(_)) && on_conflict != OnConflict::Supersede;
     match survey.newer().filter(|_| starts) {
         None => Ok(()),
-        Some(what) => {
-            let hint = "use that version, or run the same command with --on-conflict supersede";
-            Err(Refusal::new(what, hint))
-        }
+        Some(revision) => Err(Refusal::new(RecordRefused::RecordOfNewerVersion { revision })),
     }
 }
 
 /// Whether nothing but a deployment of somebody else's keeps ours from starting.
 fn is_in_the_way(refusal: &Refusal) -> bool {
-    refusal.check == Some("deployment") && refusal.also.is_empty()
+    let Refused::Service(why) = &*refusal.why else { return false };
+    matches!(why, ServiceRefused::ServiceDeploymentRuns { .. }) && refusal.also.is_empty()
 }
 
 /// Waits until AWS may be asked again.
@@ -448,10 +447,8 @@ async fn rival(
 
 /// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
 fn given_way(ours: &Record, rival: &Record) -> Error {
-    let what =
-        format!("{} began at the same moment as {}, and came first", rival.name(), ours.name());
-    let hint = "run the same command with --on-conflict wait";
-    Refusal::new(what, hint).into()
+    let (deployment, first) = (ours.name().to_owned(), rival.name().to_owned());
+    Refusal::new(RecordRefused::BeganFirst { deployment, first }).into()
 }
 
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.

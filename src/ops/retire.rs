@@ -3,8 +3,7 @@
 use super::deploy::{end, nothing, random_id};
 use super::ended::ended;
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting};
-use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Nothing};
+use crate::event::{Ended, Ending, Error, Event, Nothing};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};

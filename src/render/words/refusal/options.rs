@@ -1,0 +1,90 @@
+//! Options that cannot be followed for a service.
+
+use crate::event::refusal::OptionsRefused;
+use crate::model::gate::GateFault;
+use crate::render::words::gate::gate as fault_of;
+
+pub(super) fn what(refusal: &OptionsRefused) -> String {
+    use OptionsRefused as R;
+    match refusal {
+        R::NotForPair { option } => format!(
+            "{option} does not work with the engine listener, which shifts traffic between two services"
+        ),
+        R::PauseAtForPair => {
+            "--pause-at names a stage of ECS; with two services (engine listener) a share pauses"
+                .to_owned()
+        }
+        R::NotWhereEcsShifts { option } => {
+            format!("{option} does not work where ECS shifts the traffic (engine native)")
+        }
+        R::OnlyForPair { option, ecs_shifts } => {
+            let here = match ecs_shifts {
+                true => "ECS shifts the traffic",
+                false => "ECS replaces the tasks of one",
+            };
+            format!("{option} works only with two services (engine listener); here {here}")
+        }
+        R::OnlyWithTwin { option, service } => format!(
+            "{option} works only with two services (engine listener); {service} has no twin"
+        ),
+        R::StrategyNotSetUp { strategy, service } => format!(
+            "--strategy {strategy}: {service} is not set up for ECS to shift its traffic (no advancedConfiguration)"
+        ),
+        R::StrategyNotWhole { strategy } => {
+            format!("--strategy: `{strategy}`: shares of a pair are whole numbers of percent")
+        }
+        R::TwinWithEngine { twin, engine, .. } => {
+            format!("--twin {twin} names a pair, but --engine {engine} deploys one service")
+        }
+        R::BakeNotInMinutes => {
+            "--bake is whole minutes, at most 24h, where ECS shifts the traffic (bakeTimeInMinutes)"
+                .to_owned()
+        }
+        R::NoAlarm { alarm } => format!("--alarm {alarm}: there is no such alarm in this region"),
+        R::CheckNotReady { gate, fault } => match fault {
+            GateFault::NotStarted { reason } => {
+                format!("--check-cmd {gate}: it cannot be started: {reason}")
+            }
+            GateFault::Unreachable { reason } => {
+                format!("--check {gate}: it cannot be reached from here: {reason}")
+            }
+            fault => format!("--check {gate}: it {}", fault_of(fault)),
+        },
+        R::ChecksWithoutBake => {
+            "--check judges while ECS bakes (bakeTimeInMinutes), and that takes no time here"
+                .to_owned()
+        }
+    }
+}
+
+pub(super) fn fix(refusal: &OptionsRefused) -> String {
+    use OptionsRefused as R;
+    match refusal {
+        R::NotForPair { option }
+        | R::NotWhereEcsShifts { option }
+        | R::OnlyWithTwin { option, .. } => format!("leave out {option}"),
+        R::PauseAtForPair => "--shares 10:pause,100".to_owned(),
+        R::OnlyForPair { ecs_shifts: true, .. } => {
+            "--strategy canary:10/5m or linear:20/2m".to_owned()
+        }
+        R::OnlyForPair { option, ecs_shifts: false } => {
+            format!("leave out {option}, or name the other service of a pair with --twin SERVICE")
+        }
+        R::StrategyNotSetUp { .. } => {
+            "leave out --strategy, or name the other service of a pair with --twin SERVICE"
+                .to_owned()
+        }
+        R::StrategyNotWhole { .. } => "--strategy canary:10/5m".to_owned(),
+        R::TwinWithEngine { engine, service, .. } => format!(
+            "leave out --engine {engine} to deploy the pair, or --twin to deploy {service} alone"
+        ),
+        R::BakeNotInMinutes | R::ChecksWithoutBake => "--bake 5m".to_owned(),
+        R::NoAlarm { .. } => {
+            "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'".to_owned()
+        }
+        R::CheckNotReady { fault: GateFault::NotStarted { .. }, .. } => {
+            "name a program that is in PATH".to_owned()
+        }
+        R::CheckNotReady { .. } => "try the URL with curl from here".to_owned(),
+    }
+}
