@@ -10,7 +10,7 @@ from sandbox import ROOT
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs" / "json-schema").glob("*.json")}
 SCHEMA = SCHEMAS["event"]
 # What only the documents of a command have.
-KINDS = {"plan": "decision", "status": "services", "history": "deployments"}
+KINDS = {"plan": "decision", "status": "services", "doctor": "findings", "history": "deployments"}
 TRANSCRIPTS = [*sorted((ROOT / "tests" / "cmd").glob("*.md")), ROOT / "README.md"]
 
 

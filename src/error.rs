@@ -1,29 +1,27 @@
-//! What can go wrong before or beside a deployment, as data: a `Refusal` says that we would not
-//! start, an `Error` that we could not do our work. An unhappy deployment is neither: see `Outcome`.
-
-use std::fmt;
+//! Calls to AWS that failed, and command lines that make no sense, as data.
 
 use serde::Serialize;
 
 use crate::call::{About, Call};
 
-/// Why a deployment is not started. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is the matter, with what, and why that is in the way.
+/// What was typed, or a file that was named, makes no sense. Its sentence is made beside its parser, as clap
+/// makes its own: it quotes what was typed and says what the parser takes. Nothing was looked at, so there are no
+/// facts to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Usage {
+    /// What is wrong with what.
+    #[serde(skip)]
     pub what: String,
     /// One line that can be pasted.
+    #[serde(skip)]
     pub hint: String,
-    /// The check that found it, where it was one of `plan::checks`.
-    pub check: Option<&'static str>,
-    /// What else is the matter.
-    pub also: Vec<Refusal>,
 }
 
-impl Refusal {
-    /// A refusal with its hint.
+impl Usage {
+    /// What is wrong, with its hint.
     pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into(), check: None, also: Vec::new() }
+        Self { what: what.into(), hint: hint.into() }
     }
 }
 
@@ -50,6 +48,16 @@ pub struct Failure {
 
 /// The code of a profile that is not there.
 pub const UNKNOWN_PROFILE: &str = "UnknownProfile";
+/// The code of a RunTask whose answer names no task; the message is ECS's reason.
+pub const NOT_STARTED: &str = "NotStarted";
+/// The code of a RunTask that was not sent: the command of `--before` is not stored anywhere.
+pub const COMMAND_NOT_STORED: &str = "CommandNotStored";
+/// The code of a RunTask that was not sent: the command of `--before` is for a container that the revision has
+/// not.
+pub const COMMAND_FOR_NO_CONTAINER: &str = "CommandForNoContainer";
+/// The code of a RunTask that was not sent: the command of `--before` is too long. The message is how many
+/// characters the overrides have.
+pub const OVERRIDES_TOO_LONG: &str = "OverridesTooLong";
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -129,151 +137,8 @@ impl Failure {
         self.passes() || self.kind == FailureKind::Credentials
     }
 
-    /// The line that can be pasted.
-    pub fn hint(&self) -> String {
-        match self.kind {
-            FailureKind::Region => "export AWS_REGION=eu-central-1".into(),
-            FailureKind::Credentials if self.code.contains("Expired") => {
-                "renew the credentials, for example: aws sso login".into()
-            }
-            FailureKind::Credentials if self.code == UNKNOWN_PROFILE => {
-                "aws configure list-profiles".into()
-            }
-            FailureKind::Credentials => {
-                "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
-            }
-            FailureKind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
-            FailureKind::Environment => {
-                "in a file for docker's --env-file, write NAME=value without quotes, blanks or comments"
-                    .into()
-            }
-            FailureKind::Denied => format!("allow {} to these credentials", self.action()),
-            FailureKind::Missing if self.code.contains("ClusterNotFound") => {
-                "check cluster and region: aws ecs list-clusters".into()
-            }
-            FailureKind::Missing => {
-                "check cluster, service and region: aws ecs list-services --cluster NAME".into()
-            }
-            FailureKind::Refused => "see the message from AWS above".into(),
-            FailureKind::Unreachable => {
-                "check the region, AWS_ENDPOINT_URL, HTTPS_PROXY and the network"
-                    .into()
-            }
-            FailureKind::Throttled | FailureKind::Unknown => {
-                "run the same command again; it resumes".into()
-            }
-        }
-    }
-
     /// The IAM action that is not allowed: the one that AWS names, which need not be that of the call.
     pub fn action(&self) -> &str {
         self.action.as_deref().or(self.call.map(Call::action)).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            FailureKind::Region
-            | FailureKind::Credentials
-            | FailureKind::Certificates
-            | FailureKind::Environment
-                if self.call.is_none() =>
-            {
-                f.write_str(&self.message)
-            }
-            _ => {
-                let operation = self.call.map_or("a call", Call::operation);
-                let space = if self.on.is_empty() { "" } else { " " };
-                write!(f, "{operation}{space}{} failed: {}: {}", self.on, self.code, self.message)
-            }
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// Why a command could not do its work.
-#[derive(Clone, Debug)]
-pub enum Error {
-    /// What was typed makes no sense; nothing was looked at.
-    Usage(Refusal),
-    /// We would not start.
-    Refused(Refusal),
-    /// AWS, or the way to it, failed.
-    Aws(Failure),
-    /// The user asked us to stop before a deployment was under way.
-    Interrupted(Interruption),
-}
-
-/// How a command ended that the user asked to stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interruption {
-    /// 3: nothing was changed; 4: something was left behind; 130: stopped at once.
-    pub code: u8,
-    /// What was changed, if anything.
-    pub what: String,
-    /// One line that can be pasted.
-    pub hint: String,
-}
-
-impl Error {
-    /// The exit code: 2 for what was typed, 3 for everything that happened before our first
-    /// change. (What goes wrong after it is an `Outcome`.)
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 2,
-            Self::Refused(_) | Self::Aws(_) => 3,
-            Self::Interrupted(interruption) => interruption.code,
-        }
-    }
-
-    /// The check that found it, where it was one before a deployment.
-    pub fn check(&self) -> Option<&'static str> {
-        match self {
-            Self::Usage(refusal) | Self::Refused(refusal) => refusal.check,
-            Self::Aws(_) | Self::Interrupted(_) => None,
-        }
-    }
-
-    /// What else is the matter.
-    pub fn also(&self) -> &[Refusal] {
-        match self {
-            Self::Usage(refusal) | Self::Refused(refusal) => &refusal.also,
-            Self::Aws(_) | Self::Interrupted(_) => &[],
-        }
-    }
-
-    /// The line that can be pasted.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Usage(refusal) | Self::Refused(refusal) => refusal.hint.clone(),
-            Self::Aws(error) => error.hint(),
-            Self::Interrupted(interruption) => interruption.hint.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(refusal) | Self::Refused(refusal) => f.write_str(&refusal.what),
-            Self::Aws(error) => error.fmt(f),
-            Self::Interrupted(interruption) => f.write_str(&interruption.what),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(error: Failure) -> Self {
-        Self::Aws(error)
     }
 }

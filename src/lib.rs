@@ -16,7 +16,7 @@
 //!
 //! The rooms, from the ground up. A room uses only those above it in this list (a test says so):
 //!
-//! * [`call`] is every AWS operation that is called; [`error`] is what can go wrong; [`clock`] is time.
+//! * [`call`] is every AWS operation that is called; [`error`] is a call that failed; [`clock`] is time.
 //! * [`model`] is what AWS said: [`model::world`] one look, [`model::rule`] the weights in a rule's
 //!   actions, [`model::revision`] a task definition, [`model::health`] what a failure means. It knows
 //!   nothing but itself.
@@ -24,7 +24,8 @@
 //!   for, [`request::edits`] which one another change is for, [`request::before`] the task of `--before`.
 //! * [`record`] holds the few facts that must outlive the process; they are tags on the revision.
 //! * [`event`] is what the user should hear, as facts: what a plan will do, why it waits, what it changed,
-//!   why it rolls back, how it ended. Texts in it are names, ids, and what AWS or a container said.
+//!   why it rolls back, how it ended, why a command was refused ([`event::refusal`]). Texts in it are names, ids,
+//!   and what AWS or a container said.
 //! * [`route`] decides what comes next: tables of steps, one file and one row ([`route::Engine`]) per
 //!   engine (`listener`: we move weights; `rolling`: ECS replaces the tasks). A deployment is at the
 //!   first step of its route that does not hold yet; resuming after a crash is running again.

@@ -67,7 +67,7 @@ mod tests {
 
     fn said(connection: &Connection, variables: &[(&str, &str)]) -> Option<String> {
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
-        Some(check(connection, variables).err()?.to_string())
+        Some(check(connection, variables).err()?.message)
     }
 
     #[test]

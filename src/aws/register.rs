@@ -8,7 +8,8 @@ use super::raw::{Capture, SendBody};
 use super::{Aws, once};
 use crate::call::Call;
 use crate::error::Failure;
-use crate::error::{Error, Refusal};
+use crate::event::refusal::DefinitionRefused;
+use crate::event::{Error, Refusal};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::record::Record;
@@ -34,9 +35,8 @@ impl Aws {
     pub async fn known_revision(&self, name: &str) -> Result<Revision, Error> {
         match self.revision(name).await {
             Err(error) if error.code == "ClientException" => {
-                let what = format!("there is no task definition {name} in {}", self.region);
-                let hint = "aws ecs list-task-definition-families --status ACTIVE";
-                Err(Refusal::new(what, hint).into())
+                let (revision, region) = (name.to_owned(), self.region.clone());
+                Err(Refusal::new(DefinitionRefused::NoTaskDefinition { revision, region }).into())
             }
             answer => Ok(answer?),
         }

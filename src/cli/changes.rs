@@ -5,7 +5,7 @@ use std::fs;
 
 use clap::Args;
 
-use crate::error::Refusal;
+use crate::error::Usage;
 use crate::render::Render;
 use crate::request::edits::{self, Base, Hidden};
 use crate::request::template::{decode, fill_in};
@@ -56,7 +56,7 @@ const EDITS: &str = "Task definition";
 
 impl Changes {
     /// What was typed, with the file read.
-    pub(super) fn edits(&self, from: Base, render: &Render<'_>) -> Result<edits::Typed, Refusal> {
+    pub(super) fn edits(&self, from: Base, render: &Render<'_>) -> Result<edits::Typed, Usage> {
         let file = match &self.task_definition {
             None => None,
             Some(path) => Some((path.clone(), Hidden(read(path, render)?))),
@@ -76,10 +76,10 @@ impl Changes {
 }
 
 /// A file with its variables filled in, which are told.
-fn read(path: &str, render: &Render<'_>) -> Result<String, Refusal> {
+fn read(path: &str, render: &Render<'_>) -> Result<String, Usage> {
     let unread = |why: &str| {
         let what = format!("--task-definition: {path} cannot be read: {why}");
-        Refusal::new(what, format!("ls -l {path}"))
+        Usage::new(what, format!("ls -l {path}"))
     };
     let bytes = fs::read(path).map_err(|error| unread(&error.to_string()))?;
     let text = decode(bytes).ok_or_else(|| unread("it is not UTF-8"))?;

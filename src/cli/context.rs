@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ecs_bg_sandbox::scenario::Scenario;
@@ -17,7 +17,9 @@ use crate::clock::Clock;
 use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, OnTrouble, Setting, random_id};
-use crate::error::{Error, FailureKind, Refusal};
+use crate::error::{FailureKind, Usage};
+use crate::event::refusal::{FileUse, LocalRefused};
+use crate::event::{Error, Refusal};
 use crate::host::{Host, Sandbox};
 use crate::request::gates::Gates;
 
@@ -75,8 +77,9 @@ impl Context {
         match named.filter(|region| *region != self.aws.region) {
             None => Ok(()),
             Some(region) => {
-                let what = format!("{cluster} is in {region}, not in {}", self.aws.region);
-                Err(Refusal::new(what, format!("--region {region}")).into())
+                let (cluster, region) = (cluster.to_owned(), region.to_owned());
+                let used = self.aws.region.clone();
+                Err(Refusal::new(LocalRefused::OtherRegion { cluster, region, used }).into())
             }
         }
     }
@@ -92,11 +95,8 @@ impl Context {
         let Some(named) = named.filter(|_| is_elsewhere) else { return error };
         match self.aws.account().await {
             Some(own) if own != named => {
-                let what = format!(
-                    "{cluster} is in account {named}, and the credentials are for account {own}"
-                );
-                let hint = format!("--profile NAME, of account {named}, or --role-arn ARN");
-                Refusal::new(what, hint).into()
+                let (cluster, account) = (cluster.to_owned(), named.to_owned());
+                Refusal::new(LocalRefused::OtherAccount { cluster, account, used: own }).into()
             }
             _ => error,
         }
@@ -132,11 +132,14 @@ impl Context {
         let write = serde_json::to_vec(&*cloud)
             .map_err(std::io::Error::from)
             .and_then(|json| private().truncate(true).write(true).open(path)?.write_all(&json));
-        write.map_err(|error| {
-            let what = format!("--sandbox-state: {} cannot be written: {error}", path.display());
-            Refusal::new(what, "--sandbox-state FILE").into()
-        })
+        write.map_err(|error| unusable(path, FileUse::WriteSandbox, &error).into())
     }
+}
+
+/// A file or a folder cannot be used.
+pub(super) fn unusable(path: &Path, purpose: FileUse, error: &impl ToString) -> Refusal {
+    let (path, reason) = (path.display().to_string(), error.to_string());
+    Refusal::new(LocalRefused::File { path, purpose, reason })
 }
 
 /// Creates files that only their owner may read: a task definition holds what its user kept secret. A file
@@ -151,19 +154,9 @@ pub(super) fn private() -> fs::OpenOptions {
 
 fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
     if let Some(path) = globals.sandbox_state.as_ref().filter(|path| path.exists()) {
-        let hint = "name another file, or one that does not exist yet";
-        let json = fs::read(path).map_err(|error| {
-            Refusal::new(
-                format!("--sandbox-state: {} cannot be read: {error}", path.display()),
-                hint,
-            )
-        })?;
-        let cloud = serde_json::from_slice(&json).map_err(|error| {
-            Refusal::new(
-                format!("--sandbox-state: {} is not a saved sandbox: {error}", path.display()),
-                hint,
-            )
-        })?;
+        let json = fs::read(path).map_err(|error| unusable(path, FileUse::ReadSandbox, &error))?;
+        let cloud = serde_json::from_slice(&json)
+            .map_err(|error| unusable(path, FileUse::ParseSandbox, &error))?;
         return Ok(Some(Sandbox::new(cloud)));
     }
     match (&globals.sandbox, &globals.sandbox_state) {
@@ -173,7 +166,7 @@ fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
                 "--sandbox-state: {} does not exist, and no --sandbox says what to begin with",
                 path.display()
             );
-            Err(Error::Usage(Refusal::new(what, "--sandbox shop")))
+            Err(Error::Usage(Usage::new(what, "--sandbox shop")))
         }
         (None, None) => Ok(None),
     }
@@ -182,7 +175,7 @@ fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
 /// Builds the world of a scenario: a built-in one by name, or a file.
 pub(super) fn build(name: &str) -> Result<Cloud, Error> {
     let names = ecs_bg_sandbox::scenario::names().join(", ");
-    let refused = |what: String| Error::Usage(Refusal::new(what, "--sandbox shop"));
+    let refused = |what: String| Error::Usage(Usage::new(what, "--sandbox shop"));
     let scenario = match Scenario::builtin(name) {
         Some(scenario) => scenario,
         None => {

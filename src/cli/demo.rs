@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use clap::Args;
 
 use super::{Globals, context, parse};
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::{Host, Sandbox};
 use crate::render::{Output, Render};
 

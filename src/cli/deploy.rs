@@ -8,7 +8,7 @@ use super::{Globals, Place};
 use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::deploy::{deploy, not_newer};
 use crate::ops::look::decide;

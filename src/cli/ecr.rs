@@ -6,7 +6,8 @@ use serde_json::json;
 use super::Globals;
 use super::context::Context;
 use crate::drive::interrupt::or_interrupted;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::ecr::log_in;
 use crate::render::Render;
@@ -51,7 +52,7 @@ pub(super) async fn run(
         && named != asked
     {
         let what = format!("--registry is in {named}, --region says {asked}");
-        return Err(Error::Usage(Refusal::new(what, format!("--region {named}, or leave it out"))));
+        return Err(Error::Usage(Usage::new(what, format!("--region {named}, or leave it out"))));
     }
     // The registry's name says its region; there need be no other.
     let globals = Globals { region: globals.region.clone().or(region), ..globals.clone() };
@@ -75,13 +76,13 @@ pub(super) async fn run(
 }
 
 /// The registry that was typed, and whether a repository was named.
-fn registry(text: &str) -> Result<(EcrRepository, bool), Refusal> {
+fn registry(text: &str) -> Result<(EcrRepository, bool), Usage> {
     let name = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
     let named = name.contains('/');
     let image = if named { name.to_owned() } else { format!("{name}/any") };
     let found = image.parse::<ImageRef>().ok().and_then(|image| image.ecr());
     let found = found.ok_or_else(|| {
-        Refusal::new(
+        Usage::new(
             format!("--registry: `{text}` is not a registry of Amazon ECR"),
             "--registry 123456789012.dkr.ecr.eu-central-1.amazonaws.com",
         )

@@ -5,7 +5,8 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::Globals;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::render::Render;
 
 /// Options that choose the sandbox, and their variables.
@@ -56,7 +57,7 @@ pub(super) fn check(globals: &Globals, render: &Render<'_>) -> Result<(), Error>
             "{variable} is set, which runs this on a sandbox, but {aws} is set too, which means AWS"
         );
         let hint = format!("unset {variable}, or pass --sandbox NAME");
-        return Err(Error::Usage(Refusal::new(what, hint)));
+        return Err(Error::Usage(Usage::new(what, hint)));
     }
     render.note(&format!("{variable} is set: this runs on a sandbox, not on AWS"));
     Ok(())

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::verbs::Pair;
 use super::{Globals, Target};
 use crate::drive::interrupt::or_interrupted;
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::history::history;
 use crate::render::Render;

@@ -7,7 +7,9 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use crate::error::{Error, Refusal};
+use super::context::unusable;
+use crate::event::Error;
+use crate::event::refusal::FileUse;
 use crate::render::Render;
 
 /// Print a script that completes commands and options in a shell.
@@ -41,10 +43,7 @@ pub(super) fn man(typed: &Man, render: &Render<'_>) -> Result<u8, Error> {
         std::fs::create_dir_all(dir)?;
         clap_mangen::generate_to(Cli::command(), dir)
     };
-    write().map_err(|error| {
-        let what = format!("manual pages cannot be written to {}: {error}", dir.display());
-        Refusal::new(what, "ecs-bg man DIR")
-    })?;
+    write().map_err(|error| unusable(dir, FileUse::WriteManual, &error))?;
     let (line, dir) =
         (format!("wrote manual pages to {}", dir.display()), dir.display().to_string());
     render.done(&line, &serde_json::json!({ "man": dir }));

@@ -27,7 +27,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::drive::OnCancel;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::host::Host;
 use crate::render::{Output, Render, ShowProgress};
 use crate::request::names::{Names, cluster_of};
@@ -139,7 +140,7 @@ impl Place {
                 true => "--service SERVICE",
                 false => "--cluster CLUSTER --service SERVICE",
             };
-            Error::Usage(Refusal::new(what, hint))
+            Error::Usage(Usage::new(what, hint))
         })?;
         Ok((cluster(self.cluster, Some(&service))?, service))
     }
@@ -150,7 +151,7 @@ fn cluster(typed: Option<String>, service: Option<&str>) -> Result<String, Error
     let named = || service.and_then(cluster_of).map(str::to_owned);
     typed.or_else(named).or_else(|| variable("ECS_BG_CLUSTER")).ok_or_else(|| {
         let what = "no cluster is named: neither --cluster, nor --service CLUSTER/SERVICE, nor ECS_BG_CLUSTER is set";
-        Error::Usage(Refusal::new(what, "--cluster CLUSTER"))
+        Error::Usage(Usage::new(what, "--cluster CLUSTER"))
     })
 }
 

@@ -10,13 +10,14 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::context::private;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 
 /// Appends each exchange to a file.
 pub(super) fn into(path: &Path) -> Result<Overhear, Error> {
     let file = private().append(true).open(path).map_err(|error| {
         let what = format!("--sandbox-wire: {} cannot be written: {error}", path.display());
-        Error::Usage(Refusal::new(what, "--sandbox-wire FILE"))
+        Error::Usage(Usage::new(what, "--sandbox-wire FILE"))
     })?;
     Ok(Arc::new(move |request, answer| {
         let line = json!({

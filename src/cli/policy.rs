@@ -6,7 +6,7 @@ use super::context::Context;
 use super::deploy::WhichEngine;
 use super::{Globals, Target};
 use crate::drive::OnCancel;
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::policy::least;
 use crate::plan::policy::{Beside, deny};

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::Globals;
 use super::changes::Changes;
 use super::context::Context;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::register::new_revision;
 use crate::render::{Render, words};
@@ -49,7 +50,7 @@ pub(super) async fn run(
     if let Some(family) = family.as_ref().filter(|_| images.is_empty() && edits.is_empty()) {
         let what =
             format!("no image and no change: the revision would be like the last of {family}");
-        return Err(Error::Usage(Refusal::new(what, "--image REPOSITORY:TAG")));
+        return Err(Error::Usage(Usage::new(what, "--image REPOSITORY:TAG")));
     }
     let context = Context::connect(globals, host).await?;
     let Context { aws, clock, interrupts, .. } = &context;

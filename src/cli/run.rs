@@ -5,11 +5,12 @@ use clap::{Args, ValueEnum};
 use super::context::Context;
 use super::{Globals, Place};
 use crate::drive::OnCancel;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops;
 use crate::ops::run::OneOff;
-use crate::render::Render;
+use crate::render::{Render, words};
 use crate::request::duration;
 use crate::request::edits::{self, Base, Edits, Hidden};
 use crate::request::names::Names;
@@ -136,7 +137,7 @@ pub(super) async fn run(
     };
     if timeout.is_zero() {
         let what = "--timeout: `0` leaves no time to start a task";
-        return Err(Error::Usage(Refusal::new(what, task.again("--timeout 1h"))));
+        return Err(Error::Usage(Usage::new(what, words::again(&task.command(), "--timeout 1h"))));
     }
     let context = Context::connect(globals, host).await?;
     context.check_region(&task.cluster)?;

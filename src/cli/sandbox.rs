@@ -10,7 +10,9 @@ use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::server::{Server, is_scale};
 
 use super::{Globals, context};
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::refusal::LocalRefused;
+use crate::event::{Error, Refusal};
 use crate::render::{Listening, Render};
 
 /// Run a simulated AWS over HTTP for any AWS client: Amazon ECS, Elastic Load Balancing, Amazon ECR,
@@ -55,14 +57,14 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     if globals.sandbox_state.is_some() {
         let what = "--sandbox-state: a sandbox that listens keeps no world";
-        return Err(Error::Usage(Refusal::new(what, "ecs-bg sandbox --scenario shop")));
+        return Err(Error::Usage(Usage::new(what, "ecs-bg sandbox --scenario shop")));
     }
     let cloud = world(&sandbox, globals)?;
     let region = globals.region.clone().unwrap_or_else(|| cloud.region().to_owned());
     let address = SocketAddr::new(sandbox.listen, sandbox.port);
     let refused = |error: std::io::Error| {
-        let what = format!("{address} cannot be listened on: {error}");
-        Error::Refused(Refusal::new(what, "ecs-bg sandbox --port 0"))
+        let (address, reason) = (address.to_string(), error.to_string());
+        Error::Refused(Refusal::new(LocalRefused::Address { address, reason }))
     };
     // Before anybody is told where it listens: whoever reads that may want to stop it at once.
     let stop = stop().map_err(refused)?;
@@ -87,7 +89,7 @@ fn world(sandbox: &Sandbox, globals: &Globals) -> Result<Cloud, Error> {
 
 fn policy(path: &PathBuf) -> Result<Policy, Error> {
     let refused = |what: String| {
-        Error::Usage(Refusal::new(
+        Error::Usage(Usage::new(
             what,
             "aws iam get-policy-version --policy-arn ARN --version-id v1 --query PolicyVersion.Document",
         ))

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::Globals;
 use super::context::Context;
 use crate::drive::OnCancel;
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::setup;
 use crate::render::Render;

@@ -6,7 +6,8 @@ use super::context::Context;
 use super::verbs::Pair;
 use super::{Globals, Place, Target, cluster, variable};
 use crate::drive::interrupt::or_interrupted;
-use crate::error::{Error, Refusal};
+use crate::error::Usage;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::status::{overview, survey};
 use crate::render::Render;
@@ -50,7 +51,7 @@ pub(super) async fn run(
     if let ([_], _) | (_, Some(_)) = (&service[..], &twin) {
         if service.len() > 1 {
             let what = "--twin is the other service of one pair, and several services are named";
-            return Err(Error::Usage(Refusal::new(what, "leave out --twin")));
+            return Err(Error::Usage(Usage::new(what, "leave out --twin")));
         }
         let place = Place { cluster: typed, service: service.pop() };
         return one(Target { place, twin }, globals, host, render).await;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::context::Context;
 use super::{Globals, cluster};
 use crate::drive::OnCancel;
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 use crate::ops::sweep;
 use crate::render::Render;

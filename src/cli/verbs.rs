@@ -6,7 +6,7 @@ use super::context::Context;
 use super::{Globals, Target};
 use crate::drive::claim::OnConflict;
 use crate::drive::{OnCancel, Setting};
-use crate::error::Error;
+use crate::event::Error;
 use crate::host::Host;
 pub(super) use crate::ops::verbs::Target as Pair;
 use crate::ops::verbs::{self, Verb};

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::aws::{Pair, Reads};
 use crate::drive::interrupt::{PATIENCE, asked, nothing_changed};
 use crate::drive::{Setting, begin_with};
-use crate::error::{Error, Failure, Interruption, Refusal};
-use crate::event::{Event, Kind, WaitReason};
+use crate::error::Failure;
+use crate::event::refusal::RecordRefused;
+use crate::event::{Error, Event, Interruption, Kind, LeftBehind, Refusal, WaitReason};
 use crate::model::reads::{Moment, Part};
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
@@ -103,14 +104,14 @@ pub async fn claim(
     if given_back {
         return Err(nothing_changed(asked));
     }
-    let what = format!(
-        "interrupted; the record of {} may name this process as its owner for another {}; nothing else was changed",
-        before.name(),
-        about(DEAD_AFTER)
-    );
+    let left = LeftBehind::Owner {
+        deployment: before.name().to_owned(),
+        service: before.blue,
+        cluster: setting.cluster.clone(),
+        dead_after: DEAD_AFTER,
+    };
     let code = if asked > 1 { 130 } else { 4 };
-    let hint = verb(setting, &before, "status");
-    Err(Error::Interrupted(Interruption { code, what, hint }))
+    Err(Error::Interrupted(Interruption { code, left }))
 }
 
 /// Writes the owner that a record had `before` a claim that failed, unless somebody else has written a name
@@ -189,8 +190,9 @@ fn unchanged(setting: &Setting<'_>, judged: &Record, read: &Record) -> Result<()
     match judged.is_same_as(read) {
         true => Ok(()),
         false => {
-            let what = format!("somebody else edited the record in the tags of {}", judged.name());
-            Err(Refusal::new(what, verb(setting, judged, "status")))
+            let (deployment, service) = (judged.name().to_owned(), judged.blue.clone());
+            let cluster = setting.cluster.clone();
+            Err(Refusal::new(RecordRefused::RecordEdited { deployment, service, cluster }))
         }
     }
 }
@@ -208,12 +210,14 @@ fn may(
         false => record.silent_for(world.at),
     };
     if silent > FORGOTTEN_AFTER && !setting.by_name {
-        let what = format!(
-            "{} is unfinished, and no process has driven it for {}",
-            record.name(),
-            about(silent)
-        );
-        return Err(Refusal::new(what, verb(setting, record, "resume")));
+        let (deployment, service) = (record.name().to_owned(), record.blue.clone());
+        let cluster = setting.cluster.clone();
+        return Err(Refusal::new(RecordRefused::Forgotten {
+            deployment,
+            service,
+            cluster,
+            silent,
+        }));
     }
     if silent >= DEAD_AFTER
         || record.released.is_some()
@@ -222,13 +226,8 @@ fn may(
         return Ok(true);
     }
     if setting.on_conflict == OnConflict::Refuse && !is_later {
-        let what = format!(
-            "another process drives {}: its last heartbeat was {} ago (it counts as dead after {})",
-            record.name(),
-            about(silent),
-            about(DEAD_AFTER)
-        );
-        return Err(Refusal::new(what, "run the same command with --on-conflict wait"));
+        let (deployment, dead_after) = (record.name().to_owned(), DEAD_AFTER);
+        return Err(Refusal::new(RecordRefused::Driven { deployment, silent, dead_after }));
     }
     Ok(false)
 }
@@ -313,13 +312,4 @@ async fn twice(
             return Ok((record, world));
         }
     }
-}
-
-fn about(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
-}
-
-/// The command that does this to the pair.
-pub fn verb(setting: &Setting<'_>, record: &Record, verb: &str) -> String {
-    format!("ecs-bg {verb} --cluster {} --service {}", setting.cluster, record.blue)
 }

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::Run;
 use crate::aws::Aws;
-use crate::error::{Error, Failure, Interruption};
-use crate::event::{Cause, Kind, Warning};
+use crate::error::Failure;
+use crate::event::{Cause, Error, Interruption, Kind, LeftBehind, Warning};
 use crate::model::arn::short;
 use crate::record::Reason;
 use crate::route::{Outcome, Trouble, View};
@@ -70,12 +70,8 @@ pub async fn or_skipped<T>(
 }
 
 pub(super) fn nothing_changed(asked: u32) -> Error {
-    let what = "interrupted; nothing was changed".to_owned();
-    Error::Interrupted(Interruption {
-        code: if asked > 1 { 130 } else { 3 },
-        what,
-        hint: "run the same command again".to_owned(),
-    })
+    let code = if asked > 1 { 130 } else { 3 };
+    Error::Interrupted(Interruption { code, left: LeftBehind::Nothing })
 }
 
 /// The revisions that a command registers before anything uses them. When the user asks us to stop, they
@@ -164,22 +160,14 @@ impl Registration {
     /// What to say of what could not be taken away.
     fn left_behind(&self, asked: u32) -> Error {
         let known = self.known.borrow();
-        let names: Vec<&str> = known.iter().map(|arn| short(arn)).collect();
-        let what = match (&names[..], self.sent.get()) {
-            ([], false) => return nothing_changed(asked),
-            ([], true) => {
-                "interrupted; a revision may have been registered; nothing uses it".to_owned()
-            }
-            (names, _) => {
-                let names = names.join(" and ");
-                format!("interrupted; {names} stays registered; nothing uses it")
-            }
+        let left = match (known.is_empty(), self.sent.get()) {
+            (true, false) => return nothing_changed(asked),
+            (true, true) => LeftBehind::MaybeRevision,
+            (false, _) => LeftBehind::Revisions {
+                revisions: known.iter().map(|arn| short(arn).to_owned()).collect(),
+            },
         };
-        let hint = match names.first() {
-            Some(name) => format!("aws ecs deregister-task-definition --task-definition {name}"),
-            None => "aws ecs list-task-definitions --sort DESC --max-items 5".to_owned(),
-        };
-        Error::Interrupted(Interruption { code: if asked > 1 { 130 } else { 4 }, what, hint })
+        Error::Interrupted(Interruption { code: if asked > 1 { 130 } else { 4 }, left })
     }
 }
 

@@ -9,12 +9,12 @@ use super::backoff::{LOOK_TWICE, backoff};
 use super::interrupt::Registration;
 use crate::aws::Aws;
 use crate::call::Call;
-use crate::error::{Error, Refusal};
 use crate::error::{Failure, FailureKind};
-use crate::event::{Event, Kind, NoRecord, Then, Warning};
+use crate::event::refusal::DefinitionRefused;
+use crate::event::{Error, Event, Kind, NoRecord, Refusal, Then, Warning};
 use crate::model::arn::short;
 use crate::model::diff::lost;
-use crate::plan::{Plan, Tags};
+use crate::plan::{Plan, Tags, not_cloned};
 use crate::record::{Closed, End, Record};
 use crate::request::WaitFor;
 
@@ -107,7 +107,7 @@ async fn clone(
     registration: &Registration,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(Record, Kept), Error> {
-    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let unwritable = |error| not_cloned(&plan.base, &error);
     // Nobody goes on with what nobody watches.
     let watched = plan.record.until != WaitFor::Accepted;
     let unkept = plan.without_record().filter(|_| watched);
@@ -169,7 +169,7 @@ fn replaced(plan: &Plan) -> BTreeMap<String, String> {
 
 /// Whether AWS kept the revision as it was sent.
 async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), Error> {
-    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let unwritable = |error| not_cloned(&plan.base, &error);
     let mut waits = backoff().with_max_times(3).build();
     // One answer says nothing about a revision that was just registered: reads lag behind, so "no
     // such task definition" is asked again too.
@@ -187,9 +187,8 @@ async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), 
     if missing.is_empty() {
         return Ok(());
     }
-    let what = format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(arn));
-    let hint = format!("aws ecs describe-task-definition --task-definition {}", short(arn));
-    Err(Refusal::new(what, hint).into())
+    let revision = short(arn).to_owned();
+    Err(Refusal::new(DefinitionRefused::NotKept { revision, lost: missing }).into())
 }
 
 /// Whether the record can be written later on: found out before anything else is changed.

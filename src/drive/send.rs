@@ -8,10 +8,13 @@ use super::backoff::{LOOK_TWICE, backoff};
 use super::{FAILURES_MAX, FRESH, OWNER_UNANSWERED, Run, Stop};
 use crate::aws::{PART_MAX, SLOW};
 use crate::call::Call;
-use crate::error::{Failure, FailureKind};
-use crate::event::{Change, Kind, Scaling, StopReason, Then, Warning, Weight};
+use crate::error::{
+    COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, NOT_STARTED,
+    OVERRIDES_TOO_LONG,
+};
+use crate::event::refusal::OneOffRefused;
+use crate::event::{Change, Kind, Refused, Scaling, StopReason, Then, Warning, Weight};
 use crate::model::arn::short;
-use crate::model::health::placement;
 use crate::model::reads::Part;
 use crate::model::world::{Look, Rule, Told, World};
 use crate::plan::run_task;
@@ -224,22 +227,28 @@ impl Run<'_> {
     /// so that asking again starts no second one.
     async fn prepare(&self) -> Result<Told, Failure> {
         let (aws, record) = (self.setting.aws, &self.record);
-        let refused = |what: &str| {
+        let refused = |code: &str, message: &str| {
             let about = Call::RunTask.on(record.name());
-            Failure::of(&about, FailureKind::Refused, "NotStarted", what.to_owned())
+            Failure::of(&about, FailureKind::Refused, code, message)
         };
         let Some(preparation) = &self.setting.prepare else {
-            return Err(refused("its command is not stored anywhere"));
+            return Err(refused(COMMAND_NOT_STORED, ""));
         };
         let revision = aws.revision(&record.revision).await?;
-        let placed = [preparation.place(&revision).map_err(|refusal| refused(&refusal.what))?];
+        let placed = preparation.place(&revision);
+        let placed = [placed.map_err(|_| refused(COMMAND_FOR_NO_CONTAINER, ""))?];
         let service = self.world.service(&record.green);
         let cluster = &self.setting.cluster;
         let body = run_task::order(cluster, &record.revision, service, &placed, 1, &record.id)
-            .map_err(|refusal| refused(&refusal.what))?;
+            .map_err(|refusal| match &*refusal.why {
+                Refused::OneOff(OneOffRefused::OverridesTooLong { characters, .. }) => {
+                    refused(OVERRIDES_TOO_LONG, &characters.to_string())
+                }
+                _ => refused(COMMAND_FOR_NO_CONTAINER, ""),
+            })?;
         let (tasks, failures) = aws.run_task(&body).await?;
         match failures.first().filter(|_| tasks.is_empty()) {
-            Some(reason) => Err(refused(&placement(reason))),
+            Some(reason) => Err(refused(NOT_STARTED, reason)),
             None => Ok(Told::Started(tasks)),
         }
     }

@@ -9,12 +9,14 @@ use super::Setting;
 use super::backoff::{LOOK_TWICE, SILENCE, backoff};
 use super::interrupt::{PATIENCE, asked as asked_to_stop, nothing_changed, or_skipped};
 use super::log::Follower;
-use crate::error::{Error, Failure, Interruption, Refusal};
+use crate::error::Failure;
+use crate::event::refusal::OneOffRefused;
 use crate::event::{
-    Cause, Change, Ending, Kind, OneOff, StopReason, TaskStatus, Then, WaitReason, Warning,
+    Cause, Change, Ending, Error, Interruption, Kind, LeftBehind, OneOff, Refusal, StopReason,
+    TaskStatus, Then, WaitReason, Warning,
 };
 use crate::model::arn::short;
-use crate::model::health::{failure, placement};
+use crate::model::health::failure;
 use crate::model::world::{Container, Task};
 use crate::plan::run_task::Order;
 use crate::route::pace::pause;
@@ -63,9 +65,8 @@ pub async fn start(
         result = tokio::time::timeout(PATIENCE, starting) => result.ok(),
     };
     late.unwrap_or_else(|| {
-        let what = "interrupted; a task may have been started".to_owned();
-        let hint = format!("aws ecs list-tasks --cluster {}", setting.cluster);
-        Err(Error::Interrupted(Interruption { code: 130, what, hint }))
+        let left = LeftBehind::MaybeTask { cluster: setting.cluster.clone() };
+        Err(Error::Interrupted(Interruption { code: 130, left }))
     })
 }
 
@@ -75,14 +76,10 @@ async fn starting(setting: &Setting<'_>, order: &Order) -> Result<(Vec<Task>, Ve
         let error = match setting.aws.run_task(&order.body).await {
             Ok((tasks, failures)) => {
                 if tasks.is_empty() {
-                    let why: Vec<String> =
-                        failures.iter().map(|reason| placement(reason)).collect();
-                    let why = why.join("; ");
-                    let hint = format!(
-                        "aws ecs describe-clusters --clusters {} --include STATISTICS ATTACHMENTS",
-                        setting.cluster
+                    let (cluster, reasons) = (setting.cluster.clone(), failures);
+                    return Err(
+                        Refusal::new(OneOffRefused::NoTaskStarted { cluster, reasons }).into()
                     );
-                    return Err(Refusal::new(format!("no task was started: {why}"), hint).into());
                 }
                 return Ok((tasks, failures));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::change::{Scaling, StopReason};
-use super::ending::Fault;
+use super::error::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
 use crate::error::Failure;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cause::Cause;
 use super::change::Change;
+use super::error::Fault;
 use crate::model::health::TaskFailure;
 use crate::model::served::Served;
 
@@ -241,19 +242,6 @@ pub struct Swept {
     /// Why it could not be ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Fault>,
-}
-
-/// Something that is in the way of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Fault {
-    /// The check that found it, where it was one before a deployment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub check: Option<&'static str>,
-    /// What is the matter.
-    pub message: String,
-    /// What to do about it.
-    pub fix: String,
 }
 
 /// One-off tasks that ended.

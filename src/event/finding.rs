@@ -9,6 +9,7 @@ use crate::call::Call;
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// A deployment is refused, or cannot succeed.
@@ -23,6 +24,7 @@ pub enum Level {
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The check that found it.
     pub check: &'static str,
@@ -36,6 +38,7 @@ pub struct Finding {
 
 /// The tool that owns a service's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// HashiCorp Terraform or OpenTofu.
@@ -48,15 +51,11 @@ pub enum Owner {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum Fact {
     /// A deployment is refused, and why.
-    Refused {
-        /// What is the matter.
-        what: String,
-        /// What helps.
-        fix: String,
-    },
+    Refused(Box<super::Refused>),
     /// A warning of the plan.
     Plan(super::Warning),
     /// A read is not allowed.
@@ -104,6 +103,7 @@ pub enum Fact {
         group: String,
         /// How long a new task has until it counts as unhealthy.
         #[serde(rename = "unhealthy_after_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         unhealthy_after: Duration,
     },
     /// Old tasks wait long before they stop.
@@ -114,6 +114,7 @@ pub enum Fact {
         arn: String,
         /// Its `deregistration_delay.timeout_seconds`.
         #[serde(rename = "delay_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         delay: Duration,
     },
     /// Connections of old tasks are cut.
@@ -341,11 +342,13 @@ pub enum Fact {
         revision: String,
         /// Its `stopTimeout`.
         #[serde(rename = "stop_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         stop: Duration,
         /// The target group.
         group: String,
         /// Its `deregistration_delay.timeout_seconds`.
         #[serde(rename = "delay_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
         delay: Duration,
     },
     /// Settings of an earlier deployment of ours were left in the service.

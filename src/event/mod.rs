@@ -4,8 +4,10 @@
 mod cause;
 mod change;
 mod ending;
+mod error;
 mod finding;
 mod plan;
+pub mod refusal;
 mod wait;
 mod warning;
 
@@ -17,10 +19,12 @@ use serde::{Serialize, Serializer};
 pub use cause::{BeforeEnded, Cause, Grace, Number};
 pub use change::{Change, Scaling, StopReason, Weight};
 pub use ending::{
-    AsBefore, Ended, Ending, Failed, Fault, Hint, Nothing, OneOff, Proof, RunningImage, Swept,
+    AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, Proof, RunningImage, Swept,
 };
+pub use error::{Error, Fault, FaultKind, Interruption, LeftBehind, Refusal};
 pub use finding::{Fact, Finding, Level, Owner};
 pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};
+pub use refusal::Refused;
 pub use wait::{Pause, Sight, TaskStatus, WaitReason};
 pub use warning::{IgnoredRecord, NoRecord, Objection, Then, Unchecked, Warning};
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::reads::{Answered, Moment, Part};
@@ -209,7 +210,8 @@ pub struct Alarm {
 }
 
 /// How a target group checks its targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Check {
     /// `HTTP`, `TCP`, …
     pub protocol: String,
@@ -222,13 +224,21 @@ pub struct Check {
     /// The codes are gRPC's, not HTTP's.
     pub grpc: bool,
     /// Time between two checks.
+    #[serde(rename = "interval_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub interval: Duration,
     /// Time that an answer may take.
+    #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub timeout: Duration,
     /// Failed checks that make a target unhealthy.
     pub unhealthy: u32,
     /// Good checks that make an unhealthy target healthy again.
     pub healthy: u32,
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(time.as_secs())
 }
 
 /// A target and its health.

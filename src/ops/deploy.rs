@@ -10,8 +10,10 @@ use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{OnConflict, WAIT_LOOK};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Kept, Setting, withdraw};
-use crate::error::{Error, Refusal};
-use crate::event::{Ended, Event, Kind, Nothing, Then, WaitReason, Warning};
+use crate::event::refusal::{RecordRefused, ServiceRefused};
+use crate::event::{
+    Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
+};
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::plan::trust::{Verdict, judge};
@@ -181,16 +183,14 @@ pub fn not_newer(
     let starts = matches!(decision, Decision::Deploy(_)) && on_conflict != OnConflict::Supersede;
     match survey.newer().filter(|_| starts) {
         None => Ok(()),
-        Some(what) => {
-            let hint = "use that version, or run the same command with --on-conflict supersede";
-            Err(Refusal::new(what, hint))
-        }
+        Some(revision) => Err(Refusal::new(RecordRefused::RecordOfNewerVersion { revision })),
     }
 }
 
 /// Whether nothing but a deployment of somebody else's keeps ours from starting.
 fn is_in_the_way(refusal: &Refusal) -> bool {
-    refusal.check == Some("deployment") && refusal.also.is_empty()
+    let Refused::Service(why) = &*refusal.why else { return false };
+    matches!(why, ServiceRefused::ServiceDeploymentRuns { .. }) && refusal.also.is_empty()
 }
 
 /// Lets time pass, unless the user asks us to stop.
@@ -281,10 +281,8 @@ async fn rival(
 
 /// Two began at the same moment: the one that registered first goes on. Nothing was changed by ours.
 fn given_way(ours: &Record, rival: &Record) -> Error {
-    let what =
-        format!("{} began at the same moment as {}, and came first", rival.name(), ours.name());
-    let hint = "run the same command with --on-conflict wait";
-    Refusal::new(what, hint).into()
+    let (deployment, first) = (ours.name().to_owned(), rival.name().to_owned());
+    Refusal::new(RecordRefused::BeganFirst { deployment, first }).into()
 }
 
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.

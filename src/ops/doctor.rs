@@ -6,7 +6,8 @@ use futures_util::future::{join, join_all};
 
 use super::look::{Looked, decided, look_on, survey};
 use crate::drive::Setting;
-use crate::error::{Error, Failure, FailureKind, Refusal};
+use crate::error::{Failure, FailureKind};
+use crate::event::{Error, Refusal};
 use crate::model::world::{Service, Subnet};
 use crate::plan::doctor::{
     More, Report, examine, is_on_instances, log_groups, named_roles, named_values, parameter_of,
@@ -29,7 +30,7 @@ pub async fn doctor(request: &Request, setting: &Setting<'_>) -> Result<(Survey,
         Ok((wanted, digests)) => {
             match decided(request, setting, &survey, &wanted, &digests).await {
                 Ok(decision) => Ok(decision),
-                Err(Error::Usage(refusal) | Error::Refused(refusal)) => Err(refusal),
+                Err(Error::Refused(refusal)) => Err(refusal),
                 Err(error) => return Err(error),
             }
         }

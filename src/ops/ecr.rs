@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use crate::aws::Aws;
 use crate::error::FailureKind;
-use crate::error::{Error, Refusal};
-use crate::event::Warning;
+use crate::event::refusal::ImagesRefused;
+use crate::event::{Error, Refusal, Warning};
 use crate::request::image::EcrRepository;
 
 /// A password for a container engine.
@@ -31,12 +31,9 @@ pub async fn log_in(aws: &Aws, wanted: Option<(EcrRepository, bool)>) -> Result<
     if let Some((repository, true)) = &wanted {
         match aws.find_repository(repository).await {
             Err(error) if error.kind == FailureKind::Missing => {
-                let EcrRepository { account, region, name, .. } = repository;
-                let what = format!("there is no repository {name} of {account} in {region}");
-                let hint = format!(
-                    "aws ecr create-repository --registry-id {account} --region {region} --repository-name {name}"
-                );
-                return Err(Refusal::new(what, hint).into());
+                let EcrRepository { account, region, name: repository, .. } = repository.clone();
+                let why = ImagesRefused::NoRepository { repository, account, region };
+                return Err(Refusal::new(why).into());
             }
             Err(error) if error.kind == FailureKind::Denied => {
                 let (repository, failure) = (repository.name.clone(), error);

@@ -1,8 +1,7 @@
 //! The last deployments of a service or a pair, read.
 
 use crate::aws::Aws;
-use crate::error::Error;
-use crate::event::{Location, Warning};
+use crate::event::{Error, Location, Warning};
 use crate::model::arn::short;
 use crate::plan::history::{Past, deployments};
 

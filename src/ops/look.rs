@@ -6,7 +6,8 @@ use futures_util::future::{join, join_all, try_join_all};
 
 use crate::aws::Aws;
 use crate::drive::{Setting, gates, random_id};
-use crate::error::{Error, Failure, Refusal};
+use crate::error::Failure;
+use crate::event::{Error, Refusal};
 use crate::plan::{self, Decision, Digest, Identity, Survey, Wanted, live, plan, wanted};
 use crate::record::Record;
 use crate::request::Request;

@@ -2,7 +2,7 @@
 
 use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
-use crate::error::Error;
+use crate::event::Error;
 use crate::plan::policy::{Beside, Policy, policy};
 use crate::request::Request;
 

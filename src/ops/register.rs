@@ -12,14 +12,14 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::drive::interrupt::Registration;
-use crate::error::{Error, Refusal};
 use crate::error::{Failure, FailureKind};
-use crate::event::Warning;
+use crate::event::refusal::DefinitionRefused;
+use crate::event::{Error, Refusal, Warning};
 use crate::model::arn::short;
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
 use crate::plan::clone::{Changes, clone_request, own_tags};
-use crate::plan::{self, Wanted};
+use crate::plan::{self, Wanted, not_cloned};
 use crate::request::edits::Edits;
 use crate::request::image::ImageChange;
 
@@ -84,7 +84,7 @@ pub async fn register(
     base: &Revision,
     changes: &Changes,
 ) -> Result<(Revision, bool), Error> {
-    let unwritable = |error: serde_json::Error| Refusal::new(error.to_string(), "ecs-bg status");
+    let unwritable = |error| not_cloned(base, &error);
     let plain = clone_request(&base.raw, changes, &BTreeMap::new()).map_err(unwritable)?;
     let tagged = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unwritable)?;
     let (arn, untagged) = match once(aws, clock, registration, base.family(), &tagged).await {
@@ -101,9 +101,8 @@ pub async fn register(
     }
     aws.deregister(&arn).await?;
     registration.is_settled(&arn);
-    let what = format!("AWS did not keep {} of {} as it was sent", missing.join(", "), short(&arn));
-    let hint = format!("aws ecs describe-task-definition --task-definition {}", short(&arn));
-    Err(Refusal::new(what, hint).into())
+    let revision = short(&arn).to_owned();
+    Err(Refusal::new(DefinitionRefused::NotKept { revision, lost: missing }).into())
 }
 
 /// RegisterTaskDefinition takes no client token: after a lost answer a revision is looked for that was

@@ -2,8 +2,7 @@
 
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
-use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Nothing};
+use crate::event::{Ended, Ending, Error, Event, Nothing};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};

@@ -8,8 +8,8 @@ use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
-use crate::error::{Error, Refusal};
-use crate::event::{Change, Ended, Ending, Event, Kind, Warning};
+use crate::event::refusal::{OneOffRefused, RunCommand, ServiceRefused};
+use crate::event::{Change, Ended, Ending, Error, Event, Kind, Refusal, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::plan::run_task::{Order, needs_network, order};
@@ -95,9 +95,8 @@ async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Re
         Some(name) => {
             let found = setting.aws.service(&setting.cluster, name).await?;
             Some(found.ok_or_else(|| {
-                let what = format!("cluster {} has no service {name}", short(&setting.cluster));
-                let hint = format!("aws ecs list-services --cluster {}", short(&setting.cluster));
-                Refusal::new(what, hint)
+                let (service, cluster) = (name.clone(), short(&setting.cluster).to_owned());
+                Refusal::new(ServiceRefused::NoService { service, cluster })
             })?)
         }
     };
@@ -106,14 +105,15 @@ async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Re
     let base = setting.aws.known_revision(name).await?;
     let names: Vec<&String> = base.containers.iter().map(|(name, _)| name).collect();
     if let Some(named) = arguments.container.as_ref().filter(|named| !names.contains(named)) {
-        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let what =
-            format!("{} has no container `{named}`; it has {}", base.name, listed.join(", "));
-        let first = names.first().map_or("NAME", |name| name);
-        let hint = arguments.again(&format!("--container {first}"));
-        return Err(Refusal::new(what, hint).into());
+        let why = OneOffRefused::NoContainer {
+            revision: base.name.clone(),
+            container: named.clone(),
+            containers: names.into_iter().cloned().collect(),
+            asked: Box::new(arguments.command()),
+        };
+        return Err(Refusal::new(why).into());
     }
-    let placed = edits.place(&base, &arguments.container.iter().collect())?;
+    let placed = edits.place(&base, &arguments.container.iter().collect()).map_err(Refusal::new)?;
     let id = random_id();
     let mut body =
         order(&setting.cluster, &base.arn, service.as_ref(), &placed, arguments.count, &id)?;
@@ -132,11 +132,8 @@ fn place(arguments: &OneOff, base: &Revision, body: &mut Value) -> Result<(), Re
     let typed = !subnet.is_empty() || !security_group.is_empty() || *assign_public_ip;
     let is_own = needs_network(&base.raw);
     if typed && !is_own {
-        let what = format!(
-            "the network mode of {} is not awsvpc: its task uses the network of its container instance and takes no subnet, security group or public address",
-            base.name
-        );
-        return Err(Refusal::new(what, arguments.again("")));
+        let (revision, asked) = (base.name.clone(), Box::new(arguments.command()));
+        return Err(Refusal::new(OneOffRefused::NoOwnNetwork { revision, asked }));
     }
     if typed {
         let network = &mut body["networkConfiguration"]["awsvpcConfiguration"];
@@ -151,21 +148,16 @@ fn place(arguments: &OneOff, base: &Revision, body: &mut Value) -> Result<(), Re
     }
     let subnets = body.pointer("/networkConfiguration/awsvpcConfiguration/subnets");
     if is_own && subnets.is_none_or(|subnets| subnets == &json!([])) {
-        let what = format!("the network mode of {} is awsvpc: its task needs subnets", base.name);
-        let groups = if security_group.is_empty() {
-            "GROUP"
-        } else {
-            &security_group.join(" --security-group ")
-        };
-        let mut more = format!("--subnet SUBNET --security-group {groups}");
         let definition = serde_json::from_str::<Value>(&base.raw).unwrap_or_default();
         let wants = &definition["taskDefinition"]["requiresCompatibilities"];
-        let chosen =
+        let is_chosen =
             ["launchType", "capacityProviderStrategy"].iter().any(|one| body.get(one).is_some());
-        if !chosen && *wants == json!(["FARGATE"]) {
-            more.push_str(" --launch-type FARGATE");
-        }
-        return Err(Refusal::new(what, arguments.again(&more)));
+        return Err(Refusal::new(OneOffRefused::NeedsSubnets {
+            revision: base.name.clone(),
+            groups: security_group.clone(),
+            needs_fargate: !is_chosen && *wants == json!(["FARGATE"]),
+            asked: Box::new(arguments.command()),
+        }));
     }
     Ok(())
 }
@@ -183,32 +175,20 @@ fn launch(body: &mut Value, launch_type: &str) {
 }
 
 impl OneOff {
-    /// The same command with something more. Values that may be secret are left for the user to fill in.
-    pub fn again(&self, more: &str) -> String {
-        let mut words = format!("ecs-bg run --cluster {}", self.cluster);
-        let given = |option: &str| more.split(' ').any(|word| word == option);
-        let mut add = |option: &str, value: &str| {
-            if !given(option) {
-                words.push_str(&format!(" {option} {value}"));
-            }
-        };
-        let once = [
-            ("--service", &self.service),
-            ("--task-definition", &self.task_definition),
-            ("--container", &self.container),
-            ("--launch-type", &self.launch_type),
-        ];
-        for (option, value) in once {
-            value.iter().for_each(|value| add(option, value));
+    /// The command, without what may be secret.
+    pub fn command(&self) -> RunCommand {
+        RunCommand {
+            cluster: self.cluster.clone(),
+            service: self.service.clone(),
+            revision: self.task_definition.clone(),
+            container: self.container.clone(),
+            launch_type: self.launch_type.clone(),
+            commands: self.command.len(),
+            variables: self.env.len(),
+            cpu: self.cpu.clone(),
+            memory: self.memory.clone(),
+            count: self.count,
         }
-        self.command.iter().for_each(|_| add("--command", "'COMMAND'"));
-        self.env.iter().for_each(|_| add("--env", "NAME=VALUE"));
-        self.cpu.iter().for_each(|cpu| add("--cpu", cpu));
-        self.memory.iter().for_each(|memory| add("--memory", memory));
-        if self.count != 1 {
-            add("--count", &self.count.to_string());
-        }
-        format!("{words} {more}").trim_end().to_owned()
     }
 }
 

@@ -9,10 +9,10 @@ use crate::call::Call;
 use crate::drive::Setting;
 use crate::drive::backoff::SILENCE;
 use crate::drive::interrupt::{asked as interrupted, or_interrupted};
-use crate::error::{Error, Failure, FailureKind, Interruption, Refusal};
+use crate::error::{Failure, FailureKind};
 use crate::event::{
-    Cause, Change, Ended, Ending, Event, Fault, Hint, Kind, Nothing, Then, WaitReason, Warning,
-    Weight,
+    Cause, Change, Ended, Ending, Error, Event, Fault, Hint, Interruption, Kind, LeftBehind,
+    Nothing, Refusal, Then, WaitReason, Warning, Weight,
 };
 use crate::model::health::{is_obstacle, plain};
 use crate::model::reads::Part;
@@ -66,9 +66,7 @@ pub async fn run(
         Err(Cause::Aws(failure)) if !run.touched => Err(failure.into()),
         Err(Cause::Interrupted) if !run.touched => {
             let code = if *setting.interrupts.borrow() > 1 { 130 } else { 3 };
-            let what = "interrupted; nothing was changed".to_owned();
-            let hint = "run the same command again".to_owned();
-            Err(Error::Interrupted(Interruption { code, what, hint }))
+            Err(Error::Interrupted(Interruption { code, left: LeftBehind::Nothing }))
         }
         Err(why) => Ok(run.unfinished(why)),
     }
@@ -386,8 +384,7 @@ impl Run<'_, '_> {
 }
 
 fn in_the_way(refusal: Refusal) -> Cause {
-    let Refusal { what: message, hint: fix, check, .. } = refusal;
-    Cause::InTheWay { error: Fault { check, message, fix } }
+    Cause::InTheWay { error: Fault::from(&refusal) }
 }
 
 /// Why the deployment that replaces the tasks is not ECS's aim any more.

@@ -3,8 +3,8 @@
 use futures_util::future::try_join_all;
 
 use crate::aws::{Aws, Pair, Reads};
-use crate::error::Error;
 use crate::error::Failure;
+use crate::event::Error;
 use crate::model::reads::Part;
 use crate::model::world::Look;
 use crate::plan::Survey;

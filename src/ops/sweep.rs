@@ -6,8 +6,7 @@ use super::adopt::follow;
 use super::ended::{end, nothing};
 use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
-use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Fault, Hint, Kind, Nothing, Swept};
+use crate::event::{Ended, Ending, Error, Event, Hint, Kind, Nothing, Swept};
 use crate::model::world::Service;
 use crate::plan::Survey;
 use crate::record::{Heading, Reason, Record};
@@ -32,7 +31,7 @@ pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<E
             Ok(Some(one)) => swept.push(one),
             // One that cannot be looked at keeps no other one waiting.
             Err(error) => {
-                let error = Some(fault(&error));
+                let error = error.faults().into_iter().next();
                 let (deployment, service) = ("a deployment".to_owned(), service.clone());
                 swept.push(Swept { deployment, service, exit_code: 4, error });
             }
@@ -100,8 +99,4 @@ fn heading(record: &Record, survey: &Survey) -> Heading {
         (Heading::Forward, ..) => Heading::Back(Reason::Abandoned),
         (heading, ..) => heading.clone(),
     }
-}
-
-fn fault(error: &Error) -> Fault {
-    Fault { check: error.check(), message: error.to_string(), fix: error.hint() }
 }

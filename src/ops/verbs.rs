@@ -8,17 +8,18 @@ use super::deploy::{close_overtaken, deploy};
 use super::ended::{end, nothing, superseded};
 use super::retire::retire;
 use crate::drive::Setting;
-use crate::drive::claim::{Claim, OnConflict, claim, verb};
+use crate::drive::claim::{Claim, OnConflict, claim};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::drive::random_id;
 use crate::error::FailureKind;
-use crate::error::{Error, Refusal};
-use crate::event::{Ended, Ending, Event, Hint, Kind, Nothing, Then, Warning};
+use crate::event::refusal::{OptionsRefused, RecordRefused};
+use crate::event::{
+    Ended, Ending, Error, Event, Hint, Kind, Nothing, Refusal, Refused, Then, Warning,
+};
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
-use crate::model::world::Service;
 use crate::plan::trust::Bounds;
 use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{End, Heading, Reason, Record, Released};
@@ -77,11 +78,8 @@ pub async fn run(
     if let Verb::Rollback { now: true, .. } = verb
         && survey.twin.is_none()
     {
-        let what = format!(
-            "--now works only with two services (engine listener); {} has no twin",
-            target.service
-        );
-        return Err(Refusal::new(what, "leave out --now").into());
+        let service = target.service.clone();
+        return refuse(OptionsRefused::OnlyWithTwin { option: "--now", service });
     }
     let now = matches!(verb, Verb::Rollback { now: true, .. });
     // A person's command takes over, however old the record is and whether its owner lives or not.
@@ -106,7 +104,10 @@ pub async fn run(
     }
     let open = match survey.open_record() {
         Some(Ok(record)) => Some(record),
-        Some(Err(why)) => return Err(Refusal::new(why.to_string(), status(target)).into()),
+        Some(Err(record)) => {
+            let (service, cluster) = (target.service.clone(), target.cluster.clone());
+            return refuse(RecordRefused::RecordUnreadable { record, service, cluster });
+        }
         None => None,
     };
     let ignored = survey.ignored();
@@ -114,7 +115,9 @@ pub async fn run(
     if let Some((_, ignored)) = unfinished.filter(|_| open.is_none())
         && !matches!(verb, Verb::Rollback { to: Some(_), .. })
     {
-        return Err(Refusal::new(ignored.to_string(), status(target)).into());
+        let (of, in_cluster) = (target.service.clone(), target.cluster.clone());
+        let record = ignored.clone();
+        return refuse(RecordRefused::RecordIgnored { record, of, in_cluster });
     }
     for (_, ignored) in ignored {
         setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
@@ -161,22 +164,17 @@ pub async fn run(
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
         (Verb::Resume { .. }, Some(record)) if setting.accept_drift && record.twin().is_none() => {
-            let what = format!(
-                "--accept-drift works only with two services (engine listener); ECS replaces the tasks of {service}"
-            );
-            Err(Refusal::new(what, verb_for(target, "resume")).into())
+            let service = service.clone();
+            refuse(OptionsRefused::OnlyWithTwin { option: "--accept-drift", service })
         }
         (Verb::Resume { skip_checks: false, .. }, Some(record))
             if record.judges.is_some() && record.forward() =>
         {
-            let what = format!(
-                "{} is judged by --check, --check-cmd or --alarm: they are kept nowhere, so that this command \
-                 does not know them",
-                record.name()
-            );
-            let without = format!("{} --skip-checks", verb_for(target, "resume"));
-            Err(Refusal::new(what, format!("run the same deploy command again, or: {without}"))
-                .into())
+            refuse(RecordRefused::JudgedByChecks {
+                deployment: record.name().to_owned(),
+                service: target.service.clone(),
+                cluster: target.cluster.clone(),
+            })
         }
         (Verb::Resume { .. }, Some(record)) => {
             let heading = record.heading.clone();
@@ -236,8 +234,8 @@ async fn hand_back(
         }
         Claim::Ended => Ok(nothing(setting, Nothing::EndedMeanwhile, emit)),
         Claim::Lost(_) => {
-            let what = format!("somebody else promotes {revision} at the same moment");
-            Err(Refusal::new(what, verb(setting, &record, "status")).into())
+            let (service, cluster) = (record.blue, setting.cluster.clone());
+            refuse(RecordRefused::PromotedByOther { deployment: revision, service, cluster })
         }
     }
 }
@@ -251,13 +249,18 @@ async fn go_on(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let hooks: Vec<_> = running.waiting_hooks().collect();
-    let revision = running.revision.as_deref().map_or("another revision", short).to_owned();
+    let revision = running.revision.as_deref().map(|arn| short(arn).to_owned());
     let stage = running.stage.clone().unwrap_or_default();
     if hooks.is_empty() {
-        let what =
-            format!("{revision} does not pause right now: ECS says {}, {stage}", running.status);
-        return Err(Refusal::new(what, status(target)).into());
+        return refuse(RecordRefused::DoesNotPause {
+            revision,
+            service: target.service.clone(),
+            cluster: target.cluster.clone(),
+            status: running.status.clone(),
+            stage,
+        });
     }
+    let revision = revision.unwrap_or_else(|| "another revision".to_owned());
     setting.tell(emit, Kind::Location(survey.location()));
     for hook in hooks {
         setting.aws.continue_deployment(&running.arn, &hook.id).await?;
@@ -297,8 +300,12 @@ async fn back_to_service(
             }
         }
         Some(Ok(record)) => {
-            let what = format!("{to} starts {}, whose deployment is in progress", record.name());
-            return Err(Refusal::new(what, verb_for(target, "resume")).into());
+            return refuse(RecordRefused::StartsIn {
+                to: to.to_owned(),
+                deployment: record.name().to_owned(),
+                service: target.service.clone(),
+                cluster: target.cluster.clone(),
+            });
         }
         Some(Err(what)) => {
             setting.tell(emit, Kind::Warning(Warning::RecordUnreadable(what)));
@@ -340,21 +347,18 @@ fn promoted(record: Record, survey: &Survey, target: &Target) -> Result<Record, 
         Some(held) => Ok(Record { promoted: Some(held.share), ..record }),
         None => {
             let step = crate::plan::standing(&record, &survey.world);
-            let what = format!(
-                "{} holds no share of the traffic right now: it is at step {step}",
-                record.name()
-            );
-            Err(Refusal::new(what, status(target)))
+            Err(Refusal::new(RecordRefused::HoldsNoShare {
+                deployment: record.name().to_owned(),
+                service: target.service.clone(),
+                cluster: target.cluster.clone(),
+                step,
+            }))
         }
     }
 }
 
-fn status(target: &Target) -> String {
-    verb_for(target, "status")
-}
-
-fn verb_for(target: &Target, verb: &str) -> String {
-    format!("ecs-bg {verb} --cluster {} --service {}", target.cluster, target.service)
+fn refuse<T>(why: impl Into<Refused>) -> Result<T, Error> {
+    Err(Refusal::new(why).into())
 }
 
 /// A finished deployment is not reopened: what served before it is deployed anew, at once, with the
@@ -381,49 +385,40 @@ async fn back_to(
     let base = match to {
         // The newest of a family may be the very one that failed.
         Some(name) if !name.contains(':') => {
-            return Err(not_a_revision(name, target, survey, blue).into());
+            let family = short(&blue.revision);
+            let family = family.rsplit_once(':').map_or(family, |(family, _)| family);
+            return refuse(RecordRefused::NamesNoRevision {
+                to: name.to_owned(),
+                service: target.service.clone(),
+                twin: survey.twin.clone(),
+                family: family.to_owned(),
+            });
         }
         Some(name) => name.to_owned(),
         None => match survey.closed_on(blue) {
             Some(record) => record.from,
             None => {
-                let what = format!(
-                    "no record says what served before {} in {}",
-                    short(&blue.revision),
-                    blue.name
-                );
-                let hint = format!(
-                    "ecs-bg rollback --cluster {} --service {} --to FAMILY:REVISION",
-                    target.cluster, target.service
-                );
-                return Err(Refusal::new(what, hint).into());
+                return refuse(RecordRefused::NothingBefore {
+                    revision: short(&blue.revision).to_owned(),
+                    live: blue.name.clone(),
+                    service: target.service.clone(),
+                    cluster: target.cluster.clone(),
+                });
             }
         },
     };
     let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
     let base = match (reading.await, &survey.twin) {
         (Err(Error::Aws(error)), twin) if error.code == "ClientException" => {
-            let (service, region) = (&target.service, &setting.aws.region);
-            let (what, hint) = match twin {
-                Some(twin) => (
-                    format!(
-                        "{base} is neither {service} nor {twin}, nor a task definition in {region}"
-                    ),
-                    status(target),
-                ),
-                None => {
-                    let family = short(&blue.revision).rsplit_once(':').map_or("", |(one, _)| one);
-                    (
-                        format!(
-                            "{base} is not a task definition in {region}, and {service} has no twin"
-                        ),
-                        format!(
-                            "--to {family}:REVISION; aws ecs list-task-definitions --family-prefix {family}"
-                        ),
-                    )
-                }
-            };
-            return Err(Refusal::new(what, hint).into());
+            let family = short(&blue.revision).rsplit_once(':').map_or("", |(one, _)| one);
+            return refuse(RecordRefused::NothingToGoBackTo {
+                to: base,
+                service: target.service.clone(),
+                twin: twin.clone(),
+                cluster: target.cluster.clone(),
+                region: setting.aws.region.clone(),
+                family: family.to_owned(),
+            });
         }
         (base, _) => base?,
     };
@@ -444,19 +439,6 @@ async fn back_to(
     let request = request.to(&base.arn, images);
     let setting = &Setting { on_conflict: OnConflict::Refuse, ..setting.clone() };
     deploy(&request, setting, emit).await
-}
-
-/// A name without a revision that is neither service of a pair.
-fn not_a_revision(name: &str, target: &Target, survey: &Survey, live: &Service) -> Refusal {
-    let (service, family) = (&target.service, short(&live.revision));
-    let family = family.rsplit_once(':').map_or(family, |(family, _)| family);
-    let what = match &survey.twin {
-        Some(twin) => format!("--to {name} names no revision, and is neither {service} nor {twin}"),
-        None => format!("--to {name} names no revision, and {service} has no twin"),
-    };
-    let hint =
-        format!("--to {family}:REVISION; aws ecs list-task-definitions --family-prefix {family}");
-    Refusal::new(what, hint)
 }
 
 /// The images of a revision, by the digests that ran.

@@ -3,7 +3,8 @@
 use super::checks::pair;
 use super::listener::record;
 use super::{Identity, Sides, Survey};
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::ServiceRefused;
 use crate::model::arn::short;
 use crate::model::rule::green_per_mille;
 use crate::model::world::Service;
@@ -60,28 +61,26 @@ fn serves_alone(survey: &Survey, sides: &Sides<'_>) -> bool {
 
 /// Whether it can be had back: what it is on is known, has run, and can be started.
 fn startable(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
-    let (blue, cluster) = (sides.blue, survey.cluster_name());
+    let blue = sides.blue;
+    let (service, cluster) = (blue.name.clone(), survey.cluster_name().to_owned());
     if blue.deployments.len() > 1 {
-        return Err(Refusal::new(
-            format!("somebody else deploys {} right now", blue.name),
-            format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
-        ));
+        return Err(Refusal::new(ServiceRefused::BeingDeployed {
+            service,
+            cluster,
+            serves: false,
+        }));
     }
     if never_ran(blue) {
-        return Err(Refusal::new(
-            format!("{} never ran a task: there is nothing to roll back to", blue.name),
-            format!("ecs-bg status --cluster {cluster} --service {}", blue.name),
-        ));
+        return Err(Refusal::new(ServiceRefused::NeverRan { service, cluster }));
     }
     let revision = survey.revisions.get(&blue.revision);
     let enough = blue.desired >= sides.green.desired.max(1);
     if !enough && !revision.is_some_and(|revision| revision.active) {
         let name = short(&blue.revision);
-        let family = name.rsplit_once(':').map_or(name, |(family, _)| family);
-        return Err(Refusal::new(
-            format!("{} is on {name}, which is not ACTIVE: ECS starts no tasks of it", blue.name),
-            format!("aws ecs list-task-definitions --family-prefix {family} --sort DESC"),
-        ));
+        return Err(Refusal::new(ServiceRefused::OnInactive {
+            service,
+            revision: name.to_owned(),
+        }));
     }
     Ok(())
 }

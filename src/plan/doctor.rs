@@ -10,8 +10,7 @@ use super::checks::service::setting_at;
 use super::engine::{Engine, engine};
 use super::{Decision, Survey, live, unfinished};
 use crate::call::Call;
-use crate::error::Refusal;
-use crate::event::{EngineReason, Fact, Finding, Level, Owner, Warning};
+use crate::event::{EngineReason, Fact, Finding, Level, Owner, Refusal, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::scaling::Policy;
@@ -140,16 +139,15 @@ pub fn examine(
     let mut passed: Vec<&'static str> = Vec::new();
     let failed: Vec<&Refusal> = match decision {
         Ok(_) => vec![],
-        Err(refusal) => std::iter::once(refusal).chain(&refusal.also).collect(),
+        Err(refusal) => refusal.all().collect(),
     };
     for refusal in &failed {
-        let fact = Fact::Refused { what: refusal.what.clone(), fix: refusal.hint.clone() };
+        let fact = Fact::Refused(refusal.why.clone());
         found(refusal.check.unwrap_or("plan"), Level::Error, fact);
     }
     let is_open = match decision {
         Ok(Decision::Adopt(record) | Decision::Unfinished(record)) => {
-            let Refusal { what, hint, .. } = unfinished(survey, record);
-            found("deployment", Level::Error, Fact::Refused { what, fix: hint });
+            found("deployment", Level::Error, Fact::Refused(unfinished(survey, record).why));
             true
         }
         Ok(Decision::Deploy(plan)) => {

@@ -3,8 +3,7 @@
 use super::checks::{Case, Check};
 use super::{Decision, Draft, Survey, listener, native, rolling};
 use crate::call::Call;
-use crate::error::Refusal;
-use crate::event::EngineReason;
+use crate::event::{EngineReason, Refusal};
 use crate::model::world::Service;
 use crate::request::{EngineName, Request};
 

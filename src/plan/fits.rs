@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::Wanted;
 use super::clone::clone_request;
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::DefinitionRefused;
 
 /// The memory in MiB that Fargate has for each number of CPU units: first, last, step (Amazon ECS
 /// Developer Guide, "Amazon ECS task definition parameters for Fargate", "Task size").
@@ -55,13 +56,12 @@ fn size(name: &str, body: &Value) -> Result<(), Refusal> {
                 .unwrap_or(above),
             None => largest,
         };
-        return Err(Refusal::new(
-            format!("{name}: Fargate has no task with cpu {cpu}"),
-            format!(
-                "--cpu {nearest} (Fargate has {})",
-                listed(&FARGATE.map(|(units, ..)| units), "and")
-            ),
-        ));
+        return Err(Refusal::new(DefinitionRefused::FargateCpu {
+            revision: name.to_owned(),
+            cpu,
+            nearest,
+            sizes: FARGATE.map(|(units, ..)| units).to_vec(),
+        }));
     };
     let all: Vec<u64> = (*first..=*last)
         .step_by(usize::try_from(*step).unwrap_or(1))
@@ -70,28 +70,19 @@ fn size(name: &str, body: &Value) -> Result<(), Refusal> {
     if all.contains(&memory) {
         return Ok(());
     }
-    let nearest = all.iter().find(|fits| **fits >= memory).unwrap_or(last);
-    let fitting = match all.len() {
-        0..=4 => listed(&all, "or"),
-        _ => format!("{first} to {last} in steps of {step}"),
-    };
-    Err(Refusal::new(
-        format!("{name}: Fargate has no task with cpu {cpu} and memory {memory}"),
-        format!("--memory {nearest} (with cpu {cpu}: {fitting})"),
-    ))
+    let nearest = all.iter().copied().find(|fits| *fits >= memory).unwrap_or(*last);
+    Err(Refusal::new(DefinitionRefused::FargateMemory {
+        revision: name.to_owned(),
+        cpu,
+        memory,
+        nearest,
+        sizes: all,
+    }))
 }
 
 /// A text, as AWS stores it, or a number.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn listed(numbers: &[u64], last: &str) -> String {
-    let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
-    match texts.split_last() {
-        Some((end, before)) if !before.is_empty() => format!("{} {last} {end}", before.join(", ")),
-        _ => texts.concat(),
-    }
 }
 
 /// A variable has one source.
@@ -105,15 +96,11 @@ fn names(name: &str, body: &Value) -> Result<(), Refusal> {
             continue;
         };
         let container = container["name"].as_str().unwrap_or_default();
-        return Err(Refusal::new(
-            format!(
-                "{name}, container {container}: {both} is in `environment` and in `secrets`, and ECS takes a \
-                 name once"
-            ),
-            format!(
-                "take {both} out of one of them, or replace both: --env {container}:{both}=VALUE"
-            ),
-        ));
+        return Err(Refusal::new(DefinitionRefused::VariableAndSecret {
+            revision: name.to_owned(),
+            container: container.to_owned(),
+            variable: both,
+        }));
     }
     Ok(())
 }
@@ -147,15 +134,26 @@ mod tests {
         ] {
             assert_eq!(sized(cpu, memory), Ok(()), "{cpu} {memory}");
         }
-        for (cpu, memory, hint) in [
-            (256, 1536, "--memory 2048 (with cpu 256: 512, 1024 or 2048)"),
-            (512, 512, "--memory 1024 (with cpu 512: 1024, 2048, 3072 or 4096)"),
-            (1024, 2049, "--memory 3072 (with cpu 1024: 2048 to 8192 in steps of 1024)"),
-            (8192, 99_999, "--memory 61440 (with cpu 8192: 16384 to 61440 in steps of 4096)"),
-            (300, 512, "--cpu 256 (Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384)"),
-            (2000, 512, "--cpu 2048 (Fargate has 256, 512, 1024, 2048, 4096, 8192 and 16384)"),
+        let of_memory = |cpu, memory, nearest, sizes: &[u64]| {
+            let (revision, sizes) = ("web:1".to_owned(), sizes.to_vec());
+            DefinitionRefused::FargateMemory { revision, cpu, memory, nearest, sizes }
+        };
+        let of_cpu = |cpu, nearest| DefinitionRefused::FargateCpu {
+            revision: "web:1".to_owned(),
+            cpu,
+            nearest,
+            sizes: vec![256, 512, 1024, 2048, 4096, 8192, 16384],
+        };
+        let every = |first, last, step| (first..=last).step_by(step).collect::<Vec<u64>>();
+        for (cpu, memory, why) in [
+            (256, 1536, of_memory(256, 1536, 2048, &[512, 1024, 2048])),
+            (512, 512, of_memory(512, 512, 1024, &[1024, 2048, 3072, 4096])),
+            (1024, 2049, of_memory(1024, 2049, 3072, &every(2048, 8192, 1024))),
+            (8192, 99_999, of_memory(8192, 99_999, 61440, &every(16384, 61440, 4096))),
+            (300, 512, of_cpu(300, 256)),
+            (2000, 512, of_cpu(2000, 2048)),
         ] {
-            assert_eq!(sized(cpu, memory).unwrap_err().hint, hint, "{cpu} {memory}");
+            assert_eq!(sized(cpu, memory), Err(Refusal::new(why)), "{cpu} {memory}");
         }
     }
 
@@ -175,7 +173,9 @@ mod tests {
         let one = |environment: &str, secret: &str| json!({ "name": "web", "environment": [{ "name": environment }], "secrets": [{ "name": secret }] });
         let body = |containers: Value| json!({ "containerDefinitions": containers });
         assert_eq!(names("web:1", &body(json!([one("A", "B"), one("B", "A")]))), Ok(()));
-        let why = names("web:1", &body(json!([one("A", "B"), one("C", "C")]))).unwrap_err();
-        assert!(why.what.contains("container web: C is in"), "{why:?}");
+        let [revision, container, variable] = ["web:1", "web", "C"].map(str::to_owned);
+        let why = DefinitionRefused::VariableAndSecret { revision, container, variable };
+        let twice = names("web:1", &body(json!([one("A", "B"), one("C", "C")])));
+        assert_eq!(twice, Err(Refusal::new(why)));
     }
 }

@@ -10,8 +10,7 @@ use super::{
     preparing, registered, serves_already,
 };
 use crate::call::Call;
-use crate::error::Refusal;
-use crate::event::{EngineReason, Planned, Settled, Warning};
+use crate::event::{EngineReason, Planned, Refusal, Settled, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::rule::green_stands;

@@ -33,8 +33,8 @@ pub use rolling::static_port;
 pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 
-use crate::error::Refusal;
-use crate::event::{EngineReason, NoRecord, Planned, RunningImage, Warning};
+use crate::event::refusal::{DefinitionRefused, RecordRefused};
+use crate::event::{EngineReason, NoRecord, Planned, Refusal, RunningImage, Warning};
 use crate::model::diff::diff;
 use crate::model::revision::Revision;
 use crate::model::rule::GroupPair;
@@ -156,7 +156,7 @@ pub fn wanted(request: &Request, survey: &Survey) -> Result<Wanted, Refusal> {
 
 /// What is cloned: what the request names, else what the live side runs.
 fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
-    let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
+    let unreadable = || Refusal::new(DefinitionRefused::LiveUnreadable);
     let known = |arn: &str| survey.revisions.get(arn).cloned();
     if let Some(base) = request.base.as_deref().and_then(known) {
         return Ok(base);
@@ -191,18 +191,17 @@ fn base(request: &Request, survey: &Survey) -> Result<Revision, Refusal> {
 
 /// Another deployment of the pair is not finished.
 pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
-    let known = survey.world.service(&record.blue).is_some()
+    let is_known = survey.world.service(&record.blue).is_some()
         && survey.world.service(&record.green).is_some();
-    let step = if known { standing(record, &survey.world) } else { "an unknown step" };
-    let twin = record.twin().map_or(String::new(), |twin| format!(" --twin {twin}"));
-    let heading = if record.forward() { "going forward" } else { "going back" };
-    Refusal::new(
-        format!("{} {} is unfinished ({heading}, at step {step})", record.name(), record.route()),
-        format!(
-            "ecs-bg resume --cluster {} --service {}{twin} --on-conflict wait",
-            survey.cluster, record.blue
-        ),
-    )
+    Refusal::new(RecordRefused::Unfinished {
+        deployment: record.name().to_owned(),
+        service: record.blue.clone(),
+        twin: record.twin().map(str::to_owned),
+        green: record.green.clone(),
+        cluster: survey.cluster.clone(),
+        is_forward: record.forward(),
+        step: is_known.then(|| standing(record, &survey.world)),
+    })
 }
 
 /// Every choice, or a refusal. `digests` are those of the wanted images, by container.
@@ -230,7 +229,7 @@ pub fn plan(
     let pair = [survey.service.as_str(), other.unwrap_or(&survey.service)];
     let mut edits = request.edits.parts(&wanted.edits);
     if let Some(preparation) = &request.prepare {
-        preparation.place(&wanted.base)?;
+        preparation.place(&wanted.base).map_err(Refusal::new)?;
         edits.extend(preparation.parts());
     }
     edits.extend(request.judges());
@@ -299,6 +298,12 @@ fn is_unchanged(service: &Service, wanted: &Wanted) -> bool {
     same && wanted.base.arn == service.revision
 }
 
+/// A revision is no JSON that can be cloned.
+pub fn not_cloned(base: &Revision, error: &serde_json::Error) -> Refusal {
+    let (revision, reason) = (base.name.clone(), error.to_string());
+    Refusal::new(DefinitionRefused::NotCloned { revision, reason })
+}
+
 /// What the new revision changes, masked: against what it is a clone of, or what it replaces where
 /// that is another one.
 fn differences(
@@ -307,9 +312,7 @@ fn differences(
     base: &Revision,
     changes: &Changes,
 ) -> Result<(String, Vec<String>), Refusal> {
-    let unreadable = |error: serde_json::Error| {
-        Refusal::new(format!("{} cannot be cloned: {error}", base.name), "ecs-bg status")
-    };
+    let unreadable = |error| not_cloned(base, &error);
     let body = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unreadable)?;
     let replaced = survey.revisions.get(&replaced.revision).unwrap_or(base);
     let lines = diff(&replaced.raw, &body, changes.show_env).map_err(unreadable)?;
@@ -346,6 +349,12 @@ impl Plan {
 
 fn family_arn(base: &Revision) -> &str {
     base.arn.rsplit_once(':').map_or(base.arn.as_str(), |(family, _)| family)
+}
+
+/// The name of a target group; of one that was not read, its id.
+fn group_name(world: &World, arn: &str) -> String {
+    let group = world.groups.get(arn);
+    group.map_or_else(|| crate::model::arn::short(arn).to_owned(), |group| group.name.clone())
 }
 
 /// What runs of a service.

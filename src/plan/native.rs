@@ -6,12 +6,12 @@ use super::checks::{Case, Check, options, refuse, service};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
-    Decision, Draft, Identity, Plan, Survey, differences, had, notes, prepare, preparing,
-    registered, serves_already,
+    Decision, Draft, Identity, Plan, Survey, differences, group_name, had, notes, prepare,
+    preparing, registered, serves_already,
 };
 use crate::call::Call;
-use crate::error::Refusal;
-use crate::event::{EngineReason, Part, Planned, Update, Warning};
+use crate::event::refusal::{ServiceRefused, TrafficRefused};
+use crate::event::{EngineReason, Part, Planned, Refusal, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
@@ -82,29 +82,17 @@ fn is_headless(service: &Service) -> bool {
 /// ECS can shift its traffic.
 fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
-    let (name, cluster) = (&service.name, case.survey.cluster_name());
+    let (name, cluster) = (service.name.clone(), case.survey.cluster_name().to_owned());
     let has = service.strategy();
     if !service.is_advanced() && !is_headless(service) {
-        return refuse(
-            format!(
-                "{name} is not set up for ECS to shift its traffic: its load balancers have no advancedConfiguration \
-                 (a second target group and the listener rule)"
-            ),
-            format!("ecs-bg setup --cluster {cluster} --service {name}"),
-        );
+        return refuse(ServiceRefused::NotSetUp { service: name, cluster });
     }
     if has == "ROLLING" && case.request.strategy.is_none() {
-        return refuse(
-            format!("{name} has the deployment strategy ROLLING: ECS shifts no traffic"),
-            "--strategy blue-green, canary:10/5m or linear:20/2m",
-        );
+        return refuse(ServiceRefused::NotShiftedByEcs { service: name });
     }
     let own = service.settings.get("deploymentConfiguration");
     if case.request.strategy.is_some() && own.is_some_and(|own| strategy(own).is_none()) {
-        return refuse(
-            format!("{name} has the deployment strategy {has}, which ecs-bg could not put back"),
-            "leave out --strategy",
-        );
+        return refuse(ServiceRefused::UnknownStrategy { service: name, strategy: has.to_owned() });
     }
     Ok(())
 }
@@ -114,21 +102,13 @@ fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
     let running = case.survey.world.deployments.iter().flatten();
     let Some(other) = running.into_iter().find(|one| one.is_running()) else { return Ok(()) };
-    let id = short(&other.arn);
-    let stage = other.stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
-    refuse(
-        format!(
-            "ECS deploys {} to {} right now (service deployment {id}, {}{stage})",
-            other.revision.as_deref().map_or("another revision", short),
-            service.name,
-            other.status
-        ),
-        format!(
-            "run the same command with --on-conflict wait, or roll that one back: aws ecs stop-service-deployment \
-             --stop-type ROLLBACK --service-deployment-arn {}",
-            other.arn
-        ),
-    )
+    refuse(ServiceRefused::ServiceDeploymentRuns {
+        service: service.name.clone(),
+        revision: other.revision.as_deref().map(|arn| short(arn).to_owned()),
+        arn: other.arn.clone(),
+        status: other.status.clone(),
+        stage: other.stage.clone(),
+    })
 }
 
 /// The load balancers find their container and port.
@@ -149,55 +129,39 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
     if case.survey.blind.is_some() {
         return Ok(());
     }
-    let name = |arn: &String| {
-        world.groups.get(arn).map_or_else(|| short(arn).to_owned(), |group| group.name.clone())
-    };
+    let name = |arn: &String| group_name(world, arn);
     for (attachment, rule) in production_rules(&world.rules, service) {
         let Some(advanced) = &attachment.advanced else { continue };
         let (one, other) = (&attachment.group, &advanced.alternate);
-        let describe = format!("aws elbv2 describe-rules --rule-arns {}", advanced.production);
+        let groups = || [one, other].map(name);
+        let arn = advanced.production.clone();
         let Some(rule) = rule else {
-            return refuse(
-                format!(
-                    "the production rule of {} forwards to neither {} nor {}, or is gone",
-                    service.name,
-                    name(one),
-                    name(other)
-                ),
-                describe,
-            );
+            return refuse(TrafficRefused::NoProductionRule {
+                service: service.name.clone(),
+                arn,
+                groups: groups(),
+            });
         };
         let live = serving(rule);
         let group = match &live[..] {
             [group] if group == one || group == other => group,
             [group] => {
-                return refuse(
-                    format!(
-                        "rule {} sends requests to {}, which is neither {} nor {}: ECS would refuse the deployment",
-                        rule.name,
-                        name(group),
-                        name(one),
-                        name(other)
-                    ),
-                    describe,
-                );
+                return refuse(TrafficRefused::OtherGroup {
+                    rule: rule.name.clone(),
+                    arn,
+                    group: name(group),
+                    groups: groups(),
+                });
             }
             [] => {
-                return refuse(
-                    format!("rule {} gives no target group any traffic", rule.name),
-                    describe,
-                );
+                return refuse(TrafficRefused::NoTraffic { rule: rule.name.clone(), arn });
             }
             several => {
-                let names: Vec<String> = several.iter().map(name).collect();
-                return refuse(
-                    format!(
-                        "rule {} gives {} traffic, and ECS wants exactly one",
-                        rule.name,
-                        names.join(" and ")
-                    ),
-                    describe,
-                );
+                return refuse(TrafficRefused::SeveralGroups {
+                    rule: rule.name.clone(),
+                    arn,
+                    groups: several.iter().map(name).collect(),
+                });
             }
         };
         let completed =
@@ -205,20 +169,14 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
         let is_empty = world.targets(group).is_some_and(<[_]>::is_empty);
         if is_empty && service.desired > 0 && completed {
             let live = if group == one { other } else { one };
-            return refuse(
-                format!(
-                    "rule {} sends requests to {}, in which no task of {} stands: somebody rewrote the rule, and ECS \
-                     would put both revisions into {}",
-                    rule.name,
-                    name(group),
-                    service.name,
-                    name(live)
-                ),
-                format!(
-                    "aws elbv2 modify-rule --rule-arn {} --actions Type=forward,TargetGroupArn={live}",
-                    rule.arn
-                ),
-            );
+            return refuse(TrafficRefused::EmptyGroup {
+                rule: rule.name.clone(),
+                arn: rule.arn.clone(),
+                service: service.name.clone(),
+                group: name(group),
+                other_group: name(live),
+                other_arn: live.clone(),
+            });
         }
     }
     Ok(())

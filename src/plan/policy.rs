@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::doctor::{is_on_instances, log_groups, named_secrets};
 use super::{Survey, engine};
 use crate::call::Call;
-use crate::error::Refusal;
+use crate::event::Refusal;
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::request::Request;

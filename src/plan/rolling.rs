@@ -9,8 +9,10 @@ use super::{
     Decision, Digest, Draft, Plan, Survey, Wanted, differences, is_unchanged, notes, registered,
     serves_already,
 };
-use crate::error::Refusal;
-use crate::event::{EngineReason, NumberChange, Planned, RunningImage, Settled, Update, Warning};
+use crate::event::refusal::{DefinitionRefused, ServiceRefused};
+use crate::event::{
+    EngineReason, NumberChange, Planned, Refusal, RunningImage, Settled, Update, Warning,
+};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Deployment, Service};
@@ -88,7 +90,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let Case { request, survey, wanted, digests } = *case;
     let Draft { fingerprint, identity, why, mut warnings } = draft;
     let service = service(survey)?;
-    let unreadable = || Refusal::new("the live revision cannot be read", "ecs-bg status");
+    let unreadable = || Refusal::new(DefinitionRefused::LiveUnreadable);
     let asked = asked(request, service);
     let idle = !request.force && !request.restart && asked == Asked::default();
     let same = runs_already(survey, service, wanted, digests, &fingerprint);
@@ -249,19 +251,18 @@ fn can_progress(request: &Request, survey: &Survey, service: &Service) -> Result
     if desired == 0 || may_run > desired || keeps < desired {
         return Ok(());
     }
-    let hint = match service.settings.get("schedulingStrategy").and_then(|own| own.as_str()) {
-        Some("DAEMON") => "--min-healthy 0".to_owned(),
-        _ => "--max-percent 200".to_owned(),
-    };
-    Err(Refusal::new(
-        format!(
-            "ECS could neither start nor stop a task of {} in {}: of {desired} it must keep {keeps} \
-             (minimumHealthyPercent {least}) and may run {may_run} (maximumPercent {most})",
-            service.name,
-            survey.cluster_name()
-        ),
-        hint,
-    ))
+    let strategy = service.settings.get("schedulingStrategy").and_then(|own| own.as_str());
+    let is_daemon = strategy == Some("DAEMON");
+    Err(Refusal::new(ServiceRefused::NoRoomToReplace {
+        service: service.name.clone(),
+        cluster: survey.cluster_name().to_owned(),
+        desired,
+        keeps,
+        min_healthy: least,
+        may_run,
+        max_percent: most,
+        is_daemon,
+    }))
 }
 
 /// The host port that every task of a revision takes of its instance, where there is one.
@@ -297,15 +298,13 @@ fn has_port(
     if room || !fixed || service.running == 0 || desired == 0 || keeps < u64::from(desired) {
         return Ok(());
     }
-    let percent = (desired - 1) * 100 / desired;
-    Err(Refusal::new(
-        format!(
-            "port {port} of every instance that takes tasks is held by a task of {}: no new task can start \
-             while ECS keeps {keeps} of {desired} (minimumHealthyPercent {least})",
-            service.name
-        ),
-        format!("--min-healthy {percent}"),
-    ))
+    Err(Refusal::new(ServiceRefused::PortHeld {
+        service: service.name.clone(),
+        port,
+        desired,
+        keeps,
+        min_healthy: least,
+    }))
 }
 
 fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service) -> Vec<Planned> {

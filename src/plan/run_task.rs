@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::OneOffRefused;
 use crate::model::world::Service;
 use crate::request::edits::{Edit, Place, Placed};
 
 /// RunTask takes overrides of so many characters (API reference of RunTask).
-const OVERRIDES_MAX: usize = 8192;
+pub const OVERRIDES_MAX: usize = 8192;
 /// Members of a service that its one-off tasks share.
 const SHARED: [&str; 6] = [
     "networkConfiguration",
@@ -58,10 +59,10 @@ pub fn order(
     let overrides = overrides(edits)?;
     let size = overrides.to_string().chars().count();
     if size > OVERRIDES_MAX {
-        return Err(Refusal::new(
-            format!("the overrides have {size} characters; RunTask takes at most {OVERRIDES_MAX}"),
-            "ecs-bg register --family FAMILY --env NAME=VALUE",
-        ));
+        return Err(Refusal::new(OneOffRefused::OverridesTooLong {
+            characters: size,
+            limit: OVERRIDES_MAX,
+        }));
     }
     if overrides != json!({}) {
         body.insert("overrides".into(), overrides);
@@ -104,10 +105,7 @@ fn overrides(edits: &[Placed]) -> Result<Value, Refusal> {
                     .for_each(|list| list.push(json!({"name": name, "value": value.0})));
             }
             Edit::Command(words) if words.is_empty() => {
-                return Err(Refusal::new(
-                    "--command: it has no words",
-                    "--command 'rake db:migrate'",
-                ));
+                return Err(Refusal::new(OneOffRefused::CommandWithoutWords));
             }
             Edit::Command(words) => {
                 let words: Vec<&str> = words.iter().map(|word| word.0.as_str()).collect();
@@ -134,6 +132,7 @@ pub fn needs_network(definition: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Refused;
     use crate::request::edits::Hidden;
 
     #[test]
@@ -161,6 +160,10 @@ mod tests {
         assert!(order("shop", "web:7", None, &[], 1, "abc").unwrap().get("overrides").is_none());
         let long = [at("a", Edit::Env("X".into(), hidden(&"x".repeat(8192))))];
         let refusal = order("shop", "web:7", None, &long, 1, "abc").unwrap_err();
-        assert!(refusal.what.contains("RunTask takes at most 8192"), "{}", refusal.what);
+        let is_too_long = matches!(
+            &*refusal.why,
+            Refused::OneOff(OneOffRefused::OverridesTooLong { limit: 8192, .. })
+        );
+        assert!(is_too_long, "{refusal:?}");
     }
 }

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use super::Digest;
 use super::trust::{Verdict, judge};
-use crate::error::Refusal;
-use crate::event::{Cause, IgnoredRecord, Location, Objection};
+use crate::event::refusal::Doubt;
+use crate::event::{Cause, IgnoredRecord, Location, Objection, Refusal};
 use crate::model::arn::place;
 use crate::model::gate::GateFault;
 use crate::model::revision::Revision;
@@ -27,7 +27,7 @@ pub struct Survey {
     /// The other service of the pair, as the user names it, or as the tags `ecs-bg:twin` of both do.
     pub twin: Option<String>,
     /// A service that a tag names as the twin, and why that does not count.
-    pub doubted: Option<(String, String)>,
+    pub doubted: Option<(String, Doubt)>,
     /// A service that could be the twin: a proposal.
     pub candidate: Option<String>,
     /// Services, rules, groups and targets. No tasks.
@@ -195,10 +195,7 @@ impl Survey {
         let arn = serving.chain(self.newest.first()).find(|arn| {
             self.revisions.get(*arn).is_some_and(|revision| Record::is_newer(&revision.tags))
         })?;
-        let name = crate::model::arn::short(arn);
-        Some(format!(
-            "a newer version of ecs-bg wrote the record in the tags of {name}; its deployment may be unfinished"
-        ))
+        Some(crate::model::arn::short(arn).to_owned())
     }
 
     /// The record on a revision, where it counts.

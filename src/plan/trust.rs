@@ -3,11 +3,11 @@
 //! only the process that wrote them. Pure.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::Survey;
-use crate::event::{IgnoredRecord, Number, Objection};
+use crate::event::refusal::Doubt;
+use crate::event::{Number, Objection};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Rule, Service, World};
@@ -151,15 +151,12 @@ pub fn is_of_the_same_pair(
 
 /// Why a twin that only a tag names does not count, where it does not: both services must carry the
 /// tag, and one rule must hold target groups of both.
-pub fn doubt(survey: &Survey) -> Option<(String, String)> {
+pub fn doubt(survey: &Survey) -> Option<(String, Doubt)> {
     let named = survey.twin.clone()?;
     let (service, twin) = (survey.world.service(&survey.service)?, survey.world.service(&named));
-    let Some(twin) = twin else { return Some((named, "there is no such service".to_owned())) };
+    let Some(twin) = twin else { return Some((named, Doubt::NoService)) };
     if twin.tags.get("ecs-bg:twin") != Some(&survey.service) {
-        return Some((
-            named,
-            format!("{} does not have the tag with the value {}", twin.name, service.name),
-        ));
+        return Some((named, Doubt::NotMutual));
     }
     let holds = |rule: &Rule, side: &Service| {
         let weights = rule.weights();
@@ -168,7 +165,7 @@ pub fn doubt(survey: &Survey) -> Option<(String, String)> {
     let both = |rule: &Rule| holds(rule, service) && holds(rule, twin);
     // What may not be read is refused where it is needed.
     let is_certain = survey.blind.is_some() || survey.world.rules.values().any(both);
-    (!is_certain).then(|| (named, "no listener rule holds target groups of both".to_owned()))
+    (!is_certain).then(|| (named, Doubt::NoSharedRule))
 }
 
 /// ARNs of revisions that records name and that no survey reads by itself.
@@ -213,52 +210,6 @@ fn objection(survey: &Survey, carrier: &Revision, record: &Record) -> Option<Obj
         return Some(Objection::Copied);
     }
     from(survey, carrier, record).or_else(|| was(survey, carrier, record))
-}
-
-/// For refusals and for the warning.
-impl fmt::Display for IgnoredRecord {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "the record in the tags of {} is ignored: {}", self.carrier, self.why)
-    }
-}
-
-impl fmt::Display for Objection {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stranger { stranger, service } => write!(
-                to,
-                "it names {stranger}, which is not known as the twin of {service}; if it is: --twin {stranger}"
-            ),
-            Self::OtherCluster { cluster } => write!(to, "it names another cluster, {cluster}"),
-            Self::OtherRevision { revision } => write!(to, "it is about {revision}"),
-            Self::Copied => {
-                to.write_str("it is a copy: it did not begin when its revision was registered")
-            }
-            Self::BackToOtherFamily { revision } => write!(
-                to,
-                "it would roll back to {revision}, which is of another family and which the service did not run, \
-                 as far as ECS tells"
-            ),
-            Self::BackToNotOlder { revision } => {
-                write!(to, "it would roll back to {revision}, which is not older")
-            }
-            Self::BackToUnreadable { revision } => {
-                write!(to, "it would roll back to {revision}, which cannot be read")
-            }
-            Self::BackToOtherContainers { revision } => {
-                write!(to, "it would roll back to {revision}, which has other containers")
-            }
-            Self::BeforeOfOtherFamily { revision, service } => {
-                write!(to, "it names {revision}, which is of a family that {service} does not run")
-            }
-            Self::BeforeNotOlder { revision } => {
-                write!(to, "it names {revision} as the revision before, which is not older")
-            }
-            Self::BeforeOtherContainers { revision } => {
-                write!(to, "it names {revision} as the revision before, which has other containers")
-            }
-        }
-    }
 }
 
 fn is_of_its_time(registered: Option<SystemTime>, start: SystemTime, now: SystemTime) -> bool {
@@ -356,14 +307,14 @@ mod tests {
     use crate::record::tests::at;
     use crate::route::tests::world;
 
-    fn why(change: impl FnOnce(&mut Survey, &mut Record, &mut Revision)) -> Option<String> {
+    fn why(change: impl FnOnce(&mut Survey, &mut Record, &mut Revision)) -> Option<Objection> {
         let mut record = named("web:43");
         let mut survey = survey(&[revision("web:43", None), revision("web:42", None)]);
         let mut carrier = revision("web:43", None);
         change(&mut survey, &mut record, &mut carrier);
         match judge(&survey, &carrier, &record) {
             Verdict::Trusted => None,
-            Verdict::Ignored(why) => Some(why.to_string()),
+            Verdict::Ignored(why) => Some(why),
         }
     }
 
@@ -380,9 +331,9 @@ mod tests {
 
     #[test]
     fn only_the_named_pair_in_this_cluster_counts() {
-        let stranger = |record: &mut Record| record.green = "billing".into();
-        let told = why(|_, record, _| stranger(record)).expect("ignored");
-        assert!(told.contains("billing, which is not known as the twin of web"), "{told}");
+        let told = why(|_, record, _| record.green = "billing".into()).expect("ignored");
+        let (stranger, service) = ("billing".into(), "web".into());
+        assert_eq!(told, Objection::Stranger { stranger, service });
         assert!(why(|_, record, _| record.blue = "billing".into()).is_some());
         assert!(why(|survey, _, _| survey.twin = None).is_some());
         assert!(why(|_, record, _| record.cluster = "bazaar".into()).is_some());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::image;
 use super::clone::Changes;
-use crate::error::Refusal;
-use crate::event::Unchecked;
+use crate::event::refusal::ImagesRefused;
+use crate::event::{Refusal, Unchecked};
 use crate::model::revision::Revision;
 use crate::request::edits::{Edits, Placed};
 use crate::request::image::{ImageChange, ImageRef, resolve};
@@ -38,18 +38,23 @@ impl Wanted {
     /// Brings what is wanted to the containers of `base`.
     pub fn of(base: Revision, images: &[ImageChange], edits: &Edits) -> Result<Self, Refusal> {
         no_placeholders(&base, images)?;
-        let named = resolve(images, &base.containers)?;
-        let placed = edits.place(&base, &named.keys().collect::<BTreeSet<_>>())?;
+        let named = resolve(images, &base.containers).map_err(Refusal::new)?;
+        let placed =
+            edits.place(&base, &named.keys().collect::<BTreeSet<_>>()).map_err(Refusal::new)?;
         let mut images = BTreeMap::new();
         if edits.file.is_some() {
             for (container, image) in &base.containers {
-                let image = image.parse().map_err(|why| {
-                    let what = format!("{}, container {container}: {why}", base.name);
-                    Refusal::new(what, format!("--image {container}=REPOSITORY:TAG"))
-                });
-                if !named.contains_key(container) {
-                    images.insert(container.clone(), image?);
+                if named.contains_key(container) {
+                    continue;
                 }
+                let Ok(read) = image.parse() else {
+                    return Err(Refusal::new(ImagesRefused::NotAnImage {
+                        revision: base.name.clone(),
+                        container: container.clone(),
+                        image: image.clone(),
+                    }));
+                };
+                images.insert(container.clone(), read);
             }
         }
         images.extend(named);
@@ -98,9 +103,10 @@ fn no_placeholders(base: &Revision, images: &[ImageChange]) -> Result<(), Refusa
         base.containers.iter().find(|(name, image)| is_placeholder(image) && !is_given(name));
     match left {
         None => Ok(()),
-        Some((container, image)) => Err(Refusal::new(
-            format!("{}, container {container}: the image `{image}` is a placeholder", base.name),
-            format!("--image {container}=REPOSITORY:TAG"),
-        )),
+        Some((container, image)) => Err(Refusal::new(ImagesRefused::Placeholder {
+            revision: base.name.clone(),
+            container: container.clone(),
+            image: image.clone(),
+        })),
     }
 }

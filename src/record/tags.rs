@@ -2,7 +2,6 @@
 //! ECS allows in tags.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -26,14 +25,6 @@ pub struct Unreadable {
     pub carrier: String,
     /// The tag `ecs-bg:record`.
     pub tag: String,
-}
-
-/// For refusals and for the warning.
-impl fmt::Display for Unreadable {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { carrier, tag } = self;
-        write!(to, "the record in the tags of {carrier} cannot be read: `ecs-bg:record` is `{tag}`")
-    }
 }
 
 /// ECS's limits for tags (API reference of Tag).

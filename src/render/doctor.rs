@@ -4,41 +4,67 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::sanitise::field;
 use super::{lines, words};
 use crate::event::{Finding, Level, Location};
 use crate::plan::doctor::Report;
+use crate::request::EngineName;
 
 /// The document.
-pub(super) fn document(
-    location: &Location,
-    report: &Report,
-    calls: &BTreeMap<String, u32>,
-) -> impl Serialize + use<> {
-    let finding = |one: &Finding| -> Value {
-        let mut object = serde_json::to_value(one).unwrap_or_default();
-        object["message"] = words::fact(&one.fact).into();
-        if let Some(fix) = words::fix(&one.fact, location, "") {
-            object["fix"] = fix.into();
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Document {
+    #[serde(flatten)]
+    location: Location,
+    /// How the service would be deployed; null: that cannot be said.
+    engine: Option<EngineName>,
+    /// How many findings there are of each level.
+    errors: usize,
+    warnings: usize,
+    hints: usize,
+    /// What could not be read.
+    unknown: usize,
+    /// What was found, the worst first.
+    findings: Vec<Told>,
+    /// Checks that found nothing.
+    passed: Vec<&'static str>,
+    /// Calls to AWS, by operation.
+    api_calls: BTreeMap<String, u32>,
+}
+
+/// A finding.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Told {
+    #[serde(flatten)]
+    finding: Finding,
+    /// In words. They may change; the other members do not, within a version.
+    message: String,
+    /// What helps: a command, or what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+impl Document {
+    pub(super) fn of(location: &Location, report: &Report, calls: &BTreeMap<String, u32>) -> Self {
+        let told = |one: &Finding| Told {
+            finding: one.clone(),
+            message: words::fact(&one.fact),
+            fix: words::fix(&one.fact, location, ""),
+        };
+        Self {
+            location: location.clone(),
+            engine: report.engine,
+            errors: report.count(Level::Error),
+            warnings: report.count(Level::Warning),
+            hints: report.count(Level::Hint),
+            unknown: report.count(Level::Unknown),
+            findings: report.findings.iter().map(told).collect(),
+            passed: report.passed.clone(),
+            api_calls: calls.clone(),
         }
-        object
-    };
-    json!({
-        "service": location.service,
-        "cluster": location.cluster,
-        "account": location.account,
-        "region": location.region,
-        "engine": report.engine,
-        "errors": report.count(Level::Error),
-        "warnings": report.count(Level::Warning),
-        "hints": report.count(Level::Hint),
-        "unknown": report.count(Level::Unknown),
-        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
-        "passed": report.passed,
-        "api_calls": calls,
-    })
+    }
 }
 
 /// One screen: the worst first, each with what helps.
@@ -104,5 +130,26 @@ fn verdict(report: &Report) -> String {
         (0, true) => "✔ ready to deploy".to_owned(),
         (0, false) => format!("✔ ready to deploy: {told}"),
         (_, _) => format!("✘ a deployment would be refused: {told}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::schema;
+
+    /// The document, with the version of its schema.
+    #[derive(schemars::JsonSchema)]
+    #[expect(dead_code, reason = "its schema is what matters")]
+    struct Whole {
+        /// The version of this schema.
+        schema: u32,
+        #[serde(flatten)]
+        document: Document,
+    }
+
+    #[test]
+    fn the_schema_of_doctor_is_that_of_the_types() {
+        schema::is_committed::<Whole>("doctor", "The document of ecs-bg doctor --output json");
     }
 }

@@ -281,12 +281,12 @@ fn foot(ended: &Ended, again: &str) -> String {
     };
     let undo = ended.undo.as_ref().map(|hint| line("Undo", &words::hint(hint)));
     let next = ended.hint.as_ref().map(|hint| line("Next", &words::hint(hint)));
-    let fixes = match &ended.ending {
-        Ending::Error { errors } => errors.iter().map(|one| one.fix.as_str()).collect(),
+    let fixes: Vec<String> = match &ended.ending {
+        Ending::Error { errors } => errors.iter().map(words::fault_fix).collect(),
         _ => vec![],
     };
     let fixes = fixes.into_iter().filter(|fix| !fix.is_empty());
-    let fixes = fixes.map(|fix| format!("**Hint:** <code>{}</code>\n\n", markdown(fix)));
+    let fixes = fixes.map(|fix| format!("**Hint:** <code>{}</code>\n\n", markdown(&fix)));
     undo.into_iter().chain(next).chain(fixes).collect()
 }
 

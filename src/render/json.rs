@@ -6,8 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
-use crate::error::Error;
-use crate::event::{Ended, Ending, Event, Fault, Kind};
+use crate::event::{Cause, Ended, Ending, Error, Event, Fault, Kind};
 
 /// One event, on one line.
 pub(super) fn event(event: &Event, elapsed: Duration) -> String {
@@ -26,6 +25,22 @@ fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration) -> String {
             if let Some(hint) = hint {
                 object[name]["command"] = words::hint(hint).into();
             }
+        }
+        match &ended.ending {
+            Ending::Error { errors } => {
+                object["errors"] = errors.iter().map(fault).collect();
+            }
+            Ending::Swept { deployments } => {
+                for (index, one) in deployments.iter().enumerate() {
+                    if let Some(error) = &one.error {
+                        object["deployments"][index]["error"] = fault(error);
+                    }
+                }
+            }
+            _ => {}
+        }
+        if let Some(Cause::InTheWay { error }) = &ended.why {
+            object["why"]["error"] = fault(error);
         }
     }
     line(object)
@@ -65,6 +80,18 @@ pub(super) fn status_line(status: &impl Serialize) -> String {
     line(object)
 }
 
+/// What is in the way: its words, and its facts.
+fn fault(fault: &Fault) -> Value {
+    let mut object = json!({});
+    if let Some(check) = fault.check {
+        object["check"] = check.into();
+    }
+    object["message"] = words::fault(fault).into();
+    object["fix"] = words::fault_fix(fault).into();
+    merge(&mut object, fault);
+    object
+}
+
 /// How the demo ended.
 pub(super) fn demo(codes: &[u8], serves: bool, image: &str) -> String {
     line(
@@ -99,15 +126,8 @@ pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) ->
 
 /// The end of a command that could not do its work.
 pub(super) fn failed(error: &Error) -> Ended {
-    let fault = |check, message: &str, fix: &str| Fault {
-        check,
-        message: message.to_owned(),
-        fix: fix.to_owned(),
-    };
-    let first = fault(error.check(), &error.to_string(), &error.hint());
-    let also = error.also().iter().map(|one| fault(one.check, &one.what, &one.hint));
     Ended {
-        ending: Ending::Error { errors: std::iter::once(first).chain(also).collect() },
+        ending: Ending::Error { errors: error.faults() },
         exit_code: error.exit_code(),
         interrupted: matches!(error, Error::Interrupted(_)),
         ..Ended::default()

@@ -180,7 +180,9 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             let why = Nothing::RunsAlready { service, revision, arn: String::new(), images };
             format!("nothing to do: {}", field(&words::nothing(&why)))
         }
-        Decision::Unfinished(record) => field(&crate::plan::unfinished(survey, record).what),
+        Decision::Unfinished(record) => {
+            field(&words::refused(&crate::plan::unfinished(survey, record).why))
+        }
         Decision::Adopt(record) => field(&format!(
             "{} {} is in progress: deploy would resume it at step {}",
             record.name(),

@@ -29,8 +29,7 @@ pub use ecs_deploy::Words;
 
 use crate::clock::Clock;
 use crate::drive::OnCancel;
-use crate::error::Error;
-use crate::event::{Cause, Ended, Ending, Event, Kind, Warning};
+use crate::event::{Cause, Ended, Ending, Error, Event, FaultKind, Kind, Warning};
 use crate::host::{Host, Screen, Stream};
 use crate::ops::history::History;
 use crate::plan::doctor::Report;
@@ -290,7 +289,9 @@ impl<'a> Render<'a> {
     pub fn doctor(&self, survey: &Survey, report: &Report, calls: &BTreeMap<String, u32>) {
         let location = survey.location();
         match self.output {
-            Output::Json => self.out(&json::document(&doctor::document(&location, report, calls))),
+            Output::Json => {
+                self.out(&json::document(&doctor::Document::of(&location, report, calls)))
+            }
             Output::Lines => {
                 let screen = doctor::screen(&location, report, &self.again);
                 let registry = lines::registry(&location).unwrap_or_default();
@@ -389,17 +390,16 @@ impl<'a> Render<'a> {
             Output::Json => self.out(&json::error(error, last, elapsed)),
             Output::Lines => self.workflow(self.report.as_ref().and_then(github::Report::close)),
         }
-        let what = match error {
-            // Nothing but what was typed and the files that it names: it may have several lines. None of
-            // them begins as one of ours.
-            Error::Usage(refusal) => refusal.what.replace('\n', "\n  "),
-            error => sanitise::field(&error.to_string()),
-        };
-        self.err(&format!("error: {what}"));
-        self.err(&sanitise::field(&format!("hint: {}", self.hinted(&error.hint()))));
-        for also in error.also() {
-            self.err(&sanitise::field(&format!("error: {}", also.what)));
-            self.err(&sanitise::field(&format!("hint: {}", self.hinted(&also.hint))));
+        for fault in error.faults() {
+            let what = match &fault.kind {
+                // Nothing but what was typed and the files that it names: it may have several lines. None of
+                // them begins as one of ours.
+                FaultKind::Usage(usage) => usage.what.replace('\n', "\n  "),
+                _ => sanitise::field(&words::fault(&fault)),
+            };
+            self.err(&format!("error: {what}"));
+            let hint = self.hinted(&words::fault_fix(&fault));
+            self.err(&sanitise::field(&format!("hint: {hint}")));
         }
         if let Some(report) = &self.report {
             let ended = json::failed(error);

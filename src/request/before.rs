@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::error::Refusal;
+use crate::error::Usage;
 use crate::model::revision::Revision;
 use crate::request::duration;
 use crate::request::edits::{Edit, Hidden, Place, Placed, words};
+use crate::request::misfit::EditMisfit;
 
 /// What runs before, and for how long at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ const HINT: &str = "--before 'rake db:migrate'";
 impl Preparation {
     /// Reads `--before [CONTAINER=]COMMAND`: what stands before a first `=` is a container if no blank
     /// is in it, and `--before-timeout`.
-    pub fn new(text: &str, timeout: &str) -> Result<Self, Refusal> {
+    pub fn new(text: &str, timeout: &str) -> Result<Self, Usage> {
         let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
         let (container, command) = match text.split_once('=') {
             Some((container, command)) if !container.is_empty() && container.bytes().all(name) => {
@@ -34,7 +35,7 @@ impl Preparation {
             }
             _ => (None, text),
         };
-        let wrong = |why: &str| Refusal::new(format!("--before: {why}"), HINT);
+        let wrong = |why: &str| Usage::new(format!("--before: {why}"), HINT);
         let command = words(command).map_err(|why| wrong(&why))?;
         if command.is_empty() {
             return Err(wrong("the command has no words"));
@@ -42,25 +43,22 @@ impl Preparation {
         let timeout = duration("--before-timeout", timeout)?;
         if timeout.is_zero() {
             let what = "--before-timeout: `0` leaves no time to start a task";
-            return Err(Refusal::new(what, "--before-timeout 1h"));
+            return Err(Usage::new(what, "--before-timeout 1h"));
         }
         Ok(Self { container, command: command.into_iter().map(Hidden).collect(), timeout })
     }
 
     /// The command, and the container that it is for.
-    pub fn place(&self, revision: &Revision) -> Result<Placed, Refusal> {
+    pub fn place(&self, revision: &Revision) -> Result<Placed, EditMisfit> {
         let names = || revision.containers.iter().map(|(name, _)| name);
         let container = match &self.container {
             Some(named) if names().any(|name| name == named) => named.clone(),
             Some(named) => {
-                let listed: Vec<String> = names().map(|name| format!("`{name}`")).collect();
-                let what = format!(
-                    "--before: {} has no container `{named}`; it has {}",
-                    revision.name,
-                    listed.join(", ")
-                );
-                // The command itself may be meant: `NAME=VALUE command` is a shell's business.
-                return Err(Refusal::new(what, "--before 'env NAME=VALUE COMMAND'"));
+                return Err(EditMisfit::BeforeForNoContainer {
+                    revision: revision.name.clone(),
+                    container: named.clone(),
+                    containers: names().cloned().collect(),
+                });
             }
             None => counting(&revision.raw, None, &[]).unwrap_or_default(),
         };

@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Refusal;
+use super::misfit::{EditMisfit, EditName};
+use crate::error::Usage;
 use crate::model::revision::Revision;
 
 /// A text that is not for the eyes of whoever reads a log.
@@ -112,19 +113,15 @@ impl Edit {
         }
     }
 
-    /// The option, with a container: what to type.
-    fn option(&self, container: &str) -> String {
-        let at = match container {
-            "" => String::new(),
-            name => format!("{name}:"),
-        };
+    /// The change, without what may be secret.
+    fn name(&self) -> EditName {
         match self {
-            Self::Env(name, _) => format!("--env {at}{name}=VALUE"),
-            Self::Secret(name, _) => format!("--secret {at}{name}=ARN"),
-            Self::Unset(name) => format!("--unset-env {at}{name}"),
-            Self::Cpu(units) => format!("--cpu {at}{units}"),
-            Self::Memory(size) => format!("--memory {at}{size}"),
-            Self::Command(_) => format!("--command '{at}COMMAND'"),
+            Self::Env(variable, _) => EditName::Env { variable: variable.clone() },
+            Self::Secret(variable, _) => EditName::Secret { variable: variable.clone() },
+            Self::Unset(variable) => EditName::Unset { variable: variable.clone() },
+            Self::Cpu(units) => EditName::Cpu { units: *units },
+            Self::Memory(size) => EditName::Memory { size: *size },
+            Self::Command(words) => EditName::Command { of_image: words.is_empty() },
         }
     }
 
@@ -143,26 +140,9 @@ impl Edit {
     }
 }
 
-/// A change as a refusal names it, without what may be secret.
-fn show((place, edit): &Placed) -> String {
-    let at = match place {
-        Place::Task => String::new(),
-        Place::Container(name) => format!("{name}:"),
-    };
-    match edit {
-        Edit::Env(name, _) => format!("{at}{name}=***"),
-        Edit::Secret(name, _) => format!("{at}{name} from a secret"),
-        Edit::Unset(name) => format!("{at}{name} unset"),
-        Edit::Cpu(units) => format!("{at}cpu {units}"),
-        Edit::Memory(size) => format!("{at}memory {size}"),
-        Edit::Command(words) if words.is_empty() => format!("{at}command of the image"),
-        Edit::Command(_) => format!("{at}command ***"),
-    }
-}
-
 impl Edits {
     /// Validates what was typed. An error names the argument, and no value of a variable.
-    pub fn new(typed: &Typed) -> Result<Self, Refusal> {
+    pub fn new(typed: &Typed) -> Result<Self, Usage> {
         let mut list = Vec::new();
         for (index, text) in typed.env.iter().enumerate() {
             let (at, name, value) = variable("--env", index, &text.0, "LOG_LEVEL=debug")?;
@@ -204,14 +184,15 @@ impl Edits {
             None => None,
             Some((path, text)) => Some(Revision::written(path, &text.0).map_err(|flaw| {
                 let what = format!("--task-definition: {path}: {}", flaw.what);
-                Refusal::new(what, flaw.fix)
+                Usage::new(what, flaw.fix)
             })?),
         };
         let edits = Self { list, file, from: typed.from, show_env: typed.show_env };
         for (index, one) in edits.list.iter().enumerate() {
             if edits.list[..index].iter().any(|o| o.0 == one.0 && o.1.target() == one.1.target()) {
-                let place = one.0.clone().map_or(Place::Task, Place::Container);
-                return Err(twice(place, &one.1));
+                let (container, edit) = (one.0.as_deref(), one.1.name());
+                let what = format!("`{}` is given twice", edit.shown(container));
+                return Err(Usage::new(what, edit.option(container.unwrap_or_default())));
             }
         }
         Ok(edits)
@@ -228,18 +209,26 @@ impl Edits {
         &self,
         base: &Revision,
         changed: &BTreeSet<&String>,
-    ) -> Result<Vec<Placed>, Refusal> {
+    ) -> Result<Vec<Placed>, EditMisfit> {
         let names: Vec<&String> = base.containers.iter().map(|(name, _)| name).collect();
+        let containers = || names.iter().copied().cloned().collect();
         let mut placed: BTreeMap<(Place, (u8, String)), Edit> = BTreeMap::new();
         for (container, edit) in &self.list {
             let places = match (container, edit) {
                 (Some(name), _) if names.contains(&name) => vec![Place::Container(name.clone())],
-                (Some(name), edit) => return Err(no_container(name, edit, &names)),
+                (Some(name), edit) => {
+                    let (container, edit) = (name.clone(), edit.name());
+                    let containers = containers();
+                    return Err(EditMisfit::EditForNoContainer { container, edit, containers });
+                }
                 (None, Edit::Cpu(_)) if base.has_cpu => vec![Place::Task],
                 (None, Edit::Memory(_)) if base.has_memory => vec![Place::Task],
                 (None, edit) => match (&names[..], changed.len()) {
                     ([only], _) => vec![Place::Container((*only).clone())],
-                    (_, 0) => return Err(whose(edit, &names)),
+                    (_, 0) => {
+                        let (edit, containers) = (edit.name(), containers());
+                        return Err(EditMisfit::EditForWhich { edit, containers });
+                    }
                     _ => changed.iter().map(|name| Place::Container((*name).clone())).collect(),
                 },
             };
@@ -247,7 +236,11 @@ impl Edits {
                 let (kind, name) = edit.target();
                 let key = (place, (kind, name.to_owned()));
                 if placed.contains_key(&key) {
-                    return Err(twice(key.0, edit));
+                    let container = match key.0 {
+                        Place::Task => None,
+                        Place::Container(name) => Some(name),
+                    };
+                    return Err(EditMisfit::EditTwice { container, edit: edit.name() });
                 }
                 placed.insert(key, edit.clone());
             }
@@ -274,37 +267,8 @@ impl Edits {
     }
 }
 
-fn bad(option: &str, why: impl fmt::Display, example: &str) -> Refusal {
-    Refusal::new(format!("{option}: {why}"), format!("{option} {example}"))
-}
-
-fn list(names: &[&String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn no_container(name: &str, edit: &Edit, names: &[&String]) -> Refusal {
-    Refusal::new(
-        format!("the task definition has no container `{name}`; it has {}", list(names)),
-        edit.option(names.first().map_or("CONTAINER", |name| name)),
-    )
-}
-
-fn twice(place: Place, edit: &Edit) -> Refusal {
-    let hint = match &place {
-        Place::Task => edit.option(""),
-        Place::Container(name) => edit.option(name),
-    };
-    let what = format!("`{}` is given twice", show(&(place, edit.clone())));
-    Refusal::new(what, hint)
-}
-
-fn whose(edit: &Edit, names: &[&String]) -> Refusal {
-    let option = edit.option("");
-    let (option, _) = option.split_once(' ').unwrap_or((&option, ""));
-    Refusal::new(
-        format!("{option}: which container is it for? The task definition has {}", list(names)),
-        edit.option(names.first().map_or("CONTAINER", |name| name)),
-    )
+fn bad(option: &str, why: impl fmt::Display, example: &str) -> Usage {
+    Usage::new(format!("{option}: {why}"), format!("{option} {example}"))
 }
 
 /// `CONTAINER:REST`. What stands before the first colon is a container if it could be one; an empty
@@ -324,7 +288,7 @@ fn variable(
     index: usize,
     text: &str,
     example: &str,
-) -> Result<(Option<String>, String, String), Refusal> {
+) -> Result<(Option<String>, String, String), Usage> {
     let wrong = |why: &str| bad(option, format!("number {} {why}", index + 1), example);
     let (name, value) =
         text.split_once('=').ok_or_else(|| wrong("has no `=` between a name and its value"))?;
@@ -346,7 +310,7 @@ fn size(
     text: &str,
     units: &[&str],
     example: &str,
-) -> Result<(Option<String>, u32), Refusal> {
+) -> Result<(Option<String>, u32), Usage> {
     let (container, size) = prefixed(text);
     let lower = size.trim().to_lowercase();
     let large = units.iter().find_map(|unit| lower.strip_suffix(unit));
@@ -425,11 +389,18 @@ mod tests {
         typed
     }
 
-    fn placed(options: &[(&str, &str)], changed: &[&str]) -> Result<Vec<String>, String> {
+    fn placed(options: &[(&str, &str)], changed: &[&str]) -> Result<Vec<String>, EditMisfit> {
         let changed: Vec<String> = changed.iter().map(|name| (*name).to_owned()).collect();
-        let edits = Edits::new(&typed(options)).map_err(|refusal| refusal.what)?;
+        let edits = Edits::new(&typed(options)).expect("edits");
         let placed = edits.place(&Revision::read(BASE).unwrap(), &changed.iter().collect());
-        placed.map(|list| list.iter().map(show).collect()).map_err(|refusal| refusal.what)
+        let shown = |(place, edit): &Placed| {
+            let container = match place {
+                Place::Task => None,
+                Place::Container(name) => Some(name.as_str()),
+            };
+            edit.name().shown(container)
+        };
+        placed.map(|list| list.iter().map(shown).collect())
     }
 
     #[test]
@@ -440,15 +411,18 @@ mod tests {
             placed(&[("env", "A=1")], &["side", "web"]).unwrap(),
             ["side:A=***", "web:A=***"]
         );
+        let variable = || "A".to_owned();
+        let containers = || vec!["web".to_owned(), "side".to_owned()];
         let refused = placed(&[("env", "A=1")], &[]).unwrap_err();
-        assert_eq!(
-            refused,
-            "--env: which container is it for? The task definition has `web`, `side`"
-        );
+        let edit = EditName::Env { variable: variable() };
+        assert_eq!(refused, EditMisfit::EditForWhich { edit, containers: containers() });
         let refused = placed(&[("unset", "api:A")], &["web"]).unwrap_err();
-        assert!(refused.contains("no container `api`; it has `web`, `side`"), "{refused}");
+        let (container, edit) = ("api".to_owned(), EditName::Unset { variable: variable() });
+        let containers = containers();
+        assert_eq!(refused, EditMisfit::EditForNoContainer { container, edit, containers });
         let refused = placed(&[("env", "A=1"), ("secret", "web:A=x")], &["web"]).unwrap_err();
-        assert!(refused.contains("twice"), "{refused}");
+        let (container, edit) = (Some("web".to_owned()), EditName::Secret { variable: variable() });
+        assert_eq!(refused, EditMisfit::EditTwice { container, edit });
     }
 
     #[test]

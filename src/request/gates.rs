@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::edits::{Hidden, words};
 use super::{bad, duration};
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// Answers other than these are wrong, unless said.
 const STATUSES: RangeInclusive<u16> = 200..=299;
@@ -162,7 +162,7 @@ pub struct Typed {
 
 impl Gates {
     /// Reads them.
-    pub fn new(typed: &Typed) -> Result<Self, Refusal> {
+    pub fn new(typed: &Typed) -> Result<Self, Usage> {
         let mut gates = Vec::new();
         let statuses = typed.status.as_deref().map(statuses).transpose()?.unwrap_or(STATUSES);
         let latency = typed.latency.as_deref().map(latency).transpose()?;
@@ -200,7 +200,7 @@ impl Gates {
 
 const COMMAND: &str = "--check-cmd 'npm run smoke'";
 
-fn url(text: &str) -> Result<String, Refusal> {
+fn url(text: &str) -> Result<String, Usage> {
     const LIKE: &str = "--check https://shop.example.com/health";
     let wrong = |why: &str| Err(bad("--check", format!("`{}` {why}", shown(text)), LIKE));
     let Ok(uri) = text.parse::<http::Uri>() else { return wrong("is not a URL") };
@@ -218,7 +218,7 @@ fn url(text: &str) -> Result<String, Refusal> {
 }
 
 /// Reads `500ms` or `2s`.
-fn latency(text: &str) -> Result<Duration, Refusal> {
+fn latency(text: &str) -> Result<Duration, Usage> {
     match humantime::parse_duration(text) {
         Ok(limit) if !limit.is_zero() && limit <= ANSWER => Ok(limit),
         Ok(limit) if limit.is_zero() => {
@@ -235,7 +235,7 @@ fn latency(text: &str) -> Result<Duration, Refusal> {
 const LATENCY: &str = "--check-latency 500ms";
 
 /// Reads `200`, `2xx` or `200-399`.
-fn statuses(text: &str) -> Result<RangeInclusive<u16>, Refusal> {
+fn statuses(text: &str) -> Result<RangeInclusive<u16>, Usage> {
     let one = |text: &str| text.parse::<u16>().ok().filter(|status| (100..=599).contains(status));
     let range = match (text.split_once('-'), text.strip_suffix("xx")) {
         (Some((from, to)), _) => one(from.trim()).zip(one(to.trim())),

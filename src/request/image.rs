@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Refusal;
+use super::misfit::{ContainerImage, ImageMisfit};
 
 /// A container image reference: `[registry/]path[:tag][@digest]`, as the OCI distribution
 /// specification writes it.
@@ -249,15 +249,13 @@ impl ImageChange {
 pub fn resolve(
     changes: &[ImageChange],
     containers: &[(String, String)],
-) -> Result<BTreeMap<String, ImageRef>, Refusal> {
+) -> Result<BTreeMap<String, ImageRef>, ImageMisfit> {
     let mut images = BTreeMap::new();
     for change in changes {
         for (container, image) in resolve_one(change, containers)? {
             if let Some(other) = images.insert(container.clone(), image.clone()) {
-                return Err(Refusal::new(
-                    format!("container `{container}` is given two images, `{other}` and `{image}`"),
-                    "give each container one --image or --tag",
-                ));
+                let images = [other, image].map(|image| image.to_string());
+                return Err(ImageMisfit::TwoImages { container, images });
             }
         }
     }
@@ -267,25 +265,27 @@ pub fn resolve(
 fn resolve_one(
     change: &ImageChange,
     containers: &[(String, String)],
-) -> Result<Vec<(String, ImageRef)>, Refusal> {
+) -> Result<Vec<(String, ImageRef)>, ImageMisfit> {
     // Images that are no valid reference (a `${VAR}` left in, say) match no repository.
     let known = || {
         containers.iter().filter_map(|(name, image)| Some((name, image.parse::<ImageRef>().ok()?)))
+    };
+    let present = || {
+        let present = |(container, image): &(String, String)| ContainerImage {
+            container: container.clone(),
+            image: image.clone(),
+        };
+        containers.iter().map(present).collect()
     };
     match change {
         ImageChange::Image { container: Some(wanted), image } => {
             match containers.iter().any(|(name, _)| name == wanted) {
                 true => Ok(vec![(wanted.clone(), image.clone())]),
-                false => Err(Refusal::new(
-                    format!(
-                        "the task definition has no container `{wanted}`; it has {}",
-                        list(containers)
-                    ),
-                    format!(
-                        "--image {}={image}",
-                        containers.first().map_or("CONTAINER", |(name, _)| name)
-                    ),
-                )),
+                false => Err(ImageMisfit::ImageForNoContainer {
+                    container: wanted.clone(),
+                    image: image.to_string(),
+                    containers: present(),
+                }),
             }
         }
         ImageChange::Image { container: None, image } => {
@@ -298,32 +298,20 @@ fn resolve_one(
                 [] => {
                     // The same name in another registry: its registry was left out, more often than not.
                     let same_path = known().map(|(_, own)| own).find(|own| own.path == image.path);
-                    Err(Refusal::new(
-                        format!(
-                            "no container of the task definition uses the repository `{}`; it has {}",
-                            image.repository(),
-                            list(containers)
-                        ),
-                        match (same_path, &image.tag) {
-                            (Some(own), Some(tag)) => format!("--tag {}={tag}", own.repository()),
-                            _ => format!(
-                                "name the container whose image is replaced: --image CONTAINER={image}"
-                            ),
-                        },
-                    ))
+                    Err(ImageMisfit::RepositoryOfNoContainer {
+                        repository: image.repository(),
+                        image: Some(image.to_string()),
+                        tag: image.tag.clone().filter(|_| same_path.is_some()),
+                        meant: same_path.map(|own| own.repository()),
+                        containers: present(),
+                    })
                 }
-                [..] => Err(Refusal::new(
-                    format!(
-                        "{} containers use the repository `{}`: {}",
-                        same.len(),
-                        image.repository(),
-                        list(containers)
-                    ),
-                    same.iter()
-                        .map(|name| format!("--image {name}={image}"))
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                )),
+                [..] => Err(ImageMisfit::RepositoryOfSeveral {
+                    repository: image.repository(),
+                    image: image.to_string(),
+                    of: same.into_iter().cloned().collect(),
+                    containers: present(),
+                }),
             }
         }
         ImageChange::Repository(image) => {
@@ -331,14 +319,13 @@ fn resolve_one(
             let same: Vec<_> = same.map(|(name, _)| (name.clone(), image.clone())).collect();
             match same.is_empty() {
                 false => Ok(same),
-                true => Err(Refusal::new(
-                    format!(
-                        "no container of the task definition uses the repository `{}`; it has {}",
-                        image.repository(),
-                        list(containers)
-                    ),
-                    "give the image of one of these repositories",
-                )),
+                true => Err(ImageMisfit::RepositoryOfNoContainer {
+                    repository: image.repository(),
+                    image: None,
+                    meant: None,
+                    tag: None,
+                    containers: present(),
+                }),
             }
         }
         ImageChange::EveryTag(tag) => {
@@ -354,17 +341,19 @@ fn resolve_one(
             repositories.dedup();
             match repositories.len() {
                 1 => Ok(found),
-                0 => Err(Refusal::new(
-                    format!(
-                        "no container of the task definition uses the repository `{wanted}`; it has {}",
-                        list(containers)
-                    ),
-                    tag_hint(known().next().map(|(_, image)| image), tag),
-                )),
-                _ => Err(Refusal::new(
-                    format!("`{wanted}` names more than one repository: {}", list(containers)),
-                    tag_hint(found.first().map(|(_, image)| image.clone()), tag),
-                )),
+                0 => Err(ImageMisfit::RepositoryOfNoContainer {
+                    repository: wanted.clone(),
+                    image: None,
+                    meant: known().next().map(|(_, image)| image.repository()),
+                    tag: Some(tag.clone()),
+                    containers: present(),
+                }),
+                _ => Err(ImageMisfit::AmbiguousRepository {
+                    name: wanted.clone(),
+                    tag: tag.clone(),
+                    meant: found.first().map(|(_, image)| image.repository()),
+                    containers: present(),
+                }),
             }
         }
         ImageChange::Tag { repository: None, tag } => {
@@ -378,28 +367,14 @@ fn resolve_one(
                     .iter()
                     .map(|(name, image)| ((*name).clone(), image.with_tag(tag)))
                     .collect()),
-                None => Err(Refusal::new(
-                    format!(
-                        "the task definition uses more than one repository: {}",
-                        list(containers)
-                    ),
-                    tag_hint(all.first().map(|(_, image)| image.clone()), tag),
-                )),
+                None => Err(ImageMisfit::SeveralRepositories {
+                    tag: tag.clone(),
+                    meant: all.first().map(|(_, image)| image.repository()),
+                    containers: present(),
+                }),
             }
         }
     }
-}
-
-fn tag_hint(image: Option<ImageRef>, tag: &str) -> String {
-    format!("--tag {}={tag}", image.map_or("REPOSITORY".into(), |image| image.repository()))
-}
-
-fn list(containers: &[(String, String)]) -> String {
-    containers
-        .iter()
-        .map(|(name, image)| format!("`{name}` ({image})"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]
@@ -492,16 +467,11 @@ mod tests {
         .to_vec()
     }
 
-    fn resolved(change: ImageChange) -> Result<String, String> {
-        resolve(&[change], &containers())
-            .map(|images| {
-                images
-                    .iter()
-                    .map(|(name, image)| format!("{name}={image}"))
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            })
-            .map_err(|refusal| refusal.what)
+    fn resolved(change: ImageChange) -> Result<String, ImageMisfit> {
+        resolve(&[change], &containers()).map(|images| {
+            let images = images.iter().map(|(name, image)| format!("{name}={image}"));
+            images.collect::<Vec<_>>().join(" ")
+        })
     }
 
     #[test]
@@ -509,28 +479,36 @@ mod tests {
         let image = |text| resolved(ImageChange::image(text).unwrap());
         assert_eq!(image("r.io/shop/web:2").unwrap(), "web=r.io/shop/web:2");
         assert_eq!(image("cron=other.io/x:2").unwrap(), "cron=other.io/x:2");
-        assert!(image("shop/web:2").unwrap_err().starts_with("no container"));
-        assert!(image("r.io/shop/worker:2").unwrap_err().starts_with("2 containers"));
-        assert!(
-            image("nope=r.io/shop/web:2")
-                .unwrap_err()
-                .contains("has no container `nope`; it has `web` (r.io/shop/web:1)")
-        );
+        let refused = image("shop/web:2").unwrap_err();
+        let ImageMisfit::RepositoryOfNoContainer { repository, meant, tag, .. } = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(repository, "shop/web");
+        assert_eq!(meant.zip(tag), Some(("r.io/shop/web".to_owned(), "2".to_owned())));
+        let refused = image("r.io/shop/worker:2").unwrap_err();
+        let ImageMisfit::RepositoryOfSeveral { of, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(of.len(), 2);
+        let refused = image("nope=r.io/shop/web:2").unwrap_err();
+        let ImageMisfit::ImageForNoContainer { container, containers, .. } = refused else {
+            panic!("{refused:?}")
+        };
+        let (container, first) = (container.as_str(), &containers[0]);
+        let told = (container, first.container.as_str(), first.image.as_str());
+        assert_eq!(told, ("nope", "web", "r.io/shop/web:1"));
     }
 
     #[test]
     fn a_tag_is_for_one_repository_and_all_its_containers() {
         let tag = |text| resolved(ImageChange::tag(text).unwrap());
-        assert!(
-            tag("2").unwrap_err().starts_with("the task definition uses more than one repository")
-        );
+        assert!(matches!(tag("2"), Err(ImageMisfit::SeveralRepositories { .. })));
         assert_eq!(
             tag("shop/worker=2").unwrap(),
             "cron=r.io/shop/worker:2 worker=r.io/shop/worker:2"
         );
         assert_eq!(tag("r.io/shop/web=2").unwrap(), "web=r.io/shop/web:2");
-        assert!(tag("web=2").unwrap_err().starts_with("no container"));
+        assert!(matches!(tag("web=2"), Err(ImageMisfit::RepositoryOfNoContainer { .. })));
         let two = [ImageChange::tag("shop/web=2").unwrap(), ImageChange::image("web=x:3").unwrap()];
-        assert!(resolve(&two, &containers()).unwrap_err().what.contains("two images"));
+        let twice = resolve(&two, &containers());
+        assert!(matches!(twice, Err(ImageMisfit::TwoImages { .. })), "{twice:?}");
     }
 }

@@ -5,6 +5,7 @@ pub mod edits;
 pub mod engine;
 pub mod gates;
 pub mod image;
+pub mod misfit;
 pub mod names;
 pub mod setup;
 mod shares;
@@ -28,7 +29,7 @@ pub use self::shares::Share;
 use self::shares::shares;
 use self::strategy::{Stage, Strategy, pause_limit};
 pub use self::wait_for::WaitFor;
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// What the arguments of a deployment say, as they were typed.
 #[derive(Clone, Debug, Default)]
@@ -187,7 +188,7 @@ pub const FOLLOW_MIN: Duration = Duration::from_secs(30);
 
 impl Request {
     /// Validates what was typed. An error names the argument.
-    pub fn new(typed: &Typed) -> Result<Self, Refusal> {
+    pub fn new(typed: &Typed) -> Result<Self, Usage> {
         let changes = image_changes(&typed.images, &typed.tags)?;
         let edits = Edits::new(&typed.edits)?;
         let strategy = typed.strategy.as_deref().map(Strategy::typed).transpose()?;
@@ -198,7 +199,7 @@ impl Request {
         let names = Names::new(("--cluster", &typed.cluster), &services)?;
         let mut services = names.services.into_iter();
         if changes.is_empty() && edits.is_empty() && !typed.restart && !typed.examine {
-            return Err(Refusal::new(
+            return Err(Usage::new(
                 "nothing to deploy: give an image, a tag or a change of the task definition",
                 "--image REPOSITORY:TAG",
             ));
@@ -324,7 +325,7 @@ impl Request {
 }
 
 /// Reads the ARN of a listener.
-fn listener(text: &str) -> Result<String, Refusal> {
+fn listener(text: &str) -> Result<String, Usage> {
     let parts = text.split_once(":listener/").filter(|(_, path)| path.split('/').count() == 4);
     match parts.filter(|(head, _)| head.starts_with("arn:")) {
         Some(_) => Ok(text.to_owned()),
@@ -360,7 +361,7 @@ fn bare(typed: &Typed) -> Vec<(&'static str, u64)> {
 }
 
 /// Reads `--alarm`: names, each once.
-fn alarms(typed: &[String]) -> Result<Vec<String>, Refusal> {
+fn alarms(typed: &[String]) -> Result<Vec<String>, Usage> {
     let mut names: Vec<String> = Vec::new();
     for name in typed.iter().flat_map(|text| text.split(',')).map(str::trim) {
         // API reference of PutMetricAlarm: 1 to 255 characters.
@@ -379,7 +380,7 @@ fn alarms(typed: &[String]) -> Result<Vec<String>, Refusal> {
 }
 
 /// Reads `--image` and `--tag`.
-pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Refusal> {
+pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Usage> {
     let images = images.iter().map(|text| {
         ImageChange::image(text).map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
     });
@@ -390,12 +391,12 @@ pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChan
     images.chain(tags).collect()
 }
 
-fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Refusal {
-    Refusal::new(format!("{argument}: {why}"), hint)
+fn bad(argument: &str, why: impl fmt::Display, hint: &str) -> Usage {
+    Usage::new(format!("{argument}: {why}"), hint)
 }
 
 /// Reads a duration: `60s`, `15m`, `1h30m`, `0`; a bare number is seconds.
-pub fn duration(argument: &str, text: &str) -> Result<Duration, Refusal> {
+pub fn duration(argument: &str, text: &str) -> Result<Duration, Usage> {
     // What a deployment needs time for takes no 0, and a share needs its percentage.
     let hint = match argument {
         "--shares" => "--shares 10:5m,50:5m,100".to_owned(),

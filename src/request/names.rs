@@ -1,7 +1,7 @@
 //! Clusters and services as people name them: by name, as `CLUSTER/SERVICE`, or by ARN.
 
 use super::bad;
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// A cluster and services of it. What contradicts is refused: cut to its last word, the ARN of a service
 /// elsewhere would be a service here.
@@ -31,7 +31,7 @@ struct Named<'a> {
 
 impl Names {
     /// Reads `--cluster`, and options that name services of it.
-    pub fn new(cluster: (&str, &str), services: &[(&str, &str)]) -> Result<Self, Refusal> {
+    pub fn new(cluster: (&str, &str), services: &[(&str, &str)]) -> Result<Self, Usage> {
         let (option, text) = cluster;
         let own = named(option, text, "cluster")?;
         let mut home = own.home.map(|home| (home, text));
@@ -82,7 +82,7 @@ pub fn is_service(text: &str) -> bool {
     }
 }
 
-fn named<'a>(option: &str, text: &'a str, kind: &'static str) -> Result<Named<'a>, Refusal> {
+fn named<'a>(option: &str, text: &'a str, kind: &'static str) -> Result<Named<'a>, Usage> {
     let wrong = |why: &str| {
         let why = format!("`{text}` is not a {kind}: {why}");
         Err(bad(option, why, &format!("{option} NAME")))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::names::Names;
 use super::strategy::{BAKE_MAX, Strategy};
 use super::{bad, duration};
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// Minutes that ECS watches a new revision, unless something else is asked for.
 pub const BAKE: u32 = 5;
@@ -62,7 +62,7 @@ pub struct Setup {
 
 impl Setup {
     /// Reads what was typed.
-    pub fn new(typed: &TypedSetup) -> Result<Self, Refusal> {
+    pub fn new(typed: &TypedSetup) -> Result<Self, Usage> {
         let names = Names::new(("--cluster", &typed.cluster), &[("--service", &typed.service)])?;
         let rules = [":listener-rule/", ":listener/"];
         Ok(Self {
@@ -100,7 +100,7 @@ impl Setup {
     }
 }
 
-fn bake(text: &str) -> Result<u32, Refusal> {
+fn bake(text: &str) -> Result<u32, Usage> {
     let time = duration("--bake", text)?;
     let minutes = u32::try_from(time.as_secs() / 60).unwrap_or(u32::MAX);
     match time.as_secs() % 60 {
@@ -114,7 +114,7 @@ fn arn(
     text: Option<&String>,
     kinds: &[&str],
     hint: &str,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, Usage> {
     let Some(text) = text else { return Ok(None) };
     match text.starts_with("arn:") && kinds.iter().any(|kind| text.contains(kind)) {
         true => Ok(Some(text.clone())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{bad, duration};
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// A share of the traffic, and how long it is kept before the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ impl Share {
 
 /// Reads `10:5m,50:pause,100`: shares in percent, each with the time that it is held. A pause lasts for
 /// `limit` at most.
-pub(super) fn shares(text: &str, limit: Duration) -> Result<Vec<Share>, Refusal> {
+pub(super) fn shares(text: &str, limit: Duration) -> Result<Vec<Share>, Usage> {
     let wrong = |why: String| Err(bad("--shares", why, "--shares 10:5m,50:5m,100"));
     let mut shares: Vec<Share> = Vec::new();
     for item in text.split(',').map(str::trim) {

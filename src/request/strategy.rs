@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::shares::Share;
 use super::{bad, duration};
-use crate::error::Refusal;
+use crate::error::Usage;
 
 /// The longest time that a strategy may take between two shares, or after the last one (API reference of
 /// DeploymentConfiguration: 1440 minutes).
@@ -46,7 +46,7 @@ impl Strategy {
     }
 
     /// Reads what was typed.
-    pub(super) fn typed(text: &str) -> Result<Self, Refusal> {
+    pub(super) fn typed(text: &str) -> Result<Self, Usage> {
         let wrong = |why: String| {
             Err(bad("--strategy", why, "--strategy blue-green, canary:10/5m or linear:20/2m"))
         };
@@ -57,22 +57,18 @@ impl Strategy {
         }
     }
 
-    /// The same as shares, for a pair of services.
-    pub fn shares(self) -> Result<Vec<Share>, Refusal> {
+    /// The same as shares, for a pair of services; `None`: they would not be whole numbers of percent.
+    pub fn shares(self) -> Option<Vec<Share>> {
         let share = |percent, minutes| {
             let hold = Duration::from_secs(60 * u64::from(minutes));
             let hold = if percent == 100 { Duration::ZERO } else { hold };
             Share { percent, hold, pause: false }
         };
-        let whole = |Steps { tenths, .. }: Steps| match u8::try_from(tenths / 10) {
-            Ok(percent) if tenths % 10 == 0 && percent > 0 => Ok(percent),
-            _ => Err(bad(
-                "--strategy",
-                format!("`{self}`: shares of a pair are whole numbers of percent"),
-                "--strategy canary:10/5m",
-            )),
+        let whole = |Steps { tenths, .. }: Steps| {
+            let percent = u8::try_from(tenths / 10).ok();
+            percent.filter(|percent| tenths % 10 == 0 && *percent > 0)
         };
-        Ok(match self {
+        Some(match self {
             Self::Rolling | Self::BlueGreen => vec![share(100, 0)],
             Self::Canary(steps) if whole(steps)? == 100 => vec![share(100, 0)],
             Self::Canary(steps) => vec![share(whole(steps)?, steps.minutes), share(100, 0)],
@@ -202,7 +198,7 @@ impl Stage {
     }
 
     /// Reads what was typed: our word or ECS's name.
-    pub(super) fn typed(text: &str) -> Result<Self, Refusal> {
+    pub(super) fn typed(text: &str) -> Result<Self, Usage> {
         let found = STAGES.iter().find(|(_, name, word)| text == *name || text == *word);
         match found.filter(|_| !text.is_empty()) {
             Some((stage, ..)) => Ok(*stage),
@@ -216,7 +212,7 @@ impl Stage {
 }
 
 /// How long a pause may last (Developer Guide, "Pause lifecycle hooks": 1 to 20160 minutes).
-pub(super) fn pause_limit(text: &str) -> Result<u32, Refusal> {
+pub(super) fn pause_limit(text: &str) -> Result<u32, Usage> {
     let time = duration("--pause-limit", text)?;
     let minutes = u32::try_from(time.as_secs() / 60).unwrap_or(u32::MAX);
     match time.as_secs() % 60 {
@@ -259,14 +255,14 @@ mod tests {
     #[test]
     fn a_strategy_of_a_pair_is_its_shares() {
         let shares = |text: &str| {
-            let shares = text.parse::<Strategy>().unwrap().shares().map_err(|refusal| refusal.what);
+            let shares = text.parse::<Strategy>().unwrap().shares();
             shares.map(|all| all.iter().map(|s| (s.percent, s.hold.as_secs())).collect::<Vec<_>>())
         };
         assert_eq!(shares("blue-green").unwrap(), [(100, 0)]);
         assert_eq!(shares("canary:10/5m").unwrap(), [(10, 300), (100, 0)]);
         assert_eq!(shares("canary:100/5m").unwrap(), [(100, 0)]);
         assert_eq!(shares("linear:40/1m").unwrap(), [(40, 60), (80, 60), (100, 0)]);
-        assert!(shares("canary:0.5/5m").is_err());
+        assert_eq!(shares("canary:0.5/5m"), None);
     }
 
     #[test]

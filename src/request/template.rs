@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use crate::error::Refusal;
+use crate::error::Usage;
 use crate::model::revision::Revision;
 
 /// A file's text with its variables filled in.
@@ -36,7 +36,7 @@ pub fn fill_in(
     path: &str,
     text: &str,
     variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Filled, Refusal> {
+) -> Result<Filled, Usage> {
     if Revision::is_described(text) {
         return Ok(Filled { text: text.to_owned(), names: BTreeSet::new() });
     }
@@ -89,13 +89,13 @@ fn value(
     name: &str,
     has_default: bool,
     variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, Usage> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if name.is_empty() || !name.bytes().all(word) || name.as_bytes()[0].is_ascii_digit() {
         let what = format!(
             "--task-definition: {path}, line {line}: `${{` does not begin a variable's name and `}}`"
         );
-        return Err(Refusal::new(what, "write $${ for a plain ${"));
+        return Err(Usage::new(what, "write $${ for a plain ${"));
     }
     let value = match variable(name) {
         Some(value) if has_default && value.is_empty() => return Ok(None),
@@ -106,13 +106,13 @@ fn value(
                 format!("--task-definition: {path}, line {line}: the variable {name} is not set");
             let hint =
                 format!("export {name}=…, or write $${{{name}}} for what is to stay ${{{name}}}");
-            return Err(Refusal::new(what, hint));
+            return Err(Usage::new(what, hint));
         }
     };
     let value = value.into_string().map_err(|_| {
         let what =
             format!("--task-definition: {path}, line {line}: the variable {name} is no UTF-8");
-        Refusal::new(what, format!("export {name}=…"))
+        Usage::new(what, format!("export {name}=…"))
     })?;
     let quoted = serde_json::Value::String(value).to_string();
     Ok(Some(quoted[1..quoted.len() - 1].to_owned()))

@@ -197,3 +197,80 @@ fn a_screen_without_an_end_is_left_clean() {
     let screen = live.frames.last().expect("a screen");
     assert!(screen.contains("error: ") && !screen.contains('●'), "{screen}");
 }
+
+/// The worlds of `tests/cmd/refusals.md`, and the service that has something in its way.
+fn worlds_that_are_refused() -> Vec<(String, &'static str, World)> {
+    let folder = std::fs::read_dir("tests/cmd/refusals.in").expect("a folder");
+    let worlds = folder.map(|file| {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("a world");
+        let service = if text.contains("'solo'") { "api" } else { "web" };
+        (path.display().to_string(), service, World::parsed(&text))
+    });
+    worlds.collect()
+}
+
+/// What a command prints about a world: as JSON and in lines, and its exit code.
+fn said(world: &World, command: &str, service: &str) -> [(u8, String); 2] {
+    [&["--output", "json"][..], &[]].map(|more| {
+        let (host, captured) = Host::captured(Sandbox::new(world.cloud().clone()));
+        let tag = format!("shop/{service}=2");
+        let mut argv = vec!["ecs-bg", command, "--cluster", "shop", "--service", service];
+        argv.extend(["--tag", &tag]);
+        argv.extend(more);
+        let code = ecs_bg::run(argv, &host);
+        (code, captured.text())
+    })
+}
+
+/// A fault without its words. They are ours to change; the facts are for programs.
+fn without_words(fault: &Value) -> (Value, [String; 2]) {
+    let mut facts = fault.as_object().cloned().unwrap_or_else(|| panic!("{fault}"));
+    let words = ["message", "fix"].map(|name| match facts.remove(name) {
+        Some(Value::String(text)) if !text.is_empty() => text,
+        other => panic!("{name}: {other:?} in {fault}"),
+    });
+    (Value::Object(facts), words)
+}
+
+#[test]
+fn a_refusal_is_told_as_facts_and_in_the_same_words_everywhere() {
+    let mut names = std::collections::BTreeSet::new();
+    for (name, service, world) in worlds_that_are_refused() {
+        let [(code, json), (same, lines)] = said(&world, "deploy", service);
+        assert_eq!(code, same, "{name}\n{json}\n{lines}");
+        // What another service, or only a warning, is about.
+        if code != 3 {
+            continue;
+        }
+        let line = json.lines().find(|line| line.starts_with('{')).expect("an outcome");
+        let outcome: Value = serde_json::from_str(line).expect("JSON");
+        let errors = outcome["errors"].as_array().expect("errors");
+        let mut facts_of_deploy = Vec::new();
+        for error in errors {
+            let (facts, [message, fix]) = without_words(error);
+            let refusal = facts["refusal"].as_str().unwrap_or_else(|| panic!("{name}: {error}"));
+            names.insert(refusal.to_owned());
+            // No fact is a sentence: what is left of the words can be replaced.
+            let text = facts.to_string();
+            assert!(!text.contains(&message) && !text.contains(&fix), "{name}: {error}");
+            assert!(lines.contains(&format!("error: {message}\n")), "{message}\n{lines}");
+            assert!(lines.contains(&format!("hint: {fix}")), "{fix}\n{lines}");
+            facts_of_deploy.push(facts);
+        }
+        // Doctor finds the same.
+        let [(code, json), _] = said(&world, "doctor", service);
+        let report: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{json}"));
+        assert_eq!(code, 3, "{name}\n{json}");
+        let findings = report["findings"].as_array().expect("findings").iter();
+        let refused = findings.filter(|one| one["fact"] == "refused");
+        let found: Vec<Value> = refused.map(|one| without_words(one).0).collect();
+        assert_eq!(found.len(), facts_of_deploy.len(), "{name}\n{json}");
+        for (facts, found) in facts_of_deploy.iter().zip(&found) {
+            for (member, value) in facts.as_object().expect("members") {
+                assert_eq!(found[member], *value, "{name}: {member}");
+            }
+        }
+    }
+    assert!(names.len() >= 15, "{names:?}");
+}

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use ecs_bg::Host;
-use ecs_bg::error::{Error, Failure, FailureKind, Refusal};
+use ecs_bg::error::{Failure, FailureKind, Usage};
+use ecs_bg::event::refusal::{LocalRefused, TrafficRefused};
 use ecs_bg::event::{
-    Cause, Change, Edited, EditedMember, Ended, Ending, Event, Failed, Hint, IgnoredRecord, Kind,
-    Location, Objection, Unchecked, WaitReason, Warning, Weight,
+    Cause, Change, Edited, EditedMember, Ended, Ending, Error, Event, Failed, Hint, IgnoredRecord,
+    Kind, Location, Objection, Refusal, Unchecked, WaitReason, Warning, Weight,
 };
 use ecs_bg::model::health::TaskFailure;
 use ecs_bg::model::served::Served;
@@ -262,14 +263,20 @@ fn no_error_warning_or_document_forges_a_line() {
     for _ in 0..500 {
         let call = ecs_bg::call::Call::DescribeServices.on(nasty());
         let failed = Failure::of(&call, FailureKind::Refused, &nasty(), nasty());
-        let errors = [Error::Aws(failed), Error::Refused(Refusal::new(nasty(), nasty()))];
+        let local = LocalRefused::Address { address: nasty(), reason: nasty() };
+        let traffic = TrafficRefused::ThirdGroup { rule: nasty(), arn: nasty(), group: nasty() };
+        let errors = [
+            Error::Aws(failed),
+            Error::Refused(Refusal::new(local)),
+            Error::Refused(Refusal::new(traffic)),
+        ];
         for error in errors {
             for text in printed(|render| render.error(&error)) {
                 is_harmless(&text).unwrap_or_else(|why| panic!("{why}\n{text:?}"));
                 assert!(text.lines().count() <= 3, "{text:?}");
             }
         }
-        let usage = Error::Usage(Refusal::new(nasty(), nasty()));
+        let usage = Error::Usage(Usage::new(nasty(), nasty()));
         let value = serde_json::json!({ nasty(): [nasty(), { "x": nasty() }] });
         let all = printed(|render| {
             render.error(&usage);

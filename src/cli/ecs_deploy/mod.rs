@@ -18,9 +18,8 @@ use crate::aws::flaw;
 use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
-use crate::error::FailureKind;
-use crate::error::{Error, Refusal};
-use crate::event::Warning;
+use crate::error::{FailureKind, Usage};
+use crate::event::{Error, Warning};
 use crate::host::Host;
 use crate::ops::deploy::deploy;
 use crate::ops::look::digests;
@@ -212,7 +211,7 @@ async fn connected(
     let service = flags.service.as_deref().map(|service| ("-n", service));
     let cluster = flags.cluster.as_deref().map(|cluster| ("-c", cluster));
     let names = cluster.map(|cluster| Names::new(cluster, service.as_slice()));
-    let names = names.transpose()?.unwrap_or_default();
+    let names = names.transpose().map_err(Error::Usage)?.unwrap_or_default();
     let Names { cluster, services } = names;
     let context = Context::connect(globals, host).await?;
     context.check_region(&cluster)?;
@@ -247,16 +246,16 @@ fn edits(flags: &Flags) -> Result<Edits, Error> {
         Some(path) => Some((path.clone(), Hidden(read(path)?))),
     };
     let from = if flags.use_latest && !flags.force { Base::Latest } else { Base::Service };
-    Edits::new(&edits::Typed { file, from, ..edits::Typed::default() }).map_err(Error::Refused)
+    Edits::new(&edits::Typed { file, from, ..edits::Typed::default() }).map_err(Error::Usage)
 }
 
 fn read(path: &str) -> Result<String, Error> {
     let unread = |why: &str| {
         let what = format!("--task-definition-file: {path} cannot be read: {why}");
-        Refusal::new(what, format!("ls -l {path}"))
+        Error::Usage(Usage::new(what, format!("ls -l {path}")))
     };
     let bytes = std::fs::read(path).map_err(|error| unread(&error.to_string()))?;
-    Ok(decode(bytes).ok_or_else(|| unread("it is not UTF-8"))?)
+    decode(bytes).ok_or_else(|| unread("it is not UTF-8"))
 }
 
 /// What `-i`, `-e` and `-to` ask for. An error without a hint is one of silintl's own messages.
@@ -267,7 +266,7 @@ fn change(flags: &Flags, render: &Render<'_>) -> Result<Option<ImageChange>, Err
     let text = flags.image.as_deref().unwrap_or_default();
     let unparsable = || {
         let what = format!("Unable to parse image name: {text}, check the format and try again");
-        Error::Usage(Refusal::new(what, ""))
+        Error::Usage(Usage::new(what, ""))
     };
     if let Some(tag) = &flags.tag_only {
         return match image::is_placeholder(text) && is_tag(tag) {

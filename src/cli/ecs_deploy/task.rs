@@ -8,8 +8,8 @@ use super::flags::Flags;
 use crate::drive::Setting;
 use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
-use crate::error::{Error, Refusal};
-use crate::event::{Kind, WaitReason};
+use crate::error::Usage;
+use crate::event::{Error, Kind, WaitReason};
 use crate::model::revision::Revision;
 use crate::plan::run_task::{Order, order};
 use crate::render::Render;
@@ -26,7 +26,7 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     render.say(&format!("Run task: {}", revision.arn));
     let mut body = order(&setting.cluster, &revision.arn, None, &[], 1, &random_id())?;
-    let network = flags.network.as_deref().map(network).transpose()?;
+    let network = flags.network.as_deref().map(network).transpose().map_err(Error::Usage)?;
     let members = [
         ("launchType", flags.launch_type.clone().map(Value::from)),
         ("platformVersion", flags.platform_version.clone().map(Value::from)),
@@ -82,13 +82,13 @@ fn failed(finished: &Finished, render: &Render<'_>) -> Option<u8> {
 }
 
 /// JSON, or the short form of the aws CLI: `awsvpcConfiguration={subnets=[a,b],assignPublicIp=ENABLED}`.
-fn network(text: &str) -> Result<Value, Refusal> {
+fn network(text: &str) -> Result<Value, Usage> {
     let found = match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(_) => short_form(text),
     };
     found.filter(Value::is_object).ok_or_else(|| {
-        Refusal::new(
+        Usage::new(
             format!("--network-configuration: `{text}` is neither JSON nor the aws CLI's short form"),
             "--network-configuration 'awsvpcConfiguration={subnets=[SUBNET],securityGroups=[GROUP]}'",
         )

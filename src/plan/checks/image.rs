@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::refuse;
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::ImagesRefused;
 use crate::plan::Digest;
 use crate::request::image::ImageRef;
 
@@ -14,13 +15,14 @@ pub(in crate::plan) fn missing_images(
 ) -> Result<(), Refusal> {
     for (container, image) in images {
         if let (Some(Digest::Missing(why)), Some(ecr)) = (digests.get(container), image.ecr()) {
-            return refuse(
-                format!("image {image} for container {container} cannot be used: {why}"),
-                format!(
-                    "aws ecr list-images --registry-id {} --region {} --repository-name {}",
-                    ecr.account, ecr.region, ecr.name
-                ),
-            );
+            return refuse(ImagesRefused::ImageUnusable {
+                image: image.to_string(),
+                container: container.clone(),
+                reason: why.clone(),
+                account: ecr.account,
+                region: ecr.region,
+                repository: ecr.name,
+            });
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ pub(super) mod traffic;
 use std::collections::BTreeMap;
 
 use super::{Digest, Survey, Wanted};
-use crate::error::Refusal;
+use crate::event::{Refusal, Refused};
 use crate::request::Request;
 
 /// What is checked.
@@ -29,8 +29,8 @@ pub(super) struct Check {
     pub(super) run: fn(&Case<'_>) -> Result<(), Refusal>,
 }
 
-pub(super) fn refuse<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal::new(what, hint))
+pub(super) fn refuse<T>(why: impl Into<Refused>) -> Result<T, Refusal> {
+    Err(Refusal::new(why))
 }
 
 /// Whether a deployment may start; else every error.
@@ -39,7 +39,7 @@ pub(super) fn all(table: &[Check], case: &Case<'_>) -> Result<(), Refusal> {
     for check in table {
         let Err(error) = (check.run)(case) else { continue };
         // Both services may lack the same thing.
-        if errors.iter().all(|known| known.what != error.what) {
+        if errors.iter().all(|known| known.why != error.why) {
             errors.push(Refusal { check: Some(check.code), ..error });
         }
     }

@@ -1,7 +1,8 @@
 //! Options that the engine cannot follow are refused, never dropped.
 
 use super::{Case, refuse};
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::OptionsRefused;
 use crate::model::gate::GateFault;
 use crate::request::Request;
 use crate::request::strategy::Stage;
@@ -9,24 +10,18 @@ use crate::request::strategy::Stage;
 /// Options that only mean something where ECS replaces the tasks.
 pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
     if let Some(strategy) = request.strategy {
-        strategy.shares()?;
+        if strategy.shares().is_none() {
+            let strategy = strategy.to_string();
+            return refuse(OptionsRefused::StrategyNotWhole { strategy });
+        }
     }
     const PAUSES: [Stage; 2] = [Stage::PostTestTrafficShift, Stage::PreProductionTrafficShift];
     if let Some(stage) = request.pauses.iter().find(|stage| !PAUSES.contains(stage)) {
-        return refuse(
-            format!(
-                "--pause-at {} works only where ECS shifts the traffic (engine native)",
-                stage.shown()
-            ),
-            "--pause-at before-traffic or each-step, or --shares 10:pause,100",
-        );
+        return refuse(OptionsRefused::PauseOnlyByEcs { stage: stage.shown() });
     }
     let shares = request.shares.iter().filter(|share| share.percent < 100);
     if request.pauses.contains(&Stage::PreProductionTrafficShift) && shares.count() == 0 {
-        return refuse(
-            "--pause-at each-step: all traffic moves in one step",
-            "--pause-at before-traffic, or steps: --shares 10,50,100",
-        );
+        return refuse(OptionsRefused::PauseWithoutSteps);
     }
     let scale = &request.scale;
     let given = [
@@ -39,34 +34,20 @@ pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal
     ];
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((option, _)) => refuse(
-            format!(
-                "{option} does not work with the engine listener, which shifts traffic between two services"
-            ),
-            format!("leave out {option}"),
-        ),
+        Some((option, _)) => refuse(OptionsRefused::NotForPair { option }),
     }
 }
 
 /// Options that only mean something where weights are moved.
 pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
-    if let Some(strategy) = request.strategy {
-        return refuse(
-            format!(
-                "--strategy {strategy}: {} is not set up for ECS to shift its traffic (no advancedConfiguration)",
-                request.service
-            ),
-            format!("ecs-bg setup --cluster {} --service {}", request.cluster, request.service),
-        );
-    }
-    if !request.pauses.is_empty() {
-        return refuse(
-            format!(
-                "--pause-at: {} is not set up for ECS to shift its traffic, and has no twin; ECS replaces its tasks",
-                request.service
-            ),
-            format!("ecs-bg setup --cluster {} --service {}", request.cluster, request.service),
-        );
+    let of_ecs =
+        [("--strategy", request.strategy.is_some()), ("--pause-at", !request.pauses.is_empty())];
+    if let Some((option, _)) = of_ecs.iter().find(|(_, given)| *given) {
+        return refuse(OptionsRefused::NotSetUpFor {
+            option,
+            service: request.service.clone(),
+            cluster: request.cluster.clone(),
+        });
     }
     let in_shares = request.shares.iter().any(|share| share.percent < 100);
     let given = [
@@ -76,50 +57,38 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
         ("--test-listener", request.test_listener.is_some()),
     ];
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
-        return refuse(
-            format!("--twin {twin} names a pair, but --engine {engine} deploys one service"),
-            format!(
-                "leave out --engine {engine} to deploy the pair, or --twin to deploy {} alone",
-                request.service
-            ),
-        );
+        return refuse(OptionsRefused::TwinWithEngine {
+            twin: twin.clone(),
+            engine,
+            service: request.service.clone(),
+        });
     }
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((option, _)) => refuse(
-            format!(
-                "{option} works only with two services (engine listener); here ECS replaces the tasks of one"
-            ),
-            format!("leave out {option}, or name the other service of a pair with --twin SERVICE"),
-        ),
+        Some((option, _)) => refuse(OptionsRefused::OnlyForPair { option, ecs_shifts: false }),
     }
 }
 
 /// Options that mean nothing where ECS shifts the traffic.
 pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
-        return refuse(
-            format!("--twin {twin} names a pair, but --engine {engine} deploys one service"),
-            format!("leave out --engine {engine}, or --twin"),
-        );
+        return refuse(OptionsRefused::TwinWithEngine {
+            twin: twin.clone(),
+            engine,
+            service: request.service.clone(),
+        });
     }
     let scale = &request.scale;
     let in_shares =
         request.strategy.is_none() && request.shares.iter().any(|one| one.percent < 100);
     if in_shares {
-        return refuse(
-            "--shares works only with two services (engine listener); here ECS shifts the traffic",
-            "--strategy canary:10/5m or linear:20/2m",
-        );
+        return refuse(OptionsRefused::OnlyForPair { option: "--shares", ecs_shifts: true });
     }
     if request.test_listener.is_some() {
-        return refuse(
-            "--test-listener works only with two services (engine listener); here ECS moves its own test rule",
-            format!(
-                "ecs-bg setup --cluster {} --service {} --test-rule ARN",
-                request.cluster, request.service
-            ),
-        );
+        return refuse(OptionsRefused::TestListenerOfEcs {
+            service: request.service.clone(),
+            cluster: request.cluster.clone(),
+        });
     }
     let pauses = request.no_wait && !request.pauses.is_empty();
     let given = [
@@ -132,16 +101,12 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
         ("--no-wait with --pause-at", pauses),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-        return refuse(
-            format!("{option} does not work where ECS shifts the traffic (engine native)"),
-            format!("leave out {option}"),
-        );
+        return refuse(OptionsRefused::NotWhereEcsShifts { option });
     }
     match request.bake {
-        Some(bake) if bake.as_secs() % 60 != 0 || bake.as_secs() > 24 * 3600 => refuse(
-            "--bake is whole minutes, at most 24h, where ECS shifts the traffic (bakeTimeInMinutes)",
-            "--bake 5m",
-        ),
+        Some(bake) if bake.as_secs() % 60 != 0 || bake.as_secs() > 24 * 3600 => {
+            refuse(OptionsRefused::BakeNotInMinutes)
+        }
         _ => Ok(()),
     }
 }
@@ -155,10 +120,7 @@ pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
         .find(|name| case.survey.alarms.iter().all(|alarm| alarm.name != **name));
     match missing {
         None => Ok(()),
-        Some(name) => refuse(
-            format!("--alarm {name}: there is no such alarm in this region"),
-            "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
-        ),
+        Some(name) => refuse(OptionsRefused::NoAlarm { alarm: name.clone() }),
     }
 }
 
@@ -166,14 +128,10 @@ pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
 pub(in crate::plan) fn gates_are_ready(case: &Case<'_>) -> Result<(), Refusal> {
     let Some((gate, fault)) = case.survey.unready.first() else { return Ok(()) };
     match fault {
-        GateFault::NotStarted { reason } => refuse(
-            format!("--check-cmd {gate}: it cannot be started: {reason}"),
-            "name a program that is in PATH",
-        ),
-        GateFault::Unreachable { reason } => refuse(
-            format!("--check {gate}: it cannot be reached from here: {reason}"),
-            "try the URL with curl from here",
-        ),
+        GateFault::NotStarted { .. } | GateFault::Unreachable { .. } => {
+            let (gate, fault) = (gate.clone(), fault.clone());
+            refuse(OptionsRefused::CheckNotReady { gate, fault })
+        }
         _ => Ok(()),
     }
 }

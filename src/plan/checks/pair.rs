@@ -8,10 +8,10 @@ use super::refuse;
 use super::scaling::scaled_both;
 use super::service::{existing, for_a_service, replaceable, weighable};
 use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unsticky};
-use crate::error::Refusal;
-use crate::event::Warning;
+use crate::event::refusal::PairRefused;
+use crate::event::{Refusal, Warning};
 use crate::model::arn::short;
-use crate::model::world::{Check, Group, Rule, Service};
+use crate::model::world::{Group, Rule, Service};
 use crate::plan::{Sides, Survey, Wanted};
 use crate::route::{group_pairs, shifted};
 
@@ -56,7 +56,7 @@ pub(super) fn both(survey: &Survey) -> Result<[&Service; 2], Refusal> {
     let service = existing(survey, &survey.service)?;
     let Some(twin) = &survey.twin else { return Err(no_twin(survey)) };
     if *twin == survey.service {
-        return refuse(format!("{twin} cannot be its own twin"), "--twin OTHER_SERVICE");
+        return refuse(PairRefused::OwnTwin { twin: twin.clone() });
     }
     readable(survey)?;
     Ok([service, existing(survey, twin)?])
@@ -141,15 +141,12 @@ pub(in crate::plan) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<
         |arn: &str| short(arn).rsplit_once(':').map_or("", |(family, _)| family).to_owned();
     let own = family(&sides.blue.revision);
     if wanted.base.family() != own {
-        return refuse(
-            format!(
-                "{} is of the family {}, but {} runs {own}: the services of a pair must stay in one family",
-                wanted.base.name,
-                wanted.base.family(),
-                sides.blue.name
-            ),
-            format!("\"family\": \"{own}\" in {}", wanted.base.name),
-        );
+        return refuse(PairRefused::OtherFamily {
+            revision: wanted.base.name.clone(),
+            family: wanted.base.family().to_owned(),
+            service: sides.blue.name.clone(),
+            service_family: own,
+        });
     }
     for_a_service(wanted, sides.blue)
 }
@@ -158,33 +155,17 @@ pub(in crate::plan) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<
 pub(super) fn readable(survey: &Survey) -> Result<(), Refusal> {
     match &survey.blind {
         None => Ok(()),
-        Some(why) => refuse(
-            format!("load balancers cannot be read: {why}"),
-            "allow elasticloadbalancing:Describe*, ModifyRule and ModifyListener",
-        ),
+        Some(why) => refuse(PairRefused::LoadBalancersUnread { reason: why.clone() }),
     }
 }
 
 pub(in crate::plan) fn no_twin(survey: &Survey) -> Refusal {
-    let (name, cluster) = (&survey.service, survey.cluster_name());
-    let what =
-        format!("{name} has no twin (a second service whose target groups are in the same rules)");
-    if let Some((named, why)) = &survey.doubted {
-        return Refusal::new(
-            format!("the tag `ecs-bg:twin` of {name} names {named}, but it is ignored: {why}"),
-            format!("--twin {named} if that is right, else --engine rolling"),
-        );
+    let service = survey.service.clone();
+    if let Some((twin, doubt)) = survey.doubted.clone() {
+        return Refusal::new(PairRefused::TwinIgnored { service, twin, doubt });
     }
-    match &survey.candidate {
-        Some(candidate) => Refusal::new(
-            format!("{what}. {candidate} looks like one"),
-            format!("--twin {candidate}"),
-        ),
-        None => Refusal::new(
-            what,
-            format!("aws ecs list-services --cluster {cluster}, then --twin NAME"),
-        ),
-    }
+    let (cluster, candidate) = (survey.cluster_name().to_owned(), survey.candidate.clone());
+    Refusal::new(PairRefused::NoTwin { service, cluster, candidate })
 }
 
 /// Both services must be able to stand in for each other behind the same rules.
@@ -196,42 +177,23 @@ pub(super) fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<
         places
     };
     let (mine, theirs) = (places(one), places(other));
-    let say = |places: &[(String, u16)]| {
-        places
-            .iter()
-            .map(|(container, port)| format!("{container}:{port}"))
-            .collect::<Vec<_>>()
-            .join(", ")
+    let said = |places: &[(String, u16)]| -> Vec<String> {
+        places.iter().map(|(container, port)| format!("{container}:{port}")).collect()
     };
-    let cluster = survey.cluster_name();
+    let (service, twin) = (one.name.clone(), other.name.clone());
+    let cluster = survey.cluster_name().to_owned();
     if mine != theirs {
-        return refuse(
-            format!(
-                "{} registers {} in target groups, {} registers {}: they do not match",
-                one.name,
-                say(&mine),
-                other.name,
-                say(&theirs)
-            ),
-            format!(
-                "aws ecs describe-services --cluster {cluster} --services {} {}",
-                one.name, other.name
-            ),
-        );
+        return refuse(PairRefused::OtherPorts {
+            service,
+            twin,
+            cluster,
+            ports: said(&mine),
+            twin_ports: said(&theirs),
+        });
     }
     let pairs = group_pairs(&survey.world, one, other);
     if pairs.len() != one.attachments.len() {
-        return refuse(
-            format!(
-                "{} registers {} in two target groups, and nothing tells which belongs to which",
-                one.name,
-                say(&mine)
-            ),
-            format!(
-                "aws ecs describe-services --cluster {cluster} --services {} {}",
-                one.name, other.name
-            ),
-        );
+        return refuse(PairRefused::AmbiguousGroups { service, twin, cluster, ports: said(&mine) });
     }
     for pair in pairs {
         let groups = &survey.world.groups;
@@ -239,46 +201,29 @@ pub(super) fn paired(survey: &Survey, one: &Service, other: &Service) -> Result<
             continue;
         };
         if a.arn == b.arn {
-            return refuse(
-                format!(
-                    "{} and {} share the target group {}, so their traffic cannot be separated",
-                    one.name, other.name, a.name
-                ),
-                "aws elbv2 create-target-group --name NAME --protocol HTTP --port 80 --target-type ip --vpc-id VPC",
-            );
+            return refuse(PairRefused::SharedGroup { service, twin, group: a.name.clone() });
         }
+        let groups = [a, b].map(|group| group.name.clone());
         if a.protocol != b.protocol {
-            return refuse(
-                format!(
-                    "target groups {} ({}) and {} ({}) have different protocols",
-                    a.name, a.protocol, b.name, b.protocol
-                ),
-                format!("aws elbv2 describe-target-groups --names {} {}", a.name, b.name),
-            );
+            let protocols = [a, b].map(|group| group.protocol.clone());
+            return refuse(PairRefused::OtherProtocol { groups, protocols });
         }
         let apart = !a.load_balancers.is_empty()
             && !b.load_balancers.is_empty()
             && a.load_balancers != b.load_balancers;
         if apart {
-            return refuse(
-                format!(
-                    "target groups {} and {} are behind different load balancers",
-                    a.name, b.name
-                ),
-                format!("aws elbv2 describe-target-groups --names {} {}", a.name, b.name),
-            );
+            return refuse(PairRefused::OtherLoadBalancer { groups });
         }
     }
     Ok(())
 }
 
-/// Members of a service that must be alike, with the option of `aws ecs update-service` that levels
-/// them, and whether that takes a text as it is.
-const ALIKE: [(&str, &str); 4] = [
-    ("networkConfiguration", "--network-configuration"),
-    ("capacityProviderStrategy", "--capacity-provider-strategy"),
-    ("platformVersion", "--platform-version"),
-    ("healthCheckGracePeriodSeconds", "--health-check-grace-period-seconds"),
+/// Members of a service that must be alike.
+const ALIKE: [&str; 4] = [
+    "networkConfiguration",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "healthCheckGracePeriodSeconds",
 ];
 
 /// Members that may differ, and that the user should hear of.
@@ -300,37 +245,25 @@ pub(in crate::plan) fn differences(
 ) -> Result<Vec<Warning>, Refusal> {
     let (blue, green) = (sides.blue, sides.green);
     let member = |service: &Service, name: &str| sorted(&setting(service, name));
-    for (name, option) in ALIKE {
+    for name in ALIKE {
         let (own, other) = (member(blue, name), member(green, name));
         if own != other {
-            let value = match (name, &own) {
-                (_, Value::String(text)) => text.clone(),
-                (_, Value::Number(number)) => number.to_string(),
-                (_, value) => format!("'{value}'"),
-            };
-            return refuse(
-                format!("{} and {} differ in {name}: {own} and {other}", blue.name, green.name),
-                format!(
-                    "aws ecs update-service --cluster {} --service {} {option} {value}",
-                    survey.cluster_name(),
-                    green.name
-                ),
-            );
+            return refuse(PairRefused::SettingDiffers {
+                blue: blue.name.clone(),
+                green: green.name.clone(),
+                cluster: survey.cluster_name().to_owned(),
+                setting: name,
+                blue_value: own,
+                green_value: other,
+            });
         }
     }
     if member(blue, "launchType") != member(green, "launchType") {
-        return refuse(
-            format!(
-                "{} and {} differ in launchType, which cannot be changed: create one of them again",
-                blue.name, green.name
-            ),
-            format!(
-                "aws ecs describe-services --cluster {} --services {} {}",
-                survey.cluster_name(),
-                blue.name,
-                green.name
-            ),
-        );
+        return refuse(PairRefused::LaunchTypeDiffers {
+            blue: blue.name.clone(),
+            green: green.name.clone(),
+            cluster: survey.cluster_name().to_owned(),
+        });
     }
     let different = |setting: &'static str| {
         let (blue_value, green_value) = (member(blue, setting), member(green, setting));
@@ -350,16 +283,13 @@ pub(in crate::plan) fn differences(
             continue;
         };
         if a.check != b.check {
-            return refuse(
-                format!(
-                    "target groups {} and {} differ in their health check: {} and {}",
-                    a.name,
-                    b.name,
-                    summary(&a.check),
-                    summary(&b.check)
-                ),
-                level_check(a, b),
-            );
+            return refuse(PairRefused::HealthCheckDiffers {
+                blue: a.name.clone(),
+                green: b.name.clone(),
+                arn: b.arn.clone(),
+                blue_check: a.check.clone(),
+                green_check: b.check.clone(),
+            });
         }
         warnings.extend(attribute_differences(a, b));
     }
@@ -377,42 +307,6 @@ pub(super) fn setting(service: &Service, name: &str) -> Value {
         ("enableExecuteCommand" | "enableECSManagedTags", None) => Value::from(false),
         (_, value) => value.cloned().unwrap_or(Value::Null),
     }
-}
-
-pub(super) fn summary(check: &Check) -> String {
-    format!(
-        "{} {} on {}, expecting {}, every {}, within {}, {} bad or {} good in a row",
-        check.protocol,
-        check.path,
-        check.port,
-        check.matcher,
-        humantime::format_duration(check.interval),
-        humantime::format_duration(check.timeout),
-        check.unhealthy,
-        check.healthy
-    )
-}
-
-pub(super) fn level_check(from: &Group, to: &Group) -> String {
-    let check = &from.check;
-    let mut command = format!(
-        "aws elbv2 modify-target-group --target-group-arn {} --health-check-protocol {} --health-check-port {} \
-         --health-check-interval-seconds {} --health-check-timeout-seconds {} --healthy-threshold-count {} \
-         --unhealthy-threshold-count {}",
-        to.arn,
-        check.protocol,
-        check.port,
-        check.interval.as_secs(),
-        check.timeout.as_secs(),
-        check.healthy,
-        check.unhealthy
-    );
-    if !check.path.is_empty() {
-        let kind = if check.grpc { "GrpcCode" } else { "HttpCode" };
-        command +=
-            &format!(" --health-check-path '{}' --matcher {kind}={}", check.path, check.matcher);
-    }
-    command
 }
 
 fn attribute_differences(blue: &Group, green: &Group) -> Vec<Warning> {

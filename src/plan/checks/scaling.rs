@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::pair::known;
 use super::refuse;
 use super::traffic::is_outage;
-use crate::error::Refusal;
-use crate::event::Warning;
+use crate::event::refusal::{ScalableTarget, ScalingPolicy, ScalingRefused};
+use crate::event::{Refusal, Warning};
 use crate::model::scaling::{Policy, Scalable, Suspended};
 use crate::model::world::Service;
 use crate::plan::{Sides, Survey};
@@ -30,14 +30,10 @@ pub(super) fn scaled_both(survey: &Survey, pair: [&Service; 2]) -> Result<(), Re
         _ => return Ok(()),
     };
     let suspended = if bare.desired == 0 { Suspended::ALL } else { Suspended::default() };
-    refuse(
-        format!(
-            "Application Auto Scaling scales {} and not {}: nothing would scale the new version, or start its \
-             tasks again once they are stopped",
-            scaled.service, bare.name
-        ),
-        register(survey, &bare.name, bare.desired, scaled.max.max(bare.desired), suspended),
-    )
+    refuse(ScalingRefused::OneIsNotScaled {
+        scaled: scaled.service.clone(),
+        needed: target(survey, bare, bare.desired, scaled.max.max(bare.desired), suspended),
+    })
 }
 
 /// A change of a scalable target brings the desired count between the limits at once.
@@ -49,13 +45,12 @@ fn within_limits(survey: &Survey, blue: &Service) -> Result<(), Refusal> {
     if (*min..=*max).contains(&desired) || is_outage(survey, blue) {
         return Ok(());
     }
-    refuse(
-        format!(
-            "{} has the desired count {desired}, and auto scaling keeps it between {min} and {max}",
-            blue.name
-        ),
-        register(survey, &blue.name, desired.min(*min), desired.max(*max), *suspended),
-    )
+    refuse(ScalingRefused::DesiredOutsideLimits {
+        desired,
+        min: *min,
+        max: *max,
+        needed: target(survey, blue, desired.min(*min), desired.max(*max), *suspended),
+    })
 }
 
 /// Every policy of one service has its like on the other one.
@@ -68,25 +63,20 @@ fn alike(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
     let lacks = |there: &[&Policy], policy: &&&Policy| {
         !there.iter().any(|other| other.gist() == policy.gist())
     };
-    let what = |policy: &Policy, other: &Service| {
-        format!(
-            "Application Auto Scaling scales {} by {}, and not {}",
-            policy.service,
-            said(policy),
-            other.name
-        )
-    };
     if let Some(policy) = blue.iter().find(|policy| lacks(&green, policy)) {
         let label = label(survey, sides.green).unwrap_or_default();
-        let hint = put(survey, &sides.green.name, policy, &policy.with_label(&label));
-        return refuse(what(policy, sides.green), hint);
+        return refuse(ScalingRefused::PolicyOfOne {
+            policy: fact(survey, policy, policy.with_label(&label)),
+            other: sides.green.name.clone(),
+            other_serves: false,
+        });
     }
     if let Some(policy) = green.iter().find(|policy| lacks(&blue, policy)) {
-        let hint = format!(
-            "aws application-autoscaling describe-scaling-policies --service-namespace ecs --resource-id {}",
-            resource(survey, &policy.service)
-        );
-        return refuse(what(policy, sides.blue), hint);
+        return refuse(ScalingRefused::PolicyOfOne {
+            policy: fact(survey, policy, policy.configuration.clone()),
+            other: sides.blue.name.clone(),
+            other_serves: true,
+        });
     }
     Ok(())
 }
@@ -101,16 +91,11 @@ fn own_groups(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
         let policies = survey.policies.iter().flatten();
         let mut policies = policies.filter(|policy| policy.service == service.name);
         let wrong = policies.find(|policy| policy.label().is_some_and(|label| !own(label)));
-        let (Some(policy), Some(label)) = (wrong, label(survey, service)) else { continue };
-        return refuse(
-            format!(
-                "auto scaling policy {} of {} counts the requests of another target group ({})",
-                policy.name,
-                service.name,
-                policy.label().unwrap_or_default()
-            ),
-            put(survey, &service.name, policy, &policy.with_label(&label)),
-        );
+        let (Some(policy), Some(own_label)) = (wrong, label(survey, service)) else { continue };
+        return refuse(ScalingRefused::PolicyOfOtherGroup {
+            policy: fact(survey, policy, policy.with_label(&own_label)),
+            label: policy.label().unwrap_or_default().to_owned(),
+        });
     }
     Ok(())
 }
@@ -149,17 +134,6 @@ pub(in crate::plan) fn limits(survey: &Survey, sides: &Sides<'_>) -> Option<(u32
     Some((own.min, own.max))
 }
 
-/// What a policy follows.
-fn said(policy: &Policy) -> String {
-    let own = &policy.configuration;
-    let predefined = own["PredefinedMetricSpecification"]["PredefinedMetricType"].as_str();
-    let custom = own["CustomizedMetricSpecification"]["MetricName"].as_str();
-    match (predefined.or(custom), own["TargetValue"].as_f64()) {
-        (Some(metric), Some(value)) => format!("{metric} at {value}"),
-        _ => format!("the {} policy {}", policy.kind, policy.name),
-    }
-}
-
 /// How a policy names the first target group of a service.
 fn label(survey: &Survey, service: &Service) -> Option<String> {
     let group = survey.world.groups.get(&service.attachments.first()?.group)?;
@@ -167,36 +141,19 @@ fn label(survey: &Survey, service: &Service) -> Option<String> {
     Some(format!("{balancer}/{}", group.arn.rsplit(':').next()?))
 }
 
-fn resource(survey: &Survey, service: &str) -> String {
-    format!("service/{}/{service}", survey.cluster_name())
+fn target(
+    survey: &Survey,
+    service: &Service,
+    min: u32,
+    max: u32,
+    suspended: Suspended,
+) -> ScalableTarget {
+    let (service, cluster) = (service.name.clone(), survey.cluster_name().to_owned());
+    ScalableTarget { service, cluster, min, max, suspended }
 }
 
-fn register(survey: &Survey, service: &str, min: u32, max: u32, suspended: Suspended) -> String {
-    let suspended = match suspended.any() {
-        true => format!(" --suspended-state {}", suspended.argument()),
-        false => String::new(),
-    };
-    format!(
-        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
-         ecs:service:DesiredCount --resource-id {} --min-capacity {min} --max-capacity {max}{suspended}",
-        resource(survey, service)
-    )
-}
-
-fn put(survey: &Survey, service: &str, policy: &Policy, configuration: &Value) -> String {
-    let option = match policy.kind.as_str() {
-        "StepScaling" => "step-scaling",
-        "PredictiveScaling" => "predictive-scaling",
-        _ => "target-tracking-scaling",
-    };
-    let quoted = |text: &str| text.replace('\'', r"'\''");
-    format!(
-        "aws application-autoscaling put-scaling-policy --service-namespace ecs --scalable-dimension \
-         ecs:service:DesiredCount --resource-id {} --policy-name '{}' --policy-type {} \
-         --{option}-policy-configuration '{}'",
-        resource(survey, service),
-        quoted(&policy.name),
-        policy.kind,
-        quoted(&configuration.to_string())
-    )
+fn fact(survey: &Survey, policy: &Policy, configuration: Value) -> ScalingPolicy {
+    let Policy { service, name, kind, .. } = policy.clone();
+    let cluster = survey.cluster_name().to_owned();
+    ScalingPolicy { service, cluster, policy: name, policy_type: kind, configuration }
 }

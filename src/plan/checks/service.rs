@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::refuse;
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::{DefinitionRefused, ServiceRefused, Through};
 use crate::model::health::{NotInUse, not_in_use};
 use crate::model::world::Service;
 use crate::plan::{Survey, Wanted};
@@ -19,9 +20,8 @@ pub(in crate::plan) fn existing<'a>(
 }
 
 pub(in crate::plan) fn no_service(survey: &Survey, name: &str) -> Refusal {
-    let cluster = survey.cluster_name();
-    let what = format!("cluster {cluster} has no service {name}");
-    Refusal::new(what, format!("aws ecs list-services --cluster {cluster}"))
+    let (service, cluster) = (name.to_owned(), survey.cluster_name().to_owned());
+    Refusal::new(ServiceRefused::NoService { service, cluster })
 }
 
 /// ECS may be told what the service is to run.
@@ -31,31 +31,22 @@ pub(in crate::plan) fn service_is_deployable(survey: &Survey) -> Result<(), Refu
 
 /// What is in the way of deploying a service by changing what it runs.
 pub(in crate::plan) fn deployable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
-    let (name, cluster) = (&service.name, survey.cluster_name());
+    let (name, cluster) = (service.name.clone(), survey.cluster_name().to_owned());
     if service.status != "ACTIVE" {
-        return refuse(
-            format!("{name} is {}", service.status),
-            format!("aws ecs describe-services --cluster {cluster} --services {name}"),
-        );
+        let status = service.status.clone();
+        return refuse(ServiceRefused::NotActive { service: name, cluster, status });
     }
     let setting = |path: &[&str]| setting_at(service, path);
     match setting(&["deploymentController", "type"]).and_then(Value::as_str) {
         Some("CODE_DEPLOY") => {
-            return refuse(
-                format!("{name} is deployed by CodeDeploy (controller CODE_DEPLOY)"),
-                "deploy it with CodeDeploy (aws deploy list-applications), or let ECS shift the traffic: docs/engines.md, \
-                 \"From CodeDeploy\"",
-            );
+            return refuse(ServiceRefused::DeployedByCodeDeploy { service: name });
         }
         Some(other) if other != "ECS" => {
-            return refuse(
-                format!(
-                    "{name} has the deployment controller {other}: another tool manages its task sets"
-                ),
-                format!(
-                    "aws ecs describe-task-sets --cluster {cluster} --service {name}: deploy it with the tool that made them"
-                ),
-            );
+            return refuse(ServiceRefused::OtherController {
+                service: name,
+                cluster,
+                controller: other.to_owned(),
+            });
         }
         _ => {}
     }
@@ -67,13 +58,10 @@ pub(in crate::plan) fn replaceable(survey: &Survey, service: &Service) -> Result
     deployable(survey, service)?;
     match service.strategy() {
         "ROLLING" => Ok(()),
-        strategy => refuse(
-            format!(
-                "{} has the deployment strategy {strategy}: ECS shifts its traffic itself",
-                service.name
-            ),
-            "leave out --engine, or --engine native",
-        ),
+        strategy => refuse(ServiceRefused::ShiftedByEcs {
+            service: service.name.clone(),
+            strategy: strategy.to_owned(),
+        }),
     }
 }
 
@@ -88,20 +76,14 @@ pub(in crate::plan) fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Op
     rest.iter().try_fold(service.settings.get(*first)?, |value, key| value.get(key))
 }
 
-/// A way that leaves the service's settings as they are.
-const KEEPS: &str = "--engine rolling (keeps that setting; ECS replaces the tasks)";
-
 /// What the `listener` engine cannot do with a service, whatever its twin is.
 pub(super) fn weighable(service: &Service) -> Result<(), Refusal> {
-    let name = &service.name;
+    let name = || service.name.clone();
+    let not_behind_rules =
+        |through| refuse(ServiceRefused::NotBehindRules { service: name(), through });
     let setting = |path: &[&str]| setting_at(service, path);
     if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
-        return refuse(
-            format!(
-                "{name} is a DAEMON service: its tasks cannot run beside those of another version"
-            ),
-            "--engine rolling",
-        );
+        return refuse(ServiceRefused::Daemon { service: name() });
     }
     let filled = |value: Option<&Value>| {
         value.and_then(Value::as_array).is_some_and(|list| !list.is_empty())
@@ -111,39 +93,20 @@ pub(super) fn weighable(service: &Service) -> Result<(), Refusal> {
         .and_then(|list| list.iter().find(|deployment| deployment["status"] == "PRIMARY"));
     let in_primary = |path: &str| primary.and_then(|primary| primary.pointer(path));
     if filled(in_primary("/serviceConnectConfiguration/services")) {
-        return refuse(
-            format!(
-                "{name} gets traffic through Service Connect, which listener rules do not control"
-            ),
-            KEEPS,
-        );
+        return not_behind_rules(Through::ServiceConnect);
     }
     if filled(setting(&["serviceRegistries"])) {
-        return refuse(
-            format!(
-                "{name} is in a service registry: its callers do not go through the load balancer"
-            ),
-            KEEPS,
-        );
+        return not_behind_rules(Through::ServiceRegistry);
     }
     if filled(in_primary("/vpcLatticeConfigurations")) {
-        return refuse(
-            format!("{name} gets traffic through VPC Lattice, which listener rules do not control"),
-            KEEPS,
-        );
+        return not_behind_rules(Through::VpcLattice);
     }
     let balancers = setting(&["loadBalancers"]).and_then(Value::as_array);
     if balancers.is_some_and(|list| list.iter().any(|lb| lb.get("loadBalancerName").is_some())) {
-        return refuse(
-            format!("{name} is behind a Classic Load Balancer, which has no weights"),
-            "aws elbv2 create-load-balancer --name NAME --subnets SUBNET SUBNET",
-        );
+        return not_behind_rules(Through::ClassicLoadBalancer);
     }
     if service.attachments.is_empty() {
-        return refuse(
-            format!("{name} is in no target group, so there is no traffic to shift"),
-            "--engine rolling",
-        );
+        return refuse(ServiceRefused::NoTargetGroup { service: name() });
     }
     Ok(())
 }
@@ -156,13 +119,12 @@ pub(in crate::plan) fn for_a_service(wanted: &Wanted, service: &Service) -> Resu
     });
     match lacking {
         None => Ok(()),
-        Some(attachment) => refuse(
-            format!(
-                "{} has no container {} with the port {}, which the load balancer of {} sends requests to",
-                wanted.base.name, attachment.container, attachment.port, service.name
-            ),
-            format!("\"portMappings\": [{{\"containerPort\": {}}}]", attachment.port),
-        ),
+        Some(attachment) => refuse(DefinitionRefused::LacksPort {
+            revision: wanted.base.name.clone(),
+            container: attachment.container.clone(),
+            port: attachment.port,
+            service: service.name.clone(),
+        }),
     }
 }
 
@@ -171,30 +133,21 @@ pub(in crate::plan) fn usable(survey: &Survey, service: &Service) -> Result<(), 
     for attachment in &service.attachments {
         let Some(group) = survey.world.groups.get(&attachment.group) else { continue };
         if group.load_balancers.is_empty() {
-            return refuse(
-                format!(
-                    "no rule forwards to {}, the target group of {}: its targets would never become healthy",
-                    group.name, service.name
-                ),
-                "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
-            );
+            return refuse(ServiceRefused::GroupInNoRule {
+                service: service.name.clone(),
+                group: group.name.clone(),
+            });
         }
         let unused = survey.unused.iter().filter(|(arn, _)| *arn == group.arn);
         let mut outside = unused.filter(|(_, target)| not_in_use(target) == Some(NotInUse::Zone));
         if let Some((_, target)) = outside.next() {
-            let balancer = &group.load_balancers[0];
-            return refuse(
-                format!(
-                    "{}: the zone of target {}:{} is not enabled on the load balancer (target group {}): new \
-                     tasks there would never become healthy",
-                    service.name, target.id, target.port, group.name
-                ),
-                format!(
-                    "enable the zone, or take its subnet out of {}: aws elbv2 describe-load-balancers \
-                     --load-balancer-arns {balancer} --query 'LoadBalancers[].AvailabilityZones'",
-                    service.name
-                ),
-            );
+            return refuse(ServiceRefused::ZoneNotEnabled {
+                service: service.name.clone(),
+                group: group.name.clone(),
+                target: target.id.clone(),
+                port: target.port,
+                load_balancer: group.load_balancers[0].clone(),
+            });
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use super::pair::{known, pair};
 use super::refuse;
 use super::service::usable;
-use crate::error::Refusal;
-use crate::event::Warning;
+use crate::event::refusal::{ServiceRefused, TrafficRefused};
+use crate::event::{Refusal, Warning};
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Group, Rule, Service};
 use crate::plan::{Sides, Survey};
@@ -81,13 +81,10 @@ pub(in crate::plan) fn test_listener_shows_a_side(survey: &Survey) -> Result<(),
     if survey.world.rules.values().any(|rule| is_for_tests(survey, rule)) {
         return Ok(());
     }
-    refuse(
-        format!(
-            "--test-listener: no rule of {listener} forwards to a target group of {}",
-            survey.service
-        ),
-        format!("aws elbv2 describe-rules --listener-arn {listener}"),
-    )
+    refuse(TrafficRefused::NotOnTestListener {
+        listener: listener.clone(),
+        service: survey.service.clone(),
+    })
 }
 
 /// Rules that hold green's group and not blue's.
@@ -114,13 +111,12 @@ pub(in crate::plan) fn foreign_rules(
     let mut warnings = Vec::new();
     for rule in foreign(survey, sides).filter(|rule| !is_for_tests(survey, rule)) {
         if healthy > 0 && rule.weights().iter().any(|(_, weight)| *weight > 0) {
-            return refuse(
-                format!(
-                    "rule {} sends requests to {}, which has {healthy} healthy targets and would get the new revision",
-                    rule.name, green.name
-                ),
-                describe(rule),
-            );
+            return refuse(TrafficRefused::ForeignRule {
+                rule: rule.name.clone(),
+                arn: rule.arn.clone(),
+                service: green.name.clone(),
+                healthy,
+            });
         }
         warnings.push(Warning::RuleNotChanged {
             rule: rule.name.clone(),
@@ -146,30 +142,18 @@ pub(super) fn by_weight<'a>(
             Some(0) => false,
             Some(1000) => true,
             None => {
-                return refuse(
-                    format!("rule {} gives neither side any weight", rule.name),
-                    describe(rule),
-                );
+                return refuse(TrafficRefused::NoWeight {
+                    rule: rule.name.clone(),
+                    arn: rule.arn.clone(),
+                });
             }
             Some(_) => {
-                return refuse(
-                    format!(
-                        "rule {} gives both {} and {} traffic, and no record says why",
-                        rule.name, one.name, other.name
-                    ),
-                    to_the_heavier(survey, &pairs, [one, other]),
-                );
+                return on_both_sides(survey, &pairs, [one, other], &rule.name, None);
             }
         };
         match live {
             Some((first, name)) if first != second => {
-                return refuse(
-                    format!(
-                        "rule {name} gives traffic to one of {} and {}, rule {} to the other",
-                        one.name, other.name, rule.name
-                    ),
-                    to_the_heavier(survey, &pairs, [one, other]),
-                );
+                return on_both_sides(survey, &pairs, [one, other], name, Some(&rule.name));
             }
             _ => live = Some((second, &rule.name)),
         }
@@ -183,18 +167,9 @@ pub(super) fn by_weight<'a>(
 
 pub(super) fn no_rule<T>(survey: &Survey, one: &Service, other: &Service) -> Result<T, Refusal> {
     if survey.world.rules.values().any(|rule| is_for_tests(survey, rule)) {
-        return refuse(
-            format!(
-                "--test-listener: no other listener forwards to {}: its users come through this one",
-                survey.service
-            ),
-            "leave out --test-listener, or name the listener for tests",
-        );
+        return refuse(TrafficRefused::TestListenerAlone { service: survey.service.clone() });
     }
-    refuse(
-        format!("no rule forwards to the target groups of {} or {}", one.name, other.name),
-        "aws elbv2 create-rule --listener-arn ARN --priority 10 --conditions … --actions …",
-    )
+    refuse(TrafficRefused::NoRule { services: [one.name.clone(), other.name.clone()] })
 }
 
 pub(super) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(), Refusal> {
@@ -206,31 +181,36 @@ pub(super) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(),
         {
             // `…:targetgroup/NAME/ID`
             let group = group.rsplit('/').nth(1).unwrap_or(group);
-            return refuse(
-                format!("rule {} gives traffic to a third target group, {group}", rule.name),
-                describe(rule),
-            );
+            return refuse(TrafficRefused::ThirdGroup {
+                rule: rule.name.clone(),
+                arn: rule.arn.clone(),
+                group: group.to_owned(),
+            });
         }
     }
     Ok(())
 }
 
-pub(super) fn describe(rule: &Rule) -> String {
-    format!("aws elbv2 describe-rules --rule-arns {}", rule.arn)
-}
-
-/// Ends it where most of the traffic is, or else most tasks.
-pub(super) fn to_the_heavier(
+/// Both have traffic. It ends where most of it is, or else most tasks.
+fn on_both_sides<T>(
     survey: &Survey,
     pairs: &[GroupPair],
     [one, other]: [&Service; 2],
-) -> String {
+    rule: &str,
+    other_rule: Option<&str>,
+) -> Result<T, Refusal> {
     let rules = survey.world.rules.values();
     let parts = rules.filter_map(|rule| green_per_mille(&rule.actions, pairs));
     let (had, all) = parts.fold((0, 0), |(had, all), part| (had + part, all + 1000));
     let to = if (2 * had, other.running) > (all, one.running) { other } else { one };
-    let (cluster, service) = (&survey.cluster, &survey.service);
-    format!("ecs-bg rollback --cluster {cluster} --service {service} --to {}", to.name)
+    refuse(TrafficRefused::OnBothSides {
+        rule: rule.to_owned(),
+        other_rule: other_rule.map(str::to_owned),
+        services: [one, other].map(|service| service.name.clone()),
+        cluster: survey.cluster.clone(),
+        service: survey.service.clone(),
+        to: to.name.clone(),
+    })
 }
 
 /// Nothing answers on the side that has the traffic: there is nothing that a deployment could harm.
@@ -258,21 +238,16 @@ pub(super) fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusa
     if is_outage(survey, blue) {
         return Ok(());
     }
-    let cluster = survey.cluster_name();
+    let cluster = survey.cluster_name().to_owned();
     if blue.desired == 0 {
-        return refuse(
-            format!("{} has the traffic, but its desired count is 0", blue.name),
-            format!(
-                "aws ecs update-service --cluster {cluster} --service {} --desired-count 1",
-                blue.name
-            ),
-        );
+        return refuse(ServiceRefused::ServesWithoutTasks { service: blue.name.clone(), cluster });
     }
     if blue.deployments.len() > 1 {
-        return refuse(
-            format!("{} has the traffic, and somebody else deploys it right now", blue.name),
-            format!("aws ecs wait services-stable --cluster {cluster} --services {}", blue.name),
-        );
+        return refuse(ServiceRefused::BeingDeployed {
+            service: blue.name.clone(),
+            cluster,
+            serves: true,
+        });
     }
     Ok(())
 }
@@ -287,28 +262,18 @@ pub(super) fn unsticky(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal
     };
     let groups = sides.pairs.iter().flat_map(|pair| [&pair.blue, &pair.green]);
     if let Some(group) = groups.filter_map(|arn| survey.world.groups.get(arn)).find(sticky) {
-        return refuse(
-            format!(
-                "target group {} has stickiness: clients would stay on a side that is stopped",
-                group.name
-            ),
-            format!(
-                "if its clients do not need stickiness: aws elbv2 modify-target-group-attributes --target-group-arn {} --attributes Key=stickiness.enabled,Value=false",
-                group.arn
-            ),
-        );
+        return refuse(TrafficRefused::StickyGroup {
+            group: group.name.clone(),
+            arn: group.arn.clone(),
+        });
     }
     let pins = |(key, value): &(String, String)| {
         key.ends_with("TargetGroupStickinessConfig.Enabled") && value == "true"
     };
     match survey.world.rules.values().find(|rule| rule.actions.iter().any(pins)) {
-        Some(rule) => refuse(
-            format!(
-                "rule {} has target group stickiness: clients would stay on a side that is stopped",
-                rule.name
-            ),
-            format!("aws elbv2 describe-rules --rule-arns {}", rule.arn),
-        ),
+        Some(rule) => {
+            refuse(TrafficRefused::StickyRule { rule: rule.name.clone(), arn: rule.arn.clone() })
+        }
         None => Ok(()),
     }
 }

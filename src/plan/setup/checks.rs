@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::undo::check_undo;
 use super::{MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::{SetupRefused, Unfit};
 use crate::model::arn::short;
 use crate::model::world::Service;
 use crate::plan::checks::image::missing_images;
@@ -72,9 +73,8 @@ impl Case<'_> {
         !self.is_headless() && !self.is_advanced()
     }
 
-    fn of_service(&self, command: &str) -> String {
-        let (cluster, name) = (self.seen.survey.cluster_name(), &self.service.name);
-        format!("{command} --cluster {cluster} --service {name}")
+    fn cluster(&self) -> String {
+        self.seen.survey.cluster_name().to_owned()
     }
 }
 
@@ -85,56 +85,36 @@ pub(super) fn balancers(service: &Service) -> Vec<Value> {
 
 fn can_be_set_up(case: &Case<'_>) -> Result<(), Refusal> {
     let (service, survey) = (case.service, &case.seen.survey);
-    let name = &service.name;
+    let name = service.name.clone();
     let controller = services::setting_at(service, &["deploymentController", "type"]);
     if controller.and_then(Value::as_str) == Some("CODE_DEPLOY") {
-        return refuse(
-            format!(
-                "{name} is deployed by CodeDeploy (controller CODE_DEPLOY); setup does not migrate it"
-            ),
-            "put both target groups into the production rule with the weights 1 and 0, then one aws ecs \
-             update-service with deploymentController ECS, strategy BLUE_GREEN and advancedConfiguration; last, \
-             delete the CodeDeploy deployment group (Developer Guide, \"Migrate CodeDeploy blue/green deployments\")",
-        );
+        return refuse(SetupRefused::SetupFromCodeDeploy { service: name });
     }
     deployable(survey, service)?;
     if let Some(twin) = &survey.twin {
-        return refuse(
-            format!("{name} has the twin {twin}: the engine listener deploys the pair"),
-            format!(
-                "if the pair is not used any more: aws ecs untag-resource --resource-arn {} --tag-keys ecs-bg:twin",
-                service.arn
-            ),
-        );
+        return refuse(SetupRefused::SetupOfPair {
+            service: name,
+            arn: service.arn.clone(),
+            twin: twin.clone(),
+        });
     }
     if strategy(service.settings.get("deploymentConfiguration").unwrap_or(&json!({}))).is_none() {
-        return refuse(
-            format!(
-                "{name} has the deployment strategy {}, which setup does not know",
-                service.strategy()
-            ),
-            case.of_service("ecs-bg status"),
-        );
+        return refuse(SetupRefused::SetupOfUnknownStrategy {
+            service: name,
+            cluster: case.cluster(),
+            strategy: service.strategy().to_owned(),
+        });
     }
     Ok(())
 }
 
 fn has_at_most_one_group(case: &Case<'_>) -> Result<(), Refusal> {
-    let name = &case.service.name;
+    let service = case.service.name.clone();
     match &balancers(case.service)[..] {
         [] => Ok(()),
         [one] if one["targetGroupArn"].is_string() => Ok(()),
-        [_] => refuse(
-            format!("{name} is behind a Classic Load Balancer, whose traffic ECS cannot shift"),
-            "aws elbv2 create-load-balancer --name NAME --subnets SUBNET SUBNET",
-        ),
-        several => refuse(
-            format!(
-                "{name} has {} load balancers; setup works with one target group",
-                several.len()
-            ),
-            "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service --load-balancers …",
-        ),
+        [_] => refuse(SetupRefused::SetupOfClassicLoadBalancer { service }),
+        several => refuse(SetupRefused::SeveralLoadBalancers { service, count: several.len() }),
     }
 }
 
@@ -144,10 +124,7 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     if seen.survey.blind.is_some() {
-        return refuse(
-            "the load balancer cannot be read",
-            "allow elasticloadbalancing:Describe* to these credentials",
-        );
+        return refuse(SetupRefused::LoadBalancerUnread);
     }
     let groups = [&seen.first, &seen.second];
     for group in groups.into_iter().flatten().filter(|_| !case.is_advanced()) {
@@ -159,11 +136,8 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
             ),
             (group.tags.is_none(), "tags", "elasticloadbalancing:DescribeTags"),
         ];
-        if let Some((_, what, action)) = unread.into_iter().find(|(unread, ..)| *unread) {
-            return refuse(
-                format!("the {what} of target group {} cannot be read", group.name),
-                format!("allow {action} to these credentials"),
-            );
+        if let Some((_, part, action)) = unread.into_iter().find(|(unread, ..)| *unread) {
+            return refuse(SetupRefused::GroupUnread { group: group.name.clone(), part, action });
         }
     }
     Ok(())
@@ -176,14 +150,11 @@ fn can_start_tasks(case: &Case<'_>) -> Result<(), Refusal> {
     }
     let arn = &case.service.revision;
     if case.seen.survey.revisions.get(arn).is_some_and(|revision| !revision.active) {
-        return refuse(
-            format!(
-                "{} is INACTIVE: ECS could not start new tasks of what {} runs",
-                short(arn),
-                case.service.name
-            ),
-            case.of_service("ecs-bg deploy") + " --tag TAG",
-        );
+        return refuse(SetupRefused::RunsInactive {
+            service: case.service.name.clone(),
+            cluster: case.cluster(),
+            revision: short(arn).to_owned(),
+        });
     }
     missing_images(&case.seen.images, &case.seen.digests)
 }
@@ -193,13 +164,11 @@ fn keeps_all_tasks(case: &Case<'_>) -> Result<(), Refusal> {
     if !case.replaces_tasks() || percent >= 100 {
         return Ok(());
     }
-    refuse(
-        format!(
-            "minimumHealthyPercent of {} is {percent}: ECS would stop tasks before the new ones are healthy",
-            case.service.name
-        ),
-        case.of_service("ecs-bg deploy") + " --min-healthy 100 --force-new-deployment",
-    )
+    refuse(SetupRefused::StopsFirst {
+        service: case.service.name.clone(),
+        cluster: case.cluster(),
+        min_healthy: percent,
+    })
 }
 
 fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
@@ -216,11 +185,11 @@ fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let failed = service.primary().is_some_and(|one| one.rollout.as_deref() == Some("FAILED"));
-    let what = match failed {
-        true => format!("the last deployment of {} failed: it must be well first", service.name),
-        false => format!("ECS deploys {} right now", service.name),
-    };
-    refuse(what, case.of_service("ecs-bg status"))
+    let (service, cluster) = (service.name.clone(), case.cluster());
+    match failed {
+        true => refuse(SetupRefused::LastFailed { service, cluster }),
+        false => refuse(SetupRefused::Deploying { service, cluster }),
+    }
 }
 
 fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
@@ -233,18 +202,19 @@ fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
     }
     let rule = production(asked, seen)?;
     let Some(arn) = asked.test.as_ref().filter(|_| !case.is_advanced()) else { return Ok(()) };
-    let other = "--test-rule ARN of a rule that forwards to one of the two target groups";
     if arn == named_arn(rule) {
-        return refuse("--test-rule: it is the production rule", other);
+        return refuse(SetupRefused::TestRuleIsProduction);
     }
     let second = seen.second.as_ref().map(|group| &group.arn);
     let is_ours = |(group, _): &(String, u32)| *group == first.arn || Some(group) == second;
     match &seen.test {
-        None => refuse(format!("--test-rule: there is no {arn}"), other),
-        Some(test) if !test.weights().iter().any(is_ours) => refuse(
-            format!("--test-rule: rule {} does not forward to {}", test.name, first.name),
-            other,
-        ),
+        None => refuse(SetupRefused::NoTestRule { arn: arn.clone() }),
+        Some(test) if !test.weights().iter().any(is_ours) => {
+            refuse(SetupRefused::TestRuleOfOthers {
+                rule: test.name.clone(),
+                group: first.name.clone(),
+            })
+        }
         Some(_) => Ok(()),
     }
 }
@@ -257,50 +227,37 @@ fn second_group_fits(case: &Case<'_>) -> Result<(), Refusal> {
     let (Some(first), second) = (&seen.first, &seen.second) else { return Ok(()) };
     let Some(second) = second else {
         return match &asked.alternate {
-            Some(arn) => refuse(
-                format!("--alternate-target-group: there is no {arn}"),
-                "leave it out: setup makes a copy of the first one",
-            ),
+            Some(arn) => refuse(SetupRefused::NoSecondGroup { arn: arn.clone() }),
             None => Ok(()),
         };
     };
     let named = asked.alternate.is_some();
     let is_clone = second.is_clone_of(&first.name);
-    let hint = match named {
-        true => {
-            "leave out --alternate-target-group: setup makes a copy of the first one".to_owned()
-        }
-        false => format!(
-            "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
-             delete-target-group --target-group-arn {}",
-            second.arn
-        ),
+    let unfit = |unfit| {
+        refuse(SetupRefused::SecondGroupUnfit {
+            group: second.name.clone(),
+            arn: second.arn.clone(),
+            first: first.name.clone(),
+            is_named: named,
+            unfit,
+        })
     };
     if first.arn == second.arn {
-        return refuse(format!("{} is the target group of the service already", first.name), hint);
+        return unfit(Unfit::IsFirst);
     }
     let members: &[&str] = if named { &VITAL } else { &MEMBERS };
     if let Some(member) = first.differs(second, members) {
-        return refuse(
-            format!("target group {} differs from {} in {member}", second.name, first.name),
-            hint,
-        );
+        return unfit(Unfit::Differs { member });
     }
     if !named && !is_clone && first.attributes != second.attributes {
-        return refuse(
-            format!("target group {} has other attributes than {}", second.name, first.name),
-            hint,
-        );
+        return unfit(Unfit::OtherAttributes);
     }
     let own = first.load_balancers();
     if second.load_balancers().iter().any(|balancer| !own.contains(balancer)) {
-        return refuse(
-            format!("target group {} belongs to another load balancer", second.name),
-            hint,
-        );
+        return unfit(Unfit::OtherLoadBalancer);
     }
     if second.targets.is_some_and(|count| count > 0) {
-        return refuse(format!("target group {} has targets: it is in use", second.name), hint);
+        return unfit(Unfit::InUse);
     }
     Ok(())
 }
@@ -311,13 +268,5 @@ fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let partition = case.service.arn.split(':').nth(1).unwrap_or("aws");
-    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-    refuse(
-        "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN",
-        format!(
-            "aws iam create-role --role-name ecs-load-balancers --assume-role-policy-document '{trust}' && aws iam \
-             attach-role-policy --role-name ecs-load-balancers --policy-arn \
-             arn:{partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
-        ),
-    )
+    refuse(SetupRefused::NoRole { partition: partition.to_owned() })
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 pub use self::checks::check;
 use self::undo::undo_steps;
 use super::checks::refuse;
-use super::{Digest, Survey};
-use crate::error::Refusal;
-use crate::event::Warning;
+use super::{Digest, Survey, group_name};
+use crate::event::refusal::{SetupRefused, TrafficRefused};
+use crate::event::{Refusal, Warning};
 use crate::model::rule::{GroupPair, green_stands, weights, with_green};
 use crate::model::world::{Rule, Service};
 use crate::record::{Change, Native};
@@ -359,19 +359,20 @@ fn strategy_step(asked: &Setup, service: &Service) -> Option<Step> {
 /// The rule that users' requests come through.
 pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal> {
     let (Some(service), Some(first)) = (service(seen), &seen.first) else {
-        return refuse("the service is in no target group", "ecs-bg setup --help");
+        return refuse(SetupRefused::SetupWithoutGroup);
     };
     let world = &seen.survey.world;
     if service.is_advanced() {
         let found = production_rules(&world.rules, service).into_iter().find_map(|(_, rule)| rule);
-        let what = format!(
-            "the production rule of {} forwards to neither of its target groups, or is gone",
-            service.name
-        );
         return found.ok_or_else(|| {
-            let advanced = service.attachments[0].advanced.as_ref();
-            let arn = advanced.map_or("", |advanced| &advanced.production);
-            Refusal::new(what, format!("aws elbv2 describe-rules --rule-arns {arn}"))
+            let own = &service.attachments[0];
+            let advanced = own.advanced.as_ref();
+            let other = advanced.map_or("", |advanced| &advanced.alternate);
+            Refusal::new(TrafficRefused::NoProductionRule {
+                service: service.name.clone(),
+                arn: advanced.map_or_else(String::new, |advanced| advanced.production.clone()),
+                groups: [&own.group, other].map(|arn| group_name(world, arn)),
+            })
         });
     }
     let is_test = |rule: &Rule| asked.test.as_deref() == Some(named_arn(rule));
@@ -385,38 +386,26 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
             .copied()
             .find(|rule| rule.arn == *arn || named_arn(rule) == arn)
             .ok_or_else(|| {
-                Refusal::new(
-                    format!("--production-rule: {arn} sends no requests to {}", first.name),
-                    rules_hint(first),
-                )
+                Refusal::new(SetupRefused::NotTheProductionRule {
+                    arn: arn.clone(),
+                    group: first.name.clone(),
+                    load_balancer: load_balancer(first),
+                })
             })?,
         (None, [one]) => *one,
         (None, []) => {
-            return refuse(
-                format!(
-                    "no rule sends requests to {}, the target group of {}",
-                    first.name, service.name
-                ),
-                rules_hint(first),
-            );
+            return refuse(SetupRefused::GroupWithoutRule {
+                service: service.name.clone(),
+                group: first.name.clone(),
+                load_balancer: load_balancer(first),
+            });
         }
         (None, several) => {
-            let names: Vec<&str> = several.iter().map(|rule| rule.name.as_str()).collect();
-            let arns: Vec<&str> = several.iter().map(|rule| named_arn(rule)).collect();
-            return refuse(
-                format!(
-                    "{} rules send requests to {}: {}. ECS moves the traffic of one production rule; after a \
-                     deployment the others would lead to stopped tasks",
-                    several.len(),
-                    first.name,
-                    names.join(", ")
-                ),
-                format!(
-                    "leave one of them, name one that is for tests with --test-rule, or choose one with \
-                     --production-rule and change the others yourself: {}",
-                    arns.join(", ")
-                ),
-            );
+            return refuse(SetupRefused::SeveralRules {
+                group: first.name.clone(),
+                rules: several.iter().map(|rule| rule.name.clone()).collect(),
+                arns: several.iter().map(|rule| named_arn(rule).to_owned()).collect(),
+            });
         }
     };
     let second = seen.second.as_ref().map(|group| &group.arn);
@@ -425,27 +414,20 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
         if group == first.arn || (Some(&group) == second && weight == 0) {
             continue;
         }
-        let what = match Some(&group) == second {
-            true => format!(
-                "rule {} gives {name} traffic: ECS needs all of it on {}",
-                chosen.name, first.name
-            ),
-            false => format!(
-                "rule {} also names a third target group, {name}, which ECS would drop",
-                chosen.name
-            ),
+        let (rule, arn, name) = (chosen.name.clone(), chosen.arn.clone(), name.to_owned());
+        return match Some(&group) == second {
+            true => {
+                let first = first.name.clone();
+                refuse(SetupRefused::SecondGroupHasTraffic { rule, arn, group: name, first })
+            }
+            false => refuse(SetupRefused::ThirdGroupInRule { rule, arn, group: name }),
         };
-        return refuse(what, format!("aws elbv2 describe-rules --rule-arns {}", chosen.arn));
     }
     Ok(chosen)
 }
 
-fn rules_hint(first: &GroupSettings) -> String {
-    let balancers = first.load_balancers();
-    let balancer = balancers.first().copied().unwrap_or("ARN");
-    format!(
-        "aws elbv2 describe-listeners --load-balancer-arn {balancer}, and aws elbv2 describe-rules"
-    )
+fn load_balancer(group: &GroupSettings) -> Option<String> {
+    group.load_balancers().first().map(|arn| (*arn).to_owned())
 }
 
 /// What a user may not expect.

@@ -2,7 +2,8 @@
 
 use super::checks::{balancers, deployable};
 use super::{Seen, Step, is_deploying, is_settled, steps};
-use crate::error::Refusal;
+use crate::event::Refusal;
+use crate::event::refusal::SetupRefused;
 use crate::model::rule::{GroupPair, without_green};
 use crate::model::world::Service;
 use crate::plan::checks::refuse;
@@ -70,7 +71,8 @@ fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
 
 /// What is in the way of it.
 pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
-    let (survey, name) = (&seen.survey, &service.name);
+    let survey = &seen.survey;
+    let (name, cluster) = (service.name.clone(), survey.cluster_name().to_owned());
     if steps(asked, seen).is_empty() {
         return Ok(());
     }
@@ -78,35 +80,25 @@ pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Resul
     if let Some(Ok(record)) = survey.open_record() {
         return Err(unfinished(survey, &record));
     }
-    let of_service =
-        |verb: &str| format!("ecs-bg {verb} --cluster {} --service {name}", survey.cluster_name());
     if balancers(service).len() > 1 || survey.blind.is_some() {
-        return refuse(
-            format!("{name} has more than one load balancer, or it cannot be read"),
-            "aws ecs update-service --load-balancers …",
-        );
+        return refuse(SetupRefused::UndoSeveralLoadBalancers { service: name });
     }
     let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return Ok(()) };
     let live = survey.world.rules.values().any(|rule| {
         rule.weights().iter().any(|(group, weight)| *group == second.arn && *weight > 0)
     });
     if live || second.targets != Some(0) {
-        let why = if live { "has traffic" } else { "has targets" };
-        return refuse(
-            format!(
-                "target group {} {why}: setup can be undone only while {} serves alone",
-                second.name, first.name
-            ),
-            format!(
-                "the next deployment brings the traffic back to {}: {}",
-                first.name,
-                of_service("deploy") + " --tag TAG"
-            ),
-        );
+        return refuse(SetupRefused::UndoWhileUsed {
+            service: name,
+            cluster,
+            group: second.name.clone(),
+            first: first.name.clone(),
+            has_traffic: live,
+        });
     }
     // What undoing has begun is gone on with.
     if is_deploying(service) && service.is_advanced() {
-        return refuse(format!("ECS deploys {name} right now"), of_service("status"));
+        return refuse(SetupRefused::Deploying { service: name, cluster });
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
+use super::failure::{failure as failed, fault};
 use super::gate::gate;
 use super::health::{sickness, task};
 use super::wait::{sight, wait};
@@ -107,17 +108,17 @@ pub(crate) fn cause(fact: &Cause) -> String {
                 false => what,
             }
         }
-        Cause::InTheWay { error } => error.message.clone(),
+        Cause::InTheWay { error } => fault(error),
         Cause::Interrupted => "interrupted".to_owned(),
         Cause::Held { share: Some(share), service } => {
             format!("interrupted; left as it is, with {share} % on {service}")
         }
         Cause::Held { share: None, .. } => "interrupted; ECS goes on with it".to_owned(),
-        Cause::Aws(failure) => failure.to_string(),
+        Cause::Aws(failure) => failed(failure),
         Cause::Scaling { failure, cluster, left: Some(left) } => {
-            format!("{failure}; to change it yourself: {}", register(left, cluster))
+            format!("{}; to change it yourself: {}", failed(failure), register(left, cluster))
         }
-        Cause::Scaling { failure, left: None, .. } => failure.to_string(),
+        Cause::Scaling { failure, left: None, .. } => failed(failure),
         Cause::Before { task, ended } => before(task, ended),
         Cause::BeforeForgotten => {
             "nobody knows whether the task of --before ran: ECS has forgotten it".to_owned()

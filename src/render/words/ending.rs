@@ -1,6 +1,6 @@
 //! How it ended, in words.
 
-use super::{change, ids};
+use super::{change, fault, ids};
 use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage, Swept};
 use crate::model::service_deployment::Phase;
 use crate::plan::history::Became;
@@ -102,9 +102,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Running { tasks, maybe: true } => {
             format!("interrupted; {} may still run", ids(tasks))
         }
-        Ending::Error { errors } => {
-            errors.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("; ")
-        }
+        Ending::Error { errors } => errors.iter().map(fault).collect::<Vec<_>>().join("; "),
         Ending::Unknown { tasks } => format!("{}: how it ended is not known", ids(tasks)),
     }
 }
@@ -112,7 +110,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
 fn swept(one: &Swept) -> String {
     let Swept { deployment, service, exit_code, error } = one;
     let how = match (exit_code, error) {
-        (_, Some(error)) => format!("a person must look: {}", error.message),
+        (_, Some(error)) => format!("a person must look: {}", fault(error)),
         (0, None) => "finished".to_owned(),
         (1, None) => "rolled back".to_owned(),
         (5, None) => "another process took over".to_owned(),

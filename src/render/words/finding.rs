@@ -1,13 +1,13 @@
 //! What `ecs-bg doctor` found, in words, and what helps.
 
-use super::time;
 use super::warning::warning;
+use super::{refusal, time};
 use crate::event::{Fact, Location, Owner};
 
 /// What was found.
 pub(crate) fn fact(fact: &Fact) -> String {
     match fact {
-        Fact::Refused { what, .. } => what.clone(),
+        Fact::Refused(refused) => refusal::what(refused),
         Fact::Plan(one) => warning(one),
         Fact::NotAllowed { call } => {
             format!("not checked: {} is not allowed to these credentials", call.action())
@@ -181,7 +181,7 @@ pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<Strin
         )
     };
     Some(match fact {
-        Fact::Refused { fix, .. } => fix.clone(),
+        Fact::Refused(refused) => refusal::fix(refused),
         Fact::NotAllowed { call } => format!("allow {}", call.action()),
         Fact::OneTask { service } => update(service, "--desired-count 2"),
         Fact::ShortOfTasks { .. } => format!("ecs-bg status {options}"),

@@ -4,10 +4,13 @@
 mod cause;
 mod ending;
 mod engine;
+mod failure;
 mod finding;
 mod gate;
 mod health;
 mod plan;
+mod record;
+mod refusal;
 mod wait;
 mod warning;
 
@@ -16,10 +19,12 @@ use std::time::Duration;
 pub(crate) use cause::cause;
 pub(crate) use ending::{became, end, hint, nothing, outcome, reason};
 pub(crate) use engine::{begun, planned};
+pub(crate) use failure::{fault, fault_fix};
 pub(crate) use finding::{fact, fix};
 pub(crate) use gate::printed;
 pub(crate) use health::{sickness, task};
 pub(crate) use plan::{engine_reason, step, with};
+pub(crate) use refusal::{again, what as refused};
 pub(crate) use wait::{reached, wait};
 pub(crate) use warning::warning;
 
@@ -171,4 +176,9 @@ pub(crate) fn time(duration: Duration) -> String {
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
     let text: String = parts.map(|(count, unit)| format!("{count}{unit}")).collect();
     if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Whole seconds, in words: `2m 37s`.
+fn about(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }

@@ -1,7 +1,9 @@
 //! Warnings, in words.
 
 use super::cause::{cause, number};
+use super::failure::failure as failed;
 use super::gate::gate;
+use super::record;
 use super::time;
 use crate::error::FailureKind;
 use crate::event::{NoRecord, Then, Unchecked, Warning};
@@ -9,7 +11,7 @@ use crate::model::health::placement;
 
 pub(crate) fn warning(warning: &Warning) -> String {
     match warning {
-        Warning::CallFailed { failure, then } => format!("{failure}{}", next(then)),
+        Warning::CallFailed { failure, then } => format!("{}{}", failed(failure), next(then)),
         Warning::GoingOnFrom { share: Some(share) } => {
             format!("the rules show what this deployment did not write; going on from {share} %")
         }
@@ -55,15 +57,16 @@ pub(crate) fn warning(warning: &Warning) -> String {
                 FailureKind::Denied => "; allow logs:GetLogEvents",
                 _ => "",
             };
-            format!("the task's logs are not shown ({failure}){allow}")
+            format!("the task's logs are not shown ({}){allow}", failed(failure))
         }
         Warning::DigestUnknown { container, image } => {
             format!("cannot find the digest of {image} that container {container} ran; using the tag")
         }
         Warning::Over { deployment, by } => format!("{deployment} is over: {}", cause(by)),
         Warning::SettingsLeft { service, failure } => format!(
-            "{failure}; the deploymentConfiguration of {service} still has what was set for this deployment \
-             (a pause, a bake time or a strategy)"
+            "{}; the deploymentConfiguration of {service} still has what was set for this deployment \
+             (a pause, a bake time or a strategy)",
+            failed(failure)
         ),
         Warning::OtherRule { rule, group } => format!(
             "rule {rule} also sends requests to {group}; ECS does not move it: after the first deployment it \
@@ -90,7 +93,7 @@ pub(crate) fn warning(warning: &Warning) -> String {
             format!("image {image} was not checked ({}); allow ecr:DescribeImages", unchecked(why))
         }
         Warning::RepositoryUnchecked { repository, failure } => {
-            format!("{repository} was not checked: {failure}")
+            format!("{repository} was not checked: {}", failed(failure))
         }
         Warning::ScalingUnchecked => {
             "auto scaling was not checked: a scalable target could start the stopped service again; allow \
@@ -125,7 +128,7 @@ pub(crate) fn warning(warning: &Warning) -> String {
                 FailureKind::Denied => format!("; allow {}", failure.action()),
                 _ => String::new(),
             };
-            format!("{failure}; only deployments by ecs-bg are shown{allow}")
+            format!("{}; only deployments by ecs-bg are shown{allow}", failed(failure))
         }
         Warning::CredentialsExpire { left, needed } => format!(
             "the credentials expire in {}, and the deployment needs at least {}: they must be renewed meanwhile",
@@ -189,9 +192,8 @@ pub(crate) fn warning(warning: &Warning) -> String {
         Warning::UnhealthyTargets { service, targets } => {
             format!("{targets} targets of {service} are unhealthy now")
         }
-        // Refusals say the same.
-        Warning::RecordIgnored(record) => record.to_string(),
-        Warning::RecordUnreadable(record) => record.to_string(),
+        Warning::RecordIgnored(one) => record::ignored(one),
+        Warning::RecordUnreadable(one) => record::unreadable(one),
     }
 }
 
@@ -224,7 +226,7 @@ fn next(then: &Then) -> String {
             format!("; {revision} stays registered, unused; its record is closed")
         }
         Then::Withdrawn { revision, open: Some(why) } => {
-            format!("; {revision} stays registered, unused; its record stays open: {why}")
+            format!("; {revision} stays registered, unused; its record stays open: {}", failed(why))
         }
     }
 }

@@ -1,0 +1,128 @@
+//! Calls to AWS that failed, in words, and what helps.
+
+use super::{about, refusal};
+use crate::call::Call;
+use crate::error::{
+    COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, NOT_STARTED,
+    OVERRIDES_TOO_LONG, UNKNOWN_PROFILE,
+};
+use crate::event::{Fault, FaultKind, LeftBehind};
+use crate::model::health::placement;
+use crate::plan::run_task::OVERRIDES_MAX;
+
+/// What is in the way of a command.
+pub(crate) fn fault(fault: &Fault) -> String {
+    match &fault.kind {
+        FaultKind::Refused(refused) => refusal::what(refused),
+        FaultKind::Aws { failure: one } => failure(one),
+        FaultKind::Interrupted(left) => interrupted(left),
+        FaultKind::Usage(usage) => usage.what.clone(),
+    }
+}
+
+/// What helps against it.
+pub(crate) fn fault_fix(fault: &Fault) -> String {
+    match &fault.kind {
+        FaultKind::Refused(refused) => refusal::fix(refused),
+        FaultKind::Aws { failure } => hint(failure),
+        FaultKind::Interrupted(left) => after(left),
+        FaultKind::Usage(usage) => usage.hint.clone(),
+    }
+}
+
+fn interrupted(left: &LeftBehind) -> String {
+    match left {
+        LeftBehind::Nothing => "interrupted; nothing was changed".to_owned(),
+        LeftBehind::Revisions { revisions } => {
+            format!("interrupted; {} stays registered; nothing uses it", revisions.join(" and "))
+        }
+        LeftBehind::MaybeRevision => {
+            "interrupted; a revision may have been registered; nothing uses it".to_owned()
+        }
+        LeftBehind::MaybeTask { .. } => "interrupted; a task may have been started".to_owned(),
+        LeftBehind::Owner { deployment, dead_after, .. } => format!(
+            "interrupted; the record of {deployment} may name this process as its owner for another {}; nothing else \
+             was changed",
+            about(*dead_after)
+        ),
+    }
+}
+
+/// What to do about what an interrupted command left behind.
+fn after(left: &LeftBehind) -> String {
+    match left {
+        LeftBehind::Nothing => "run the same command again".to_owned(),
+        LeftBehind::Revisions { revisions } => format!(
+            "aws ecs deregister-task-definition --task-definition {}",
+            revisions.first().map_or("REVISION", String::as_str)
+        ),
+        LeftBehind::MaybeRevision => {
+            "aws ecs list-task-definitions --sort DESC --max-items 5".to_owned()
+        }
+        LeftBehind::MaybeTask { cluster } => format!("aws ecs list-tasks --cluster {cluster}"),
+        LeftBehind::Owner { service, cluster, .. } => refusal::command("status", cluster, service),
+    }
+}
+
+pub(crate) fn failure(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::Region
+        | FailureKind::Credentials
+        | FailureKind::Certificates
+        | FailureKind::Environment
+            if failure.call.is_none() =>
+        {
+            failure.message.clone()
+        }
+        _ => {
+            let operation = failure.call.map_or("a call", Call::operation);
+            let space = if failure.on.is_empty() { "" } else { " " };
+            let Failure { on, code, message, .. } = failure;
+            let message = match code.as_str() {
+                NOT_STARTED => placement(message),
+                COMMAND_NOT_STORED => "its command is not stored anywhere".to_owned(),
+                COMMAND_FOR_NO_CONTAINER => {
+                    "its container is not in the task definition".to_owned()
+                }
+                OVERRIDES_TOO_LONG => refusal::too_long(message, OVERRIDES_MAX),
+                _ => message.clone(),
+            };
+            format!("{operation}{space}{on} failed: {code}: {message}")
+        }
+    }
+}
+
+/// What helps: one line that can be pasted.
+fn hint(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::Region => "export AWS_REGION=eu-central-1".into(),
+        FailureKind::Credentials if failure.code.contains("Expired") => {
+            "renew the credentials, for example: aws sso login".into()
+        }
+        FailureKind::Credentials if failure.code == UNKNOWN_PROFILE => {
+            "aws configure list-profiles".into()
+        }
+        FailureKind::Credentials => {
+            "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
+        }
+        FailureKind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
+        FailureKind::Environment => {
+            "in a file for docker's --env-file, write NAME=value without quotes, blanks or comments"
+                .into()
+        }
+        FailureKind::Denied => format!("allow {} to these credentials", failure.action()),
+        FailureKind::Missing if failure.code.contains("ClusterNotFound") => {
+            "check cluster and region: aws ecs list-clusters".into()
+        }
+        FailureKind::Missing => {
+            "check cluster, service and region: aws ecs list-services --cluster NAME".into()
+        }
+        FailureKind::Refused => "see the message from AWS above".into(),
+        FailureKind::Unreachable => {
+            "check the region, AWS_ENDPOINT_URL, HTTPS_PROXY and the network".into()
+        }
+        FailureKind::Throttled | FailureKind::Unknown => {
+            "run the same command again; it resumes".into()
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What keeps `ecs-bg setup` from setting a service up, or from undoing that.
+
+use crate::event::refusal::{SetupRefused, Unfit};
+
+pub(super) fn what(refusal: &SetupRefused) -> String {
+    use SetupRefused as R;
+    match refusal {
+        R::SetupFromCodeDeploy { service } => format!(
+            "{service} is deployed by CodeDeploy (controller CODE_DEPLOY); setup does not migrate it"
+        ),
+        R::SetupOfPair { service, twin, .. } => {
+            format!("{service} has the twin {twin}: the engine listener deploys the pair")
+        }
+        R::SetupOfUnknownStrategy { service, strategy, .. } => {
+            format!("{service} has the deployment strategy {strategy}, which setup does not know")
+        }
+        R::SetupOfClassicLoadBalancer { service } => {
+            format!("{service} is behind a Classic Load Balancer, whose traffic ECS cannot shift")
+        }
+        R::SeveralLoadBalancers { service, count } => {
+            format!("{service} has {count} load balancers; setup works with one target group")
+        }
+        R::LoadBalancerUnread => "the load balancer cannot be read".to_owned(),
+        R::GroupUnread { group, part, .. } => {
+            format!("the {part} of target group {group} cannot be read")
+        }
+        R::RunsInactive { service, revision, .. } => {
+            format!("{revision} is INACTIVE: ECS could not start new tasks of what {service} runs")
+        }
+        R::StopsFirst { service, min_healthy, .. } => format!(
+            "minimumHealthyPercent of {service} is {min_healthy}: ECS would stop tasks before the new ones are healthy"
+        ),
+        R::LastFailed { service, .. } => {
+            format!("the last deployment of {service} failed: it must be well first")
+        }
+        R::Deploying { service, .. } => format!("ECS deploys {service} right now"),
+        R::TestRuleIsProduction => "--test-rule: it is the production rule".to_owned(),
+        R::NoTestRule { arn } => format!("--test-rule: there is no {arn}"),
+        R::TestRuleOfOthers { rule, group } => {
+            format!("--test-rule: rule {rule} does not forward to {group}")
+        }
+        R::NoSecondGroup { arn } => format!("--alternate-target-group: there is no {arn}"),
+        R::SecondGroupUnfit { group, first, unfit, .. } => match unfit {
+            Unfit::IsFirst => format!("{first} is the target group of the service already"),
+            Unfit::Differs { member } => {
+                format!("target group {group} differs from {first} in {member}")
+            }
+            Unfit::OtherAttributes => {
+                format!("target group {group} has other attributes than {first}")
+            }
+            Unfit::OtherLoadBalancer => {
+                format!("target group {group} belongs to another load balancer")
+            }
+            Unfit::InUse => format!("target group {group} has targets: it is in use"),
+        },
+        R::NoRole { .. } => {
+            "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN"
+                .to_owned()
+        }
+        R::SetupWithoutGroup => "the service is in no target group".to_owned(),
+        R::NotTheProductionRule { arn, group, .. } => {
+            format!("--production-rule: {arn} sends no requests to {group}")
+        }
+        R::GroupWithoutRule { service, group, .. } => {
+            format!("no rule sends requests to {group}, the target group of {service}")
+        }
+        R::SeveralRules { group, rules, .. } => format!(
+            "{} rules send requests to {group}: {}. ECS moves the traffic of one production rule; after a deployment \
+             the others would lead to stopped tasks",
+            rules.len(),
+            rules.join(", ")
+        ),
+        R::SecondGroupHasTraffic { rule, group, first, .. } => {
+            format!("rule {rule} gives {group} traffic: ECS needs all of it on {first}")
+        }
+        R::ThirdGroupInRule { rule, group, .. } => {
+            format!("rule {rule} also names a third target group, {group}, which ECS would drop")
+        }
+        R::UndoSeveralLoadBalancers { service } => {
+            format!("{service} has more than one load balancer, or it cannot be read")
+        }
+        R::UndoWhileUsed { group, first, has_traffic, .. } => {
+            let why = if *has_traffic { "has traffic" } else { "has targets" };
+            format!(
+                "target group {group} {why}: setup can be undone only while {first} serves alone"
+            )
+        }
+    }
+}
+
+pub(super) fn fix(refusal: &SetupRefused) -> String {
+    use SetupRefused as R;
+    let of_service = super::command;
+    match refusal {
+        R::SetupFromCodeDeploy { .. } => {
+            "put both target groups into the production rule with the weights 1 and 0, then one aws ecs \
+             update-service with deploymentController ECS, strategy BLUE_GREEN and advancedConfiguration; last, \
+             delete the CodeDeploy deployment group (Developer Guide, \"Migrate CodeDeploy blue/green deployments\")"
+                .to_owned()
+        }
+        R::SetupOfPair { arn, .. } => format!(
+            "if the pair is not used any more: aws ecs untag-resource --resource-arn {arn} --tag-keys ecs-bg:twin"
+        ),
+        R::SetupOfUnknownStrategy { service, cluster, .. }
+        | R::LastFailed { service, cluster }
+        | R::Deploying { service, cluster } => of_service("status", cluster, service),
+        R::SetupOfClassicLoadBalancer { .. } => super::NEW_BALANCER.to_owned(),
+        R::SeveralLoadBalancers { .. } => {
+            "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service \
+             --load-balancers …"
+                .to_owned()
+        }
+        R::LoadBalancerUnread => {
+            "allow elasticloadbalancing:Describe* to these credentials".to_owned()
+        }
+        R::GroupUnread { action, .. } => format!("allow {action} to these credentials"),
+        R::RunsInactive { service, cluster, .. } => {
+            of_service("deploy", cluster, service) + " --tag TAG"
+        }
+        R::StopsFirst { service, cluster, .. } => {
+            of_service("deploy", cluster, service) + " --min-healthy 100 --force-new-deployment"
+        }
+        R::TestRuleIsProduction | R::NoTestRule { .. } | R::TestRuleOfOthers { .. } => {
+            "--test-rule ARN of a rule that forwards to one of the two target groups".to_owned()
+        }
+        R::NoSecondGroup { .. } => "leave it out: setup makes a copy of the first one".to_owned(),
+        R::SecondGroupUnfit { is_named: true, .. } => {
+            "leave out --alternate-target-group: setup makes a copy of the first one".to_owned()
+        }
+        R::SecondGroupUnfit { arn, is_named: false, .. } => format!(
+            "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
+             delete-target-group --target-group-arn {arn}"
+        ),
+        R::NoRole { partition } => {
+            let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+            format!(
+                "aws iam create-role --role-name ecs-load-balancers --assume-role-policy-document '{trust}' && aws iam \
+                 attach-role-policy --role-name ecs-load-balancers --policy-arn \
+                 arn:{partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+            )
+        }
+        R::SetupWithoutGroup => "ecs-bg setup --help".to_owned(),
+        R::NotTheProductionRule { load_balancer, .. }
+        | R::GroupWithoutRule { load_balancer, .. } => format!(
+            "aws elbv2 describe-listeners --load-balancer-arn {}, and aws elbv2 describe-rules",
+            load_balancer.as_deref().unwrap_or("ARN")
+        ),
+        R::SeveralRules { arns, .. } => format!(
+            "leave one of them, name one that is for tests with --test-rule, or choose one with --production-rule and \
+             change the others yourself: {}",
+            arns.join(", ")
+        ),
+        R::SecondGroupHasTraffic { arn, .. } | R::ThirdGroupInRule { arn, .. } => {
+            super::describe_rule(arn)
+        }
+        R::UndoSeveralLoadBalancers { .. } => {
+            "aws ecs update-service --load-balancers …".to_owned()
+        }
+        R::UndoWhileUsed { service, cluster, first, .. } => format!(
+            "the next deployment brings the traffic back to {first}: {} --tag TAG",
+            of_service("deploy", cluster, service)
+        ),
+    }
+}
