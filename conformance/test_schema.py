@@ -28,7 +28,7 @@ def documents():
         lines = transcript.read_text().splitlines()
         for begin in (number for number, line in enumerate(lines) if line == "{"):
             text = "\n".join(lines[begin : lines.index("}", begin) + 1])
-            if "..." in text:  # Cut short for the reader.
+            if "..." in text.splitlines():  # Cut short for the reader.
                 continue
             document = json.loads(text.replace('/"', '\\"'))  # trycmd turns each backslash round.
             kind = next((kind for kind, member in KINDS.items() if member in document), None)
