@@ -7,7 +7,7 @@ mod tags;
 
 use std::time::{Duration, SystemTime};
 
-pub use self::native::Native;
+pub use self::native::{GATES_LIMIT, Native};
 pub use self::tags::Unreadable;
 use self::tags::{ENDS, REASONS, code};
 

@@ -23,7 +23,7 @@ pub struct Native {
 
 /// How many minutes ECS waits for gates before it rolls back: more than a gate that cannot tell is waited
 /// for, and the whole way back of a deployment that nobody drives any more.
-const GATES_LIMIT: u32 = 15;
+pub const GATES_LIMIT: u32 = 15;
 
 impl Native {
     /// Its hooks: where each pauses, and for how many minutes.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::record::{Change, Native};
+use crate::record::{Change, GATES_LIMIT, Native};
 use crate::request::strategy::{Stage, Steps, Strategy};
 
 const CANARY: [&str; 3] = ["canaryConfiguration", "canaryPercent", "canaryBakeTimeInMinutes"];
@@ -77,6 +77,16 @@ pub fn pauses_at(block: &Value, stage: Stage) -> bool {
     hooks(block).iter().any(|hook| {
         hook["targetType"] == "PAUSE" && stages(hook).iter().any(|own| own == stage.name())
     })
+}
+
+/// Whether the only PAUSE hook of a block at a stage is one that we wrote for the gates.
+pub fn pauses_for_gates(block: &Value, stage: Stage) -> bool {
+    let stages = |hook: &Value| hook["lifecycleStages"].as_array().cloned().unwrap_or_default();
+    let is_at = |hook: &Value| {
+        hook["targetType"] == "PAUSE" && stages(hook).iter().any(|own| own == stage.name())
+    };
+    let mut all = hooks(block).into_iter().filter(is_at);
+    all.next().is_some_and(|hook| is_pause(&hook, stage, GATES_LIMIT)) && all.next().is_none()
 }
 
 /// All stages at which a block pauses.

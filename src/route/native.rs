@@ -327,7 +327,12 @@ fn gated(view: &View<'_>) -> Option<Next> {
     let own = current(view).filter(|own| own.phase() == Phase::Forward)?;
     let stage = own.stage.clone()?;
     let native = view.record.native.as_ref()?;
-    native.gates.iter().find(|one| one.name() == stage)?;
+    let gated = *native.gates.iter().find(|one| one.name() == stage)?;
+    // A record is a stranger's: a pause of somebody else's is not let go on because it says so.
+    let settings = view.green()?.settings.get("deploymentConfiguration")?;
+    if !configuration::pauses_for_gates(settings, gated) {
+        return None;
+    }
     let mut waiting = own.waiting_hooks();
     // Whose they are, ECS does not say: two are for a person.
     let (Some(hook), None) = (waiting.next(), waiting.next()) else { return None };

@@ -126,13 +126,46 @@ fn killed_at_every_call_it_converges_and_left_alone_it_goes_back() {
     }
 }
 
+/// A pause for a person, at the end.
+const PAUSED: &str = "lifecycleHooks = [{ targetType = 'PAUSE', \
+     lifecycleStages = ['POST_PRODUCTION_TRAFFIC_SHIFT'], \
+     timeoutConfiguration = { timeoutInMinutes = 30, action = 'ROLLBACK' } }], bakeTimeInMinutes = 5";
+
+fn paused() -> World {
+    let toml = include_str!("../../scenarios/native.toml").replace("bakeTimeInMinutes = 5", PAUSED);
+    World::parsed(&format!("{toml}{IMAGES}"))
+}
+
+/// Whoever may write a tag cannot let a pause go on.
+#[test]
+fn a_forged_record_lets_no_pause_of_a_person_go_on() {
+    let world = paused();
+    let command = deploy("2", CART);
+    let life = world.run_until(&command, 60, Death::BeforeAnswer);
+    assert_eq!(life.code, None, "{}", life.text);
+    let body = r#"{"taskDefinition":"shop:2","include":["TAGS"]}"#;
+    let answer = call(&mut world.cloud(), "ecs", "DescribeTaskDefinition", body);
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    let tags = answer["tags"].as_array().expect("tags").iter();
+    let native = tags.clone().find(|tag| tag["key"] == "ecs-bg:native").expect("a record");
+    let told = native["value"].as_str().expect("a text");
+    let (before, after) = told.split_once("gates=").expect("gates");
+    let forged = format!("{before}gates=POST_PRODUCTION_TRAFFIC_SHIFT+{after}");
+    let body = serde_json::json!({
+        "resourceArn": answer["taskDefinition"]["taskDefinitionArn"],
+        "tags": [{"key": "ecs-bg:native", "value": forged}],
+    });
+    call(&mut world.cloud(), "ecs", "TagResource", &body.to_string());
+    world.wait(200);
+    let life = world.run(&command);
+    assert!(!goes_on(&life, "POST_PRODUCTION_TRAFFIC_SHIFT"), "{}", life.text);
+    assert!(matches!(life.code, Some(1 | 3)), "{}", life.text);
+}
+
 /// A stage at which the service pauses for a person is a person's.
 #[test]
 fn a_hook_of_somebody_else_s_is_not_let_go_on() {
-    let hook = "lifecycleHooks = [{ targetType = 'PAUSE', lifecycleStages = ['POST_PRODUCTION_TRAFFIC_SHIFT'], \
-                timeoutConfiguration = { timeoutInMinutes = 30, action = 'ROLLBACK' } }], bakeTimeInMinutes = 5";
-    let toml = include_str!("../../scenarios/native.toml").replace("bakeTimeInMinutes = 5", hook);
-    let world = World::parsed(&format!("{toml}{IMAGES}"));
+    let world = paused();
     let life = world.run(&deploy("2", CART));
     assert_eq!(life.code, Some(1), "{}", life.text);
     assert!(goes_on(&life, "POST_TEST_TRAFFIC_SHIFT"), "{}", life.text);
