@@ -165,7 +165,7 @@ pub fn doubt(survey: &Survey) -> Option<(String, Doubt)> {
     let both = |rule: &Rule| holds(rule, service) && holds(rule, twin);
     // What may not be read is refused where it is needed.
     let is_certain = survey.blind.is_some() || survey.world.rules.values().any(both);
-    (!is_certain).then(|| (named, Doubt::NoSharedRule))
+    (!is_certain).then_some((named, Doubt::NoSharedRule))
 }
 
 /// ARNs of revisions that records name and that no survey reads by itself.

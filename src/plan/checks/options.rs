@@ -9,11 +9,9 @@ use crate::request::strategy::Stage;
 
 /// Options that only mean something where ECS replaces the tasks.
 pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
-    if let Some(strategy) = request.strategy {
-        if strategy.shares().is_none() {
-            let strategy = strategy.to_string();
-            return refuse(OptionsRefused::StrategyNotWhole { strategy });
-        }
+    if let Some(strategy) = request.strategy.filter(|strategy| strategy.shares().is_none()) {
+        let strategy = strategy.to_string();
+        return refuse(OptionsRefused::StrategyNotWhole { strategy });
     }
     const PAUSES: [Stage; 2] = [Stage::PostTestTrafficShift, Stage::PreProductionTrafficShift];
     if let Some(stage) = request.pauses.iter().find(|stage| !PAUSES.contains(stage)) {

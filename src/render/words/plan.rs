@@ -69,7 +69,10 @@ pub(crate) fn step(step: &Planned) -> String {
                 true => String::new(),
                 false => format!(", hold for {}", time(*hold)),
             };
-            format!("{percent} % to {service} in {}{hold}", rules.join(", "))
+            match percent {
+                0 => format!("{service} has no users yet{hold}"),
+                percent => format!("{percent} % to {service} in {}{hold}", rules.join(", ")),
+            }
         }
         Planned::ShiftByEcs { strategy, part, .. } => {
             format!("ECS shifts the traffic: {}", parts(strategy, part.as_ref()))
