@@ -6,12 +6,13 @@
 //! ```text
 //! argv -cli-> Request -+
 //!                      +-plan-> Plan -> Record (tags on the new task definition revision)
-//! AWS -observe-> World-+               |
-//!      ^          |                    v
-//!      |          +--> decide(Record, Watch, World) -> Next::Act(Action) -act-> AWS
-//!      |                               |               Next::Wait(Wait)  -> Clock
-//!      +-------------------------------+               Next::Done(Outcome)
-//!                       each turn -> Event -> render (live | lines | json | github)
+//! AWS -look-> World ---+               |
+//!      ^        |                      v
+//!      |        +--> decide(Record, Watch, World) -> Next::Act(Action) -send-> AWS
+//!      |                         |                   Next::Wait(Wait)  -> Clock
+//!      |                         |                   Next::TurnBack(Trouble)
+//!      +-------------------------+                   Next::Done(Outcome)
+//!                    each turn -> Event -> render (live | lines | json | github)
 //! ```
 //!
 //! The rooms, from the ground up. A room uses only those above it in this list (a test says so):
@@ -27,14 +28,16 @@
 //!   why it rolls back, how it ended, why a command was refused ([`event::refusal`]). Texts in it are names, ids,
 //!   and what AWS or a container said.
 //! * [`route`] decides what comes next: tables of steps, one file and one row ([`route::Engine`]) per
-//!   engine (`listener`: we move weights; `rolling`: ECS replaces the tasks). A deployment is at the
-//!   first step of its route that does not hold yet; resuming after a crash is running again.
+//!   engine (`listener`: we move weights; `native`: ECS shifts the traffic; `rolling`: ECS replaces the
+//!   tasks). A deployment is at the first step of its route that does not hold yet; resuming after a crash
+//!   is running again.
 //!   [`route::watch`] is what this process has seen: memory that may be lost; `route::gates` what the checks of
 //!   the new version said.
-//! * [`plan`] makes every choice once, or refuses with all that is in the way (`plan/checks.rs`: a table
-//!   for each engine); [`plan::clone`] clones a task definition; [`plan::setup`] has the steps that make a
-//!   service ready for `native`; [`plan::doctor`] finds what may go wrong, [`plan::policy`] is the least IAM
-//!   policy, [`plan::history`] what was deployed.
+//! * [`plan`] makes every choice once, or refuses with all that is in the way (the checks are in
+//!   `plan/checks/`, the table of each engine in `plan/rolling.rs`, `plan/native.rs` and `plan/listener.rs`);
+//!   [`plan::clone`] clones a task definition; [`plan::setup`] has the steps that make a service ready for
+//!   `native`; [`plan::doctor`] finds what may go wrong, [`plan::policy`] is the least-privilege IAM policy,
+//!   [`plan::history`] what was deployed.
 //! * [`aws`] is the only place that names the SDK: it surveys, looks, registers and acts.
 //! * [`drive`] is the loop, and the only policy for calls that fail; [`drive::claim`] settles who drives
 //!   a deployment that somebody began; [`drive::task`] waits for a task that no service keeps.

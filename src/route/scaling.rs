@@ -1,6 +1,7 @@
 //! Auto scaling of a pair. Each service keeps its scalable target and its policies; what moves with the
 //! traffic is the minimum, the maximum and what is suspended. The minimum and maximum are always those that
 //! AWS shows now: a scheduled action may change them at any moment. The record holds what was suspended.
+//! `freeze` suspends it before the new side starts; `arm` (forward) and `unfreeze` (back) end the suspension.
 //!
 //! The side that is left has the minimum 0 and suspends everything: else auto scaling would start its tasks
 //! again. Registering a target brings the desired count between its limits at once, so that the other side has

@@ -1,7 +1,8 @@
 //! The health of targets (Application Load Balancers User Guide, "Health checks for target groups"):
 //! a target of a group that no action names is `unused`; else it is `initial` until one check passes or
 //! enough of them fail. Network load balancers (their guide, "Health checks") take longer to begin, and
-//! can let an unhealthy target drain first. What a target replies is in `network`.
+//! can let an unhealthy target drain first. Also how a deregistered target drains. What a target replies is in
+//! `network`.
 
 use std::time::Duration;
 

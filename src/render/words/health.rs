@@ -62,7 +62,7 @@ fn means(meaning: Meaning) -> &'static str {
         Meaning::Sigbus => "SIGBUS",
         Meaning::Sigkill => "SIGKILL: out of memory, or it did not stop in time",
         Meaning::Sigsegv => "SIGSEGV: the program crashed",
-        Meaning::Sigterm => "SIGTERM: it was asked to stop",
+        Meaning::Sigterm => "SIGTERM: something stopped it",
         Meaning::NotExecutable => "the command may not be executed",
         Meaning::ShellNoCommand => "127: the shell does not find the command",
         Meaning::PullLimit => "the registry limits how often images are pulled",
@@ -234,7 +234,8 @@ mod tests {
     /// What `ecs-bg` does about it.
     fn done(code: &str) -> &'static str {
         use crate::model::health::Outlook::{Doubtful, Hopeless, Passing};
-        let outlook = match scenario(code) {
+        let (exit, reason) = scenario(code);
+        let outlook = match (exit, reason) {
             (None, None) => Passing,
             (exit, reason) => {
                 let stop =
@@ -245,7 +246,8 @@ mod tests {
         };
         match outlook {
             Hopeless => "rolls back at once",
-            Doubtful => "rolls back if it happens again",
+            Doubtful if exit.is_some() => "rolls back if it happens again",
+            Doubtful => "rolls back after several failures",
             Passing => "waits, up to `--timeout`",
         }
     }
