@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::host::{Host, Sandbox};
 use crate::render::{Output, Render};
 
-/// Watch three deployments on a simulated AWS: no account, no network.
+/// Watch three deployments on a simulated AWS.
 ///
-/// Deploys three images to a service with two tasks behind a load balancer: a good one, one whose
-/// health check answers 500, and one whose container exits at once.
+/// Needs no account and no network. Deploys three images to a service with two tasks behind a load balancer: a
+/// good image, an image that answers its health check with 500, and an image that exits at once.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  ecs-bg demo --speed 30")]
 pub(super) struct Demo {

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::changes::{Changes, WHAT};
 use super::context::Context;
-use super::{Globals, Place};
+use super::{DURATION, Globals, Place};
 use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
@@ -19,11 +19,11 @@ use crate::request::{EngineName, Request, Typed, WaitFor};
 
 /// Deploy a new image to a service.
 ///
-/// Registers a copy of the live task definition with your changes, starts it, waits until the load
-/// balancer finds it healthy, shifts the traffic, and rolls back if the new version fails. If the
-/// command is killed, run it again: it resumes.
+/// Registers a copy of the task definition that the service runs, with your changes, starts it, waits until
+/// the load balancer finds it healthy, shifts the traffic, and rolls back if the new version fails. If the
+/// command is killed, run it again: it continues.
 #[derive(Debug, Args)]
-#[command(before_help = DEPLOY_EXAMPLES, override_usage = "ecs-bg deploy --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
+#[command(before_help = DEPLOY_EXAMPLES, after_help = DURATION, override_usage = "ecs-bg deploy --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
 pub(super) struct Deploy {
     #[command(flatten)]
     pub(super) all: Arguments,
@@ -37,12 +37,16 @@ Examples:
   ecs-bg deploy --cluster shop --service api --tag 2
   ecs-bg deploy --cluster shop --service api --env LOG_LEVEL=debug --cpu 512 --memory 1024
   ecs-bg deploy --cluster shop --service api --tag 2 --before 'rake db:migrate'
-  ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m";
+  ecs-bg deploy --cluster shop --service web --image web=nginx:1.29 --shares 10:5m,50:5m,100 --bake 10m
+    (two services: the engine listener)";
 
 /// Show what a deployment would do; change nothing.
+///
+/// Takes the options of `deploy`. Exits with 3 if `deploy` would refuse.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg plan --cluster shop --service api --tag 2",
+    after_help = DURATION,
     override_usage = "ecs-bg plan --cluster <CLUSTER> --service <SERVICE> [OPTIONS]"
 )]
 pub(super) struct Plan {
@@ -52,7 +56,7 @@ pub(super) struct Plan {
 
 const TRAFFIC: &str = "How traffic moves";
 const GIVE_UP: &str = "When to give up";
-const ROLLING: &str = "Rolling only (ECS replaces the tasks of one service)";
+const ROLLING: &str = "Engine rolling only (ECS replaces the tasks of one service)";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -60,51 +64,54 @@ pub(super) struct Arguments {
     place: Place,
     #[command(flatten)]
     changes: Changes,
-    /// What to copy: the revision that the service runs, or the newest one of its family
+    /// What to copy. The newest revision may also be a copy that ecs-bg registered, or a revision that was
+    /// rolled back: use `latest` for the first deployment after `terraform apply`
     #[arg(long, value_enum, default_value_t = Base::Service, value_name = "WHAT", conflicts_with = "task_definition", help_heading = WHAT)]
     from: Base,
     /// Run this command in one task of the new revision first, for example a migration; roll back
     /// unless it exits with 0. Split into words as a shell would, or a JSON array
     #[arg(long, value_name = "[CONTAINER=]COMMAND", help_heading = WHAT)]
     before: Option<Hidden>,
-    /// Deploy even if nothing changed
+    /// Deploy even if the service runs this version already. Needs an image, a tag or a change. To start the
+    /// same tasks anew, use --force-new-deployment
     #[arg(long, help_heading = WHAT)]
     force: bool,
-    /// How to deploy [default: native if ECS shifts the service's traffic, listener if it has a twin, else
-    /// rolling]
+    /// How to deploy
     #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE", help_heading = TRAFFIC)]
     engine: WhichEngine,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
+    /// listener: the other service of the pair [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE", help_heading = TRAFFIC)]
     twin: Option<String>,
-    /// Shift the traffic so: blue-green (all at once), canary:10/5m (10 %, and the rest after 5m) or
-    /// linear:20/2m (20 % more every 2m)
+    /// native, listener: how to shift the traffic: blue-green (all at once), canary:10/5m (10 %, and the rest
+    /// after 5m) or linear:20/2m (20 % more every 2m)
     #[arg(long, value_name = "STRATEGY", conflicts_with = "shares", help_heading = TRAFFIC)]
     strategy: Option<String>,
-    /// Pause there until `ecs-bg promote`: before-traffic, each-step, after-traffic, or one of ECS's
+    /// native: pause there until `ecs-bg promote`: before-traffic, each-step, after-traffic, or one of ECS's
     /// stages (native only)
     #[arg(long, value_name = "STAGE", help_heading = TRAFFIC)]
     pause_at: Vec<String>,
     /// Roll back if nobody promotes a pause within this time [default: 1h]
     #[arg(long, value_name = "DURATION", help_heading = GIVE_UP)]
     pause_limit: Option<String>,
-    /// Steps: the new version's share of the traffic in percent, and how long to hold it, or `pause`:
+    /// listener: steps: the new version's share of the traffic in percent, and how long to hold it, or `pause`:
     /// until `ecs-bg promote`
     #[arg(long, default_value = "100", value_name = "SHARE[:HOLD],…", help_heading = TRAFFIC)]
     shares: String,
-    /// Watch the new version this long before the deployment is done: at 100 %, before the old one is
-    /// stopped [default: 60s], or after ECS replaced the tasks [default: 0]
+    /// Watch the new version this long before the deployment ends; with native, whole minutes [default: 60s
+    /// with listener, 0 with rolling, the service's own with native]
     #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
     bake: Option<String>,
-    /// Give the load balancer this long to apply new weights before ecs-bg stops the old service
+    /// listener: give the load balancer this long to apply new weights before ecs-bg stops the old service
     /// [default: 120s; 600s for a Network Load Balancer]
     #[arg(long, value_name = "DURATION", conflicts_with = "no_wait", help_heading = TRAFFIC)]
     follow: Option<String>,
-    /// Keep the old service running with weight 0 after the deployment: `ecs-bg rollback` then only moves the
-    /// traffic. The next deployment, or `ecs-bg retire`, stops it (two services only)
+    /// listener: keep the old service running with weight 0 after the deployment: `ecs-bg rollback` then only
+    /// moves the traffic. The next deployment, or `ecs-bg retire`, stops it
     #[arg(long, help_heading = TRAFFIC)]
     keep_old: bool,
-    /// Give up after this long without progress, and roll back
+    /// Roll back after this long without progress. Progress is one more healthy target (listener), one more
+    /// running task while tasks start (native), or one more task that runs or is healthy, or one old task less
+    /// (rolling)
     #[arg(long, default_value = "15m", value_name = "DURATION", conflicts_with = "no_wait", help_heading = GIVE_UP)]
     timeout: String,
     /// Roll back if this CloudWatch alarm goes off during the deployment; may be repeated
@@ -151,17 +158,18 @@ pub(super) struct Arguments {
     /// Change the service's maximumPercent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(100..), help_heading = ROLLING)]
     max_percent: Option<u32>,
-    /// What to wait for
+    /// What to wait for [default: healthy]
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "no_wait", help_heading = ROLLING)]
     wait_for: Option<WaitFor>,
-    /// Start the deployment and exit: ecs-bg neither watches it nor rolls back
-    #[arg(long, help_heading = ROLLING)]
+    /// rolling, native: start the deployment and exit: ecs-bg neither watches it nor rolls back
+    #[arg(long, help_heading = GIVE_UP)]
     no_wait: bool,
-    /// Replace all tasks, even if nothing changed
-    #[arg(long, help_heading = ROLLING)]
+    /// rolling, native: replace all tasks, for example so that they read a changed secret. Needs no image and no
+    /// change; without them, no revision is registered
+    #[arg(long, help_heading = WHAT)]
     force_new_deployment: bool,
     /// After a success, keep the newest N revisions that ecs-bg registered for this service (and the one
-    /// to roll back to) and deregister the others
+    /// to roll back to) and deregister the others [default: keep all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_wait")]
     keep_revisions: Option<u32>,
 }

@@ -13,8 +13,10 @@ use crate::host::Host;
 use crate::ops::doctor::doctor;
 use crate::render::Render;
 
-/// Find what would make a deployment fail, slow or surprising, each with its fix. Takes the options of
-/// `deploy`; changes nothing.
+/// Find what would make a deployment fail, before it starts.
+///
+/// Also finds what makes deployments slow or surprising, and says how to fix each. Takes the options of `deploy`.
+/// Changes nothing.
 #[derive(Debug, Args)]
 #[command(
     before_help = EXAMPLES,
@@ -38,7 +40,9 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    a deployment can start
   1    it can, and there are warnings (with --strict)
-  3    it would be refused, or the service cannot be read";
+  3    it would be refused, or the service cannot be read
+
+DURATION: 90s, 15m or 1h30m; a number without a unit is seconds";
 
 pub(super) async fn run(
     arguments: Doctor,

@@ -21,11 +21,12 @@ pub(super) struct Ecr {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the password that `docker login` takes
     Login(Login),
 }
 
-/// Print the password that `docker login` takes, and nothing else. It is valid for 12 hours.
+/// Print the password that `docker login` takes.
+///
+/// Prints nothing else to standard output. The password is valid for 12 hours.
 #[derive(Debug, Args)]
 #[command(before_help = EXAMPLE)]
 struct Login {

@@ -11,11 +11,11 @@ use crate::host::Host;
 use crate::ops::history::history;
 use crate::render::Render;
 
-/// Show the last deployments of a service: revision, outcome, when, how long, images, by whom, and why one
-/// was rolled back.
+/// Show the last deployments of a service.
 ///
-/// From the records that ecs-bg keeps in the tags of revisions, and from what ECS keeps of its own
-/// deployments for 90 days. Changes nothing.
+/// Shows the revision, the outcome, the time, the duration, the images, by whom, and why a deployment was rolled
+/// back. Reads the records that ecs-bg keeps in the tags of revisions, and what ECS keeps of its own deployments
+/// for 90 days. Changes nothing.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Examples:\n  ecs-bg history --cluster shop --service web\n  ecs-bg history --cluster shop --service web --limit 30 --output json",

@@ -19,11 +19,13 @@ pub(super) struct Completions {
     shell: Shell,
 }
 
-/// Write manual pages: one for ecs-bg, and one for each of its commands.
+/// Write manual pages.
+///
+/// Writes a page for ecs-bg and a page for each of its commands.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  ecs-bg man /usr/local/share/man/man1")]
 pub(super) struct Man {
-    /// The folder that they go to; it is made if it is not there
+    /// The folder for the pages; ecs-bg makes it if it does not exist
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }

@@ -48,7 +48,8 @@ Example:
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    the new version serves, everywhere, at full count
+  0    the new version serves, everywhere, at full count; or there was nothing to do.
+       --no-wait, --wait-for running and --desired-count 0 prove less
   1    rolled back: the old version serves
   2    the command line is wrong; nothing was changed
   3    refused, or failed before the first change; nothing was changed
@@ -74,10 +75,11 @@ struct Globals {
     /// Assume this IAM role
     #[arg(long, global = true, value_name = "ARN")]
     role_arn: Option<String>,
-    /// Run on a simulated AWS, built from this scenario
+    /// Run on a simulated AWS: solo, shop, native, canary, empty, or the file of a scenario. Each command starts
+    /// a new one, unless --sandbox-state keeps it
     #[arg(long, global = true, value_name = "NAME|FILE", env = "ECS_BG_SANDBOX")]
     sandbox: Option<String>,
-    /// Keep the simulated AWS in this file from one command to the next
+    /// Keep the simulated AWS in this file from one command to the next; --sandbox says what the first one is
     #[arg(long, global = true, value_name = "FILE", env = "ECS_BG_SANDBOX_STATE")]
     sandbox_state: Option<PathBuf>,
     /// An access key and its secret.
@@ -108,6 +110,9 @@ impl Globals {
         given.map(|(option, value)| format!(" {option} {}", quoted(value))).collect()
     }
 }
+
+/// What a DURATION is: commands that take one say so below their options.
+const DURATION: &str = "DURATION: 90s, 15m or 1h30m; a number without a unit is seconds";
 
 /// As a shell takes it.
 fn quoted(value: &str) -> String {
@@ -164,7 +169,7 @@ fn variable(name: &str) -> Option<String> {
 struct Target {
     #[command(flatten)]
     place: Place,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
+    /// With two services: the other service [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
 }
@@ -182,47 +187,28 @@ impl Target {
     }
 }
 
+// Each command has its help from its own type: a text here would replace it, and all but its first line.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Deploy a new image to a service
     Deploy(deploy::Deploy),
-    /// Show what a deployment would do; change nothing
     Plan(deploy::Plan),
-    /// Find what would make a deployment fail, before it starts
     Doctor(doctor::Doctor),
-    /// Print the least IAM policy with which a service can be deployed
     IamPolicy(policy::IamPolicy),
-    /// Register a revision of a task definition; deploy nothing
     Register(register::Register),
-    /// Run a one-off task and wait for its end
     Run(run::Run),
-    /// Log a container engine in to Amazon ECR
     Ecr(ecr::Ecr),
-    /// Prepare a service for blue/green deployments by ECS
     Setup(setup::Setup),
-    /// Show which version serves
     Status(status::Status),
-    /// Show the last deployments of a service
     History(history::History),
-    /// Resume a deployment that was killed or is stuck
     Resume(verbs::Resume),
-    /// Roll back to the version before
     Rollback(verbs::Rollback),
-    /// Stop the old service that a deployment kept running
     Retire(verbs::Retire),
-    /// Roll back or finish deployments that nobody drives any more
     Sweep(sweep::Sweep),
-    /// Roll back a deployment that is in progress
     Abort(verbs::Abort),
-    /// Skip the rest of the current hold or bake
     Promote(verbs::Promote),
-    /// Watch three deployments on a simulated AWS
     Demo(demo::Demo),
-    /// Run a simulated AWS for any AWS client
     Sandbox(sandbox::Sandbox),
-    /// Print a script that completes commands and options in a shell
     Completions(manual::Completions),
-    /// Write manual pages
     Man(manual::Man),
     /// Drop-in for silintl/ecs-deploy: its flags, its output
     EcsDeploy(ecs_deploy::EcsDeploy),

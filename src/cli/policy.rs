@@ -13,8 +13,10 @@ use crate::plan::policy::{Beside, deny};
 use crate::render::Render;
 use crate::request::{Request, Typed};
 
-/// Print the least IAM policy with which a service can be deployed, as JSON. Reads the service, so that the
-/// policy names its rules, repositories and roles; changes nothing.
+/// Print the least-privilege IAM policy for deployments of a service.
+///
+/// Reads the service, so that the policy names its rules, repositories and roles. Changes nothing. The output is
+/// JSON.
 #[derive(Debug, Args)]
 #[command(
     before_help = EXAMPLES,
@@ -23,14 +25,13 @@ use crate::request::{Request, Typed};
 pub(super) struct IamPolicy {
     #[command(flatten)]
     target: Target,
-    /// How it is deployed [default: native if ECS shifts the service's traffic, listener if it has a twin,
-    /// else rolling]
+    /// How to deploy
     #[arg(long, value_enum, default_value_t = WhichEngine::Auto, value_name = "ENGINE")]
     engine: WhichEngine,
-    /// What else is to be allowed
+    /// What else to allow: a list, for example tasks,doctor
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     with: Vec<With>,
-    /// Print the policy for everybody else instead: nobody may write the tags in which ecs-bg keeps its
+    /// Print the policy for everybody else instead: it forbids to write the tags in which ecs-bg keeps its
     /// records
     #[arg(long, conflicts_with_all = ["engine", "with"])]
     deny: bool,

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use super::{Globals, Place};
+use super::{DURATION, Globals, Place};
 use crate::drive::OnCancel;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
@@ -16,15 +16,17 @@ use crate::request::names::Names;
 
 /// Run a one-off task and wait for its end.
 ///
-/// The task runs like the service's tasks: same revision, network, capacity and platform. The exit code
-/// is the container's (125 if larger), 126 if it has none, 130 if interrupted.
+/// The task runs like the service's tasks: same revision, network, capacity and platform.
+///
+/// The exit code is the container's, or 125 if that is larger; 126 if the container has none or --timeout stopped
+/// the task; 130 if you interrupted it; 2 or 3 also if ecs-bg refused and started nothing.
 #[derive(Debug, Args)]
-#[command(before_help = EXAMPLE, override_usage = "ecs-bg run --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
+#[command(before_help = EXAMPLE, after_help = DURATION, override_usage = "ecs-bg run --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
 pub(super) struct Run {
     /// Cluster, by name or ARN [default: that of --service CLUSTER/SERVICE, or ECS_BG_CLUSTER]
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,
-    /// Service, by name, CLUSTER/SERVICE or ARN, whose revision, network, capacity and platform the task gets
+    /// Service name, CLUSTER/SERVICE or ARN: the task gets its revision, network, capacity and platform
     /// [default: ECS_BG_SERVICE, unless --task-definition is given]
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,

@@ -13,11 +13,11 @@ use super::{Globals, context};
 use crate::error::{Error, Refusal};
 use crate::render::{Listening, Render};
 
-/// Run a simulated AWS over HTTP for any AWS client: Amazon ECS, Elastic Load Balancing, Amazon ECR,
-/// AWS STS and scalable targets.
+/// Run a simulated AWS for any AWS client.
 ///
-/// It checks no signatures and keeps nothing when it ends. Read and change its state, images and
-/// faults below /_sandbox/.
+/// It answers over HTTP: Amazon ECS, Elastic Load Balancing, Amazon ECR, AWS STS, scalable targets and more. It
+/// checks no signatures and keeps nothing when it ends. Read and change its state, images and faults below
+/// /_sandbox/.
 #[derive(Debug, Args)]
 #[command(before_help = "Example:\n  ecs-bg sandbox --scenario shop --scale 20")]
 pub(super) struct Sandbox {
@@ -27,7 +27,7 @@ pub(super) struct Sandbox {
     /// Address to listen on; other machines can connect unless it is a loopback address
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// Start from this built-in scenario or file [default: --sandbox, or empty]
+    /// Start from this scenario: solo, shop, native, canary, empty, or a file [default: --sandbox, or empty]
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
     /// Simulated seconds per second

@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Globals;
 use super::context::Context;
+use super::{DURATION, Globals};
 use crate::drive::OnCancel;
 use crate::error::Error;
 use crate::host::Host;
@@ -12,14 +12,14 @@ use crate::render::Render;
 use crate::render::setup::Format;
 use crate::request::setup::{Setup as Request, TypedSetup};
 
-/// Prepare a live service for blue/green deployments by ECS, without downtime.
+/// Prepare a service for blue/green deployments by ECS.
 ///
 /// Makes a copy of the service's target group, puts it into the listener rule with weight 0, tells ECS of
 /// both (ECS then replaces the tasks by new ones of the same revision), and sets the deployment strategy.
-/// Afterwards ECS shifts the traffic of each deployment. If the command is killed, run it again: it goes
-/// on.
+/// Afterwards ECS shifts the traffic of each deployment. The service has no downtime. If the command is killed,
+/// run it again: it continues.
 #[derive(Debug, Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, after_help = DURATION)]
 pub(super) struct Setup {
     /// Cluster, by name or ARN
     #[arg(long, value_name = "CLUSTER")]
@@ -31,13 +31,13 @@ pub(super) struct Setup {
     /// AmazonECSInfrastructureRolePolicyForLoadBalancers
     #[arg(long, value_name = "ARN")]
     infrastructure_role: Option<String>,
-    /// Shift the traffic so: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
+    /// How to shift the traffic: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
     #[arg(long, value_name = "STRATEGY")]
     strategy: Option<String>,
     /// ECS watches a new revision this long before it stops the old tasks [default: 5m]
     #[arg(long, value_name = "DURATION")]
     bake: Option<String>,
-    /// The listener rule that users' requests come through (Network Load Balancer: the listener) [default:
+    /// The listener rule for the requests of users (Network Load Balancer: the listener) [default:
     /// the only one that forwards to the target group]
     #[arg(long, value_name = "ARN")]
     production_rule: Option<String>,

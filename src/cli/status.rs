@@ -12,8 +12,10 @@ use crate::ops::status::{overview, survey};
 use crate::render::Render;
 use crate::request::names::{Names, cluster_of};
 
-/// Show which version serves: traffic, tasks and target health of both sides, and the last or current
-/// deployment; with several services, a row each. Changes nothing.
+/// Show which version serves.
+///
+/// Shows traffic, tasks, target health, and the last or current deployment. With several services, a row for each.
+/// Changes nothing.
 #[derive(Debug, Args)]
 #[command(
     before_help = EXAMPLES,
@@ -27,7 +29,7 @@ pub(super) struct Status {
     /// [default: ECS_BG_SERVICE, or all services of the cluster]
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     service: Vec<String>,
-    /// The other service of the pair [default: the tag `ecs-bg:twin` of the service]
+    /// With two services: the other service [default: the tag `ecs-bg:twin` of the service]
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
 }

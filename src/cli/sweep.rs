@@ -11,11 +11,11 @@ use crate::ops::sweep;
 use crate::render::Render;
 use crate::request::names::Names;
 
-/// Roll back or finish deployments of pairs that nobody drives any more.
+/// End deployments of two services that no process drives any more.
 ///
-/// Looks at every pair of the cluster whose services name each other in the tag `ecs-bg:twin`. If the
-/// process of a deployment gave no sign of life for 10 minutes, the deployment is finished if the new
-/// version has all the traffic and was watched as long as planned, else rolled back. Run it on a schedule.
+/// Looks at every pair of the cluster that names each other in the tag `ecs-bg:twin`. If the process of a
+/// deployment gave no sign of life for 10 minutes, sweep ends the deployment: it finishes it if the new version
+/// has all the traffic and was watched for --bake, and rolls it back if not. Run it on a schedule.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg sweep --cluster shop",

@@ -13,7 +13,9 @@ use crate::ops::verbs::{self, Verb};
 use crate::render::Render;
 use crate::request::names::{Names, is_service};
 
-/// Resume a deployment that was killed or is stuck.
+/// Continue a deployment that was killed or is stuck.
+///
+/// Does nothing, and exits with 0, if no deployment is in progress. `ecs-bg status` shows whether there is one.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg resume --cluster shop --service web",
@@ -33,7 +35,12 @@ pub(super) struct Resume {
     skip_checks: bool,
 }
 
-/// Roll back to the version before: a deployment that is in progress, or the last one that ended.
+/// Roll back to the version before.
+///
+/// Rolls back a deployment that is in progress. If none is, deploys what served before the last one. In a cleanup
+/// step, use `abort`: it never undoes a deployment that has ended.
+///
+/// There is no --dry-run. Look first: `ecs-bg status` shows what serves, and `ecs-bg history` what served before.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg rollback --cluster shop --service web",
@@ -42,16 +49,18 @@ pub(super) struct Resume {
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
-    /// Roll back to this revision, or move all traffic to this service of the pair [default: the
-    /// revision that served before]
-    #[arg(long, value_name = "SERVICE|REVISION")]
+    /// Deploy this revision; or, with two services, give this service all the traffic [default: the revision that
+    /// served before]
+    #[arg(long, value_name = "FAMILY:REVISION|SERVICE")]
     to: Option<String>,
-    /// Move the traffic as soon as one task of the old version is healthy (two services only)
+    /// With two services: move the traffic as soon as one task of the old version is healthy
     #[arg(long)]
     now: bool,
 }
 
 /// Stop the old service that `deploy --keep-old` kept running.
+///
+/// Stops nothing, and exits with 4, while the service that serves is unhealthy.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg retire --cluster shop --service web",
@@ -63,6 +72,8 @@ pub(super) struct Retire {
 }
 
 /// Roll back a deployment that is in progress.
+///
+/// Does nothing, and exits with 0, if none is. To undo a deployment that has ended, use `rollback`.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg abort --cluster shop --service web",
@@ -73,7 +84,11 @@ pub(super) struct Abort {
     target: Target,
 }
 
-/// Skip the rest of the current hold or bake.
+/// End the current step, pause or bake of a deployment.
+///
+/// With two services (listener): ends the step of --shares, the pause or the bake. If ECS shifts the traffic
+/// (native): ends a pause. With rolling there is nothing to promote. Does nothing, and exits with 0, if no
+/// deployment is in progress.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example:\n  ecs-bg promote --cluster shop --service web",
