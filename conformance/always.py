@@ -202,6 +202,40 @@ SCALING = {
     ),
 }
 
+IAM = {
+    "GetRole": _in(
+        "Role",
+        "Path RoleName RoleId Arn CreateDate AssumeRolePolicyDocument MaxSessionDuration RoleLastUsed",
+    ),
+}
+
+SECRETS = {"DescribeSecret": "ARN Name CreatedDate LastChangedDate VersionIdsToStages"}
+
+SSM = {
+    "DescribeParameters": _in(
+        "Parameters[]", "Name ARN Type LastModifiedDate LastModifiedUser Version Tier Policies[] DataType"
+    ),
+}
+
+EC2 = {
+    "DescribeSubnets": _in(
+        "Subnets[]",
+        "SubnetId SubnetArn State VpcId OwnerId AvailabilityZone AvailableIpAddressCount DefaultForAz "
+        "MapPublicIpOnLaunch",
+    ),
+}
+
+CLOUDWATCH = {
+    "DescribeAlarms": "CompositeAlarms[] " + _in(
+        "MetricAlarms[]",
+        "AlarmName AlarmArn AlarmConfigurationUpdatedTimestamp ActionsEnabled OKActions[] AlarmActions[] "
+        "InsufficientDataActions[] StateValue StateReason StateUpdatedTimestamp Dimensions[]",
+    ),
+    "PutMetricAlarm": "",
+    "SetAlarmState": "",
+    "DeleteAlarms": "",
+}
+
 MODELLED = {
     "ecs": ECS,
     "elbv2": ELBV2,
@@ -209,6 +243,11 @@ MODELLED = {
     "sts": STS,
     "logs": LOGS,
     "application-autoscaling": SCALING,
+    "iam": IAM,
+    "secretsmanager": SECRETS,
+    "ssm": SSM,
+    "ec2": EC2,
+    "cloudwatch": CLOUDWATCH,
 }
 
 # By service and operation.

@@ -44,6 +44,7 @@ class Sandbox:
         self.problems = []
         self.answered = Counter()
         self.refused = Counter()
+        self.spoken = Counter()
         self.exempt = []
         self.proxy, self.url = proxy(self.address, self.seen)
 
@@ -62,6 +63,7 @@ class Sandbox:
         if call is None:
             return
         (self.answered if status == 200 else self.refused)[call] += 1
+        self.spoken[call[0], headers.get("content-type", "").partition(";")[0]] += 1
         for problem in shapes.check(*call, status, headers, body):
             if not any(re.search(one, problem) for one in self.exempt):
                 self.problems.append(problem)
@@ -129,6 +131,7 @@ def proxy(address, seen):
                 upstream.close()
             got = {name.lower(): value for name, value in response.getheaders()}
             asked = {name.lower(): value for name, value in self.headers.items()}
+            asked[":path"] = self.path
             answer = seen(asked, body, response.status, got, answer) or answer
             self.send_response_only(response.status)
             for name, value in response.getheaders():

@@ -5,20 +5,18 @@ string where AWS has a number, or an enum value that AWS never sends would pass 
 the raw body.
 """
 
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
 from urllib.parse import parse_qs
 
 import botocore.session
+from botocore.parsers import RpcV2CBORParser
 
-from always import ALWAYS
+from always import ALWAYS, MODELLED
 
-SERVICES = ("ecs", "elbv2", "ecr", "sts", "logs", "application-autoscaling")
-# boto3 speaks another protocol with it than the sandbox, which has the oldest one.
-QUERY_TOO = ("cloudwatch",)
-# Of these only what `doctor` reads is there.
-READ = ("iam", "secretsmanager", "ssm", "ec2")
+SERVICES = tuple(MODELLED)
 
 # What AWS answers without modelling it per operation, with its statuses.
 COMMON_ERRORS = {
@@ -44,7 +42,7 @@ COMMON_ERRORS = {
 }
 
 _session = botocore.session.Session()
-MODELS = {name: _session.get_service_model(name) for name in SERVICES + QUERY_TOO + READ}
+MODELS = {name: _session.get_service_model(name) for name in SERVICES}
 _BY_TARGET = {
     model.metadata["targetPrefix"]: name
     for name, model in MODELS.items()
@@ -53,21 +51,20 @@ _BY_TARGET = {
 _BY_VERSION = {
     model.metadata["apiVersion"]: name
     for name, model in MODELS.items()
-    if model.metadata["protocol"] in ("query", "ec2") or name in QUERY_TOO
+    if {"query", "ec2"} & set(model.metadata["protocols"])
 }
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def _is_query(service):
-    return service in QUERY_TOO or MODELS[service].metadata["protocol"] == "query"
-
-
 def called(headers, body):
     """Which operation of which service a request is for, or None."""
     target = headers.get("x-amz-target")
-    if target:
+    rpc = re.fullmatch(r".*/service/(\w+)/operation/(\w+)", headers.get(":path", ""))
+    if rpc and headers.get("smithy-protocol") == "rpc-v2-cbor":
+        service, operation = _BY_TARGET.get(rpc[1]), rpc[2]
+    elif target:
         prefix, _, operation = target.rpartition(".")
         service = _BY_TARGET.get(prefix)
     else:
@@ -82,26 +79,28 @@ def called(headers, body):
 def check(service, operation, status, headers, body):
     """What is wrong with an answer: a list of lines."""
     model = MODELS[service].operation_model(operation)
-    if MODELS[service].metadata["protocol"] == "ec2":
-        # A protocol of its own, which no other service has.
-        return []
-    query = _is_query(service)
-    problems = _query(model, status, headers, body) if query else _json(model, status, headers, body)
+    ways = {"query": _query, "ec2": _ec2, "json": _json, "smithy-rpc-v2-cbor": _cbor}
+    problems = ways[_protocol(service, headers)](model, status, headers, body)
     return [f"{service}.{operation}: {problem}" for problem in problems]
 
 
-def error_code(service, body):
-    """The code of a refusal, as it stands on the wire."""
-    if _is_query(service):
-        return ElementTree.fromstring(body).findtext("{*}Error/{*}Code")
-    return json.loads(body).get("__type", "").rpartition("#")[2]
+def _protocol(service, headers):
+    """In which of its protocols a service answers."""
+    protocols = MODELS[service].metadata["protocols"]
+    kind = headers.get("content-type", "")
+    if kind.startswith("application/cbor") and "smithy-rpc-v2-cbor" in protocols:
+        return "smithy-rpc-v2-cbor"
+    if kind.startswith("text/xml"):
+        return next((one for one in ("query", "ec2") if one in protocols), protocols[0])
+    return "json" if "json" in protocols else protocols[0]
 
 
-# JSON 1.1
+# JSON
 
 
 def _json(model, status, headers, body):
-    if not headers.get("content-type", "").startswith("application/x-amz-json-1.1"):
+    version = model.service_model.metadata["jsonVersion"]
+    if not headers.get("content-type", "").startswith(f"application/x-amz-json-{version}"):
         yield f"content type {headers.get('content-type')}"
     if not _UUID.fullmatch(headers.get("x-amzn-requestid", "")):
         yield f"request id {headers.get('x-amzn-requestid')}"
@@ -110,7 +109,29 @@ def _json(model, status, headers, body):
     except ValueError as error:
         yield f"no JSON: {error}"
         return
+    yield from _typed(model, status, headers, value, (int, float))
+
+
+class _Time(float):
+    """A number that has the tag of a time."""
+
+
+def _cbor(model, status, headers, body):
+    """Smithy RPC v2. The bytes are read by botocore, which knows no tag but that of a time."""
+    if headers.get("smithy-protocol") != "rpc-v2-cbor":
+        yield f"protocol {headers.get('smithy-protocol')}"
+    stream = io.BufferedReader(io.BytesIO(body))
+    value = RpcV2CBORParser(timestamp_parser=_Time).parse_data_item(stream)
+    if stream.read():
+        yield "more than one value"
+    yield from _typed(model, status, headers, value, _Time)
+
+
+def _typed(model, status, headers, value, times):
     if status != 200:
+        if model.service_model.is_query_compatible:
+            yield from _compatible(model, status, headers, value)
+            return
         yield from _error(model, "json", value.get("__type", ""), status)
         unknown = set(value) - {"__type", "message", "Message"}
         shape = next(
@@ -123,11 +144,29 @@ def _json(model, status, headers, body):
         if value != {}:
             yield "an operation without output answers"
         return
-    yield from _value(model.output_shape, value, "")
+    yield from _value(model.output_shape, value, "", times)
     yield from _missing(model, value)
 
 
-def _value(shape, value, path):
+def _compatible(model, status, headers, value):
+    """A refusal that says in a header what the query protocol would call it."""
+    namespace, _, name = value.get("__type", "").partition("#")
+    if not namespace.startswith("com.amazonaws."):
+        yield f"an error without a namespace: {value.get('__type')}"
+    shape = next((one for one in model.error_shapes if one.name == name), None)
+    if shape is None:
+        yield from _error(model, "json", name, status)
+    code, _, side = headers.get("x-amzn-query-error", "").partition(";")
+    own = shape.metadata["error"] if shape else {}
+    if shape and (code, status) != (own["code"], own["httpStatusCode"]):
+        yield f"{name} is {code} with status {status}"
+    if name != "UnknownOperationException" and side != ("Sender" if status < 500 else "Receiver"):
+        yield f"{name} is the fault of {side}"
+    if set(value) != {"__type", "message"}:
+        yield f"an error of {sorted(value)}"
+
+
+def _value(shape, value, path, times=(int, float)):
     kind = shape.type_name
     if kind == "structure" and getattr(shape, "is_document_type", False):
         return
@@ -136,28 +175,26 @@ def _value(shape, value, path):
             if name not in shape.members:
                 yield f"unknown member {path}.{name}"
             else:
-                yield from _value(shape.members[name], inner, f"{path}.{name}")
+                yield from _value(shape.members[name], inner, f"{path}.{name}", times)
         for name in shape.required_members:
             if name not in value:
                 yield f"required member {path}.{name} is missing"
     elif kind == "list" and isinstance(value, list):
         for at, inner in enumerate(value):
-            yield from _value(shape.member, inner, f"{path}[{at}]")
+            yield from _value(shape.member, inner, f"{path}[{at}]", times)
     elif kind == "map" and isinstance(value, dict):
         for key, inner in value.items():
             yield from _value(shape.key, key, f"{path}{{{key}}}")
-            yield from _value(shape.value, inner, f"{path}{{{key}}}")
+            yield from _value(shape.value, inner, f"{path}{{{key}}}", times)
     elif kind == "string" and isinstance(value, str):
         yield from _enum(shape, value, path)
     elif kind == "boolean" and isinstance(value, bool):
         pass
     elif kind in ("integer", "long") and isinstance(value, int) and not isinstance(value, bool):
         pass
-    elif (
-        kind in ("float", "double", "timestamp")
-        and isinstance(value, (int, float))
-        and not isinstance(value, bool)
-    ):
+    elif kind in ("float", "double") and isinstance(value, (int, float)) and not isinstance(value, bool):
+        pass
+    elif kind == "timestamp" and isinstance(value, times) and not isinstance(value, bool):
         pass
     elif kind == "blob" and isinstance(value, str):
         pass
@@ -183,6 +220,47 @@ def _error(model, protocol, code, status):
         want = (500,) if shape._shape_model.get("fault") else (own,)
     if status not in want:
         yield f"{code} with status {status}, not {want}"
+
+
+# Amazon EC2
+
+
+def _ec2(model, status, headers, body):
+    root = ElementTree.fromstring(body)
+    if status != 200:
+        names = [_name(one) for one in root]
+        if (root.tag, names) != ("Response", ["Errors", "RequestID"]):
+            yield f"an error of {root.tag} with {names}"
+        if [_name(one) for one in root.iterfind("Errors/Error/*")] != ["Code", "Message"]:
+            yield "an error without code or message"
+        return
+    if root.tag != f"{{{model.service_model.metadata['xmlNamespace']}/}}{model.name}Response":
+        yield f"root {root.tag}"
+    if not _UUID.fullmatch(root.findtext("{*}requestId") or ""):
+        yield f"request id {root.findtext('{*}requestId')}"
+    problems = []
+    value = _item(model.output_shape, [one for one in root if _name(one) != "requestId"], "", problems)
+    yield from problems
+    yield from _missing(model, value)
+
+
+def _item(shape, element, path, problems):
+    kind = shape.type_name
+    if kind == "structure":
+        names = {one.serialization.get("name", name): name for name, one in shape.members.items()}
+        value = {}
+        for inner in element:
+            name = names.get(_name(inner))
+            if name is None or name in value:
+                problems.append(f"unknown member {path}.{_name(inner)}, or it stands there twice")
+            else:
+                value[name] = _item(shape.members[name], inner, f"{path}.{name}", problems)
+        return value
+    if kind == "list":
+        if any(_name(inner) != "item" for inner in element):
+            problems.append(f"{path} has other elements than items")
+        return [_item(shape.member, inner, f"{path}[{at}]", problems) for at, inner in enumerate(element)]
+    return _element(shape, element, path, problems)
 
 
 # query and XML

@@ -352,6 +352,9 @@ PAGED = [
     ("ecr", "list_images", {"repositoryName": "r0"}, "imageIds", {"PageSize": 2}, 5),
     ("logs", "describe_log_streams", {"logGroupName": "/jobs"}, "logStreams", {"PageSize": 5}, 12),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "ecs"}, "ScalableTargets", {"PageSize": 5}, 12),
+    # A page has at most 10.
+    ("application-autoscaling", "describe_scaling_policies", {"ServiceNamespace": "ecs"}, "ScalingPolicies", {}, 12),
+    ("application-autoscaling", "describe_scheduled_actions", {"ServiceNamespace": "ecs"}, "ScheduledActions", {"PageSize": 5}, 12),
 ]
 
 
@@ -383,9 +386,19 @@ def many(sandbox):
             cluster="c0", serviceName=f"s{at}", taskDefinition="f0", desiredCount=1,
             launchType="FARGATE", networkConfiguration=FARGATE_NETWORK,
         )
-        aws.scaling.register_scalable_target(
-            ServiceNamespace="ecs", ResourceId=f"service/c0/s{at}",
-            ScalableDimension="ecs:service:DesiredCount", MinCapacity=1, MaxCapacity=2,
+        target = {
+            "ServiceNamespace": "ecs", "ResourceId": f"service/c0/s{at}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        aws.scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+        aws.scaling.put_scaling_policy(
+            **target, PolicyName="p", PolicyType="StepScaling",
+            StepScalingPolicyConfiguration={
+                "AdjustmentType": "ChangeInCapacity", "StepAdjustments": [{"ScalingAdjustment": 1}],
+            },
+        )
+        aws.scaling.put_scheduled_action(
+            **target, ScheduledActionName="a", Schedule="rate(1 day)", ScalableTargetAction={"MinCapacity": 1}
         )
     until(lambda: len(aws.ecs.list_tasks(cluster="c0")["taskArns"]) == 12, what="12 tasks")
     tasks = aws.ecs.list_tasks(cluster="c0")["taskArns"]

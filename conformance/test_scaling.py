@@ -111,6 +111,39 @@ def test_target_tracking_scales_out_and_in(scaled):
     assert "AlarmHigh" in activities[-1]["Cause"] and "AlarmLow" in activities[0]["Cause"]
 
 
+def test_targets_policies_and_actions_are_found_by_name(scaled):
+    scaling = scaled.aws.scaling
+    ecs = {"ServiceNamespace": "ecs"}
+    suspended = {"DynamicScalingInSuspended": True, "ScheduledScalingSuspended": True}
+    scaling.register_scalable_target(**TARGET, SuspendedState=suspended)
+    for name in "ab":
+        scaling.put_scaling_policy(**TARGET, PolicyName=name, **tracking(20.0))
+        scaling.put_scheduled_action(
+            **TARGET, ScheduledActionName=name, Schedule="rate(1 day)", ScalableTargetAction={"MinCapacity": 1}
+        )
+    (target,) = scaling.describe_scalable_targets(**ecs, ResourceIds=["service/shop/web", "x"])["ScalableTargets"]
+    # What was not said stays as it was.
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert target["SuspendedState"] == suspended | {"DynamicScalingOutSuspended": False}
+    assert scaling.describe_scalable_targets(**ecs, ResourceIds=["service/shop/x"])["ScalableTargets"] == []
+    dimension = {"ScalableDimension": TARGET["ScalableDimension"]}
+    by_id = dimension | {"ResourceIds": ["service/shop/web"]}
+    assert len(scaling.describe_scalable_targets(**ecs, **by_id)["ScalableTargets"]) == 1
+    for operation, member, result, name in (
+        (scaling.describe_scaling_policies, "PolicyNames", "ScalingPolicies", "PolicyName"),
+        (scaling.describe_scheduled_actions, "ScheduledActionNames", "ScheduledActions", "ScheduledActionName"),
+    ):
+        found = lambda **filter: [one[name] for one in operation(**ecs, **filter)[result]]
+        assert found() == ["a", "b"] and found(**{member: ["b", "c"]}) == ["b"]
+        assert found(ResourceId="service/shop/x") == []
+        # A dimension without a resource is refused.
+        error = refused(operation, **ecs, **dimension)
+        assert error["Code"] == "ValidationException", error
+    assert refused(scaling.describe_scalable_targets, ServiceNamespace="ec2", ResourceIds=["x"])["Code"] == (
+        "ValidationException"
+    )
+
+
 def test_scheduled_actions_and_tags(scaled):
     scaling = scaled.aws.scaling
     night = {"ScheduledActionName": "night", "ScalableTargetAction": {"MinCapacity": 0, "MaxCapacity": 1}}

@@ -41,6 +41,11 @@ class Clients:
     ecr = property(lambda self: self.client("ecr"))
     sts = property(lambda self: self.client("sts"))
     logs = property(lambda self: self.client("logs"))
+    iam = property(lambda self: self.client("iam"))
+    secrets = property(lambda self: self.client("secretsmanager"))
+    ssm = property(lambda self: self.client("ssm"))
+    ec2 = property(lambda self: self.client("ec2"))
+    alarms = property(lambda self: self.client("cloudwatch"))
     scaling = property(lambda self: self.client("application-autoscaling"))
 
 

@@ -15,14 +15,14 @@
 //! - `duration`, `clock`, `ids`, `timing`, `image`: times, names that AWS makes up, how long things take,
 //!   what the containers of an image do. `lambda`: what Lambda functions answer. `unverified`: what AWS
 //!   does not say, as a scenario decides it.
-//! - `protocol/`: how AWS is spoken to: HTTP, awsJson, the query protocol, pages, refusals, and the tables
-//!   of members in `shapes/`. Members that a table does not know are kept and echoed.
+//! - `protocol/`: how AWS is spoken to: HTTP, awsJson, the query protocol, Smithy RPC v2, pages, refusals,
+//!   and the tables of members in `shapes/`. Members that a table does not know are kept and echoed.
 //! - `call`: one API call. [`faults`]: what can happen to it on its way. [`journal`]: every change.
 //! - `state/`: what there is, as plain data: `Shared`, `Region`, `Here`, the resources of each service, and
 //!   the timers. This is what is saved. `past`: the state as stale reads see it.
 //! - `network`: which task has an address, and what it replies.
 //! - `elb/`: load balancers; `health` for targets, `rule` for how weights reach the nodes. `ecr`, `logs`,
-//!   `sts`, `ec2`, `named`: the other services that ECS or a client needs.
+//!   `sts`, `cloudwatch`, `ec2`, `named`: the other services that ECS or a client needs.
 //! - `ecs/`: how services (`scheduler`; `native` for the strategies that shift traffic) and tasks (`task`)
 //!   change, and the operations of Amazon ECS.
 //!   `autoscaling`: scalable targets, which set the desired count of a service.

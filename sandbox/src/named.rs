@@ -1,16 +1,26 @@
 //! AWS Identity and Access Management, AWS Secrets Manager and Systems Manager, as far as they say whether a
 //! role, a secret or a parameter exists. No values, and no policies.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
+    ids::Ids,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
-        query,
+        paging, query,
+        shapes::Shapes,
     },
     state::Here,
 };
+
+static SHAPES: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/named.txt")));
+
+/// When everything was made, in seconds since 1970, and as text.
+const MADE: (f64, &str) = (1_767_225_600.0, "2026-01-01T00:00:00Z");
 
 /// GetRole (API reference of AWS Identity and Access Management).
 pub(crate) fn roles(
@@ -22,7 +32,14 @@ pub(crate) fn roles(
         let text = format!("Could not find operation {operation} for version 2010-05-08");
         return Err(Fault::new("InvalidAction", text));
     }
-    let name = query::text(request, "RoleName").unwrap_or_default();
+    query::check(&SHAPES, operation, request)?;
+    let name = query::required(request, "RoleName");
+    let legal = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
+        return Err(Fault::validation(
+            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+        ));
+    }
     let Some(trusts) = here.shared.roles.get(name) else {
         let text = format!("The role with name {name} cannot be found.");
         return Err(Fault { status: 404, ..Fault::new("NoSuchEntity", text) });
@@ -34,11 +51,13 @@ pub(crate) fn roles(
     let role = json!({
         "Path": "/",
         "RoleName": name,
-        "RoleId": "AROASANDBOX0000000000",
+        "RoleId": format!("AROA{}", Ids::of(name).hex(17).to_uppercase()),
         "Arn": here.shared.iam(&here.region.name, "iam", &format!("role/{name}")),
-        "CreateDate": "2026-01-01T00:00:00Z",
+        "CreateDate": MADE.1,
         // "URL-encoded compliant with RFC 3986".
         "AssumeRolePolicyDocument": percent(&trust.to_string()),
+        "MaxSessionDuration": 3600,
+        "RoleLastUsed": {},
     });
     Ok([("Role".to_owned(), role)].into_iter().collect())
 }
@@ -56,23 +75,48 @@ fn percent(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
+/// A member that is missing in a request of awsJson.
+fn missing(path: &str) -> Fault {
+    let mut letters = path.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    let path: String = first.into_iter().chain(letters).collect();
+    Fault::new(
+        "ValidationException",
+        format!(
+            "1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        ),
+    )
+}
+
 /// DescribeSecret, by name or ARN (API reference of AWS Secrets Manager).
 pub(crate) fn secrets(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     if !knows_secrets(operation) {
         return Err(Fault::new("UnknownOperationException", ""));
     }
+    request.check(&SHAPES, operation, missing)?;
     let wanted = request.text_of("SecretId").unwrap_or_default();
     if wanted.is_empty() {
-        return Err(Fault::new("ValidationException", "You must provide a value for SecretId."));
+        let text = "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!";
+        return Err(Fault::new("ValidationException", text));
     }
-    let last = wanted.split_once(":secret:").map_or(wanted, |(_, last)| last);
-    let found = here.region.named.secrets.iter().find(|own| *own == last || name(own) == last);
-    let Some(found) = found.cloned() else {
+    let arn = here.arn("secretsmanager", "secret:");
+    // An ARN may lack the six characters. A name has none, and an ARN of another place is not here.
+    let is_meant = |own: &&String| match wanted.strip_prefix(&arn) {
+        Some(last) => *own == last || name(own) == last,
+        None => name(own) == wanted,
+    };
+    let Some(found) = here.region.named.secrets.iter().find(is_meant).cloned() else {
         let text = "Secrets Manager can't find the specified secret.";
         return Err(Fault::new("ResourceNotFoundException", text));
     };
-    let arn = here.arn("secretsmanager", &format!("secret:{found}"));
-    Ok(raw(&json!({"ARN": arn, "Name": name(&found)})))
+    let version = Ids::of(&found).uuid();
+    Ok(raw(&json!({
+        "ARN": format!("{arn}{found}"),
+        "Name": name(&found),
+        "CreatedDate": MADE.0,
+        "LastChangedDate": MADE.0,
+        "VersionIdsToStages": {version: ["AWSCURRENT"]},
+    })))
 }
 
 pub(crate) fn knows_secrets(operation: &str) -> bool {
@@ -87,31 +131,122 @@ fn name(last: &str) -> &str {
     }
 }
 
-/// DescribeParameters, by name (API reference of AWS Systems Manager).
+/// What all parameters have here.
+const KIND: [(&str, &str); 3] =
+    [("Type", "SecureString"), ("Tier", "Standard"), ("DataType", "text")];
+
+/// DescribeParameters, by name and path, in pages (API reference of Systems Manager).
 pub(crate) fn parameters(here: &mut Here<'_>, operation: &str, request: &Request<'_>) -> Answer {
     if !knows_parameters(operation) {
         return Err(Fault::new("UnknownOperationException", ""));
     }
-    let filters = request.value.get("ParameterFilters").and_then(Value::as_array);
-    let mut wanted = Vec::new();
-    for filter in filters.into_iter().flatten() {
-        let option = filter["Option"].as_str().unwrap_or("Equals");
-        if filter["Key"] != "Name" || option != "Equals" {
-            return Err(Fault::new("InvalidFilterKey", "Only names are filtered here."));
+    request.check(&SHAPES, operation, missing)?;
+    let filters = filters(request)?;
+    let size = match request.int_of("MaxResults") {
+        None => 50,
+        Some(size @ 1..=50) => size as usize,
+        Some(size) => {
+            return Err(Fault::new(
+                "ValidationException",
+                format!(
+                    "1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and 50"
+                ),
+            ));
         }
-        let values = filter["Values"].as_array().into_iter().flatten();
-        wanted.extend(values.filter_map(Value::as_str).map(str::to_owned));
-    }
-    if wanted.len() > 50 {
-        return Err(Fault::new("ValidationException", "Values: at most 50"));
-    }
+    };
     let own = here.region.named.parameters.iter();
-    let found = own.filter(|name| wanted.is_empty() || wanted.contains(name));
-    let shown: Vec<Value> =
-        found.map(|name| json!({"Name": name, "Type": "SecureString", "Version": 1})).collect();
-    Ok(raw(&json!({"Parameters": shown})))
+    let found = own.filter(|name| filters.iter().all(|filter| filter.fits(name)));
+    let show = |name: &String| {
+        let path = name.trim_start_matches('/');
+        let mut shown = json!({
+            "Name": name,
+            "ARN": here.arn("ssm", &format!("parameter/{path}")),
+            "LastModifiedDate": MADE.0,
+            "LastModifiedUser": here.shared.user(&here.region.name),
+            "Version": 1,
+            "Policies": [],
+        });
+        for (member, value) in KIND {
+            shown[member] = json!(value);
+        }
+        (name.clone(), shown)
+    };
+    let page = paging::page(found.map(show).collect(), request.text_of("NextToken"), size)
+        .ok_or_else(|| Fault::new("InvalidNextToken", "The specified token is not valid."))?;
+    let mut answer = json!({"Parameters": page.items});
+    if let Some(next) = page.next {
+        answer["NextToken"] = json!(next);
+    }
+    Ok(raw(&answer))
 }
 
 pub(crate) fn knows_parameters(operation: &str) -> bool {
     operation == "DescribeParameters"
+}
+
+/// One filter of parameters.
+struct Filter<'r> {
+    key: &'r str,
+    option: &'r str,
+    values: Vec<&'r str>,
+}
+
+impl Filter<'_> {
+    fn fits(&self, name: &str) -> bool {
+        let one = |value: &&str| match (self.key, self.option) {
+            ("Name", "BeginsWith") => name.starts_with(value),
+            ("Name", "Contains") => name.contains(value),
+            ("Name", _) => name == *value,
+            ("Path", option) => {
+                let below = name.strip_prefix(value.trim_end_matches('/'));
+                let rest = below.and_then(|rest| rest.strip_prefix('/'));
+                rest.is_some_and(|rest| option == "Recursive" || !rest.contains('/'))
+            }
+            (key, _) => KIND.contains(&(key, *value)),
+        };
+        self.values.iter().any(one)
+    }
+}
+
+/// The filters of a request, or why they are none (API reference, ParameterStringFilter and
+/// ParametersFilter, which compares beginnings). Keys, labels and tags are not modelled.
+fn filters<'r>(request: &'r Request<'_>) -> Result<Vec<Filter<'r>>, Fault> {
+    let list = |member: &str| request.value.get(member).and_then(Value::as_array);
+    let (old, new) = (list("Filters"), list("ParameterFilters"));
+    if old.is_some() && new.is_some() {
+        let text = "You can use either Filters or ParameterFilters in a single request.";
+        return Err(Fault::new("ValidationException", text));
+    }
+    let is_old = old.is_some();
+    let mut filters = Vec::new();
+    for filter in old.or(new).into_iter().flatten() {
+        let key = filter["Key"].as_str().unwrap_or_default();
+        let (usual, options): (_, &[&str]) = match key {
+            "Name" if is_old => ("BeginsWith", &["BeginsWith"]),
+            "Name" => ("Equals", &["Equals", "BeginsWith", "Contains"]),
+            "Path" if !is_old => ("OneLevel", &["OneLevel", "Recursive"]),
+            "Type" => ("Equals", &["Equals"]),
+            "Tier" | "DataType" if !is_old => ("Equals", &["Equals"]),
+            _ => {
+                let text = format!("The specified key isn't valid: {key}");
+                return Err(Fault::new("InvalidFilterKey", text));
+            }
+        };
+        let option = filter["Option"].as_str().unwrap_or(usual);
+        if !options.contains(&option) {
+            let text = format!("The specified filter option isn't valid: {option}");
+            return Err(Fault::new("InvalidFilterOption", text));
+        }
+        let values = filter["Values"].as_array().into_iter().flatten();
+        let values: Vec<&str> = values.filter_map(Value::as_str).collect();
+        if values.is_empty() || values.len() > 50 {
+            return Err(Fault::new("InvalidFilterValue", "The filter value isn't valid."));
+        }
+        if key == "Path" && values.iter().any(|value| !value.starts_with('/')) {
+            let text = "The parameter path must begin with a forward slash.";
+            return Err(Fault::new("InvalidFilterValue", text));
+        }
+        filters.push(Filter { key, option, values });
+    }
+    Ok(filters)
 }

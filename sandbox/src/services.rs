@@ -10,7 +10,7 @@ use crate::{
         needs::{self, Asked, Place},
     },
     logs, named,
-    protocol::{json, query},
+    protocol::{json, query, shapes::Wire},
     state::Here,
     sts,
     throttle::{self, Bucket},
@@ -42,6 +42,15 @@ pub(crate) enum Protocol {
         /// The XML namespace of its answers.
         namespace: &'static str,
         answer: fn(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
+    },
+    /// The query protocol, awsJson 1.0 and Smithy RPC v2.
+    Every {
+        version: &'static str,
+        namespace: &'static str,
+        target: &'static str,
+        /// Which members of its answers are times.
+        is_time: fn(&str) -> bool,
+        answer: fn(&mut Here<'_>, &str, &Map<String, Value>, Wire) -> query::Answer,
     },
     /// The query protocol as Amazon EC2 speaks it: lists by number, and an answer without a wrapper.
     Ec2 {
@@ -100,9 +109,11 @@ const SERVICES: &[Service] = &[
     },
     Service {
         name: "cloudwatch",
-        protocol: Protocol::Query {
+        protocol: Protocol::Every {
             version: "2010-08-01",
             namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+            target: "GraniteServiceVersion20100801",
+            is_time: cloudwatch::is_time,
             answer: cloudwatch::call,
         },
         knows: cloudwatch::knows,
@@ -150,10 +161,10 @@ const SERVICES: &[Service] = &[
     },
 ];
 
-/// The service that an `X-Amz-Target` names.
+/// The service that an `X-Amz-Target`, or a path of Smithy RPC v2, names.
 pub(crate) fn by_target(wanted: &str) -> Option<&'static Service> {
     let named = |service: &&Service| match service.protocol {
-        Protocol::Json { target, .. } => target == wanted,
+        Protocol::Json { target, .. } | Protocol::Every { target, .. } => target == wanted,
         Protocol::Query { .. } | Protocol::Ec2 { .. } => false,
     };
     SERVICES.iter().find(named)
@@ -162,7 +173,9 @@ pub(crate) fn by_target(wanted: &str) -> Option<&'static Service> {
 /// The service whose API has a `Version`.
 pub(crate) fn by_version(wanted: &str) -> Option<&'static Service> {
     let named = |service: &&Service| match service.protocol {
-        Protocol::Query { version, .. } | Protocol::Ec2 { version, .. } => version == wanted,
+        Protocol::Query { version, .. }
+        | Protocol::Every { version, .. }
+        | Protocol::Ec2 { version, .. } => version == wanted,
         Protocol::Json { .. } => false,
     };
     SERVICES.iter().find(named)
@@ -172,7 +185,7 @@ pub(crate) fn by_version(wanted: &str) -> Option<&'static Service> {
 pub(crate) fn namespace(name: Option<&str>) -> &'static str {
     let own = SERVICES.iter().find(|service| Some(service.name) == name);
     match own.map(|service| &service.protocol) {
-        Some(Protocol::Query { namespace, .. }) => namespace,
+        Some(Protocol::Query { namespace, .. } | Protocol::Every { namespace, .. }) => namespace,
         _ => ELB,
     }
 }

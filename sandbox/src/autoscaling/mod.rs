@@ -49,6 +49,11 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Request<'_>) 
     if request.text_of("ScalableDimension").is_some_and(|own| own != DIMENSION) {
         return Err(invalid("Unsupported service namespace, resource type or scalable dimension"));
     }
+    // "If you specify a scalable dimension, you must also specify a resource ID."
+    if request.has("ScalableDimension") && !request.has("ResourceId") && !request.has("ResourceIds")
+    {
+        return Err(invalid("A resource ID must be specified with a scalable dimension"));
+    }
     match operation {
         "RegisterScalableTarget" => register(here, request),
         "DescribeScalableTargets" => describe(here, request),
@@ -86,12 +91,13 @@ fn target<'h>(here: &'h mut Here<'_>, request: &Request<'_>) -> Result<&'h mut T
     target.ok_or_else(|| not_found(format!("No scalable target registered for {}", named(id))))
 }
 
-/// One page of at most 50 items, each with what it is known by.
+/// One page of items, each with what it is known by: of at most 50, or of 10 policies.
 fn page(request: &Request<'_>, name: &str, all: Vec<(String, Value)>) -> Answer {
-    let size = match request.int_of("MaxResults") {
-        None => 50,
-        Some(size @ 1..=50) => usize::try_from(size).unwrap_or(50),
-        Some(_) => return Err(invalid("MaxResults must be between 1 and 50")),
+    let most = if name == "ScalingPolicies" { 10 } else { 50 };
+    let size = match request.int_of("MaxResults").map(usize::try_from) {
+        None => most,
+        Some(Ok(size)) if (1..=most).contains(&size) => size,
+        Some(_) => return Err(invalid(format!("MaxResults must be between 1 and {most}"))),
     };
     let page = paging::page(all, request.text_of("NextToken"), size).ok_or_else(|| {
         Fault::new("InvalidNextTokenException", "The specified next token is invalid")
@@ -171,9 +177,12 @@ fn register(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     if least > most {
         return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
     }
-    members.entry("SuspendedState").or_insert_with(
-        || json!({"DynamicScalingInSuspended": false, "DynamicScalingOutSuspended": false, "ScheduledScalingSuspended": false}),
-    );
+    // "false (default)": API reference of RegisterScalableTarget.
+    if let Value::Object(own) = members.entry("SuspendedState").or_insert_with(|| json!({})) {
+        for kind in ["DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling"] {
+            own.entry(format!("{kind}Suspended")).or_insert(Value::Bool(false));
+        }
+    }
     let target_id = here.shared.ids.hex(32);
     let fresh = here.arn("application-autoscaling", &format!("scalable-target/{target_id}"));
     let created_at = here.now();

@@ -8,7 +8,7 @@ use super::Cloud;
 use crate::{
     call::Call,
     iam::{self, Asked, Place},
-    protocol::{Fault, json, query, wire, xml},
+    protocol::{Fault, json, query, shapes::Wire, wire, xml},
     services::{self, Protocol, Service},
     state::{Here, Region, elb::LoadBalancer},
     visit,
@@ -18,6 +18,8 @@ use crate::{
 struct Target {
     service: &'static Service,
     operation: String,
+    /// Its parameters are a form; otherwise they have types.
+    is_form: bool,
 }
 
 /// Answers a request.
@@ -40,7 +42,10 @@ fn nobody(request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
     let headers = request.headers();
     let form = wire::header(headers, "content-type")
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if headers.contains_key("x-amz-target") || !(form || request.uri().query().is_some()) {
+    if headers.contains_key("x-amz-target")
+        || wire::is_cbor(request)
+        || !(form || request.uri().query().is_some())
+    {
         let fault = Fault { status: 404, ..Fault::new("UnknownOperationException", "") };
         return wire::json_error(request, &fault);
     }
@@ -61,7 +66,7 @@ fn nobody(request: &Request<Bytes>, request_id: &str) -> Response<Bytes> {
 pub(crate) fn call(cloud: &mut Cloud, request: &Request<Bytes>) -> Call {
     cloud.shared.calls += 1;
     let (service, operation) = match target(request) {
-        Some(Target { service, operation }) => (service.name, operation),
+        Some(Target { service, operation, .. }) => (service.name, operation),
         None if visited(cloud, request).is_some() => ("users", request.method().to_string()),
         None => ("", String::new()),
     };
@@ -84,28 +89,42 @@ fn visited<'c>(
 
 /// Which operation is asked for, if a service has the protocol of the request.
 fn target(request: &Request<Bytes>) -> Option<Target> {
-    if let Some(target) = wire::header(request.headers(), "x-amz-target") {
-        let (prefix, operation) = target.split_once('.')?;
-        let service = services::by_target(prefix)?;
-        return Some(Target { service, operation: operation.to_owned() });
+    let named = wire::header(request.headers(), "x-amz-target");
+    if let Some((name, operation)) =
+        wire::rpc(request).or(named.and_then(|own| own.split_once('.')))
+    {
+        let service = services::by_target(name)?;
+        let speaks = !wire::is_cbor(request) || matches!(service.protocol, Protocol::Every { .. });
+        let target = Target { service, operation: operation.to_owned(), is_form: false };
+        return speaks.then_some(target);
+    }
+    if named.is_some() || wire::is_cbor(request) {
+        return None;
     }
     let form = wire::form(request).ok()?;
     let operation = query::text(&form, "Action")?.to_owned();
     let service = services::by_version(query::text(&form, "Version")?)?;
-    Some(Target { service, operation })
+    Some(Target { service, operation, is_form: true })
 }
 
-/// Answers a request whose parameters are a form.
-fn by_form(
+/// Answers a request whose parameters are a tree.
+fn by_tree(
     cloud: &mut Cloud,
     request: &Request<Bytes>,
-    Target { service, operation }: &Target,
+    Target { service, operation, is_form }: &Target,
     call: Call,
-    answer: fn(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
+    answer: impl FnOnce(&mut Here<'_>, &str, &Map<String, Value>) -> query::Answer,
 ) -> query::Answer {
-    let mut body = wire::form(request)?;
-    body.shift_remove("Action");
-    body.shift_remove("Version");
+    let body = match is_form {
+        true => {
+            let mut form = wire::form(request)?;
+            form.shift_remove("Action");
+            form.shift_remove("Version");
+            form
+        }
+        false if wire::is_cbor(request) => wire::cbor_parameters(request)?,
+        false => json::Request::parse(request.body())?.value,
+    };
     admit(cloud, service, &call, &Asked(&body))?;
     let region = call.region.clone();
     cloud.act(&region, call, |here| answer(here, operation, &body))
@@ -118,7 +137,7 @@ fn operate(
     call: Call,
     request_id: &str,
 ) -> Response<Bytes> {
-    let Target { service, operation } = target;
+    let Target { service, operation, is_form } = target;
     let region = call.region.clone();
     match &service.protocol {
         Protocol::Json { answer, .. } => {
@@ -132,12 +151,27 @@ fn operate(
             }
         }
         Protocol::Query { namespace, answer, .. } => {
-            match by_form(cloud, request, target, call, *answer) {
+            match by_tree(cloud, request, target, call, *answer) {
                 Ok(result) => wire::xml(xml::response(operation, namespace, &result, request_id)),
                 Err(fault) => wire::xml_error(namespace, &fault, request_id),
             }
         }
-        Protocol::Ec2 { version, answer } => match by_form(cloud, request, target, call, *answer) {
+        Protocol::Every { namespace, is_time, answer, .. } => {
+            let wire = if *is_form { Wire::Query } else { Wire::Json };
+            let answer = |here: &mut Here<'_>, operation: &str, body: &Map<String, Value>| {
+                answer(here, operation, body, wire)
+            };
+            match by_tree(cloud, request, target, call, answer) {
+                Ok(result) if *is_form => {
+                    wire::xml(xml::response(operation, namespace, &result, request_id))
+                }
+                Ok(result) if wire::is_cbor(request) => wire::cbor(result, *is_time),
+                Ok(result) => wire::json(request, &Value::Object(result).to_string()),
+                Err(fault) if *is_form => wire::xml_error(namespace, &fault, request_id),
+                Err(fault) => wire::modern_error(request, service.name, &fault),
+            }
+        }
+        Protocol::Ec2 { version, answer } => match by_tree(cloud, request, target, call, *answer) {
             Ok(result) => wire::xml(xml::ec2(operation, version, &result, request_id)),
             Err(fault) => wire::ec2_error(&fault, request_id),
         },
@@ -190,10 +224,15 @@ pub(crate) fn refusal(
     fault: &Fault,
 ) -> Response<Bytes> {
     let request_id = cloud.shared.ids.uuid();
-    let protocol = target(request).map(|target| &target.service.protocol);
-    let response = match protocol {
-        Some(Protocol::Query { namespace, .. }) => wire::xml_error(namespace, fault, &request_id),
-        Some(Protocol::Ec2 { .. }) => wire::ec2_error(fault, &request_id),
+    let target = target(request);
+    let response = match target.as_ref().map(|target| (&target.service.protocol, target)) {
+        Some((Protocol::Every { .. }, Target { service, is_form: false, .. })) => {
+            wire::modern_error(request, service.name, fault)
+        }
+        Some((Protocol::Query { namespace, .. } | Protocol::Every { namespace, .. }, _)) => {
+            wire::xml_error(namespace, fault, &request_id)
+        }
+        Some((Protocol::Ec2 { .. }, _)) => wire::ec2_error(fault, &request_id),
         _ => wire::json_error(request, fault),
     };
     finish(cloud, response, &request_id)

@@ -21,7 +21,12 @@ const BAKE: Duration = Duration::from_secs(4 * 60);
 
 /// Sets the state of an alarm; the services look.
 pub(crate) fn set_alarm(here: &mut Here<'_>, name: &str, state: &str) {
-    here.region.ecs.alarms.insert(name.to_owned(), state.to_owned());
+    let before = here.region.ecs.alarms.insert(name.to_owned(), state.to_owned());
+    let alarm = here.region.alarms.entry(name.to_owned()).or_default();
+    alarm.set_at = here.shared.now;
+    if before.is_none() {
+        alarm.configured_at = here.shared.now;
+    }
     let watching = |one: &&Service| names(&one.members).iter().any(|own| own == name);
     let arns: Vec<String> =
         here.region.ecs.services.values().filter(watching).map(|one| one.arn.clone()).collect();

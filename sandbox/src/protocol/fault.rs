@@ -28,6 +28,30 @@ impl Fault {
         Fault::new("ValidationError", message)
     }
 
+    /// A member is missing, for services with the query protocol.
+    pub(crate) fn null(member: &str) -> Fault {
+        let member = super::query::lower(member);
+        Fault::validation(format!(
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ))
+    }
+
+    /// The error's shape, where a service of the query protocol speaks another one; the code is for that
+    /// protocol.
+    pub(crate) fn shape(&self) -> &str {
+        match self.code.as_str() {
+            "AccessDenied" => "AccessDeniedException",
+            "ExpiredToken" => "ExpiredTokenException",
+            "InvalidAction" => "UnknownOperationException",
+            "InvalidFormat" => "InvalidFormatFault",
+            "LimitExceeded" => "LimitExceededFault",
+            "ServiceUnavailable" => "ServiceUnavailableException",
+            "Throttling" => "ThrottlingException",
+            "ValidationError" => "ValidationException",
+            own => own,
+        }
+    }
+
     /// Too many calls.
     pub(crate) fn throttled(service: &str) -> Fault {
         let code = if is_query(service) { "Throttling" } else { "ThrottlingException" };
@@ -92,5 +116,5 @@ impl Fault {
 
 /// Services that speak the query protocol.
 fn is_query(service: &str) -> bool {
-    matches!(service, "elasticloadbalancing" | "sts" | "iam" | "ec2" | "")
+    matches!(service, "elasticloadbalancing" | "sts" | "iam" | "ec2" | "cloudwatch" | "")
 }

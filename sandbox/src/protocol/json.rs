@@ -101,7 +101,8 @@ pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
     list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-fn strip_nulls(map: &mut Map<String, Value>) {
+/// Removes members that are null, at any depth.
+pub(crate) fn strip_nulls(map: &mut Map<String, Value>) {
     map.retain(|_, value| !value.is_null());
     for value in map.values_mut() {
         strip_nulls_within(value);

@@ -1,7 +1,9 @@
 //! How AWS is spoken to, without the meaning of any call: HTTP (`wire`), awsJson (`json`), the query
-//! protocol (`query` for requests, `xml` for answers), the tables that say which members a request has (`shapes`), pages of
-//! lists (`paging`) and refusals (`Fault`). It knows no service's state and no operation.
+//! protocol (`query` for requests, `xml` for answers), Smithy RPC v2 (`cbor`), the tables that say which
+//! members a request has (`shapes`), pages of lists (`paging`) and refusals (`Fault`). It knows no
+//! service's state and no operation.
 
+pub(crate) mod cbor;
 mod fault;
 pub(crate) mod json;
 pub(crate) mod paging;

@@ -107,18 +107,30 @@ pub(crate) fn check(
     operation: &str,
     request: &Map<String, Value>,
 ) -> Result<(), Fault> {
-    shapes.check(operation, request, Wire::Query).map_err(|problem| match problem {
-        Problem::Missing(path) => Fault::validation(format!(
-            "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
-            lower(&path)
-        )),
+    check_as(shapes, operation, request, Wire::Query)
+}
+
+/// The same for a service whose requests may have types.
+pub(crate) fn check_as(
+    shapes: &Shapes,
+    operation: &str,
+    request: &Map<String, Value>,
+    wire: Wire,
+) -> Result<(), Fault> {
+    shapes.check(operation, request, wire).map_err(|problem| match problem {
+        Problem::Missing(path) => Fault::null(&path),
+        Problem::Type(_, found, expected) if wire == Wire::Json => Fault::new(
+            "SerializationException",
+            format!("{found} can not be converted to a {expected}"),
+        ),
         Problem::Type(path, _, expected) => {
             Fault::new("MalformedInput", format!("'{}' must be of type {expected}", lower(&path)))
         }
     })
 }
 
-fn lower(path: &str) -> String {
+/// A member's name as texts have it.
+pub(super) fn lower(path: &str) -> String {
     let mut chars = path.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -89,6 +89,32 @@ impl Shapes {
         self.object(operation, request, "", wire)
     }
 
+    /// A request in which texts are what the table says: numbers and booleans.
+    pub(crate) fn typed(&self, shape: &str, request: &Map<String, Value>) -> Map<String, Value> {
+        let mut typed = request.clone();
+        for member in self.0.get(shape).into_iter().flatten() {
+            if let Some(value) = typed.get_mut(&member.name) {
+                *value = self.of_type(&member.kind, value);
+            }
+        }
+        typed
+    }
+
+    fn of_type(&self, kind: &Kind, value: &Value) -> Value {
+        let own = match (kind, value) {
+            (Kind::Object(shape), Value::Object(map)) => Some(self.typed(shape, map).into()),
+            (Kind::List(item), Value::Array(list)) => {
+                Some(list.iter().map(|value| self.of_type(item, value)).collect())
+            }
+            (Kind::List(_), Value::String(_)) => Some(Value::Array(Vec::new())),
+            (Kind::Integer, Value::String(text)) => text.parse::<i64>().ok().map(Value::from),
+            (Kind::Number, Value::String(text)) => text.parse::<f64>().ok().map(Value::from),
+            (Kind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::from),
+            _ => None,
+        };
+        own.unwrap_or_else(|| value.clone())
+    }
+
     /// What AWS keeps of a request: no member that is null, at any depth, and integers without a point.
     /// What needs no change keeps its bytes.
     pub(crate) fn normalise(&self, operation: &str, mut object: RawObject) -> RawObject {
@@ -294,5 +320,20 @@ mod tests {
         assert_eq!(check(entry(json!("v")), Wire::Query), Ok(()));
         assert!(check(entry(json!(["v"])), Wire::Query).is_err());
         assert!(check(json!({"name": "a", "tags": {"k": "v"}}), Wire::Query).is_err());
+    }
+
+    #[test]
+    fn texts_become_what_the_table_says() {
+        let shapes =
+            Shapes::parse("Put = name:s size:i limit:n on:b parts:[Part] none:[s]\nPart = id:i\n");
+        let request = json!({
+            "name": "1", "size": "3", "limit": "80", "on": "true", "parts": [{"id": "7"}], "none": "", "other": "5",
+        });
+        let typed = json!({
+            "name": "1", "size": 3, "limit": 80.0, "on": true, "parts": [{"id": 7}], "none": [], "other": "5",
+        });
+        let own = shapes.typed("Put", request.as_object().expect("an object"));
+        assert_eq!(Value::Object(own.clone()), typed);
+        assert_eq!(shapes.typed("Put", &own), own);
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::HeaderMap};
 use serde_json::{Map, Value};
 
-use super::{Fault, query, xml};
+use super::{Fault, cbor, query, xml};
 
 /// The parameters of a query request.
 pub(crate) fn form(request: &Request<Bytes>) -> Result<Map<String, Value>, Fault> {
@@ -47,6 +47,68 @@ pub(crate) fn json_error(request: &Request<Bytes>, fault: &Fault) -> Response<By
     response(status(fault), json_type(request), body.to_string())
 }
 
+/// A refusal of awsJson or of Smithy RPC v2 by a service that has the query protocol too: a header says the
+/// code that it has there (Smithy, trait `awsQueryCompatible`).
+pub(crate) fn modern_error(
+    request: &Request<Bytes>,
+    service: &str,
+    fault: &Fault,
+) -> Response<Bytes> {
+    let shape = fault.shape();
+    let body = serde_json::json!({
+        "__type": format!("com.amazonaws.{service}#{shape}"),
+        "message": fault.message,
+    });
+    let mut response = match is_cbor(request) {
+        true => cbor_response(status(fault), &body, |_| false),
+        false => response(status(fault), json_type(request), body.to_string()),
+    };
+    let side = if fault.status < 500 { "Sender" } else { "Receiver" };
+    let header = http::HeaderValue::from_str(&format!("{};{side}", fault.code));
+    // An operation that is not there has no errors.
+    if let Some(header) = header.ok().filter(|_| shape != "UnknownOperationException") {
+        response.headers_mut().insert("x-amzn-query-error", header);
+    }
+    response
+}
+
+/// Whether a request is of Smithy RPC v2.
+pub(crate) fn is_cbor(request: &Request<Bytes>) -> bool {
+    header(request.headers(), "smithy-protocol") == Some("rpc-v2-cbor")
+}
+
+/// The service and the operation that a request of Smithy RPC v2 names.
+pub(crate) fn rpc(request: &Request<Bytes>) -> Option<(&str, &str)> {
+    let (_, path) = request.uri().path().rsplit_once("/service/")?;
+    path.split_once("/operation/").filter(|_| is_cbor(request))
+}
+
+/// The parameters of a request of Smithy RPC v2; without a body there are none.
+pub(crate) fn cbor_parameters(request: &Request<Bytes>) -> Result<Map<String, Value>, Fault> {
+    if request.body().is_empty() {
+        return Ok(Map::new());
+    }
+    match cbor::decode(request.body()) {
+        Some(Value::Object(mut map)) => {
+            super::json::strip_nulls(&mut map);
+            Ok(map)
+        }
+        _ => Err(Fault::new("SerializationException", "The request body is not a CBOR map.")),
+    }
+}
+
+/// An answer of Smithy RPC v2; `is_time` says which members are times.
+pub(crate) fn cbor(result: Map<String, Value>, is_time: fn(&str) -> bool) -> Response<Bytes> {
+    cbor_response(StatusCode::OK, &result.into(), is_time)
+}
+
+fn cbor_response(status: StatusCode, body: &Value, is_time: fn(&str) -> bool) -> Response<Bytes> {
+    let mut response = response(status, "application/cbor", cbor::encode(body, is_time));
+    let protocol = http::HeaderValue::from_static("rpc-v2-cbor");
+    response.headers_mut().insert("smithy-protocol", protocol);
+    response
+}
+
 /// An answer of the query protocol.
 pub(crate) fn xml(body: String) -> Response<Bytes> {
     response(StatusCode::OK, "text/xml", body)
@@ -74,8 +136,12 @@ fn json_type(request: &Request<Bytes>) -> &'static str {
     }
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", http::HeaderValue::from_static(content_type));
     response

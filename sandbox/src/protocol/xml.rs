@@ -39,10 +39,12 @@ pub(crate) fn ec2(
         "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/{version}/\"><requestId>{request_id}</requestId>"
     );
     for (name, value) in result {
+        let Value::Array(items) = value else {
+            element(&mut xml, name, value);
+            continue;
+        };
         xml.push_str(&format!("<{name}>"));
-        for item in value.as_array().into_iter().flatten() {
-            element(&mut xml, "item", item);
-        }
+        items.iter().for_each(|item| element(&mut xml, "item", item));
         xml.push_str(&format!("</{name}>"));
     }
     xml.push_str(&format!("</{operation}Response>"));

@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub(crate) mod autoscaling;
+pub(crate) mod cloudwatch;
 pub(crate) mod ecr;
 pub(crate) mod ecs;
 pub(crate) mod elb;
@@ -26,6 +27,7 @@ pub(crate) mod named;
 pub(crate) mod timers;
 
 use autoscaling::Scaling;
+use cloudwatch::Alarm;
 use ecr::Ecr;
 use ecs::Ecs;
 use elb::Elb;
@@ -94,6 +96,9 @@ pub(crate) struct Region {
     pub(crate) logs: Logs,
     #[serde(default)]
     pub(crate) named: Named,
+    /// What alarms say of themselves, by their names.
+    #[serde(default)]
+    pub(crate) alarms: BTreeMap<String, Alarm>,
     /// Which task has which private address.
     pub(crate) network: BTreeMap<String, String>,
 }

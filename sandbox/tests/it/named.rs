@@ -70,10 +70,13 @@ fn a_subnet_has_a_zone_and_addresses() {
     let (status, text) = ask("subnet-a");
     assert_eq!(status, 200, "{text}");
     // One of its three is a task's.
-    let item = "<item><subnetId>subnet-a</subnetId><state>available</state>\
-                <availabilityZone>eu-central-1a</availabilityZone>\
-                <availableIpAddressCount>2</availableIpAddressCount></item>";
-    assert!(text.contains(&format!("<subnetSet>{item}</subnetSet>")), "{text}");
+    for part in [
+        "<subnetSet><item><subnetId>subnet-a</subnetId>",
+        "<availabilityZone>eu-central-1a</availabilityZone>",
+        "<availableIpAddressCount>2</availableIpAddressCount>",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
     let (status, text) = ask("subnet-x");
     assert_eq!(status, 400);
     assert!(text.contains("<Errors><Error><Code>InvalidSubnetID.NotFound</Code>"), "{text}");

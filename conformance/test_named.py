@@ -1,0 +1,183 @@
+"""What task definitions name and other services have: roles, secrets, parameters, subnets and images."""
+
+import json
+import subprocess
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox import ROOT, Sandbox
+from world import Clients
+
+AWS = ROOT / "target" / "conformance" / "bin" / "aws"
+REGION = "eu-central-1"
+ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+SCENARIO = f"""extends = 'solo'
+
+[[role]]
+name = 'shop-load-balancers'
+trusts = 'ecs.amazonaws.com'
+
+[[repository]]
+name = 'shop/api'
+platforms = {{ 2 = ['linux/arm64', 'linux/amd64'] }}
+
+[[subnet]]
+name = 'subnet-b'
+addresses = 9
+
+[[task_definition]]
+family = 'api'
+containerDefinitions = [{{ name = 'api', image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1', \
+portMappings = [{{ containerPort = 8080 }}], secrets = [\
+{{ name = 'A', valueFrom = '{ARN}shop/a-AbCdEf:key::' }}, {{ name = 'B', valueFrom = '/shop/b' }}, \
+{{ name = 'C', valueFrom = 'arn:aws:ssm:eu-central-1:123456789012:parameter/shop/deep/c' }}, \
+{{ name = 'D', valueFrom = 'plain' }}] }}]
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(sandbox, tmp_path_factory):
+    scenario = tmp_path_factory.mktemp("named") / "named.toml"
+    scenario.write_text(SCENARIO)
+    one = Sandbox(scale=1, scenario=scenario)
+    yield Clients(one, REGION)
+    sandbox.answered.update(one.answered)
+    assert one.stop() == 0
+    assert one.problems == []
+
+
+def code(call, **members):
+    with pytest.raises(ClientError) as error:
+        call(**members)
+    return error.value.response["Error"]["Code"]
+
+
+def test_roles(shop):
+    role = shop.iam.get_role(RoleName="shop-execution")["Role"]
+    assert role["Arn"] == "arn:aws:iam::123456789012:role/shop-execution"
+    trusted = lambda one: one["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+    # botocore decodes the policy.
+    assert trusted(role) == "ecs-tasks.amazonaws.com"
+    other = shop.iam.get_role(RoleName="shop-load-balancers")["Role"]
+    assert trusted(other) == "ecs.amazonaws.com" and other["RoleId"] != role["RoleId"]
+    with pytest.raises(shop.iam.exceptions.NoSuchEntityException, match="nobody cannot be found"):
+        shop.iam.get_role(RoleName="nobody")
+    for name in ("", "a" * 65, "a/b"):
+        assert code(shop.iam.get_role, RoleName=name) == "ValidationError", name
+
+
+def test_secrets(shop):
+    for name in ("shop/a", f"{ARN}shop/a-AbCdEf", f"{ARN}shop/a"):
+        secret = shop.secrets.describe_secret(SecretId=name)
+        assert (secret["Name"], secret["ARN"]) == ("shop/a", f"{ARN}shop/a-AbCdEf"), name
+    assert list(secret["VersionIdsToStages"].values()) == [["AWSCURRENT"]]
+    elsewhere = f"{ARN}shop/a-AbCdEf".replace("eu-central-1", "us-east-1")
+    # The six characters are not a part of the name.
+    for name in ("shop/c", "shop/a-AbCdEf", f"{ARN}shop/a-AbCdEg", elsewhere):
+        with pytest.raises(shop.secrets.exceptions.ResourceNotFoundException, match="can't find"):
+            shop.secrets.describe_secret(SecretId=name)
+
+
+def names(answer):
+    return [one["Name"] for one in answer["Parameters"]]
+
+
+@pytest.mark.parametrize(
+    "filters, found",
+    [
+        ([], ["/shop/b", "/shop/deep/c", "plain"]),
+        ([{"Key": "Name", "Values": ["/shop/b", "plain", "other"]}], ["/shop/b", "plain"]),
+        ([{"Key": "Name", "Option": "BeginsWith", "Values": ["/shop"]}], ["/shop/b", "/shop/deep/c"]),
+        ([{"Key": "Name", "Option": "Contains", "Values": ["deep"]}], ["/shop/deep/c"]),
+        ([{"Key": "Path", "Values": ["/shop"]}], ["/shop/b"]),
+        ([{"Key": "Path", "Option": "Recursive", "Values": ["/shop/"]}], ["/shop/b", "/shop/deep/c"]),
+        ([{"Key": "Path", "Option": "OneLevel", "Values": ["/"]}], []),
+        ([{"Key": "Type", "Values": ["String"]}], []),
+        ([{"Key": "Type", "Values": ["SecureString"]}, {"Key": "Name", "Values": ["plain"]}], ["plain"]),
+    ],
+)
+def test_filters_of_parameters(shop, filters, found):
+    assert names(shop.ssm.describe_parameters(ParameterFilters=filters)) == found
+
+
+def test_parameters(shop):
+    # The older filters compare beginnings.
+    old = shop.ssm.describe_parameters(Filters=[{"Key": "Name", "Values": ["/shop"]}])
+    assert names(old) == ["/shop/b", "/shop/deep/c"]
+    assert old["Parameters"][0]["ARN"] == "arn:aws:ssm:eu-central-1:123456789012:parameter/shop/b"
+    pages = list(shop.ssm.get_paginator("describe_parameters").paginate(PaginationConfig={"PageSize": 2}))
+    assert [names(page) for page in pages] == [["/shop/b", "/shop/deep/c"], ["plain"]]
+    one = lambda **filter: [{"Key": "Name", "Values": ["x"]} | filter]
+    for filters, error in (
+        (one(Key="Colour"), "InvalidFilterKey"),
+        (one(Option="Recursive"), "InvalidFilterOption"),
+        (one(Values=[]), "InvalidFilterValue"),
+        (one(Key="Path", Values=["shop"]), "InvalidFilterValue"),
+    ):
+        assert code(shop.ssm.describe_parameters, ParameterFilters=filters) == error
+    assert code(shop.ssm.describe_parameters, Filters=one(), ParameterFilters=one()) == "ValidationException"
+
+
+def ids(answer):
+    return [one["SubnetId"] for one in answer["Subnets"]]
+
+
+def test_subnets(shop):
+    ec2 = shop.ec2
+    shown = ec2.describe_subnets(SubnetIds=["subnet-b"])["Subnets"]
+    # One of its nine is a task's.
+    assert [(one["AvailabilityZone"], one["AvailableIpAddressCount"]) for one in shown] == [("eu-central-1b", 8)]
+    assert ids(ec2.describe_subnets()) == ["subnet-a", "subnet-b"]
+    by = lambda name, *values: ids(ec2.describe_subnets(Filters=[{"Name": name, "Values": list(values)}]))
+    assert by("availability-zone", "eu-central-1b", "eu-central-1c") == ["subnet-b"]
+    assert by("subnet-id", "subnet-a", "subnet-x") == ["subnet-a"]
+    assert by("vpc-id", shown[0]["VpcId"]) == ["subnet-a", "subnet-b"] and by("vpc-id", "vpc-2") == []
+    assert by("available-ip-address-count", "8") == ["subnet-b"]
+    assert by("default-for-az", "true") == []
+    pages = list(ec2.get_paginator("describe_subnets").paginate(PaginationConfig={"PageSize": 5}))
+    assert [ids(page) for page in pages] == [["subnet-a", "subnet-b"]]
+    with pytest.raises(ClientError, match="The subnet ID 'subnet-x' does not exist"):
+        ec2.describe_subnets(SubnetIds=["subnet-a", "subnet-x"])
+    with pytest.raises(ClientError, match="The subnet IDs 'subnet-x, subnet-y' do not exist"):
+        ec2.describe_subnets(SubnetIds=["subnet-y", "subnet-x"][::-1])
+
+
+def test_an_index_of_images(shop):
+    ecr = shop.ecr
+    got = ecr.batch_get_image(
+        repositoryName="shop/api", imageIds=[{"imageTag": "2"}], acceptedMediaTypes=[INDEX]
+    )
+    (image,) = got["images"]
+    assert image["imageManifestMediaType"] == INDEX and got["failures"] == []
+    index = json.loads(image["imageManifest"])
+    assert [one["platform"]["architecture"] for one in index["manifests"]] == ["arm64", "amd64"]
+    digest = image["imageId"]["imageDigest"]
+    asked = [
+        {"imageDigest": digest}, {"imageTag": "2", "imageDigest": digest}, {"imageTag": "1", "imageDigest": digest},
+        {"imageTag": "9"}, {"imageDigest": "sha256:" + "0" * 64}, {},
+    ]
+    got = ecr.batch_get_image(repositoryName="shop/api", imageIds=asked)
+    assert [one["imageId"] for one in got["images"]] == asked[:2]
+    assert [(one["imageId"], one["failureCode"]) for one in got["failures"]] == list(zip(asked[2:], (
+        "ImageTagDoesNotMatchDigest", "ImageNotFound", "ImageNotFound", "MissingDigestAndTag",
+    )))
+
+
+def test_the_cli_reads_them(shop):
+    def aws(*words):
+        done = subprocess.run(
+            [AWS, *words, "--output", "json"], env=shop.sandbox.environment(REGION),
+            capture_output=True, text=True, timeout=60,
+        )
+        return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+    assert "ecs-tasks" in str(aws("iam", "get-role", "--role-name", "shop-execution")["Role"])
+    found = aws("ssm", "describe-parameters", "--parameter-filters", "Key=Path,Option=Recursive,Values=/shop/deep")
+    assert names(found) == ["/shop/deep/c"]
+    shown = aws("ec2", "describe-subnets", "--filters", "Name=availability-zone,Values=eu-central-1a")
+    assert ids(shown) == ["subnet-a"]
+    refused = aws("secretsmanager", "describe-secret", "--secret-id", "shop/c")
+    assert "(ResourceNotFoundException)" in refused, refused
