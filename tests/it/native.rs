@@ -297,3 +297,21 @@ fn the_drop_in_deploys_such_a_service() {
     assert_ne!(life.code, Some(0), "{}", life.text);
     runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
 }
+
+/// Somebody sets the strategy back to ROLLING: the rule still has the service's two target groups, which makes
+/// it no half of a pair.
+#[test]
+fn a_service_that_was_set_back_to_rolling_is_deployed() {
+    for deployed in [false, true] {
+        let world = native("");
+        if deployed {
+            let life = world.run(&deploy("2", "--bake 0"));
+            assert_eq!(life.code, Some(0), "{}", life.text);
+        }
+        let rolling = r#"{"cluster":"shop","service":"shop","deploymentConfiguration":{"strategy":"ROLLING"}}"#;
+        world.call("ecs", "UpdateService", rolling);
+        let life = world.run(&deploy("5", ""));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        runs(&world, "5").unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+    }
+}

@@ -126,12 +126,13 @@ pub(super) fn movable<'a>(
     Ok(sides)
 }
 
-/// A rule that forwards to a group of the service and to another one.
+/// A rule that forwards to a group of the service and to one that is not its own. The two groups between which
+/// ECS shifts a service's traffic are both its own, whatever its strategy is now.
 pub(in crate::plan) fn shared_rule<'a>(
     survey: &'a Survey,
     service: &Service,
 ) -> Option<&'a crate::model::world::Rule> {
-    let own = |group: &str| service.attachments.iter().any(|own| own.group == group);
+    let own = |group: &str| service.groups().any(|own| own == group);
     survey.world.rules.values().find(|rule| rule.weights().iter().any(|(group, _)| !own(group)))
 }
 

@@ -173,7 +173,7 @@ fn whoever_stops_it_gets_the_old_version_back() {
 }
 
 /// What an outsider does to a deployment that is not theirs.
-const OUTSIDERS: [(&str, &[u8]); 5] = [
+pub(crate) const OUTSIDERS: [(&str, &[u8]); 5] = [
     ("stops it", &[1]),
     ("puts the service on another revision", &[5]),
     ("changes the desired count", &[0]),
@@ -181,7 +181,7 @@ const OUTSIDERS: [(&str, &[u8]); 5] = [
     ("starts the same revision anew", &[0, 5]),
 ];
 
-fn outsider(what: &str, cloud: &mut ecs_bg_sandbox::Cloud) {
+pub(crate) fn outsider(what: &str, cloud: &mut ecs_bg_sandbox::Cloud) {
     let ask = |cloud: &mut ecs_bg_sandbox::Cloud, operation: &str, body: &str| {
         let answer = call(cloud, "ecs", operation, body);
         serde_json::from_str::<Value>(&answer).expect("JSON")

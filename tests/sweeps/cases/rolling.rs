@@ -157,6 +157,65 @@ fn somebody_else_wins_at_every_moment() {
     }
 }
 
+/// `terraform apply` puts the old revision back at every second, or somebody makes the service one whose
+/// traffic ECS shifts, which needs no load balancer. No code says more than there is, and the next
+/// deployment gets out.
+#[test]
+fn the_old_revision_or_another_strategy_at_every_moment() {
+    const HEADLESS: &str = "[[service]]\nserviceName = 'api'\nloadBalancers = []\n";
+    let old = r#"{"cluster":"shop","service":"api","taskDefinition":"api:1"}"#;
+    let blue_green = r#"{"cluster":"shop","service":"api","deploymentConfiguration":{"strategy":"BLUE_GREEN","bakeTimeInMinutes":1}}"#;
+    let worlds = [("", old), (BREAKER, old), (HEADLESS, old), (HEADLESS, blue_green)];
+    let cases = worlds.iter().flat_map(|world| (1..70).map(move |second| (world, second)));
+    for ((more, update), second) in every_nth("rolling: old revision, other strategy", cases) {
+        let world = solo(more);
+        let update = (*update).to_owned();
+        let life = world.run_beside(&deploy("2", "--bake 20s"), second, move |cloud| {
+            call(cloud, "ecs", "UpdateService", &update);
+        });
+        world.wait(900);
+        let runs = |tag: &str| match more.contains("loadBalancers") {
+            true => works_towards(&world, tag),
+            false => runs(&world, tag, 2),
+        };
+        match life.code {
+            Some(0) => runs("2"),
+            Some(1 | 3) => runs("1"),
+            Some(4 | 5) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+        .unwrap_or_else(|why| panic!("{more} at {second} s: {:?} {why}\n{}", life.code, life.text));
+        let again = world.run(&deploy("2", "--force --on-conflict supersede"));
+        let runs = runs("2");
+        assert!(
+            again.code == Some(0) && runs.is_ok(),
+            "{more} at {second} s: {:?}, afterwards {:?} {runs:?}\n{}\n{}",
+            life.code,
+            again.code,
+            life.text,
+            again.text
+        );
+    }
+}
+
+/// The revision that the service wants has this image, and its tasks run.
+fn works_towards(world: &World, tag: &str) -> Result<(), String> {
+    let ask = |operation: &str, body: &str| -> serde_json::Value {
+        serde_json::from_str(&world.call("ecs", operation, body)).expect("JSON")
+    };
+    let shown = ask("DescribeServices", r#"{"cluster":"shop","services":["api"]}"#);
+    let service = &shown["services"][0];
+    let wanted = service["taskDefinition"].as_str().unwrap_or_default();
+    let body = format!(r#"{{"taskDefinition":"{wanted}"}}"#);
+    let definition = ask("DescribeTaskDefinition", &body);
+    let image = definition["taskDefinition"]["containerDefinitions"][0]["image"].as_str();
+    let own = image.unwrap_or_default().split('@').next();
+    match (own == Some(&format!("{REPOSITORY}:{tag}")), service["runningCount"].as_u64()) {
+        (true, Some(2)) => Ok(()),
+        (_, count) => Err(format!("not {tag} but {count:?} of {image:?}")),
+    }
+}
+
 /// What AWS said for a while after a change was older than the change.
 #[test]
 fn answers_from_the_past_turn_nothing_back() {
