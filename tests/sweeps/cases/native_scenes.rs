@@ -185,7 +185,8 @@ fn an_outsider_brings_no_lie_and_no_dead_end() {
     let rare = if STRIDE == 1 { 60 } else { 600 };
     let baked = Scene { more: "--bake 1m", lasts: 190, ..RULES };
     for (scene, step) in [(RULES, 4), (baked, 4), (LISTENERS, rare), (NOTHING, 8)] {
-        let known = OUTSIDERS.iter().map(|(what, _)| (*what, None)).filter(|_| !scene.world.is_empty());
+        let known =
+            OUTSIDERS.iter().map(|(what, _)| (*what, None)).filter(|_| !scene.world.is_empty());
         for (what, strategy) in known.chain(MORE) {
             let seconds = (2..scene.lasts).step_by(step);
             cases.extend(seconds.map(|second| Meddled { scene, what, strategy, second }));
