@@ -57,7 +57,7 @@ pub enum Call {
     ModifyRule,
     /// Writes the weights of a listener's default rule.
     ModifyListener,
-    /// Tags of target groups.
+    /// Tags of target groups and rules.
     DescribeTags,
     /// Makes a second target group.
     CreateTargetGroup,
@@ -65,6 +65,10 @@ pub enum Call {
     ModifyTargetGroupAttributes,
     /// Removes it.
     DeleteTargetGroup,
+    /// Makes a rule for test traffic.
+    CreateRule,
+    /// Removes it.
+    DeleteRule,
     /// Whether an image is there, and its digest.
     DescribeImages,
     /// Whether a repository is there.
@@ -156,7 +160,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 46] = {
+const TABLE: [(Call, CallInfo); 48] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -279,6 +283,13 @@ const TABLE: [(Call, CallInfo); 46] = {
             &["elasticloadbalancing:DeleteTargetGroup"],
             Some(Loss::Setup),
         ),
+        write(
+            CreateRule,
+            "CreateRule",
+            &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
+            Some(Loss::Setup),
+        ),
+        write(DeleteRule, "DeleteRule", &["elasticloadbalancing:DeleteRule"], Some(Loss::Setup)),
         read(DescribeImages, "DescribeImages", &["ecr:DescribeImages"], Some(Loss::ImageCheck)),
         read(
             DescribeRepositories,

@@ -6,6 +6,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::model::world::{Entry, Rule};
+use crate::plan::setup::RuleSettings;
 
 /// A list of `(path, text)` of all leaves below one element, paths in the query protocol's way:
 /// `Rules.member.1.Actions.member.2.Type`.
@@ -98,6 +99,26 @@ pub(super) fn rules(
                 is_default,
                 actions: below(&leaves, "Actions."),
                 arn,
+            }
+        })
+        .collect())
+}
+
+/// The rules of an answer to DescribeRules, with all that another rule with their conditions needs.
+pub(super) fn settings(xml: &str) -> Result<Vec<RuleSettings>, quick_xml::Error> {
+    let leaves = flatten(xml)?;
+    let rules = members(&leaves, "DescribeRulesResult.Rules.").into_iter();
+    Ok(rules
+        .map(|leaves| {
+            let get = |key: &str| leaves.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v);
+            let kept = leaves.iter().filter(|(path, _)| {
+                path.starts_with("Conditions.member.") || path.starts_with("Transforms.member.")
+            });
+            let kept = kept.map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+            RuleSettings {
+                arn: get("RuleArn").to_owned(),
+                priority: get("Priority").parse().ok(),
+                members: kept.collect(),
             }
         })
         .collect())

@@ -16,7 +16,9 @@ use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::model::world::{Rule, Told};
 use crate::plan::Digest;
-use crate::plan::setup::{GroupSettings, Seen, second_name, service};
+use crate::plan::setup::{
+    GroupSettings, RuleSettings, Seen, TEST_TAG, production, second_name, service,
+};
 use crate::request::image::ImageRef;
 use crate::request::setup::Setup;
 
@@ -30,6 +32,8 @@ impl Aws {
             first: None,
             second: None,
             test: None,
+            made: vec![],
+            listened: vec![],
             images,
             digests: BTreeMap::new(),
         };
@@ -67,7 +71,81 @@ impl Aws {
                 None => self.rule(arn).await?,
             };
         }
+        seen.made = self.test_rules(seen.survey.world.rules.values()).await?;
+        if asked.header.is_some()
+            && let Ok(rule) = production(asked, &seen)
+        {
+            let listener = rule.listener.clone();
+            seen.listened = self.rules_with_conditions(&listener).await?;
+        }
         Ok(seen)
+    }
+
+    /// Those of these rules that `setup` made for test traffic. One whose tags may not be read is nobody's.
+    async fn test_rules<'a>(
+        &self,
+        rules: impl Iterator<Item = &'a Rule>,
+    ) -> Result<Vec<String>, Failure> {
+        let arns = rules.filter(|rule| !rule.is_default).map(|rule| rule.arn.clone());
+        let arns: Vec<String> = arns.collect();
+        let mut made = Vec::new();
+        // DescribeTags takes 20 resources at a time (API reference).
+        for arns in arns.chunks(20) {
+            let request = self.elb.describe_tags().set_resource_arns(Some(arns.to_vec()));
+            let answer = request.send().await.map_err(of(Call::DescribeTags.on(arns.join(", "))));
+            let Some(answer) = unless_denied(answer)? else { return Ok(vec![]) };
+            let tagged = answer
+                .tag_descriptions()
+                .iter()
+                .filter(|one| one.tags().iter().any(|tag| tag.key() == Some(TEST_TAG)));
+            made.extend(tagged.filter_map(|one| one.resource_arn().map(str::to_owned)));
+        }
+        Ok(made)
+    }
+
+    /// All rules of a listener.
+    async fn rules_with_conditions(&self, listener: &str) -> Result<Vec<RuleSettings>, Failure> {
+        let call = Call::DescribeRules.on(listener);
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let answer = Capture::default();
+            let request = self.elb.describe_rules().listener_arn(listener).set_marker(marker);
+            let page =
+                request.customize().interceptor(answer.clone()).send().await.map_err(of(&call))?;
+            let rules = rules::settings(answer.body()).map_err(|error| unreadable(&call, error))?;
+            all.extend(rules);
+            marker = page.next_marker().map(str::to_owned);
+            if marker.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Makes a rule. The same request again is refused: its priority is taken then.
+    pub async fn create_rule(
+        &self,
+        name: &str,
+        listener: &str,
+        parameters: &[(String, String)],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let call = Call::CreateRule.on(name);
+        let mut all = vec![("ListenerArn".to_owned(), listener.to_owned())];
+        all.extend(parameters.iter().cloned());
+        all.extend(tag_parameters(tags));
+        let body = SendBody(rules::form(Call::CreateRule.operation(), &all));
+        let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
+        let request = self.elb.create_rule().listener_arn(listener).customize();
+        let request = request.interceptor(body).config_override(config);
+        request.send().await.map_err(of(&call)).map(drop)
+    }
+
+    /// Removes a rule.
+    pub async fn delete_rule(&self, name: &str, arn: &str) -> Result<(), Failure> {
+        let request = self.elb.delete_rule().rule_arn(arn).customize();
+        let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
+        let sent = request.config_override(config).send().await;
+        sent.map_err(of(Call::DeleteRule.on(name))).map(drop)
     }
 
     /// A target group with all that a copy needs; `None`: there is none.
@@ -146,10 +224,7 @@ impl Aws {
         let call = Call::CreateTargetGroup.on(name);
         let mut all = vec![("Name".to_owned(), name.to_owned())];
         all.extend(parameters.iter().cloned());
-        for (index, (key, value)) in tags.iter().enumerate() {
-            all.push((format!("Tags.member.{}.Key", index + 1), key.clone()));
-            all.push((format!("Tags.member.{}.Value", index + 1), value.clone()));
-        }
+        all.extend(tag_parameters(tags));
         let body = SendBody(rules::form(Call::CreateTargetGroup.operation(), &all));
         let config = aws_sdk_elasticloadbalancingv2::Config::builder().retry_config(once());
         let request = self.elb.create_target_group().name(name).customize();
@@ -191,6 +266,14 @@ impl Aws {
         let body = json!({"cluster": cluster, "service": service, "loadBalancers": load_balancers});
         self.roll(service, body).await
     }
+}
+
+/// Tags as query parameters.
+fn tag_parameters(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (String, String)> {
+    tags.iter().enumerate().flat_map(|(index, (key, value))| {
+        let member = |part: &str| format!("Tags.member.{}.{part}", index + 1);
+        [(member("Key"), key.clone()), (member("Value"), value.clone())]
+    })
 }
 
 /// How a target group is named.

@@ -10,8 +10,9 @@ use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::event::Error;
 use crate::host::Host;
-use crate::ops::deploy::{deploy, not_newer};
+use crate::ops::deploy::{deploy, not_driven, not_newer};
 use crate::ops::look::decide;
+use crate::plan::Decision;
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::gates::{self, OnInconclusive};
@@ -270,6 +271,12 @@ pub(super) async fn run(
             let decided = or_interrupted(&setting.interrupts, deciding).await;
             decided.and_then(|(survey, decision)| {
                 not_newer(&survey, &decision, on_conflict)?;
+                match &decision {
+                    Decision::Unfinished(record) if !record.may_be_overtaken(survey.world.at) => {
+                        not_driven(&survey, record, on_conflict)?;
+                    }
+                    _ => {}
+                }
                 render.plan(&survey, &decision);
                 Ok(0)
             })

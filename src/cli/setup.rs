@@ -44,6 +44,10 @@ pub(super) struct Setup {
     /// A rule for test traffic that forwards to one of the target groups (Network Load Balancer: a listener)
     #[arg(long, value_name = "ARN")]
     test_rule: Option<String>,
+    /// Make a rule for test traffic: requests with this header reach the new version first. It has the
+    /// conditions of the production rule and this one, and comes before it. Application Load Balancer only
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "test_rule")]
+    test_header: Option<String>,
     /// Use this target group as the second one [default: a copy of the first one]
     #[arg(long, value_name = "ARN")]
     alternate_target_group: Option<String>,
@@ -51,7 +55,7 @@ pub(super) struct Setup {
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     timeout: String,
     /// Go back to one target group and the strategy ROLLING. Only while the first group has all traffic
-    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "infrastructure_role"])]
+    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "test_header", "infrastructure_role"])]
     undo: bool,
     /// Show what would be done; change nothing
     #[arg(long)]
@@ -65,6 +69,7 @@ const EXAMPLES: &str = "\
 Examples:
   ecs-bg setup --cluster shop --service api --infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --dry-run
+  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --test-header X-Preview=1
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --print terraform
   ecs-bg setup --cluster shop --service api --undo";
 
@@ -97,6 +102,7 @@ pub(super) async fn run(
         bake: typed.bake,
         production: typed.production_rule,
         test: typed.test_rule,
+        header: typed.test_header,
         alternate: typed.alternate_target_group,
         timeout: typed.timeout,
         undo: typed.undo,

@@ -40,7 +40,7 @@ impl Run<'_> {
         let engine = engine(self.record.engine());
         let first = if self.changed { engine.first_look } else { Duration::MAX };
         self.sleep(wait.look_in.min(first)).await;
-        if self.record.forward() && self.watch.gates.failed().is_some() {
+        if self.record.forward() && self.watch.gates.failed().is_some() && !self.serves_alone().1 {
             return None;
         }
         if let Some(stop) = self.look(wait.look).await {

@@ -116,6 +116,20 @@ pub enum Change {
         /// Its name.
         group: String,
     },
+    /// A rule for test traffic was made.
+    TestRuleCreated {
+        /// Its name.
+        rule: String,
+        /// The name of the production rule.
+        of: String,
+        /// The header that its requests have: `X-Preview=1`
+        header: String,
+    },
+    /// A rule for test traffic was deleted.
+    TestRuleDeleted {
+        /// Its name.
+        rule: String,
+    },
     /// ECS knows the second target group of a service; it replaces the tasks.
     TrafficShiftPrepared {
         /// The service.

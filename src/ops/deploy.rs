@@ -154,11 +154,7 @@ async fn turn(
             adopt(setting, *record, &survey, request.scale, heading, service, emit).await
         }
         Decision::Unfinished(record) => {
-            let now = survey.world.at;
-            let alive = !record.is_abandoned(now) && !record.is_seen_in_the_future(now);
-            if setting.on_conflict == OnConflict::Refuse && alive {
-                return Err(unfinished(&survey, &record).into());
-            }
+            not_driven(&survey, &record, setting.on_conflict)?;
             let (asked, back) = (Scale::default(), Heading::Back(Reason::Superseded));
             let followed = follow(setting, *record, &survey, asked, back, service, emit).await?;
             let Some((ended, _, closed)) = followed else { return Ok(None) };
@@ -184,6 +180,20 @@ pub fn not_newer(
     match survey.newer().filter(|_| starts) {
         None => Ok(()),
         Some(revision) => Err(Refusal::new(RecordRefused::RecordOfNewerVersion { revision })),
+    }
+}
+
+/// Nothing begins beside another deployment whose process lives.
+pub fn not_driven(
+    survey: &Survey,
+    record: &Record,
+    on_conflict: OnConflict,
+) -> Result<(), Refusal> {
+    let now = survey.world.at;
+    let is_over = record.is_abandoned(now) || record.is_seen_in_the_future(now);
+    match on_conflict == OnConflict::Refuse && !is_over {
+        true => Err(unfinished(survey, record)),
+        false => Ok(()),
     }
 }
 

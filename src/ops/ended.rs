@@ -221,7 +221,10 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
-        Outcome::Stuck(_) | Outcome::Stopped | Outcome::Drifted(_) if is_judged => verb("rollback"),
+        Outcome::Stuck(_) | Outcome::Stopped | Outcome::Drifted(_) if is_judged => {
+            let is_first = record.had.is_some_and(|had| had.running == 0);
+            verb(if is_first { "status" } else { "rollback" })
+        }
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::WentBack(_) => verb("history"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },

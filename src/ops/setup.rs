@@ -181,6 +181,12 @@ impl Run<'_, '_> {
         let pair = Pair { cluster: cluster.clone(), services: vec![service.clone()] };
         let world = &self.seen.survey.world;
         let told = match step {
+            Step::CreateRule { rule, listener, parameters, tags, .. } => {
+                aws.create_rule(rule, listener, parameters, tags).await.map(|()| Told::Nothing)
+            }
+            Step::DeleteRule { rule, arn } => {
+                aws.delete_rule(rule, arn).await.map(|()| Told::Nothing)
+            }
             Step::Create { group, parameters, tags, .. } => {
                 aws.create_group(group, parameters, tags).await.map(|()| Told::Nothing)
             }
@@ -233,6 +239,12 @@ impl Run<'_, '_> {
         let service = self.asked.service.clone();
         let second = self.seen.second.as_ref().map(|group| group.name.clone()).unwrap_or_default();
         Some(match step {
+            Step::CreateRule { rule, of, header, .. } => Change::TestRuleCreated {
+                rule: rule.clone(),
+                of: of.clone(),
+                header: header.to_string(),
+            },
+            Step::DeleteRule { rule, .. } => Change::TestRuleDeleted { rule: rule.clone() },
             Step::Create { group, base, .. } => {
                 Change::GroupCreated { group: group.clone(), base: base.clone() }
             }
@@ -415,7 +427,10 @@ fn is_unknown_role(failure: &Failure) -> bool {
 pub fn name(step: &Step) -> &'static str {
     match step {
         Step::Create { .. } | Step::Attributes { .. } | Step::Delete { .. } => "group",
-        Step::Attach { .. } | Step::Detach { .. } => "rule",
+        Step::CreateRule { .. }
+        | Step::DeleteRule { .. }
+        | Step::Attach { .. }
+        | Step::Detach { .. } => "rule",
         Step::Advance { .. } | Step::Retire { .. } => "service",
         Step::Settle => "settle",
         Step::Strategy { .. } => "strategy",

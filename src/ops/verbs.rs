@@ -170,11 +170,7 @@ pub async fn run(
         (Verb::Resume { skip_checks: false, .. }, Some(record))
             if record.judges.is_some() && record.forward() =>
         {
-            refuse(RecordRefused::JudgedByChecks {
-                deployment: record.name().to_owned(),
-                service: target.service.clone(),
-                cluster: target.cluster.clone(),
-            })
+            refuse(judged(&record, target))
         }
         (Verb::Resume { .. }, Some(record)) => {
             let heading = record.heading.clone();
@@ -199,6 +195,9 @@ pub async fn run(
             let record = promoted(record, &survey, target)?;
             if !record.is_abandoned(survey.world.at) {
                 return hand_back(record, &survey, setting, emit).await;
+            }
+            if record.forward() && record.judges.is_some() {
+                return refuse(judged(&record, target));
             }
             let heading = record.heading.clone();
             ended(
@@ -240,6 +239,15 @@ async fn hand_back(
     }
 }
 
+/// Only who knows the checks that judge it may go forward.
+fn judged(record: &Record, target: &Target) -> RecordRefused {
+    RecordRefused::JudgedByChecks {
+        deployment: record.name().to_owned(),
+        service: target.service.clone(),
+        cluster: target.cluster.clone(),
+    }
+}
+
 /// A deployment of ECS's that pauses goes on. A process that follows it goes on following.
 async fn go_on(
     running: &ServiceDeployment,
@@ -249,6 +257,12 @@ async fn go_on(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let hooks: Vec<_> = running.waiting_hooks().collect();
+    // Its checks let it go on from there, and nobody else.
+    if let Some(Ok(record)) = survey.open_record()
+        && record.pauses_for_gates(running.stage.as_deref())
+    {
+        return refuse(judged(&record, target));
+    }
     let revision = running.revision.as_deref().map(|arn| short(arn).to_owned());
     let stage = running.stage.clone().unwrap_or_default();
     if hooks.is_empty() {

@@ -200,6 +200,7 @@ pub fn unfinished(survey: &Survey, record: &Record) -> Refusal {
         green: record.green.clone(),
         cluster: survey.cluster.clone(),
         is_forward: record.forward(),
+        is_judged: record.judges.is_some(),
         step: is_known.then(|| standing(record, &survey.world)),
     })
 }

@@ -79,6 +79,8 @@ const SETUP: &[Call] = {
         CreateTargetGroup,
         ModifyTargetGroupAttributes,
         DeleteTargetGroup,
+        CreateRule,
+        DeleteRule,
         ModifyRule,
         ModifyListener,
         DescribeServiceDeployments,
@@ -102,6 +104,8 @@ enum On {
     InstancesOfCluster,
     Rules,
     Listeners,
+    /// Rules that are made, and their listeners.
+    NewRules,
     Repositories,
     LogGroups,
     TargetGroups,
@@ -130,6 +134,7 @@ fn scope(call: Call) -> On {
         ListContainerInstances => On::Cluster,
         ModifyRule => On::Rules,
         ModifyListener => On::Listeners,
+        CreateRule | DeleteRule => On::NewRules,
         DescribeImages | DescribeRepositories | BatchGetImage => On::Repositories,
         GetRole => On::Roles,
         DescribeSecret => On::Secrets,
@@ -265,6 +270,7 @@ struct Resources {
     families: BTreeSet<String>,
     rules: BTreeSet<String>,
     listeners: BTreeSet<String>,
+    new_rules: BTreeSet<String>,
     repositories: BTreeSet<String>,
     logs: BTreeSet<String>,
     roles: BTreeSet<String>,
@@ -332,6 +338,13 @@ impl Resources {
                 .map(|family| format!("{ecs}:task-definition/{family}:*"))
                 .collect(),
             rules: rules.clone().filter(|one| !one.is_default).map(|one| one.arn.clone()).collect(),
+            new_rules: rules
+                .clone()
+                .flat_map(|one| {
+                    let below = one.listener.replacen(":listener/", ":listener-rule/", 1);
+                    [one.listener.clone(), format!("{below}/*")]
+                })
+                .collect(),
             listeners: rules.filter(|one| one.is_default).map(|one| one.listener.clone()).collect(),
             repositories: repositories.collect(),
             logs: logs.collect(),
@@ -384,6 +397,7 @@ impl Resources {
             On::InstancesOfCluster => ("Instances", within("container-instance")),
             On::Rules => ("Weights", many(&self.rules)),
             On::Listeners => ("WeightsOfDefaultRules", many(&self.listeners)),
+            On::NewRules => ("RuleForTests", many(&self.new_rules)),
             On::Repositories => ("Images", many(&self.repositories)),
             On::LogGroups => ("Logs", many(&self.logs)),
             On::TargetGroups => ("SecondTargetGroup", many(&self.groups)),

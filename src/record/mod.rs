@@ -294,6 +294,12 @@ impl Record {
         self.prepare.is_some_and(|prepare| !prepare.done)
     }
 
+    /// Whether ECS waits at this stage for the gates that judge it.
+    pub fn pauses_for_gates(&self, stage: Option<&str>) -> bool {
+        let gates = self.native.iter().flat_map(|native| &native.gates);
+        self.forward() && gates.map(|gate| gate.name()).any(|name| Some(name) == stage)
+    }
+
     /// How long its owner has not said that it is alive.
     pub fn silent_for(&self, now: SystemTime) -> Duration {
         now.duration_since(self.seen).unwrap_or_default()

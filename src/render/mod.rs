@@ -335,7 +335,7 @@ impl<'a> Render<'a> {
     pub fn done(&self, line: &str, document: &impl serde::Serialize) {
         match self.output {
             Output::Json => self.out(&json::document(document)),
-            Output::Lines => self.out(&sanitise::field(line)),
+            Output::Lines => self.out(&sanitise::whole(line)),
         }
     }
 

@@ -59,8 +59,11 @@ fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
     let stage = own.stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
     let share = own.production.map_or(String::new(), |share| format!(", {share} % of the traffic"));
     let waiting: Vec<String> = own.waiting_hooks().map(|hook| hook.id.clone()).collect();
+    let judged = survey.open_record().and_then(Result::ok);
+    let is_judged = judged.is_some_and(|record| record.pauses_for_gates(own.stage.as_deref()));
     let pause = match waiting[..] {
         [] => String::new(),
+        [..] if is_judged => "; it waits for the checks that judge it".to_owned(),
         [..] => format!(
             "; paused, to go on: ecs-bg promote --cluster {} --service {}",
             survey.cluster_name(),

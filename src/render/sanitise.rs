@@ -6,9 +6,14 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// A text that is to stay on its line.
+/// A text that is to stay on its line, without the middle of what is too long for people.
 pub(super) fn field(text: &str) -> String {
-    unmarked(&escaped(&cut(text), |_| false))
+    whole(&cut(text))
+}
+
+/// All of a text that is to stay on its line: another program may read it.
+pub(super) fn whole(text: &str) -> String {
+    unmarked(&escaped(text, |_| false))
 }
 
 /// The most characters of a line.
@@ -27,14 +32,14 @@ fn cut(text: &str) -> std::borrow::Cow<'_, str> {
 
 /// A text of ours that may have several lines.
 pub(super) fn lines(text: &str) -> String {
-    let line = |line: &str| unled(&field(line));
+    let line = |line: &str| unled(&whole(line));
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// All texts of a JSON value.
 pub(super) fn json(value: &mut Value) {
     match value {
-        Value::String(text) => *text = unled(&field(text)),
+        Value::String(text) => *text = unled(&whole(text)),
         Value::Array(values) => values.iter_mut().for_each(json),
         Value::Object(members) => {
             let taken = std::mem::take(members);
@@ -109,6 +114,18 @@ fn unled(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A password, or a line of JSON, is nothing without its middle.
+    #[test]
+    fn what_another_program_reads_is_never_cut() {
+        let long = "x".repeat(20_000);
+        assert_eq!(lines(&long), long);
+        assert_eq!(whole(&long), long);
+        let mut value = serde_json::json!({ "password": long });
+        json(&mut value);
+        assert_eq!(value["password"], long);
+        assert!(field(&long).len() < 2000);
+    }
 
     #[test]
     fn what_is_harmless_stays_as_it_is() {

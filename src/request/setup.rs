@@ -1,5 +1,6 @@
 //! What `ecs-bg setup` asks for: a service made ready for ECS's own blue/green.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::names::Names;
@@ -27,12 +28,52 @@ pub struct TypedSetup {
     pub production: Option<String>,
     /// `--test-rule`
     pub test: Option<String>,
+    /// `--test-header`
+    pub header: Option<String>,
     /// `--alternate-target-group`
     pub alternate: Option<String>,
     /// `--timeout`
     pub timeout: String,
     /// `--undo`
     pub undo: bool,
+}
+
+/// A header by which test traffic is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name, as it was typed.
+    pub name: String,
+    /// Its value; the load balancer takes `*` and `?` as wildcards.
+    pub value: String,
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
+impl Header {
+    /// Reads `NAME=VALUE` (API reference of HttpHeaderConditionConfig; RFC 9110, 5.6.2).
+    fn typed(text: &str) -> Result<Self, Usage> {
+        let wrong = |why: &str| {
+            Err(bad("--test-header", format!("`{text}` {why}"), "--test-header X-Preview=1"))
+        };
+        let Some((name, value)) = text.split_once('=') else { return wrong("has no `=`") };
+        let is_token =
+            |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
+        if name.is_empty() || name.len() > 40 || !name.chars().all(is_token) {
+            return wrong("does not begin with a header's name of at most 40 characters");
+        }
+        if name.eq_ignore_ascii_case("host") {
+            return wrong("names the header Host, which a rule cannot ask for so");
+        }
+        let length = value.chars().count();
+        if !(1..=128).contains(&length) || value.chars().any(char::is_control) {
+            return wrong("does not end with a value of 1 to 128 characters");
+        }
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
 }
 
 /// A service is to be made ready.
@@ -52,6 +93,8 @@ pub struct Setup {
     pub production: Option<String>,
     /// The ARN of the rule for test traffic.
     pub test: Option<String>,
+    /// The header of the test traffic for which a rule is to be made.
+    pub header: Option<Header>,
     /// The ARN of a second target group that is there already.
     pub alternate: Option<String>,
     /// How long there may be no progress.
@@ -88,6 +131,7 @@ impl Setup {
                 &rules,
                 "RULE_ARN, or LISTENER_ARN for a Network Load Balancer",
             )?,
+            header: typed.header.as_deref().map(Header::typed).transpose()?,
             alternate: arn(
                 "--alternate-target-group",
                 typed.alternate.as_ref(),
@@ -150,6 +194,17 @@ mod tests {
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener/net/a/b/c").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:targetgroup/a/b").is_err());
+    }
+
+    #[test]
+    fn a_test_header_is_a_name_and_a_value() {
+        let of = |text: &str| Setup::new(&TypedSetup { header: Some(text.into()), ..typed() });
+        let found = of("X-Preview=a=b").unwrap().header.unwrap();
+        assert_eq!((found.name.as_str(), found.value.as_str()), ("X-Preview", "a=b"));
+        let long = format!("{}=1", "x".repeat(41));
+        for wrong in ["X-Preview", "=1", "X-Preview=", "X Preview=1", "Host=api", &long] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

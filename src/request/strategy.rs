@@ -129,6 +129,8 @@ impl FromStr for Strategy {
 fn tenths(text: &str) -> Option<u16> {
     let text = text.strip_suffix('%').unwrap_or(text);
     let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
+    // ECS takes one decimal.
+    (tenth.len() == 1).then_some(())?;
     let (whole, tenth): (u16, u16) = (whole.parse().ok()?, tenth.parse().ok()?);
     (whole <= 100 && tenth <= 9).then_some(whole * 10 + tenth)
 }
@@ -243,6 +245,9 @@ mod tests {
             "canary:10",
             "canary:0/5m",
             "canary:101/5m",
+            "canary:0.04/5m",
+            "canary:10.01/5m",
+            "linear:20./5m",
             "linear:2/5m",
             "linear:20/30s",
         ] {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Next, Trouble, View, Wait};
+use super::{Next, Outcome, Trouble, View, Wait};
 use crate::event::{Cause, WaitReason};
 use crate::model::gate::{GateFault, Verdict};
 use crate::model::world::Look;
@@ -98,6 +98,18 @@ impl Gates {
     }
 }
 
+/// Nothing ran on the old side when it began: there is nothing to go back to.
+fn began_alone(view: &View<'_>) -> bool {
+    view.record.had.is_some_and(|had| had.running == 0)
+}
+
+/// A gate failed, and there is nothing to go back to: a person must look.
+pub(super) fn alone(view: &View<'_>) -> Option<Next> {
+    let is_alone = (view.engine().serves_alone)(view).1 && began_alone(view);
+    let cause = view.watch.gates.failed().filter(|_| is_alone)?;
+    Some(Next::Done(Outcome::Stuck(cause)))
+}
+
 /// What the gates say against going on.
 pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     let cause = view.watch.gates.failed()?;
@@ -107,6 +119,11 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
 /// What keeps a share that was held for its time from being left: a gate that has not passed.
 pub(super) fn hold(view: &View<'_>, held: Held, time: Duration) -> Option<Next> {
     let gates = &view.watch.gates;
+    let is_alone = (view.engine().serves_alone)(view).1;
+    if is_alone && !began_alone(view) {
+        // The old side is being stopped.
+        return None;
+    }
     let (gate, fault, inconclusive) = gates.missing()?;
     let beyond = view.watched_since(held.since).saturating_sub(time);
     let (gate, fault) = (gate.to_owned(), fault.cloned());
@@ -122,7 +139,10 @@ pub(super) fn hold(view: &View<'_>, held: Held, time: Duration) -> Option<Next> 
         }
         false => {
             let cause = Cause::GateUndecided { gate, fault, beyond };
-            Next::TurnBack(Trouble { reason: Reason::Gate, cause })
+            match is_alone {
+                true => Next::Done(Outcome::Stuck(cause)),
+                false => Next::TurnBack(Trouble { reason: Reason::Gate, cause }),
+            }
         }
     })
 }

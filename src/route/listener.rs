@@ -384,6 +384,9 @@ fn bake(view: &View<'_>) -> Option<Next> {
         // There is no way back that a fault could be answered with.
         return None;
     }
+    if let Some(next) = gates::alone(view) {
+        return Some(next);
+    }
     let (held, bake) = (view.record.held?, view.record.bake);
     let Some(left) = left(view, held, bake) else { return gates::hold(view, held, bake) };
     let service = view.record.green.clone();

@@ -130,6 +130,19 @@ fn body_and_latency_are_judged() {
     assert!(life.text.contains("did not answer with the text of --check-body"), "{}", life.text);
 }
 
+/// Nothing served before: there is nothing to go back to, and a person must look.
+#[test]
+fn a_check_that_fails_where_nothing_served_before_ends_with_its_reason() {
+    let none = "extends = 'shop'\n[[service]]\nserviceName = 'web'\ndesiredCount = 0\n";
+    for check in ["--check-cmd false", CART] {
+        let image = "\n[[image]]\nref = 'shop/web:5'\ndoes = 'serve'\nfails = '/cart'\n";
+        let world = World::parsed(&format!("{none}{image}"));
+        let life = world.run(&deploy("5", check));
+        assert_eq!(life.code, Some(4), "{check}: {}", life.text);
+        assert!(life.text.contains("why       check "), "{check}: {}", life.text);
+    }
+}
+
 #[test]
 fn every_engine_judges_with_what_it_has() {
     for (scenario, command) in [
@@ -172,6 +185,18 @@ fn killed_at_every_call_a_judged_deployment_converges() {
                 .unwrap_or_else(|why| panic!("killed at {nth}: {why}"));
         }
     }
+}
+
+#[test]
+fn promote_of_a_killed_deployment_does_not_go_on_without_the_checks() {
+    let command = deploy("5", &format!("--shares 10:5m,100 {CART}"));
+    let points: u32 = shop().run(&command).calls.values().sum();
+    let world = shop();
+    world.run_until(&command, points / 2, Death::BeforeAnswer);
+    world.wait(600);
+    let life = world.run("promote --cluster shop --service web");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("does not know them"), "{}", life.text);
 }
 
 #[test]

@@ -34,7 +34,13 @@ fn shape(world: &World) -> String {
     let names = groups.matches("<TargetGroupName>").count();
     let configuration = &own["deploymentConfiguration"];
     let advanced = own["loadBalancers"][0].get("advancedConfiguration").is_some();
-    format!("{configuration} advanced {advanced} groups {names} weights {:?}", weights(world))
+    let test = advanced
+        && own["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"].is_string();
+    let rules = rules(world).len();
+    format!(
+        "{configuration} advanced {advanced} test {test} groups {names} rules {rules} weights {:?}",
+        weights(world)
+    )
 }
 
 /// The weights of the listener's default rule, by the names of the groups.
@@ -318,7 +324,15 @@ fn setup_says_all_that_is_in_the_way_at_once() {
 fn setup_only_shown_changes_nothing() {
     let world = solo("");
     let before = changed(&world);
-    for how in ["--dry-run", "--print cli", "--print terraform", "--dry-run --output json"] {
+    for how in [
+        "--dry-run",
+        "--print cli",
+        "--print terraform",
+        "--dry-run --output json",
+        "--test-header X-Preview=1 --dry-run",
+        "--test-header X-Preview=1 --print cli",
+        "--test-header X-Preview=1 --print terraform",
+    ] {
         let life = world.run(&setup(&format!("{ROLE} {how}")));
         assert_eq!(life.code, Some(0), "{how}: {}", life.text);
         assert_eq!(changed(&world), before, "{how}");
@@ -377,7 +391,7 @@ fn setup_undone_is_as_it_was() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     let after = shape(&world);
     assert_eq!(weights(&world), [("api".to_owned(), 1)]);
-    assert!(after.contains("advanced false groups 1"), "{after}, before: {before}");
+    assert!(after.contains("advanced false test false groups 1"), "{after}, before: {before}");
     assert_ne!(service(&world)["deploymentConfiguration"]["strategy"], "BLUE_GREEN");
     // The second group leaves the rule on purpose; nothing else is amiss.
     let violations = world.cloud().violations().to_vec();
@@ -466,6 +480,230 @@ fn setup_with_a_rule_for_test_traffic() {
     let deployed = world.run("deploy --cluster shop --service api --tag 2");
     assert_eq!(deployed.code, Some(0), "{}", deployed.text);
     harmless(&world);
+}
+
+/// Rules of the listener on port 443, as DescribeRules shows each.
+fn rules(world: &World) -> Vec<String> {
+    let body = format!("ListenerArn={}", world.listener(443));
+    let answer = world.call("elasticloadbalancing", "DescribeRules", &body);
+    answer.split("<RuleArn>").skip(1).map(|one| format!("<RuleArn>{one}")).collect()
+}
+
+fn text(xml: &str, name: &str) -> String {
+    parts(xml, name).into_iter().next().unwrap_or_default()
+}
+
+/// The rule for test traffic.
+fn test_rule(world: &World) -> Option<String> {
+    rules(world).into_iter().find(|rule| rule.contains("http-header"))
+}
+
+const HEADER: &str = "--test-header X-Preview=1";
+
+/// A service that a rule with this priority and these conditions sends its requests to, and more.
+fn ruled(priority: u32, conditions: &str, more: &str) -> String {
+    format!(
+        "[[target_group]]\nname = 'other'\nport = 8080\n\
+         [[listener]]\nname = 'https'\n\
+         actions = [{{ type = 'forward', targetGroups = [{{ targetGroup = 'other', weight = 1 }}] }}]\n\
+         [[rule]]\nname = 'api'\nlistener = 'https'\npriority = {priority}\n\
+         conditions = [{conditions}]\nactions = [{{ type = 'forward', targetGroup = 'api' }}]\n{more}"
+    )
+}
+
+/// A rule of somebody else's.
+fn others(priority: u32) -> String {
+    format!(
+        "[[rule]]\nname = 'other-{priority}'\nlistener = 'https'\npriority = {priority}\n\
+         conditions = [{{ field = 'path-pattern', values = ['/other/*'] }}]\n\
+         actions = [{{ type = 'forward', targetGroup = 'other' }}]\n"
+    )
+}
+
+#[test]
+fn setup_makes_a_rule_for_test_traffic_and_takes_it_away_again() {
+    let world = solo("");
+    let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let rule = test_rule(&world).expect("a rule");
+    assert_eq!(text(&rule, "Priority"), "50000");
+    assert!(rule.contains("<HttpHeaderName>X-Preview</HttpHeaderName>"), "{rule}");
+    let arn = text(&rule, "RuleArn");
+    let own = service(&world);
+    let advanced = &own["loadBalancers"][0]["advancedConfiguration"];
+    assert_eq!(advanced["testListenerRule"], json!(arn));
+    let tags =
+        world.call("elasticloadbalancing", "DescribeTags", &format!("ResourceArns.member.1={arn}"));
+    let of = advanced["productionListenerRule"].as_str().expect("an ARN");
+    assert!(tags.contains(&format!("<Key>ecs-bg:test-of</Key><Value>{of}</Value>")), "{tags}");
+    harmless(&world);
+    // Again, with and without it: nothing is left to do.
+    let before = changed(&world);
+    for more in [HEADER, "", "--test-header x-preview=1"] {
+        let life = world.run(&setup(more));
+        assert_eq!(life.code, Some(0), "{more}: {}", life.text);
+    }
+    let other = world.run(&setup("--test-header X-Preview=2"));
+    refused(&world, before, &other, "another header");
+    assert!(other.text.contains("setup --cluster shop --service api --undo"), "{}", other.text);
+    assert_eq!(changed(&world), before);
+    // ECS shows the new version on it, and comes back.
+    for tag in ["2", "1"] {
+        let life = world.run(&format!("deploy --cluster shop --service api --tag {tag}"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        world.wait(600);
+    }
+    harmless(&world);
+    let life = world.run(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert_eq!(test_rule(&world), None);
+    assert_eq!(weights(&world).len(), 1);
+}
+
+#[test]
+fn setup_copies_the_conditions_of_the_production_rule_for_test_traffic() {
+    let conditions = "{ field = 'host-header', values = ['a.example'] }, \
+                      { field = 'path-pattern', values = ['/v2/*'] }";
+    let world = solo(&ruled(10, conditions, &(others(9) + &others(20))));
+    let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let rule = test_rule(&world).expect("a rule");
+    assert_eq!(text(&rule, "Priority"), "8");
+    for part in
+        ["<Field>host-header<", "a.example", "<Field>path-pattern<", "/v2/*", "targetgroup/api/"]
+    {
+        assert!(rule.contains(part), "{part}: {rule}");
+    }
+    harmless(&world);
+    let again = world.run(&setup(HEADER));
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    let deployed = world.run("deploy --cluster shop --service api --tag 2");
+    assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+    // Undo takes away no rule but its own.
+    assert_eq!(world.run("deploy --cluster shop --service api --tag 1").code, Some(0));
+    world.wait(600);
+    let life = world.run(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert_eq!(rules(&world).len(), 4);
+}
+
+#[test]
+fn setup_with_a_test_header_survives_death_at_every_call() {
+    let command = setup(&format!("{ROLE} {HEADER}"));
+    let whole = solo("");
+    let life = whole.run_kept(&command);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let wanted = shape(&whole);
+    assert!(wanted.contains("test true") && wanted.contains("rules 2"), "{wanted}");
+    let mut tried = 0;
+    for (index, moment) in life.moments.into_iter().enumerate() {
+        if index % STRIDE != 0 && moment.operation != "CreateRule" {
+            continue;
+        }
+        tried += usize::from(moment.operation == "CreateRule");
+        let (nth, operation) = (moment.nth, moment.operation);
+        let world = World::of(moment.cloud);
+        let second = world.run(&command);
+        assert_eq!(second.code, Some(0), "killed at call {nth}, {operation}: {}", second.text);
+        assert_eq!(shape(&world), wanted, "killed at call {nth}, {operation}");
+    }
+    assert!(tried > 0);
+    // Without the header it goes on with the rule that is there.
+    let world = solo("");
+    assert_eq!(world.run_denied(&command, &["CreateTargetGroup"]).code, Some(4));
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert_eq!(shape(&world), wanted);
+    // And back, whenever it was killed.
+    let life = world.run_kept(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let bare = shape(&world);
+    assert!(bare.contains("test false") && bare.contains("rules 1"), "{bare}");
+    for (index, moment) in life.moments.into_iter().enumerate() {
+        if index % STRIDE != 0 && moment.operation != "DeleteRule" {
+            continue;
+        }
+        let world = World::of(moment.cloud);
+        let second = world.run(&setup("--undo"));
+        assert_eq!(second.code, Some(0), "{}", second.text);
+        assert_eq!(shape(&world), bare, "killed at {}", moment.operation);
+    }
+    // What is made first is denied: nothing was changed.
+    let world = solo("");
+    let before = changed(&world);
+    refused(&world, before, &world.run_denied(&command, &["CreateRule"]), "CreateRule denied");
+}
+
+#[test]
+fn setup_refuses_a_test_header_that_no_rule_can_have() {
+    let path = "{ field = 'path-pattern', values = ['/v2/*'] }";
+    let many = "{ field = 'path-pattern', values = ['/a', '/b', '/c', '/d', '/e'] }";
+    let network = "[[load_balancer]]\nname = 'shop'\ntype = 'network'\n\
+                   [[listener]]\nname = 'https'\nprotocol = 'TCP'\n\
+                   [[target_group]]\nname = 'api'\nprotocol = 'TCP'\n";
+    let cases = [
+        (ruled(1, path, &others(2)), "no priority is free before rule shop:443/1"),
+        (ruled(7, many, ""), "there would be 6 values"),
+        (network.to_owned(), "Network Load Balancer"),
+    ];
+    for (more, said) in cases {
+        let world = solo(&more);
+        let before = changed(&world);
+        let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+        refused(&world, before, &life, said);
+        assert!(life.text.contains(said), "{said}: {}", life.text);
+        assert!(life.text.contains(r#"hint: "#), "{said}: {}", life.text);
+    }
+    // The hint makes a priority free, and keeps the order.
+    let world = solo(&ruled(1, path, &others(2)));
+    let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+    let moves = life.text.split_whitespace().filter_map(|word| {
+        let (arn, priority) = word.strip_prefix("RuleArn=")?.split_once(",Priority=")?;
+        Some((arn.to_owned(), priority.to_owned()))
+    });
+    let moves: Vec<(String, String)> = moves.collect();
+    let body: Vec<String> = moves
+        .iter()
+        .enumerate()
+        .map(|(at, (arn, priority))| {
+            let member = format!("RulePriorities.member.{}", at + 1);
+            format!("{member}.RuleArn={arn}&{member}.Priority={priority}")
+        })
+        .collect();
+    world.call("elasticloadbalancing", "SetRulePriorities", &body.join("&"));
+    let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let order: Vec<String> = rules(&world).iter().map(|rule| text(rule, "Priority")).collect();
+    assert_eq!(order, ["1", "2", "3", "default"]);
+    // A service that is set up without one, and one without a load balancer.
+    let world = solo("");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let before = changed(&world);
+    let life = world.run(&setup(HEADER));
+    refused(&world, before, &life, "set up already");
+    assert!(life.text.contains("is set up already"), "{}", life.text);
+    let world = solo(
+        "[[service]]\ncluster = 'shop'\nserviceName = 'worker'\ntaskDefinition = 'api:1'\ndesiredCount = 1\n\
+         launchType = 'FARGATE'\n\
+         networkConfiguration = { awsvpcConfiguration = { subnets = ['subnet-a'] } }\n",
+    );
+    let before = changed(&world);
+    let life = world.run(&format!("setup --cluster shop --service worker {HEADER}"));
+    refused(&world, before, &life, "headless");
+    assert!(life.text.contains("worker has no load balancer"), "{}", life.text);
+}
+
+#[test]
+fn setup_makes_no_rule_that_skips_a_sign_in() {
+    let world = solo(
+        "[[listener]]\nname = 'https'\nactions = [\n\
+         { type = 'authenticate-oidc', order = 1, authenticateOidcConfig = { issuer = 'https://id.example.com', authorizationEndpoint = 'https://id.example.com/auth', tokenEndpoint = 'https://id.example.com/token', userInfoEndpoint = 'https://id.example.com/me', clientId = 'shop', clientSecret = 'x' } },\n\
+         { type = 'forward', order = 2, targetGroups = [{ targetGroup = 'api', weight = 1 }] }]\n",
+    );
+    let before = changed(&world);
+    let life = world.run(&setup(&format!("{ROLE} {HEADER}")));
+    refused(&world, before, &life, "a sign-in");
+    assert!(life.text.contains("authenticate-oidc"), "{}", life.text);
 }
 
 #[test]

@@ -154,6 +154,33 @@ fn a_wrong_listener_is_refused_before_anything_is_changed() {
     }
 }
 
+/// A rule of that listener that shows nothing but the idle side, as a preview does.
+#[test]
+fn a_preview_of_the_idle_side_is_asked_before_users_have_it() {
+    let rules = RULES.replace("targetGroup = 'web-a'", "targetGroup = 'web-b'");
+    let world = World::parsed(&format!("{}{rules}", include_str!("../../scenarios/shop.toml")));
+    let life = world.run(&tested(&world, "5", CART));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("before it had users, check"), "{}", life.text);
+    assert!(!life.text.contains("shop:443/10: web-a 0"), "{}", life.text);
+    let life = world.run(&tested(&world, "2", CART));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}
+
+#[test]
+fn a_third_group_behind_it_is_refused() {
+    let rules = RULES.replace(
+        "targetGroup = 'web-a', weight = 1 }",
+        "targetGroup = 'web-a', weight = 1 }, { targetGroup = 'web-c', weight = 1 }",
+    );
+    let third = "[[target_group]]\nname = 'web-c'\nport = 8080\n";
+    let world =
+        World::parsed(&format!("{}{third}{rules}", include_str!("../../scenarios/shop.toml")));
+    let life = world.run(&tested(&world, "2", ""));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("a third target group, web-c"), "{}", life.text);
+}
+
 /// Whoever goes on ends as the first would have, and no rule is left on a side without tasks.
 #[test]
 fn killed_at_every_call_it_converges() {

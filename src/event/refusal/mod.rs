@@ -24,7 +24,7 @@ pub use pair::{Doubt, PairRefused};
 pub use record::RecordRefused;
 pub use scaling::{ScalableTarget, ScalingPolicy, ScalingRefused};
 pub use service::{ServiceRefused, Through};
-pub use setup::{SetupRefused, Unfit};
+pub use setup::{RuleMove, SetupRefused, Unfit};
 pub use traffic::TrafficRefused;
 
 use crate::request::misfit::{EditMisfit, ImageMisfit};

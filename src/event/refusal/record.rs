@@ -27,6 +27,9 @@ pub enum RecordRefused {
         cluster: String,
         /// It goes forward; else it rolls back.
         is_forward: bool,
+        /// Checks or alarms judge it, which only the command that began it knows.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_judged: bool,
         /// The first step that does not hold; none: a service of it is not known.
         #[serde(skip_serializing_if = "Option::is_none")]
         step: Option<&'static str>,

@@ -99,6 +99,56 @@ pub enum SetupRefused {
         /// The service's target group.
         group: String,
     },
+    /// `--test-header` of a service that has no listener rules of its own.
+    TestHeaderWithoutRules {
+        /// The service.
+        service: String,
+        /// It is behind a Network Load Balancer; else behind none.
+        is_network: bool,
+    },
+    /// `--test-header` of a service that is set up without it.
+    TestRuleTooLate {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
+    /// The rule that setup made for test traffic has other conditions, or ECS uses another one.
+    TestRuleDiffers {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// The rule.
+        rule: String,
+    },
+    /// The production rule does more than to forward: test traffic would skip that.
+    TestRuleSkips {
+        /// The production rule.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+        /// The type of the action.
+        action: String,
+    },
+    /// The conditions of the rule for test traffic would have more values than a rule may have.
+    TestRuleTooLong {
+        /// The production rule.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+        /// How many there would be.
+        count: usize,
+    },
+    /// No priority is free before the production rule.
+    NoPriority {
+        /// The production rule.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+        /// The new priorities that make one free.
+        moves: Vec<RuleMove>,
+    },
     /// `--alternate-target-group` names a target group that is not there.
     NoSecondGroup {
         /// Its ARN.
@@ -192,6 +242,16 @@ pub enum SetupRefused {
         /// It has traffic; else it only has targets.
         has_traffic: bool,
     },
+}
+
+/// A rule's new priority.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RuleMove {
+    /// The ARN of the rule.
+    pub arn: String,
+    /// Its new priority.
+    pub priority: u32,
 }
 
 /// Why a target group cannot be the second one of a service.

@@ -17,6 +17,15 @@ pub enum TrafficRefused {
         /// The service.
         service: String,
     },
+    /// The listener for tests leads to the only side that answers.
+    TestListenerServes {
+        /// Its rule.
+        rule: String,
+        /// The service that answers there.
+        service: String,
+        /// The service that the other rules lead to.
+        other: String,
+    },
     /// No rule of the listener for tests forwards to the pair.
     NotOnTestListener {
         /// Its ARN.

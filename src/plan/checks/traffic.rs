@@ -78,8 +78,25 @@ pub(in crate::plan) fn test_rules<'a>(
 /// The listener for tests shows one of the sides.
 pub(in crate::plan) fn test_listener_shows_a_side(survey: &Survey) -> Result<(), Refusal> {
     let Some(listener) = &survey.test_listener else { return Ok(()) };
-    if survey.world.rules.values().any(|rule| is_for_tests(survey, rule)) {
-        return Ok(());
+    let rules: Vec<&Rule> =
+        survey.world.rules.values().filter(|rule| is_for_tests(survey, rule)).collect();
+    if !rules.is_empty() {
+        let Some(sides) = known(survey) else { return Ok(()) };
+        no_third_group(&rules, &sides.pairs)?;
+        // What the others lead to answers nobody, and what this one leads to does.
+        let healthy = |service: &Service| survey.world.healthy(service).unwrap_or(0);
+        let shows_green =
+            rules.iter().find(|rule| green_per_mille(&rule.actions, &sides.pairs) > Some(0));
+        return match shows_green {
+            Some(rule) if healthy(sides.blue) == 0 && healthy(sides.green) > 0 => {
+                refuse(TrafficRefused::TestListenerServes {
+                    rule: rule.name.clone(),
+                    service: sides.green.name.clone(),
+                    other: sides.blue.name.clone(),
+                })
+            }
+            _ => Ok(()),
+        };
     }
     refuse(TrafficRefused::NotOnTestListener {
         listener: listener.clone(),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
 use super::{MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
 use crate::event::Refusal;
@@ -22,7 +23,7 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
         return check_undo(asked, seen, own);
     }
     if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
-        return Ok(());
+        return test_rule_fits(asked, seen, own);
     }
     let case = Case { asked, seen, service: own };
     let mut errors = Vec::new();
@@ -47,7 +48,7 @@ struct Case<'a> {
 type Run = fn(&Case<'_>) -> Result<(), Refusal>;
 
 /// What must be true. A check that needs what another one finds wrong says nothing.
-const CHECKS: [(&str, Run); 9] = [
+const CHECKS: [(&str, Run); 10] = [
     ("service", can_be_set_up),
     ("load-balancer", has_at_most_one_group),
     ("permissions", can_be_read),
@@ -55,6 +56,7 @@ const CHECKS: [(&str, Run); 9] = [
     ("percent", keeps_all_tasks),
     ("deployment", nothing_else_runs),
     ("rule", rules_fit),
+    ("test-rule", |case| test_rule_fits(case.asked, case.seen, case.service)),
     ("target-group", second_group_fits),
     ("role", has_a_role),
 ];

@@ -2,6 +2,7 @@
 //! step is decided by what is there, so a run that was killed is gone on with by running it again.
 
 mod checks;
+mod test_rule;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use self::checks::check;
+use self::test_rule::test_rule_step;
+pub use self::test_rule::{NEW_RULE, RuleSettings, TEST_TAG, made};
 use self::undo::undo_steps;
 use super::checks::refuse;
 use super::{Digest, Survey, group_name};
@@ -18,7 +21,7 @@ use crate::model::rule::{GroupPair, green_stands, weights, with_green};
 use crate::model::world::{Rule, Service};
 use crate::record::{Change, Native};
 use crate::request::image::ImageRef;
-use crate::request::setup::{BAKE, Setup};
+use crate::request::setup::{BAKE, Header, Setup};
 use crate::request::strategy::Strategy;
 use crate::route::configuration::{for_deployment, strategy};
 use crate::route::native::production_rules;
@@ -108,6 +111,10 @@ pub struct Seen {
     pub second: Option<GroupSettings>,
     /// The rule of `--test-rule`, where it is there.
     pub test: Option<Rule>,
+    /// The ARNs of the rules that `setup` made for test traffic.
+    pub made: Vec<String>,
+    /// All rules of the production rule's listener, for `--test-header`.
+    pub listened: Vec<RuleSettings>,
     /// The images of the live revision, by container.
     pub images: BTreeMap<String, ImageRef>,
     /// What is known of them.
@@ -117,6 +124,21 @@ pub struct Seen {
 /// A step that is left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Make a rule for test traffic.
+    CreateRule {
+        /// Its name, for people.
+        rule: String,
+        /// The name of the production rule.
+        of: String,
+        /// The header that its requests have.
+        header: Header,
+        /// The ARN of its listener.
+        listener: String,
+        /// What CreateRule is told beside that and the tags.
+        parameters: Vec<(String, String)>,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
     /// Make the second target group.
     Create {
         /// Its name.
@@ -172,6 +194,13 @@ pub enum Step {
         /// Its actions as they are to be.
         actions: Vec<(String, String)>,
     },
+    /// Undo: delete the rule for test traffic.
+    DeleteRule {
+        /// Its name, for people.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+    },
     /// Undo: delete the second group.
     Delete {
         /// Its name.
@@ -219,6 +248,9 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
         if advanced.is_none() {
             steps.extend(group_steps(first, seen.second.as_ref()));
         }
+        if advanced.is_none() {
+            steps.splice(0..0, test_rule_step(asked, seen, first, rule));
+        }
         let second = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
         let pair = [GroupPair { blue: first.arn.clone(), green: second.to_owned() }];
         let has_test_rule = advanced.is_some_and(|advanced| advanced.test.is_some());
@@ -227,7 +259,7 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
             steps.push(Step::Attach { rule: rule.clone(), actions });
         }
         if advanced.is_none() {
-            let load_balancers = advance(asked, service, rule, second);
+            let load_balancers = advance(asked, seen, service, rule, second);
             steps.extend([Step::Advance { load_balancers }, Step::Settle]);
         }
     }
@@ -312,18 +344,24 @@ fn unusual(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 /// `loadBalancers` as it was read, with what ECS needs to shift traffic.
-fn advance(asked: &Setup, service: &Service, rule: &Rule, second: &str) -> Value {
+fn advance(asked: &Setup, seen: &Seen, service: &Service, rule: &Rule, second: &str) -> Value {
     let mut list = service.settings.get("loadBalancers").cloned().unwrap_or_default();
     let mut advanced = json!({
         "alternateTargetGroupArn": second,
         "productionListenerRule": named_arn(rule),
     });
-    if let Some(test) = &asked.test {
+    if let Some(test) = test_arn(asked, seen) {
         advanced["testListenerRule"] = json!(test);
     }
     advanced["roleArn"] = json!(asked.role);
     list[0]["advancedConfiguration"] = advanced;
     list
+}
+
+/// The ARN of the rule for test traffic, or what stands for it.
+pub fn test_arn<'a>(asked: &'a Setup, seen: &'a Seen) -> Option<&'a str> {
+    let made = || made(seen).map(|rule| rule.arn.as_str());
+    asked.test.as_deref().or_else(made).or_else(|| asked.header.as_ref().map(|_| NEW_RULE))
 }
 
 /// By which ARN ECS knows a rule: a Network Load Balancer has listeners only.
@@ -375,7 +413,9 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
             })
         });
     }
-    let is_test = |rule: &Rule| asked.test.as_deref() == Some(named_arn(rule));
+    let is_test = |rule: &Rule| {
+        asked.test.as_deref() == Some(named_arn(rule)) || seen.made.contains(&rule.arn)
+    };
     let gives =
         |rule: &Rule| rule.weights().iter().any(|(arn, weight)| *arn == first.arn && *weight > 0);
     let found: Vec<&Rule> =
@@ -436,7 +476,7 @@ pub fn notes(asked: &Setup, seen: &Seen) -> Vec<Warning> {
     let leads = |other: &&Rule| {
         other.weights().iter().any(|(group, weight)| *group == first.arn && *weight > 0)
             && other.arn != rule.arn
-            && asked.test.as_deref() != Some(named_arn(other))
+            && test_arn(asked, seen) != Some(named_arn(other))
     };
     let others = seen.survey.world.rules.values().filter(leads);
     let warning =

@@ -46,9 +46,12 @@ pub(super) fn undo_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<S
     steps.into_iter().chain(cleared).collect()
 }
 
-/// What is left to do for a second group that ECS does not use any more.
+/// What is left to do for a rule for test traffic and a second group that ECS does not use any more.
 fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let made = seen.made.iter().filter_map(|arn| seen.survey.world.rules.get(arn));
+    let mut steps: Vec<Step> = made
+        .map(|rule| Step::DeleteRule { rule: rule.name.clone(), arn: rule.arn.clone() })
+        .collect();
     let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return steps };
     let is_clone = second.is_clone_of(&first.name);
     // Another group of that name is somebody else's.
@@ -58,7 +61,7 @@ fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
     let pairs = [GroupPair { blue: first.arn.clone(), green: second.arn.clone() }];
     for rule in seen.survey.world.rules.values() {
         let has = |arn: &str| rule.weights().iter().any(|(group, _)| group == arn);
-        if has(&first.arn) && has(&second.arn) {
+        if has(&first.arn) && has(&second.arn) && !seen.made.contains(&rule.arn) {
             let actions = without_green(&rule.actions, &pairs);
             steps.push(Step::Detach { rule: rule.clone(), actions });
         }

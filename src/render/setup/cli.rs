@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::told;
-use crate::plan::setup::{NEW_GROUP, Seen, Step};
+use crate::plan::setup::{NEW_GROUP, NEW_RULE, Seen, Step};
 use crate::request::setup::Setup;
 
 /// As a shell takes it.
@@ -13,13 +13,14 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// JSON for a shell, in which the new group's ARN is a variable.
+/// JSON for a shell, in which the ARNs of what is new are variables.
 fn shell_json(value: &Value) -> String {
-    quoted(&value.to_string()).replace(NEW_GROUP, r#"'"$SECOND"'"#)
+    let text = quoted(&value.to_string()).replace(NEW_GROUP, r#"'"$SECOND"'"#);
+    text.replace(NEW_RULE, r#"'"$TEST"'"#)
 }
 
 /// Query parameters as the JSON that the aws CLI takes.
-fn nested(parameters: &[(String, String)]) -> Value {
+pub(super) fn nested(parameters: &[(String, String)]) -> Value {
     let mut root = json!({});
     for (path, text) in parameters {
         let parts: Vec<&str> = path.split('.').filter(|part| *part != "member").collect();
@@ -88,6 +89,23 @@ pub(super) fn cli(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     for step in steps {
         let _ = write!(text, "\n# {}\n", told(seen, step));
         let _ = match step {
+            Step::CreateRule { listener, parameters, tags, .. } => {
+                let all = nested(parameters);
+                let mut options = String::new();
+                for (member, value) in all.as_object().into_iter().flatten() {
+                    let value = value.as_str().map_or_else(|| shell_json(value), quoted);
+                    let _ = write!(options, " {} {value}", option(member));
+                }
+                let tags = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+                let tags = quoted(&Value::Array(tags.collect()).to_string());
+                writeln!(
+                    text,
+                    "TEST=$(aws elbv2 create-rule --listener-arn {listener}{options} --tags {tags} --query 'Rules[0].RuleArn' --output text)"
+                )
+            }
+            Step::DeleteRule { arn, .. } => {
+                writeln!(text, "aws elbv2 delete-rule --rule-arn {arn}")
+            }
             Step::Create { group, parameters, tags, .. } => {
                 let mut options = String::new();
                 let mut matcher = json!({});

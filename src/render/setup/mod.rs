@@ -91,6 +91,12 @@ fn told(seen: &Seen, step: &Step) -> String {
     let name = service.map_or("", |service| &service.name);
     let revision = service.map_or("", |service| short(&service.revision));
     match step {
+        Step::CreateRule { rule, of, header, .. } => {
+            format!(
+                "create rule {rule} for test traffic: the conditions of {of} and the header {header}"
+            )
+        }
+        Step::DeleteRule { rule, .. } => format!("delete rule {rule} for test traffic"),
         Step::Create { group, base, .. } => {
             format!("create target group {group}, a copy of {base}")
         }

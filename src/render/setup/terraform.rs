@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::cli::option;
+use super::cli::{nested, option};
 use crate::model::world::Service;
-use crate::plan::setup::{NEW_GROUP, Seen, Step, named_arn, production, service};
+use crate::plan::setup::{
+    NEW_GROUP, NEW_RULE, Seen, Step, named_arn, production, service, test_arn,
+};
 use crate::request::setup::Setup;
 
 /// A text in HCL.
@@ -52,6 +54,12 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         _ => hcl(seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn)),
     };
     if let (Ok(rule), Some(first)) = (production(asked, seen), &seen.first) {
+        if let Some(Step::CreateRule { rule, listener, parameters, tags, .. }) =
+            steps.iter().find(|step| matches!(step, Step::CreateRule { .. }))
+        {
+            let resource = format!("{label_of}_test");
+            text.push_str(&test_rule_block(&resource, (rule, listener), parameters, tags));
+        }
         let kind = if rule.is_default { "aws_lb_listener" } else { "aws_lb_listener_rule" };
         let action = if rule.is_default { "default_action" } else { "action" };
         let _ = write!(
@@ -85,7 +93,7 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
                 row("container_port", attachment.port.to_string()),
             ];
             let _ = write!(text, "  load_balancer {{\n{}\n", aligned(4, &rows));
-            let known = attachment.advanced.as_ref();
+            let known = attachment.advanced.as_ref().and_then(|known| known.test.as_deref());
             let role = own.settings.get("loadBalancers");
             let role = role.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
             let role = asked.role.as_deref().or(role).unwrap_or_default();
@@ -93,8 +101,12 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
                 row("alternate_target_group_arn", second),
                 row("production_listener_rule", hcl(named_arn(rule))),
             ];
-            let test = asked.test.as_ref().or(known.and_then(|known| known.test.as_ref()));
-            rows.extend(test.map(|test| row("test_listener_rule", hcl(test))));
+            let value = |test: &str| match test == NEW_RULE {
+                true => format!("aws_lb_listener_rule.{label_of}_test.arn"),
+                false => hcl(test),
+            };
+            let test = known.or_else(|| test_arn(asked, seen));
+            rows.extend(test.map(|test| row("test_listener_rule", value(test))));
             rows.push(row("role_arn", hcl(role)));
             let block = aligned(6, &rows);
             let _ = write!(text, "    advanced_configuration {{\n{block}    }}\n  }}\n\n");
@@ -108,6 +120,69 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     }
     text.push_str(&configuration_block(own, steps));
     text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
+    text
+}
+
+/// The rule for test traffic.
+fn test_rule_block(
+    resource: &str,
+    (name, listener): (&str, &str),
+    parameters: &[(String, String)],
+    tags: &BTreeMap<String, String>,
+) -> String {
+    let all = nested(parameters);
+    let text_of = |value: &Value| hcl(value.as_str().unwrap_or_default());
+    let priority = all["Priority"].as_str().unwrap_or_default();
+    let head = [row("listener_arn", hcl(listener)), row("priority", priority)];
+    let mut text = format!(
+        "\n# Rule {name}, for test traffic. ECS changes its weights with each deployment.\n\
+         resource \"aws_lb_listener_rule\" {} {{\n{}",
+        hcl(resource),
+        aligned(2, &head)
+    );
+    let group = row("target_group_arn", text_of(&all["Actions"][0]["TargetGroupArn"]));
+    let action = aligned(4, &[row("type", hcl("forward")), group]);
+    let _ = write!(text, "\n  action {{\n{action}  }}\n");
+    let list = |values: &Value| {
+        let own = values.as_array().into_iter().flatten().map(text_of);
+        format!("[{}]", own.collect::<Vec<_>>().join(", "))
+    };
+    for one in all["Conditions"].as_array().into_iter().flatten() {
+        let block = one["Field"].as_str().unwrap_or_default().replace('-', "_");
+        let of_config =
+            |(key, config): (&String, &Value)| key.ends_with("Config").then(|| config.clone());
+        let config = one.as_object().into_iter().flatten().find_map(of_config);
+        let config = config.unwrap_or_else(|| one.clone());
+        // A query string has one block for each of its pairs.
+        let blocks: Vec<Vec<(String, String)>> = if block == "query_string" {
+            let pair = |one: &Value| {
+                let own = [("key", "Key"), ("value", "Value")];
+                let own = own.map(|(key, member)| Some(row(key, hcl(one.get(member)?.as_str()?))));
+                own.into_iter().flatten().collect()
+            };
+            config["Values"].as_array().into_iter().flatten().map(pair).collect()
+        } else {
+            let name =
+                config.get("HttpHeaderName").map(|own| row("http_header_name", text_of(own)));
+            let values = config.get("Values").map(|own| row("values", list(own)));
+            let regex = config.get("RegexValues").map(|own| row("regex_values", list(own)));
+            vec![[name, values, regex].into_iter().flatten().collect()]
+        };
+        text.push_str("\n  condition {\n");
+        let blocks =
+            blocks.iter().map(|rows| format!("    {block} {{\n{}    }}\n", aligned(6, rows)));
+        let _ = write!(text, "{}  }}\n", blocks.collect::<Vec<_>>().join("\n"));
+    }
+    if all.get("Transforms").is_some() {
+        text.push_str("\n  # also: the transform blocks of the production rule\n");
+    }
+    let tags: Vec<(String, String)> =
+        tags.iter().map(|(key, value)| (hcl(key), hcl(value))).collect();
+    let _ = write!(
+        text,
+        "\n  tags = {{\n{}  }}\n\n  lifecycle {{\n    ignore_changes = [action]\n  }}\n}}\n",
+        aligned(4, &tags)
+    );
     text
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn change(change: &Change) -> String {
         }
         Change::Scaling(scaling) => scaled(scaling),
         Change::DeploymentContinued { stage } => {
-            format!("every check has passed; ECS goes on from {stage}")
+            format!("the checks let ECS go on from {stage}")
         }
         Change::DeploymentStopped { deployment } => {
             format!("asked ECS to roll back its deployment {deployment}")
@@ -97,6 +97,10 @@ pub(crate) fn change(change: &Change) -> String {
         Change::GroupAttributes { group, count } => {
             format!("set {count} attributes of target group {group}")
         }
+        Change::TestRuleCreated { rule, of, header } => {
+            format!("created rule {rule} for test traffic of {of}: {header}")
+        }
+        Change::TestRuleDeleted { rule } => format!("deleted rule {rule} for test traffic"),
         Change::GroupDeleted { group } => format!("deleted target group {group}"),
         Change::TrafficShiftPrepared { service, group, rule } => {
             format!(

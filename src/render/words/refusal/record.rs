@@ -74,6 +74,9 @@ pub(super) fn what(refusal: &RecordRefused) -> String {
 pub(super) fn fix(refusal: &RecordRefused) -> String {
     use RecordRefused as R;
     match refusal {
+        R::Unfinished { is_judged: true, is_forward: true, .. } => {
+            "run the same command with --on-conflict wait".to_owned()
+        }
         R::Unfinished { service, twin, cluster, .. } => {
             let twin = twin.as_ref().map_or(String::new(), |twin| format!(" --twin {twin}"));
             format!(

@@ -39,6 +39,30 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::TestRuleOfOthers { rule, group } => {
             format!("--test-rule: rule {rule} does not forward to {group}")
         }
+        R::TestHeaderWithoutRules { service, is_network: true } => format!(
+            "--test-header: {service} is behind a Network Load Balancer, which knows no headers"
+        ),
+        R::TestHeaderWithoutRules { service, is_network: false } => {
+            format!("--test-header: {service} has no load balancer")
+        }
+        R::TestRuleTooLate { service, .. } => {
+            format!(
+                "--test-header: {service} is set up already, without that rule for test traffic"
+            )
+        }
+        R::TestRuleDiffers { service, rule, .. } => format!(
+            "--test-header: rule {rule}, which setup made for test traffic of {service}, has other conditions, or ECS \
+             uses another rule"
+        ),
+        R::TestRuleSkips { rule, action, .. } => format!(
+            "--test-header: rule {rule} has an action {action}, which test traffic would skip"
+        ),
+        R::TestRuleTooLong { rule, count, .. } => format!(
+            "--test-header: with the conditions of rule {rule} there would be {count} values, and a rule may have 5"
+        ),
+        R::NoPriority { rule, .. } => {
+            format!("--test-header: no priority is free before rule {rule}")
+        }
         R::NoSecondGroup { arn } => format!("--alternate-target-group: there is no {arn}"),
         R::SecondGroupUnfit { group, first, unfit, .. } => match unfit {
             Unfit::IsFirst => format!("{first} is the target group of the service already"),
@@ -122,6 +146,27 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
         }
         R::TestRuleIsProduction | R::NoTestRule { .. } | R::TestRuleOfOthers { .. } => {
             "--test-rule ARN of a rule that forwards to one of the two target groups".to_owned()
+        }
+        R::TestHeaderWithoutRules { is_network: true, .. } => {
+            "--test-rule ARN of a listener for tests on another port".to_owned()
+        }
+        R::TestHeaderWithoutRules { is_network: false, .. } => {
+            "leave out --test-header: without a load balancer there is no traffic to shift".to_owned()
+        }
+        R::TestRuleTooLate { service, cluster } | R::TestRuleDiffers { service, cluster, .. } => {
+            of_service("setup", cluster, service) + " --undo"
+        }
+        R::TestRuleSkips { .. } | R::TestRuleTooLong { .. } => {
+            "make a rule for test traffic yourself that forwards to the target group: --test-rule ARN"
+                .to_owned()
+        }
+        R::NoPriority { arn, moves, .. } if moves.is_empty() => super::describe_rule(arn),
+        R::NoPriority { moves, .. } => {
+            let moves: Vec<String> = moves
+                .iter()
+                .map(|one| format!("RuleArn={},Priority={}", one.arn, one.priority))
+                .collect();
+            format!("aws elbv2 set-rule-priorities --rule-priorities {}", moves.join(" "))
         }
         R::NoSecondGroup { .. } => "leave it out: setup makes a copy of the first one".to_owned(),
         R::SecondGroupUnfit { is_named: true, .. } => {

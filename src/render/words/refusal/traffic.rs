@@ -11,6 +11,10 @@ pub(super) fn what(refusal: &TrafficRefused) -> String {
         R::TestListenerAlone { service } => format!(
             "--test-listener: no other listener forwards to {service}: its users come through this one"
         ),
+        R::TestListenerServes { rule, service, other } => format!(
+            "--test-listener: its rule {rule} leads to {service}, which answers, and the other rules to {other}, which \
+             does not: its users seem to come through this one"
+        ),
         R::NotOnTestListener { listener, service } => format!(
             "--test-listener: no rule of {listener} forwards to a target group of {service}"
         ),
@@ -58,7 +62,7 @@ pub(super) fn fix(refusal: &TrafficRefused) -> String {
     use TrafficRefused as R;
     match refusal {
         R::NoRule { .. } => super::NEW_RULE.to_owned(),
-        R::TestListenerAlone { .. } => {
+        R::TestListenerAlone { .. } | R::TestListenerServes { .. } => {
             "leave out --test-listener, or name the listener for tests".to_owned()
         }
         R::NotOnTestListener { listener, .. } => {
