@@ -100,7 +100,7 @@ fn sent(members: &[(String, String)]) -> Vec<(String, String)> {
         let Some((condition, below)) = parts(path) else { return false };
         let is_plain = below.starts_with("Values") || below.starts_with("RegexValues");
         let is_empty = text.is_empty() && (below.ends_with("Values") || !below.contains('.'));
-        !is_empty && !(is_plain && has_config(&condition))
+        !(is_empty || is_plain && has_config(&condition))
     });
     kept.cloned().collect()
 }

@@ -171,7 +171,7 @@ fn test_rule_block(
         text.push_str("\n  condition {\n");
         let blocks =
             blocks.iter().map(|rows| format!("    {block} {{\n{}    }}\n", aligned(6, rows)));
-        let _ = write!(text, "{}  }}\n", blocks.collect::<Vec<_>>().join("\n"));
+        let _ = writeln!(text, "{}  }}", blocks.collect::<Vec<_>>().join("\n"));
     }
     if all.get("Transforms").is_some() {
         text.push_str("\n  # also: the transform blocks of the production rule\n");
