@@ -16,7 +16,9 @@ mod support;
 use support::{chaos, lives, sweep};
 
 /// All that is asked for is tried.
-const STRIDE: usize = 1;
+const fn stride() -> usize {
+    1
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

@@ -24,6 +24,18 @@ class Run:
         return subprocess.run(command, env=own, capture_output=True, text=True, timeout=timeout)
 
 
+def register(run, name, image):
+    """The aws CLI registers a revision of `name` with this image."""
+    container = f'[{{"name":"{name}","image":"{image}","portMappings":[{{"containerPort":8080}}]}}]'
+    words = f"--family {name} --network-mode awsvpc --requires-compatibilities FARGATE --cpu 256 --memory 512"
+    role = ["--execution-role-arn", "arn:aws:iam::123456789012:role/shop-execution"]
+    made = run(
+        BIN / "aws", "ecs", "register-task-definition", *words.split(), *role,
+        "--container-definitions", container,
+    )
+    assert made.returncode == 0, made.stderr
+
+
 def end_of(done, live, said, cause, service, ecs, serves):
     """How it ended, as the tables say it."""
     wanted = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import peers
-from peers import BIN, OURS, REGION, Run
+from peers import BIN, OURS, REGION, Run, register
 from sandbox import BINARY, ROOT
 from world import Clients
 
@@ -63,14 +63,7 @@ def ecs_deploy(run, *more):
 
 def aws(run, waits=True):
     """What tutorials and pipelines do."""
-    container = f'[{{"name":"shop","image":"{IMAGE}","portMappings":[{{"containerPort":8080}}]}}]'
-    words = "--family shop --network-mode awsvpc --requires-compatibilities FARGATE --cpu 256 --memory 512"
-    role = ["--execution-role-arn", "arn:aws:iam::123456789012:role/shop-execution"]
-    made = run(
-        BIN / "aws", "ecs", "register-task-definition", *words.split(), *role,
-        "--container-definitions", container,
-    )
-    assert made.returncode == 0, made.stderr
+    register(run, "shop", IMAGE)
     done = run(BIN / "aws", "ecs", "update-service", *SERVICE, "--task-definition", "shop")
     assert done.returncode == 0, done.stderr
     if waits:

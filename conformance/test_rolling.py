@@ -7,7 +7,7 @@ so and why; a difference that it does not tell fails, and so does one that it te
 import pytest
 
 import peers
-from peers import BIN, OURS, REGION, Run
+from peers import BIN, OURS, REGION, Run, register
 from sandbox import BINARY
 from world import Clients
 
@@ -54,14 +54,7 @@ def ecs_deploy(world, run):
 
 def aws(world, run):
     """What tutorials and pipelines do."""
-    container = f'[{{"name":"api","image":"{IMAGE}","portMappings":[{{"containerPort":8080}}]}}]'
-    words = "--family api --network-mode awsvpc --requires-compatibilities FARGATE --cpu 256 --memory 512"
-    role = ["--execution-role-arn", "arn:aws:iam::123456789012:role/shop-execution"]
-    made = run(
-        BIN / "aws", "ecs", "register-task-definition", *words.split(), *role,
-        "--container-definitions", container,
-    )
-    assert made.returncode == 0, made.stderr
+    register(run, "api", IMAGE)
     service = ["--cluster", "shop", "--service", "api"]
     told = run(BIN / "aws", "ecs", "update-service", *service, "--task-definition", "api")
     assert told.returncode == 0, told.stderr

@@ -1,10 +1,10 @@
-//! Calls to AWS that failed, and command lines that make no sense, as data.
+//! Calls to AWS that failed, and wrong command lines, as data.
 
 use serde::Serialize;
 
 use crate::call::{About, Call};
 
-/// What was typed, or a file that was named, makes no sense. Its sentence is made beside its parser, as clap
+/// An argument, or a file that it names, is wrong. Its sentence is made beside its parser, as clap
 /// makes its own: it quotes what was typed and says what the parser takes. Nothing was looked at, so there are no
 /// facts to tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

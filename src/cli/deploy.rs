@@ -6,13 +6,10 @@ use super::changes::{Changes, WHAT};
 use super::context::Context;
 use super::{DURATION, Globals, Place};
 use crate::drive::claim::OnConflict;
-use crate::drive::interrupt::or_interrupted;
 use crate::drive::{OnCancel, Setting};
 use crate::event::Error;
 use crate::host::Host;
-use crate::ops::deploy::{deploy, not_driven, not_newer};
-use crate::ops::look::decide;
-use crate::plan::Decision;
+use crate::ops::deploy::{deploy, preview};
 use crate::render::Render;
 use crate::request::edits::{Base, Hidden};
 use crate::request::gates::{self, OnInconclusive};
@@ -266,21 +263,10 @@ pub(super) async fn run(
     let setting = context.setting(&request.cluster, on_cancel);
     let setting = Setting { on_conflict, by_name: false, ..setting };
     let result = match dry_run {
-        true => {
-            let deciding = decide(&request, &setting);
-            let decided = or_interrupted(&setting.interrupts, deciding).await;
-            decided.and_then(|(survey, decision)| {
-                not_newer(&survey, &decision, on_conflict)?;
-                match &decision {
-                    Decision::Unfinished(record) if !record.may_be_overtaken(survey.world.at) => {
-                        not_driven(&survey, record, on_conflict)?;
-                    }
-                    _ => {}
-                }
-                render.plan(&survey, &decision);
-                Ok(0)
-            })
-        }
+        true => preview(&request, &setting).await.map(|(survey, decision)| {
+            render.plan(&survey, &decision);
+            0
+        }),
         false => {
             let mut emit = |event| render.event(&event);
             deploy(&request, &setting, &mut emit).await.map(|ended| ended.exit_code)

@@ -22,7 +22,9 @@ mod sweep;
 mod verbs;
 
 use std::ffi::OsString;
+use std::future::ready;
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -302,32 +304,39 @@ pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
         render.error(&error);
         return error.exit_code();
     }
-    let result = match cli.command {
+    // Each on the heap: together they would be one deep future.
+    let running: Pin<Box<dyn Future<Output = Result<u8, Error>> + '_>> = match cli.command {
         Command::Deploy(deploy) => {
-            deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render).await
+            Box::pin(deploy::run(deploy.all, deploy.dry_run, &cli.globals, host, &render))
         }
-        Command::Plan(plan) => deploy::run(plan.all, true, &cli.globals, host, &render).await,
-        Command::Doctor(arguments) => doctor::run(arguments, &cli.globals, host, &render).await,
-        Command::IamPolicy(arguments) => policy::run(arguments, &cli.globals, host, &render).await,
-        Command::Register(register) => register::run(register, &cli.globals, host, &render).await,
-        Command::Run(task) => run::run(task, &cli.globals, host, &render).await,
-        Command::Ecr(ecr) => ecr::run(ecr, &cli.globals, host, &render).await,
-        Command::Setup(setup) => setup::run(setup, &cli.globals, host, &render).await,
-        Command::Status(status) => status::run(status, &cli.globals, host, &render).await,
-        Command::History(typed) => history::run(typed, &cli.globals, host, &render).await,
-        Command::Resume(verb) => verbs::run(verb, &cli.globals, host, &render).await,
-        Command::Retire(verb) => verbs::run(verb, &cli.globals, host, &render).await,
-        Command::Sweep(typed) => sweep::run(typed, &cli.globals, host, &render).await,
-        Command::Rollback(verb) => verbs::run(verb, &cli.globals, host, &render).await,
-        Command::Abort(verb) => verbs::run(verb, &cli.globals, host, &render).await,
-        Command::Promote(verb) => verbs::run(verb, &cli.globals, host, &render).await,
-        Command::Completions(typed) => Ok(manual::completions(&typed, &render)),
-        Command::Man(typed) => manual::man(&typed, &render),
-        Command::Sandbox(sandbox) => sandbox::run(sandbox, &cli.globals, &render).await,
-        Command::EcsDeploy(words) => return ecs_deploy::run(words, cli.globals, host).await,
-        Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)).await,
+        Command::Plan(plan) => Box::pin(deploy::run(plan.all, true, &cli.globals, host, &render)),
+        Command::Doctor(arguments) => Box::pin(doctor::run(arguments, &cli.globals, host, &render)),
+        Command::IamPolicy(arguments) => {
+            Box::pin(policy::run(arguments, &cli.globals, host, &render))
+        }
+        Command::Register(register) => {
+            Box::pin(register::run(register, &cli.globals, host, &render))
+        }
+        Command::Run(task) => Box::pin(run::run(task, &cli.globals, host, &render)),
+        Command::Ecr(ecr) => Box::pin(ecr::run(ecr, &cli.globals, host, &render)),
+        Command::Setup(setup) => Box::pin(setup::run(setup, &cli.globals, host, &render)),
+        Command::Status(status) => Box::pin(status::run(status, &cli.globals, host, &render)),
+        Command::History(typed) => Box::pin(history::run(typed, &cli.globals, host, &render)),
+        Command::Resume(verb) => Box::pin(verbs::run(verb, &cli.globals, host, &render)),
+        Command::Retire(verb) => Box::pin(verbs::run(verb, &cli.globals, host, &render)),
+        Command::Sweep(typed) => Box::pin(sweep::run(typed, &cli.globals, host, &render)),
+        Command::Rollback(verb) => Box::pin(verbs::run(verb, &cli.globals, host, &render)),
+        Command::Abort(verb) => Box::pin(verbs::run(verb, &cli.globals, host, &render)),
+        Command::Promote(verb) => Box::pin(verbs::run(verb, &cli.globals, host, &render)),
+        Command::Completions(typed) => Box::pin(ready(Ok(manual::completions(&typed, &render)))),
+        Command::Man(typed) => Box::pin(ready(manual::man(&typed, &render))),
+        Command::Sandbox(sandbox) => Box::pin(sandbox::run(sandbox, &cli.globals, &render)),
+        Command::EcsDeploy(words) => {
+            return Box::pin(ecs_deploy::run(words, cli.globals, host)).await;
+        }
+        Command::Demo(demo) => Box::pin(demo::run(demo, &cli.globals, host, &render)),
     };
-    result.unwrap_or_else(|error| {
+    running.await.unwrap_or_else(|error| {
         render.error(&error);
         error.exit_code()
     })

@@ -153,10 +153,11 @@ pub enum Ending {
     },
     /// A deployment that paused goes on.
     Promoted {
-        /// `web:43`
-        revision: String,
-        /// ECS's stage at which it paused.
-        stage: String,
+        /// `web:43`. Not there: ECS did not say.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        revision: Option<String>,
+        /// Where it paused.
+        at: Paused,
     },
     /// The old side that a deployment kept is stopped.
     Retired {
@@ -233,8 +234,9 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Swept {
-    /// `web:43`
-    pub deployment: String,
+    /// `web:43`. Not there: its record could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// A service of its pair.
     pub service: String,
     /// The exit code that `ecs-bg resume` would have had.
@@ -242,6 +244,17 @@ pub struct Swept {
     /// Why it could not be ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Fault>,
+}
+
+/// Where a deployment paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Paused {
+    /// While the new version held this share of the traffic, in percent.
+    Share(u8),
+    /// At a stage of ECS: `POST_TEST_TRAFFIC_SHIFT`
+    Stage(String),
 }
 
 /// One-off tasks that ended.

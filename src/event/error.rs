@@ -1,5 +1,5 @@
-//! Why a command could not do its work, as data: it was refused, AWS failed, the user interrupted it, or what was
-//! typed makes no sense. An unhappy deployment is none of these: see `Outcome`.
+//! Why a command could not do its work, as data: it was refused, AWS failed, the user interrupted it, or an
+//! argument is wrong. An unhappy deployment is none of these: see `Outcome`.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Refusal {
 /// Why a command could not do its work.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// What was typed makes no sense; nothing was looked at.
+    /// An argument is wrong; nothing was looked at.
     Usage(Usage),
     /// We would not start.
     Refused(Refusal),

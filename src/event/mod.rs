@@ -19,7 +19,7 @@ use serde::{Serialize, Serializer};
 pub use cause::{BeforeEnded, Cause, Grace, Number};
 pub use change::{Change, Scaling, StopReason, Weight};
 pub use ending::{
-    AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, Proof, RunningImage, Swept,
+    AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, Paused, Proof, RunningImage, Swept,
 };
 pub use error::{Error, Fault, FaultKind, Interruption, LeftBehind, Refusal};
 pub use finding::{Fact, Finding, Level, Owner};

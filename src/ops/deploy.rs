@@ -58,10 +58,25 @@ pub async fn deploy(
     let setting = &setting.judged_by(request);
     let mut so_far = SoFar::default();
     loop {
-        if let Some(ended) = turn(request, setting, &mut so_far, emit).await? {
+        if let Some(ended) = Box::pin(turn(request, setting, &mut so_far, emit)).await? {
             return Ok(ended);
         }
     }
+}
+
+/// What a deployment would do now; refused where it would be. Changes nothing.
+pub async fn preview(
+    request: &Request,
+    setting: &Setting<'_>,
+) -> Result<(Survey, Decision), Error> {
+    let (survey, decision) = or_interrupted(&setting.interrupts, decide(request, setting)).await?;
+    not_newer(&survey, &decision, setting.on_conflict)?;
+    if let Decision::Unfinished(record) = &decision
+        && !record.may_be_overtaken(survey.world.at)
+    {
+        not_driven(&survey, record, setting.on_conflict)?;
+    }
+    Ok((survey, decision))
 }
 
 /// One survey, and what it leads to; `None`: another one is needed.
@@ -171,11 +186,7 @@ async fn turn(
 }
 
 /// A record of a newer version counts as open: only the user can say that it may be overtaken.
-pub fn not_newer(
-    survey: &Survey,
-    decision: &Decision,
-    on_conflict: OnConflict,
-) -> Result<(), Refusal> {
+fn not_newer(survey: &Survey, decision: &Decision, on_conflict: OnConflict) -> Result<(), Refusal> {
     let starts = matches!(decision, Decision::Deploy(_)) && on_conflict != OnConflict::Supersede;
     match survey.newer().filter(|_| starts) {
         None => Ok(()),
@@ -184,11 +195,7 @@ pub fn not_newer(
 }
 
 /// Nothing begins beside another deployment whose process lives.
-pub fn not_driven(
-    survey: &Survey,
-    record: &Record,
-    on_conflict: OnConflict,
-) -> Result<(), Refusal> {
+fn not_driven(survey: &Survey, record: &Record, on_conflict: OnConflict) -> Result<(), Refusal> {
     let now = survey.world.at;
     let is_over = record.is_abandoned(now) || record.is_seen_in_the_future(now);
     match on_conflict == OnConflict::Refuse && !is_over {

@@ -14,15 +14,18 @@ use crate::request::Request;
 use crate::request::image::ImageRef;
 
 /// What was seen for a request, and what it wants of the task definition.
-pub struct Looked {
+pub(super) struct Looked {
     /// What was seen.
-    pub survey: Survey,
+    pub(super) survey: Survey,
     /// What is wanted, with the digests of the wanted images; or why that cannot be.
-    pub wanted: Result<(Wanted, BTreeMap<String, Digest>), Refusal>,
+    pub(super) wanted: Result<(Wanted, BTreeMap<String, Digest>), Refusal>,
 }
 
 /// What would be done about a request, and what was seen. Changes nothing.
-pub async fn decide(request: &Request, setting: &Setting<'_>) -> Result<(Survey, Decision), Error> {
+pub(super) async fn decide(
+    request: &Request,
+    setting: &Setting<'_>,
+) -> Result<(Survey, Decision), Error> {
     let Looked { survey, wanted } = look(request, setting).await?;
     let (wanted, digests) = wanted?;
     let decision = decided(request, setting, &survey, &wanted, &digests).await?;
@@ -30,12 +33,12 @@ pub async fn decide(request: &Request, setting: &Setting<'_>) -> Result<(Survey,
 }
 
 /// Reads all that a plan depends on.
-pub async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
+async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
     look_on(request, setting, survey(request, setting).await?).await
 }
 
 /// Reads what a plan depends on beside the images.
-pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, Error> {
+pub(super) async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, Error> {
     let (cluster, service) = (&request.cluster, &request.service);
     let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
     if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
@@ -50,7 +53,7 @@ pub async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, 
 }
 
 /// Reads the images, and what the service's tasks run, on a survey.
-pub async fn look_on(
+pub(super) async fn look_on(
     request: &Request,
     setting: &Setting<'_>,
     mut survey: Survey,
@@ -104,7 +107,7 @@ async fn way_back(
 }
 
 /// Plans, and looks whether the revision of an unfinished deployment has the wanted images.
-pub async fn decided(
+pub(super) async fn decided(
     request: &Request,
     setting: &Setting<'_>,
     survey: &Survey,

@@ -32,8 +32,8 @@ pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<E
             // One that cannot be looked at keeps no other one waiting.
             Err(error) => {
                 let error = error.faults().into_iter().next();
-                let (deployment, service) = ("a deployment".to_owned(), service.clone());
-                swept.push(Swept { deployment, service, exit_code: 4, error });
+                let service = service.clone();
+                swept.push(Swept { deployment: None, service, exit_code: 4, error });
             }
         }
     }
@@ -69,7 +69,7 @@ async fn end_one(
         _ => return Ok(None),
     };
     setting.tell(emit, Kind::Location(survey.location()));
-    let deployment = record.name().to_owned();
+    let deployment = Some(record.name().to_owned());
     let heading = heading(&record, &survey);
     let none = Scale::default();
     // From whatever the rules show: a person can look at it later as well.

@@ -14,7 +14,7 @@ use crate::drive::random_id;
 use crate::error::FailureKind;
 use crate::event::refusal::{OptionsRefused, RecordRefused};
 use crate::event::{
-    Ended, Ending, Error, Event, Hint, Kind, Nothing, Refusal, Refused, Then, Warning,
+    Ended, Ending, Error, Event, Hint, Kind, Nothing, Paused, Refusal, Refused, Then, Warning,
 };
 use crate::model::arn::short;
 use crate::model::reads::Moment;
@@ -227,7 +227,7 @@ async fn hand_back(
             let released = Some(Released::Promoted);
             let written = Record { promoted, count, asked, released, ..claimed.record };
             setting.aws.write(&written).await?;
-            let ending = Ending::Promoted { revision, stage: format!("{share} %") };
+            let ending = Ending::Promoted { revision: Some(revision), at: Paused::Share(share) };
             let api_calls = setting.aws.calls();
             Ok(end(setting, Ended { ending, api_calls, ..Ended::default() }, emit))
         }
@@ -259,7 +259,7 @@ async fn go_on(
     let hooks: Vec<_> = running.waiting_hooks().collect();
     // Its checks let it go on from there, and nobody else.
     if let Some(Ok(record)) = survey.open_record()
-        && record.pauses_for_gates(running.stage.as_deref())
+        && record.gated_at(running.stage.as_deref()).is_some()
     {
         return refuse(judged(&record, target));
     }
@@ -274,12 +274,11 @@ async fn go_on(
             stage,
         });
     }
-    let revision = revision.unwrap_or_else(|| "another revision".to_owned());
     setting.tell(emit, Kind::Location(survey.location()));
     for hook in hooks {
         setting.aws.continue_deployment(&running.arn, &hook.id).await?;
     }
-    let ending = Ending::Promoted { revision, stage };
+    let ending = Ending::Promoted { revision, at: Paused::Stage(stage) };
     Ok(end(setting, Ended { ending, api_calls: setting.aws.calls(), ..Ended::default() }, emit))
 }
 

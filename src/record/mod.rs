@@ -13,6 +13,7 @@ use self::tags::{ENDS, REASONS, code};
 
 use crate::model::arn::short;
 use crate::model::scaling::Suspended;
+use crate::request::strategy::Stage;
 use crate::request::{EngineName, Share, WaitFor};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
@@ -294,10 +295,10 @@ impl Record {
         self.prepare.is_some_and(|prepare| !prepare.done)
     }
 
-    /// Whether ECS waits at this stage for the gates that judge it.
-    pub fn pauses_for_gates(&self, stage: Option<&str>) -> bool {
-        let gates = self.native.iter().flat_map(|native| &native.gates);
-        self.forward() && gates.map(|gate| gate.name()).any(|name| Some(name) == stage)
+    /// The stage of this name, where ECS waits there for the gates that judge it.
+    pub fn gated_at(&self, stage: Option<&str>) -> Option<Stage> {
+        let mut gates = self.native.iter().flat_map(|native| &native.gates);
+        gates.find(|gate| self.forward() && Some(gate.name()) == stage).copied()
     }
 
     /// How long its owner has not said that it is alive.

@@ -6,44 +6,55 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Listening, SCHEMA, lines, sanitise, words};
-use crate::event::{Cause, Ended, Ending, Error, Event, Fault, Kind};
+use crate::event::{Cause, Ended, Ending, Error, Event, Fault, Hint, Kind};
+
+/// The sentences of an event. Everything else is its facts.
+struct Words {
+    message: fn(&Kind) -> String,
+    command: fn(&Hint) -> String,
+    fault: fn(&Fault) -> String,
+    fix: fn(&Fault) -> String,
+}
+
+const OURS: Words =
+    Words { message, command: words::hint, fault: words::fault, fix: words::fault_fix };
 
 /// One event, on one line.
 pub(super) fn event(event: &Event, elapsed: Duration) -> String {
-    one(&event.kind, Some(event.at), elapsed)
+    line(one(&event.kind, Some(event.at), elapsed, &OURS))
 }
 
-fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration) -> String {
+fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration, said: &Words) -> Value {
     let mut object = json!({ "schema": SCHEMA, "elapsed_seconds": elapsed.as_secs() });
     if let Some(at) = at {
         object["at"] = humantime::format_rfc3339_seconds(at).to_string().into();
     }
     merge(&mut object, kind);
-    object["message"] = message(kind).into();
+    object["message"] = (said.message)(kind).into();
     if let Kind::Outcome(ended) = kind {
         for (name, hint) in [("hint", &ended.hint), ("undo", &ended.undo)] {
             if let Some(hint) = hint {
-                object[name]["command"] = words::hint(hint).into();
+                object[name]["command"] = (said.command)(hint).into();
             }
         }
         match &ended.ending {
             Ending::Error { errors } => {
-                object["errors"] = errors.iter().map(fault).collect();
+                object["errors"] = errors.iter().map(|error| fault(error, said)).collect();
             }
             Ending::Swept { deployments } => {
                 for (index, one) in deployments.iter().enumerate() {
                     if let Some(error) = &one.error {
-                        object["deployments"][index]["error"] = fault(error);
+                        object["deployments"][index]["error"] = fault(error, said);
                     }
                 }
             }
             _ => {}
         }
         if let Some(Cause::InTheWay { error }) = &ended.why {
-            object["why"]["error"] = fault(error);
+            object["why"]["error"] = fault(error, said);
         }
     }
-    line(object)
+    object
 }
 
 /// The same in words.
@@ -81,13 +92,13 @@ pub(super) fn status_line(status: &impl Serialize) -> String {
 }
 
 /// What is in the way: its words, and its facts.
-fn fault(fault: &Fault) -> Value {
+fn fault(fault: &Fault, said: &Words) -> Value {
     let mut object = json!({});
     if let Some(check) = fault.check {
         object["check"] = check.into();
     }
-    object["message"] = words::fault(fault).into();
-    object["fix"] = words::fault_fix(fault).into();
+    object["message"] = (said.fault)(fault).into();
+    object["fix"] = (said.fix)(fault).into();
     merge(&mut object, fault);
     object
 }
@@ -121,7 +132,7 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
 
 /// Why a command could not do its work: the last line of a deployment that never began.
 pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) -> String {
-    one(&Kind::Outcome(Box::new(failed(error))), at, elapsed)
+    line(one(&Kind::Outcome(Box::new(failed(error))), at, elapsed, &OURS))
 }
 
 /// The end of a command that could not do its work.
@@ -149,9 +160,14 @@ fn merge(object: &mut Value, value: &impl Serialize) {
 
 #[cfg(test)]
 mod tests {
-    use schemars::JsonSchema;
+    use std::time::Duration;
 
-    use crate::event::Kind;
+    use schemars::JsonSchema;
+    use serde_json::Value;
+
+    use super::{OURS, Words, failed, one};
+    use crate::event::refusal::ServiceRefused;
+    use crate::event::{Cause, Ended, Ending, Error, Fault, FaultKind, Hint, Kind, Refusal, Swept};
     use crate::render::schema;
 
     /// One line of `--output json`.
@@ -175,5 +191,58 @@ mod tests {
     #[test]
     fn the_schema_of_events_is_that_of_the_types() {
         schema::is_committed::<Line>("event", "A line of ecs-bg --output json");
+    }
+
+    /// A sentence that says nothing.
+    const OTHER: &str = "(other words)";
+
+    /// What differs but for sentences.
+    fn differs(ours: &Value, other: &Value) -> bool {
+        match (ours, other) {
+            (Value::String(_), Value::String(text)) if text == OTHER => false,
+            (Value::Object(ours), Value::Object(other)) => {
+                !ours.keys().eq(other.keys())
+                    || ours.iter().any(|(name, value)| differs(value, &other[name]))
+            }
+            (Value::Array(ours), Value::Array(other)) => {
+                ours.len() != other.len() || ours.iter().zip(other).any(|(a, b)| differs(a, b))
+            }
+            _ => ours != other,
+        }
+    }
+
+    #[test]
+    fn other_sentences_change_no_fact() {
+        let others = Words {
+            message: |_| OTHER.to_owned(),
+            command: |_| OTHER.to_owned(),
+            fault: |_| OTHER.to_owned(),
+            fix: |_| OTHER.to_owned(),
+        };
+        let refused =
+            || ServiceRefused::NoService { service: "web".into(), cluster: "shop".into() };
+        let fault = || Fault {
+            check: Some("service"),
+            kind: FaultKind::Refused(Box::new(refused().into())),
+        };
+        let hint = || Hint::new("status", "shop", "web");
+        let swept =
+            Swept { deployment: None, service: "web".into(), exit_code: 4, error: Some(fault()) };
+        let begun =
+            Ended { exit_code: 3, hint: Some(hint()), undo: Some(hint()), ..Ended::default() };
+        let ends = [
+            Ended { ending: Ending::Error { errors: vec![fault(), fault()] }, ..begun.clone() },
+            Ended { ending: Ending::Swept { deployments: vec![swept] }, ..begun.clone() },
+            Ended { why: Some(Cause::InTheWay { error: fault() }), ..begun },
+            failed(&Error::from(Refusal::new(refused()))),
+        ];
+        for end in ends {
+            let kind = Kind::Outcome(Box::new(end));
+            let [ours, other] =
+                [&OURS, &others].map(|said| one(&kind, None, Duration::from_secs(61), said));
+            assert!(!differs(&ours, &other), "{ours:#}\n{other:#}");
+            assert_eq!(other["message"], OTHER);
+            assert_ne!(ours, other, "the sentences were replaced");
+        }
     }
 }

@@ -60,7 +60,7 @@ fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
     let share = own.production.map_or(String::new(), |share| format!(", {share} % of the traffic"));
     let waiting: Vec<String> = own.waiting_hooks().map(|hook| hook.id.clone()).collect();
     let judged = survey.open_record().and_then(Result::ok);
-    let is_judged = judged.is_some_and(|record| record.pauses_for_gates(own.stage.as_deref()));
+    let is_judged = judged.is_some_and(|record| record.gated_at(own.stage.as_deref()).is_some());
     let pause = match waiting[..] {
         [] => String::new(),
         [..] if is_judged => "; it waits for the checks that judge it".to_owned(),
@@ -70,7 +70,7 @@ fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
             survey.service
         ),
     };
-    let name = revision.unwrap_or("another revision");
+    let name = words::or_another(revision);
     Some(ServiceDeploymentStatus {
         arn: own.arn.clone(),
         revision: revision.map(str::to_owned),
@@ -338,12 +338,10 @@ mod tests {
     use super::*;
     use crate::render::schema;
 
-    /// The document, with the version of its schema.
+    /// The document, or a line of it.
     #[derive(schemars::JsonSchema)]
     #[expect(dead_code, reason = "its schema is what matters")]
-    struct Whole {
-        /// The version of this schema.
-        schema: u32,
+    struct Line {
         /// `status`, where several services are a line each.
         #[serde(skip_serializing_if = "Option::is_none")]
         event: Option<String>,
@@ -353,6 +351,6 @@ mod tests {
 
     #[test]
     fn the_schema_of_a_status_is_that_of_the_types() {
-        schema::is_committed::<Whole>("status", "The document of ecs-bg status --output json");
+        schema::of_command::<Line>("status");
     }
 }

@@ -6,12 +6,12 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-/// A text that is to stay on its line, without the middle of what is too long for people.
+/// A text of one line. A text that is too long for people loses its middle.
 pub(super) fn field(text: &str) -> String {
     whole(&cut(text))
 }
 
-/// All of a text that is to stay on its line: another program may read it.
+/// A text of one line, all of it: another program may read it.
 pub(super) fn whole(text: &str) -> String {
     unmarked(&escaped(text, |_| false))
 }

@@ -5,6 +5,21 @@ use std::path::Path;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+/// A document, with the version of its schema.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "its schema is what matters")]
+struct Whole<T> {
+    /// The version of this schema.
+    schema: u32,
+    #[serde(flatten)]
+    document: T,
+}
+
+/// Whether the committed schema of a command's document is that of its type.
+pub(super) fn of_command<T: JsonSchema>(name: &str) {
+    is_committed::<Whole<T>>(name, &format!("The document of ecs-bg {name} --output json"));
+}
+
 /// Whether the committed schema of this name is that of the type.
 pub(super) fn is_committed<T: JsonSchema>(name: &str, title: &str) {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();

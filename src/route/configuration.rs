@@ -71,22 +71,23 @@ pub fn strategy(block: &Value) -> Option<Strategy> {
     }
 }
 
+/// The PAUSE hooks of a block at a stage, ours and the service's own.
+fn pausing_at(block: &Value, stage: Stage) -> Vec<Value> {
+    let is_at = |hook: &Value| {
+        let stages = hook["lifecycleStages"].as_array();
+        hook["targetType"] == "PAUSE" && stages.into_iter().flatten().any(|own| own == stage.name())
+    };
+    hooks(block).into_iter().filter(is_at).collect()
+}
+
 /// Whether a block has a PAUSE hook at a stage, ours or the service's own.
 pub fn pauses_at(block: &Value, stage: Stage) -> bool {
-    let stages = |hook: &Value| hook["lifecycleStages"].as_array().cloned().unwrap_or_default();
-    hooks(block).iter().any(|hook| {
-        hook["targetType"] == "PAUSE" && stages(hook).iter().any(|own| own == stage.name())
-    })
+    !pausing_at(block, stage).is_empty()
 }
 
 /// Whether the only PAUSE hook of a block at a stage is one that we wrote for the gates.
 pub fn pauses_for_gates(block: &Value, stage: Stage) -> bool {
-    let stages = |hook: &Value| hook["lifecycleStages"].as_array().cloned().unwrap_or_default();
-    let is_at = |hook: &Value| {
-        hook["targetType"] == "PAUSE" && stages(hook).iter().any(|own| own == stage.name())
-    };
-    let mut all = hooks(block).into_iter().filter(is_at);
-    all.next().is_some_and(|hook| is_pause(&hook, stage, GATES_LIMIT)) && all.next().is_none()
+    matches!(&pausing_at(block, stage)[..], [hook] if is_pause(hook, stage, GATES_LIMIT))
 }
 
 /// All stages at which a block pauses.

@@ -528,7 +528,7 @@ fn empty(view: &View<'_>, service: &Service) -> Option<Next> {
     if service.desired == 0 {
         return None;
     }
-    // Whoever tests green may see it go; nobody is sent to an empty old side.
+    // A rule for tests may lead to an emptied green; no rule may lead to an emptied blue.
     let is_green = service.name == view.record.green;
     let tests = &view.record.test_rules;
     let counts = |rule: &&Rule| !is_green || !tests.iter().any(|id| id == rule.id());

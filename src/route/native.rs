@@ -326,8 +326,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
 fn gated(view: &View<'_>) -> Option<Next> {
     let own = current(view).filter(|own| own.phase() == Phase::Forward)?;
     let stage = own.stage.clone()?;
-    let native = view.record.native.as_ref()?;
-    let gated = *native.gates.iter().find(|one| one.name() == stage)?;
+    let gated = view.record.gated_at(Some(&stage))?;
     // A record is a stranger's: a pause of somebody else's is not let go on because it says so.
     let settings = view.green()?.settings.get("deploymentConfiguration")?;
     if !configuration::pauses_for_gates(settings, gated) {

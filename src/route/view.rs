@@ -107,7 +107,7 @@ impl<'a> View<'a> {
         rules
     }
 
-    /// The rules that show green to whoever tests it, also those that hold no group of blue's.
+    /// The rules that show green to tests, also those that hold no group of blue's.
     pub fn test_rules(&self) -> Vec<&'a Rule> {
         self.world.rules.values().filter(|rule| self.is_for_tests(rule)).collect()
     }

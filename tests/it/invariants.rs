@@ -1,5 +1,6 @@
 //! Each invariant of the record is broken once on purpose, and the judge names it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ecs_bg_sandbox::Time;
@@ -140,8 +141,11 @@ fn weight_on_what_fell_sick_long_ago_is_named() {
 #[test]
 fn a_share_that_is_not_held_is_named() {
     let emptied_at = |at| [by_someone(weights([100, 0], [0, 100]))(10), by_someone(emptied())(at)];
-    assert!(held_too_short(&emptied_at(130), &PROMISE).is_empty());
-    assert_eq!(named(held_too_short(&emptied_at(129), &PROMISE)), ["held-as-planned"]);
+    let users = BTreeSet::new();
+    assert!(held_too_short(&emptied_at(130), &users, &PROMISE).is_empty());
+    assert_eq!(named(held_too_short(&emptied_at(129), &users, &PROMISE)), ["held-as-planned"]);
+    let tests = BTreeSet::from(["r".to_owned()]);
+    assert!(held_too_short(&emptied_at(129), &tests, &PROMISE).is_empty());
 }
 
 #[test]

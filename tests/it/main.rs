@@ -3,7 +3,9 @@
 #![expect(clippy::print_stdout, reason = "figures, for who runs the tests with --nocapture")]
 
 /// Of the enumerations one case in so many is tried here; `tests/sweeps` tries each.
-const STRIDE: usize = 20;
+const fn stride() -> usize {
+    20
+}
 
 mod alarms; // an alarm that goes off rolls back
 mod before; // a task that must succeed before anything serves

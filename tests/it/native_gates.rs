@@ -136,7 +136,7 @@ fn paused() -> World {
     World::parsed(&format!("{toml}{IMAGES}"))
 }
 
-/// Whoever may write a tag cannot let a pause go on.
+/// A tag alone lets no pause go on.
 #[test]
 fn a_forged_record_lets_no_pause_of_a_person_go_on() {
     let world = paused();

@@ -4,7 +4,7 @@ use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::sdk::Interference;
 use serde_json::{Value, json};
 
-use crate::STRIDE;
+use crate::stride;
 use crate::support::fate::{Death, Fate};
 use crate::support::lives::{Life, World, call, parts};
 
@@ -171,7 +171,7 @@ fn setup_survives_death_at_every_call() {
         ["CreateTargetGroup", "ModifyTargetGroupAttributes", "ModifyListener", "UpdateService"];
     let mut tried = 0;
     for (index, moment) in life.moments.into_iter().enumerate() {
-        if index % STRIDE != 0 && !changes.contains(&moment.operation.as_str()) {
+        if index % stride() != 0 && !changes.contains(&moment.operation.as_str()) {
             continue;
         }
         tried += 1;
@@ -398,7 +398,7 @@ fn setup_undone_is_as_it_was() {
     assert!(violations.iter().all(|one| one.what.contains("targetgroup/api-2/")), "{violations:?}");
     let again = world.run(&setup("--undo"));
     assert_eq!(again.code, Some(0), "{}", again.text);
-    for moment in life.moments.into_iter().step_by(STRIDE) {
+    for moment in life.moments.into_iter().step_by(stride()) {
         let (nth, operation) = (moment.nth, moment.operation);
         let world = World::of(moment.cloud);
         let second = world.run(&setup("--undo"));
@@ -597,7 +597,7 @@ fn setup_with_a_test_header_survives_death_at_every_call() {
     assert!(wanted.contains("test true") && wanted.contains("rules 2"), "{wanted}");
     let mut tried = 0;
     for (index, moment) in life.moments.into_iter().enumerate() {
-        if index % STRIDE != 0 && moment.operation != "CreateRule" {
+        if index % stride() != 0 && moment.operation != "CreateRule" {
             continue;
         }
         tried += usize::from(moment.operation == "CreateRule");
@@ -620,7 +620,7 @@ fn setup_with_a_test_header_survives_death_at_every_call() {
     let bare = shape(&world);
     assert!(bare.contains("test false") && bare.contains("rules 1"), "{bare}");
     for (index, moment) in life.moments.into_iter().enumerate() {
-        if index % STRIDE != 0 && moment.operation != "DeleteRule" {
+        if index % stride() != 0 && moment.operation != "DeleteRule" {
             continue;
         }
         let world = World::of(moment.cloud);

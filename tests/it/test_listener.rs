@@ -154,6 +154,18 @@ fn a_wrong_listener_is_refused_before_anything_is_changed() {
     }
 }
 
+/// The listeners are mixed up: the users' one is named, and the other one leads to nobody.
+#[test]
+fn the_users_listener_is_not_taken_for_the_one_for_tests() {
+    let idle = "[{ targetGroup = 'web-a', weight = 0 }, { targetGroup = 'web-b', weight = 1 }]";
+    let rules = RULES.replace("[{ targetGroup = 'web-a', weight = 1 }]", idle);
+    let world = World::parsed(&format!("{}{rules}", include_str!("../../scenarios/shop.toml")));
+    let life = world.run(&deploy("2", &format!("--test-listener {}", world.listener(443))));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("its users seem to come through this one"), "{}", life.text);
+    assert!(!life.calls.contains_key("RegisterTaskDefinition"));
+}
+
 /// A rule of that listener that shows nothing but the idle side, as a preview does.
 #[test]
 fn a_preview_of_the_idle_side_is_asked_before_users_have_it() {
@@ -181,7 +193,7 @@ fn a_third_group_behind_it_is_refused() {
     assert!(life.text.contains("a third target group, web-c"), "{}", life.text);
 }
 
-/// Whoever goes on ends as the first would have, and no rule is left on a side without tasks.
+/// The next run ends as the first would have, and no rule is left on a side without tasks.
 #[test]
 fn killed_at_every_call_it_converges() {
     for (tag, code) in [("2", 0), ("5", 1)] {

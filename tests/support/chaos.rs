@@ -205,7 +205,7 @@ fn on_drift(life: &Life) -> Option<String> {
 }
 
 /// The small scene dies at a call, what resumes it dies at a call, and a third goes on. One in `step`
-/// of the first deaths is tried with every second one, or one in `STRIDE`. How many, and what failed.
+/// of the first deaths is tried with every second one, or one in `stride()`. How many, and what failed.
 pub(crate) fn every_pair(step: usize) -> (usize, Vec<String>) {
     let first = World::of(SMALL.cloud()).run_kept(&SMALL.deploy()).moments;
     let (mut pairs, mut failures) = (0, Vec::new());

@@ -1,5 +1,5 @@
 //! What the tests, the sweeps and the benchmark `seeds` share: worlds, the processes that live and die
-//! in them, and the judges. The crate that includes it says in `STRIDE` which part of an enumeration it
+//! in them, and the judges. The crate that includes it says in `stride` which part of an enumeration it
 //! tries.
 
 pub(crate) mod chaos; // a random life from a seed, and pairs of deaths

@@ -197,8 +197,13 @@ impl Scene {
 
     /// What goes on with it from another machine. The checks are the first command's.
     pub(crate) fn resume(&self) -> String {
-        let skip = if self.more.contains("--check") { " --skip-checks" } else { "" };
+        let skip = if self.is_judged() { " --skip-checks" } else { "" };
         format!("resume --cluster shop --service web --on-conflict supersede{skip}")
+    }
+
+    /// A check of the user judges it.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.more.contains("--check")
     }
 
     /// What serves in the end.

@@ -1,4 +1,4 @@
-//! Many lives, on every core: failures are collected, and cases are counted. `STRIDE` says which part of
+//! Many lives, on every core: failures are collected, and cases are counted. `stride` says which part of
 //! an enumeration is tried.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::STRIDE;
+use crate::stride;
 
 /// What was tried, by scene and kind, and which operations were hit.
 #[derive(Default)]
@@ -93,14 +93,14 @@ pub(crate) const OPERATIONS: [&str; 19] = [
     "UpdateService",
 ];
 
-/// One case out of each `STRIDE`, drawn by a generator that `what` seeds: the same ones in each run, and
+/// One case out of each `stride()`, drawn by a generator that `what` seeds: the same ones in each run, and
 /// whatever period the enumeration has, they do not all fall on the same place of it.
 pub(crate) fn every_nth<T>(what: &str, cases: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut random = fastrand::Rng::with_seed(what.bytes().map(u64::from).sum());
-    let (mut all, mut chosen) = (0, Vec::new());
+    let (stride, mut all, mut chosen) = (stride(), 0, Vec::new());
     let mut cases = cases.into_iter();
     loop {
-        let mut block: Vec<T> = cases.by_ref().take(STRIDE).collect();
+        let mut block: Vec<T> = cases.by_ref().take(stride).collect();
         if block.is_empty() {
             println!("{what}: {} of {all} points", chosen.len());
             return chosen;
@@ -110,7 +110,7 @@ pub(crate) fn every_nth<T>(what: &str, cases: impl IntoIterator<Item = T>) -> Ve
     }
 }
 
-/// Tries one in `STRIDE` of the cases; fails if any of them does.
+/// Tries one in `stride()` of the cases; fails if any of them does.
 pub(crate) fn sweep<T: Sync>(
     what: &str,
     cases: impl IntoIterator<Item = T>,

@@ -3,8 +3,10 @@
 
 #![expect(clippy::print_stdout, reason = "counts, for who runs the sweeps with --nocapture")]
 
-/// One case in so many is tried: each.
-const STRIDE: usize = 1;
+/// One case in so many is tried: each, or what the environment's `ONE_IN` says.
+fn stride() -> usize {
+    std::env::var("ONE_IN").map_or(1, |number| number.parse().expect("ONE_IN is a number"))
+}
 
 mod cases;
 #[path = "../support/mod.rs"]

@@ -29,11 +29,25 @@ pub use traffic::TrafficRefused;
 
 use crate::request::misfit::{EditMisfit, ImageMisfit};
 
-/// What is in the way, by subject.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum Refused {
+macro_rules! subjects {
+    ($($(#[$doc:meta])* $subject:ident($facts:ty),)*) => {
+        /// What is in the way, by subject.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(untagged)]
+        pub enum Refused {
+            $($(#[$doc])* $subject($facts),)*
+        }
+
+        $(impl From<$facts> for Refused {
+            fn from(facts: $facts) -> Self {
+                Self::$subject(facts)
+            }
+        })*
+    };
+}
+
+subjects! {
     /// The service.
     Service(ServiceRefused),
     /// The pair.
@@ -59,32 +73,6 @@ pub enum Refused {
     /// `ecs-bg run`
     OneOff(OneOffRefused),
     /// This machine and its account.
-    Local(LocalRefused),
-}
-
-macro_rules! subjects {
-    ($($subject:ident($facts:ty)),* $(,)?) => {
-        $(impl From<$facts> for Refused {
-            fn from(facts: $facts) -> Self {
-                Self::$subject(facts)
-            }
-        })*
-    };
-}
-
-subjects! {
-    Service(ServiceRefused),
-    Pair(PairRefused),
-    Traffic(TrafficRefused),
-    Scaling(ScalingRefused),
-    Options(OptionsRefused),
-    Images(ImagesRefused),
-    ImageMisfit(ImageMisfit),
-    Definition(DefinitionRefused),
-    EditMisfit(EditMisfit),
-    Record(RecordRefused),
-    Setup(SetupRefused),
-    OneOff(OneOffRefused),
     Local(LocalRefused),
 }
 

@@ -1,4 +1,4 @@
-//! Options that cannot be followed for this service. What makes no sense for any service is `error::Usage`.
+//! Options that cannot be followed for this service. An option that is wrong for any service is `error::Usage`.
 
 use serde::Serialize;
 

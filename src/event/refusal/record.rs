@@ -166,7 +166,7 @@ pub enum RecordRefused {
         /// The cluster.
         cluster: String,
     },
-    /// What is to be gone back to is a name without a revision, and no service of the pair.
+    /// `rollback --to` has a name without a revision, which is no service of the pair.
     NamesNoRevision {
         /// It.
         to: String,
@@ -178,7 +178,7 @@ pub enum RecordRefused {
         /// The family that serves.
         family: String,
     },
-    /// What is to be gone back to is neither a service of the pair nor a task definition.
+    /// `rollback --to` names neither a service of the pair nor a task definition.
     NothingToGoBackTo {
         /// It.
         to: String,

@@ -134,7 +134,7 @@ pub enum Step {
         header: Header,
         /// The ARN of its listener.
         listener: String,
-        /// What CreateRule is told beside that and the tags.
+        /// The other parameters of CreateRule, without the tags.
         parameters: Vec<(String, String)>,
         /// Its tags.
         tags: BTreeMap<String, String>,
@@ -145,7 +145,7 @@ pub enum Step {
         group: String,
         /// The name of the group that it is a copy of.
         base: String,
-        /// What CreateTargetGroup is told.
+        /// The parameters of CreateTargetGroup.
         parameters: Vec<(String, String)>,
         /// Its tags.
         tags: BTreeMap<String, String>,

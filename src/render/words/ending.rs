@@ -1,7 +1,7 @@
 //! How it ended, in words.
 
-use super::{change, fault, ids};
-use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Proof, RunningImage, Swept};
+use super::{change, fault, ids, or_another};
+use crate::event::{AsBefore, Ending, Hint, Nothing, OneOff, Paused, Proof, RunningImage, Swept};
 use crate::model::service_deployment::Phase;
 use crate::plan::history::Became;
 use crate::record::{End, Reason};
@@ -68,7 +68,13 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Superseded { revision } => {
             format!("another deployment took over; ecs-bg does nothing more about {revision}")
         }
-        Ending::Promoted { revision, stage } => format!("{revision} goes on from {stage}"),
+        Ending::Promoted { revision, at } => {
+            let at = match at {
+                Paused::Share(share) => format!("{share} %"),
+                Paused::Stage(stage) => stage.clone(),
+            };
+            format!("{} goes on from {at}", or_another(revision.as_deref()))
+        }
         Ending::Retired { service, revision, serves } => {
             format!("{service} is stopped; {revision} serves in {serves}")
         }
@@ -116,6 +122,7 @@ fn swept(one: &Swept) -> String {
         (5, None) => "another process took over".to_owned(),
         (_, None) => "a person must look".to_owned(),
     };
+    let deployment = deployment.as_deref().unwrap_or("a deployment");
     format!("{deployment} of {service}: {how}")
 }
 

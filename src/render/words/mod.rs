@@ -160,6 +160,11 @@ fn counted(count: u32, what: &str) -> String {
     }
 }
 
+/// What runs at ECS, where it does not say which revision it is.
+pub(crate) fn or_another(revision: Option<&str>) -> &str {
+    revision.unwrap_or("another revision")
+}
+
 fn ids(tasks: &[String]) -> String {
     match tasks {
         [id] => format!("task {id}"),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::STRIDE;
+use crate::stride;
 use crate::support::chaos;
 use crate::support::fate::{Moment, is_read};
 use crate::support::invariants::{
@@ -87,6 +87,8 @@ fn goes_on(scene: &Scene, moment: &Moment, after: After) -> Result<(), String> {
     let (code, text) = (life.code, &life.text);
     let ended = |why: String| told(format!("{why}\n{text}"));
     let (expected, serving): (&[u8], _) = match after {
+        // Only the checks know that it is bad, and a person skipped them.
+        After::Resume if scene.is_judged() && code == Some(0) => (&[0], scene.new_image()),
         // 3: nothing to roll back to. Then the old version still serves.
         After::Rollback => (&[0, 1, 3], scene.old_image()),
         _ => (&[scene.exit_code()], scene.serving()),
@@ -153,7 +155,7 @@ fn every_scene_survives_death_at_every_call() {
         }
         tally.try_all(&cases, |(moment, after)| goes_on(&scene, moment, *after));
     }
-    assert!(tally.points() * STRIDE >= 5000, "{} points", tally.points());
+    assert!(tally.points() * stride() >= 5000, "{} points", tally.points());
     tally.judge();
 }
 

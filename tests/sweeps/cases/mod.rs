@@ -1,4 +1,4 @@
-//! The enumerations. Both `tests/sweeps` and `tests/it` have them; `STRIDE` of each says how many cases
+//! The enumerations. Both `tests/sweeps` and `tests/it` have them; `stride` of each says how many cases
 //! of them it tries.
 
 pub(crate) mod before; // one task prepares a deployment, whichever call the process dies at

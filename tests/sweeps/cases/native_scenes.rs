@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::native::{OUTSIDERS, REPOSITORY, deploy, native, outsider, runs, settings};
-use crate::STRIDE;
+use crate::stride;
 use crate::support::lives::{World, call};
 use crate::support::sweep::sweep;
 
@@ -182,7 +182,7 @@ impl Meddled {
 fn an_outsider_brings_no_lie_and_no_dead_end() {
     let mut cases = Vec::new();
     // Looking every few seconds for half an hour takes long to simulate.
-    let rare = if STRIDE == 1 { 60 } else { 600 };
+    let rare = if stride() == 1 { 60 } else { 600 };
     let baked = Scene { more: "--bake 1m", lasts: 190, ..RULES };
     for (scene, step) in [(RULES, 4), (baked, 4), (LISTENERS, rare), (NOTHING, 8)] {
         let known =

@@ -1,8 +1,8 @@
 //! Deployments and their records with which a command can do nothing.
 
 use crate::event::refusal::RecordRefused;
-use crate::render::words::about;
 use crate::render::words::record::{ignored, unreadable};
+use crate::render::words::{about, or_another};
 
 pub(super) fn what(refusal: &RecordRefused) -> String {
     use RecordRefused as R;
@@ -43,7 +43,7 @@ pub(super) fn what(refusal: &RecordRefused) -> String {
             format!("{deployment} holds no share of the traffic right now: it is at step {step}")
         }
         R::DoesNotPause { revision, status, stage, .. } => {
-            let revision = revision.as_deref().unwrap_or("another revision");
+            let revision = or_another(revision.as_deref());
             format!("{revision} does not pause right now: ECS says {status}, {stage}")
         }
         R::StartsIn { to, deployment, .. } => {

@@ -2,6 +2,7 @@
 
 use crate::event::refusal::{ServiceRefused, Through};
 use crate::model::arn::short;
+use crate::render::words::or_another;
 
 pub(super) fn what(refusal: &ServiceRefused) -> String {
     use ServiceRefused as R;
@@ -78,7 +79,7 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
             format!("somebody else deploys {service} right now")
         }
         R::ServiceDeploymentRuns { service, revision, arn, status, stage } => {
-            let revision = revision.as_deref().unwrap_or("another revision");
+            let revision = or_another(revision.as_deref());
             let stage = stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
             let id = short(arn);
             format!(
