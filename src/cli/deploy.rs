@@ -119,6 +119,10 @@ pub(super) struct Arguments {
     /// Roll back if this CloudWatch alarm goes off during the deployment; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "no_wait", help_heading = GIVE_UP)]
     alarm: Vec<String>,
+    /// Refuse to begin while an alarm of --alarm is in state ALARM. Without it, such an alarm does not count until
+    /// it was in another state
+    #[arg(long, requires = "alarm", help_heading = GIVE_UP)]
+    strict_alarms: bool,
     /// While the new version has traffic, ask this URL every 5s; roll back if it answers wrong 3 times at one
     /// share; may be repeated
     #[arg(long, value_name = "URL", conflicts_with = "no_wait", help_heading = GIVE_UP)]
@@ -228,6 +232,7 @@ impl Arguments {
             max_percent: self.max_percent,
             until: self.wait_for,
             alarms: self.alarm,
+            strict_alarms: self.strict_alarms,
             gates: gates::Typed {
                 urls: self.check,
                 status: self.check_status,

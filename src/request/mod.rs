@@ -78,6 +78,8 @@ pub struct Typed {
     pub until: Option<WaitFor>,
     /// `--alarm`, repeated
     pub alarms: Vec<String>,
+    /// `--strict-alarms`
+    pub strict_alarms: bool,
     /// `--check` and its companions
     pub gates: gates::Typed,
     /// It is only examined: nothing need change.
@@ -139,6 +141,8 @@ pub struct Request {
     pub until: Option<WaitFor>,
     /// Names of alarms that roll the deployment back when they go off.
     pub alarms: Vec<String>,
+    /// It does not begin while one of them is on.
+    pub strict_alarms: bool,
     /// What judges the new version while it has traffic.
     pub gates: Gates,
     /// Leave it to ECS once it has been told.
@@ -265,6 +269,7 @@ impl Request {
             },
             until: typed.until,
             alarms: alarms(&typed.alarms)?,
+            strict_alarms: typed.strict_alarms,
             gates: Gates::new(&typed.gates)?,
             no_wait: typed.no_wait,
             restart: typed.restart,
@@ -305,6 +310,7 @@ impl Request {
             scale: Scale::default(),
             until: None,
             alarms: vec![],
+            strict_alarms: false,
             gates: Gates::default(),
             no_wait: false,
             restart: false,

@@ -73,7 +73,7 @@ pub const ENGINE: Engine = Engine {
     optional: &[],
     begin: |_| {},
     young: YOUNG,
-    first_look: AT_ONCE,
+    first_look: Duration::MAX,
     looks_again: |view| {
         // Who stopped it, the service tells.
         let is_stopped = current(view).is_some_and(|own| own.phase() == Phase::Stopped);
@@ -98,14 +98,14 @@ pub const ENGINE: Engine = Engine {
 
 /// A survey that began longer ago is no ground for the first change.
 const YOUNG: Duration = Duration::from_secs(10);
-/// The first look after a change.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// A service deployment is listed some seconds after UpdateService.
+const UNLISTED: Duration = Duration::from_secs(5);
 /// Between looks when something is due.
 const DENSE: Duration = Duration::from_millis(1500);
 /// Between looks while tasks start.
 const WATCHFUL: Duration = Duration::from_secs(6);
 /// Between looks while ECS only lets time pass.
-const SPARSE: Duration = Duration::from_secs(20);
+const SPARSE: Duration = Duration::from_secs(30);
 /// UpdateService answers before its service deployment is listed.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// The rules are read for so long before what they show counts.
@@ -344,7 +344,7 @@ fn gated(view: &View<'_>) -> Option<Next> {
 
 /// Dense around the moment when the next thing can happen.
 fn look_in(view: &View<'_>) -> Duration {
-    let Some(own) = current(view) else { return DENSE };
+    let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
         return DENSE;
     }

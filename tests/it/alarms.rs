@@ -69,6 +69,21 @@ fn an_alarm_that_was_on_before_counts_once_it_was_off() {
 }
 
 #[test]
+fn with_strict_alarms_nothing_begins_while_one_is_on() {
+    for (scenario, deploy) in CASES {
+        let strict = format!("{deploy} --strict-alarms");
+        let refused = world(scenario, "ALARM").run(&strict);
+        assert_eq!(refused.code, Some(3), "{scenario}: {}", refused.text);
+        assert!(refused.text.contains("api-5xx is in ALARM"), "{scenario}: {}", refused.text);
+        assert!(!refused.calls.contains_key("RegisterTaskDefinition"), "{scenario}");
+        for state in ["OK", "INSUFFICIENT_DATA"] {
+            let life = world(scenario, state).run(&strict);
+            assert_eq!(life.code, Some(0), "{scenario}: {}", life.text);
+        }
+    }
+}
+
+#[test]
 fn an_alarm_that_is_not_there_or_may_not_be_read_is_found_before_anything_is_changed() {
     for (scenario, deploy) in CASES {
         let world = World::new(scenario);

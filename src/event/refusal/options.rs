@@ -78,6 +78,11 @@ pub enum OptionsRefused {
         /// It.
         alarm: String,
     },
+    /// With `--strict-alarms`, an alarm is in state ALARM.
+    AlarmOn {
+        /// It.
+        alarm: String,
+    },
     /// A check cannot be asked from here.
     CheckNotReady {
         /// Its URL without what may be secret, or its program.

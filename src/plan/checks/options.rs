@@ -109,16 +109,19 @@ pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// An alarm that is not there would never go off.
+/// An alarm that is not there would never go off; one that is on is no judge until it was off.
 pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
     let missing = case
         .request
         .alarms
         .iter()
         .find(|name| case.survey.alarms.iter().all(|alarm| alarm.name != **name));
-    match missing {
+    if let Some(name) = missing {
+        return refuse(OptionsRefused::NoAlarm { alarm: name.clone() });
+    }
+    match case.survey.alarms.iter().find(|alarm| case.request.strict_alarms && alarm.fires) {
         None => Ok(()),
-        Some(name) => refuse(OptionsRefused::NoAlarm { alarm: name.clone() }),
+        Some(alarm) => refuse(OptionsRefused::AlarmOn { alarm: alarm.name.clone() }),
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn what(refusal: &OptionsRefused) -> String {
                 .to_owned()
         }
         R::NoAlarm { alarm } => format!("--alarm {alarm}: there is no such alarm in this region"),
+        R::AlarmOn { alarm } => format!("alarm {alarm} is in ALARM, and --strict-alarms was given"),
         R::CheckNotReady { gate, fault } => match fault {
             GateFault::NotStarted { reason } => {
                 format!("--check-cmd {gate}: it cannot be started: {reason}")
@@ -89,6 +90,9 @@ pub(super) fn fix(refusal: &OptionsRefused) -> String {
         R::NoAlarm { .. } => {
             "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'".to_owned()
         }
+        R::AlarmOn { alarm } => format!(
+            "aws cloudwatch describe-alarms --alarm-names '{alarm}'; to deploy a fix, leave out --strict-alarms"
+        ),
         R::CheckNotReady { fault: GateFault::NotStarted { .. }, .. } => {
             "name a program that is in PATH".to_owned()
         }
