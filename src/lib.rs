@@ -77,13 +77,14 @@ pub use host::{Captured, Github, Host, Sandbox, Screen, Stream};
 
 /// Runs one command line to its exit code. `argv` begins with the program's name.
 pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &Host) -> u8 {
-    match cli::parse(argv) {
+    let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
+    match cli::parse(argv.clone()) {
         Ok(cli) => host::block_on(cli.is_virtual(host), async {
             let code = execute(cli, host).await;
             host.finish().await;
             code
         }),
-        Err(error) => cli::usage(&error, host),
+        Err(error) => cli::usage(&error, &argv, host),
     }
 }
 

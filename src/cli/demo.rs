@@ -1,5 +1,6 @@
 //! `demo`: the main job, three times, on an AWS that lives in the process.
 
+use std::ffi::OsString;
 use std::sync::PoisonError;
 
 use clap::Args;
@@ -93,8 +94,9 @@ async fn command(arguments: &[&str], globals: &Globals, host: &Host) -> u8 {
     } else {
         crate::render::prompt(&argv, host);
     }
-    match parse(argv) {
+    let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
+    match parse(argv.clone()) {
         Ok(cli) => Box::pin(super::execute(cli, host)).await,
-        Err(error) => super::usage(&error, host),
+        Err(error) => super::usage(&error, &argv, host),
     }
 }

@@ -267,8 +267,10 @@ fn read(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
 }
 
 /// Tells what is wrong with a command line, or gives the help that was asked for.
-pub fn usage(error: &clap::Error, host: &Host) -> u8 {
-    crate::render::usage(error, host);
+pub fn usage(error: &clap::Error, argv: &[OsString], host: &Host) -> u8 {
+    let is_json = |two: &[OsString]| two[0] == "--output" && two[1] == "json";
+    let json = argv.windows(2).any(is_json) || argv.iter().any(|word| word == "--output=json");
+    crate::render::usage(error, if json { Output::Json } else { Output::Lines }, host);
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
 

@@ -166,6 +166,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
+        unwritable: 0,
         scaling_unread: (0, None),
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
@@ -226,6 +227,8 @@ struct Run<'a> {
     recorded: bool,
     /// The record in tags is older than ours.
     unwritten: bool,
+    /// How often weights waited in vain for it to be written.
+    unwritable: u32,
     /// What was said last while waiting, and when.
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.

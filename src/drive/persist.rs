@@ -17,6 +17,11 @@ use crate::route::{Action, Outcome};
 /// An owner says this often that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
+/// A record is sent this often again.
+pub(super) const RETRIES: usize = 3;
+/// The next heartbeat comes soon: meanwhile the deployment is watched.
+const HEARTBEAT_RETRIES: usize = 1;
+
 impl Run<'_> {
     /// Another process writes its name into the record: it drives now.
     pub(super) fn taken_over(&self) -> Option<Outcome> {
@@ -38,7 +43,8 @@ impl Run<'_> {
     /// Says that we are alive, after looking whether the record is still ours.
     pub(super) async fn heartbeat(&mut self) {
         if self.heartbeat_is_due() && self.world.owner.is_some() && self.age(&Part::Owner) < FRESH {
-            self.write(Record { seen: self.world.at, ..self.record.clone() }).await;
+            let record = Record { seen: self.world.at, ..self.record.clone() };
+            self.write_tried(record, HEARTBEAT_RETRIES).await;
         }
     }
 
@@ -61,6 +67,10 @@ impl Run<'_> {
 
     /// The record says this now. Writing it down is worth a warning when it fails, never an end.
     pub(super) async fn write(&mut self, record: Record) {
+        self.write_tried(record, RETRIES).await;
+    }
+
+    async fn write_tried(&mut self, record: Record, retries: usize) {
         if self.record.is_preparing() && !record.is_preparing() {
             self.tell(Kind::Changed { step: "prepare", change: Change::BeforeSucceeded });
         }
@@ -70,20 +80,29 @@ impl Run<'_> {
             return;
         }
         let action = Action::Write(Box::new(self.record.clone()));
-        let begin = self.setting.clock.moment(self.world.at);
-        let sent = self.send_record(&action).await;
+        let sent = self.send_record(&action, retries).await;
         self.wrote = self.setting.clock.moment(self.world.at);
-        self.notice_freeze(begin, PART_MAX);
         match sent {
-            Ok(()) => self.unwritten = false,
+            Ok(()) => {
+                self.unwritten = false;
+                self.unwritable = 0;
+            }
             Err(error) => self.unrecorded(&error),
         }
     }
 
-    pub(super) async fn send_record(&mut self, action: &Action) -> Result<(), Failure> {
-        let mut waits = backoff().with_max_times(3).build();
+    pub(super) async fn send_record(
+        &mut self,
+        action: &Action,
+        retries: usize,
+    ) -> Result<(), Failure> {
+        let mut waits = backoff().with_max_times(retries).build();
         loop {
-            match self.setting.aws.act(&self.pair, action, &self.world).await {
+            let begin = self.setting.clock.moment(self.world.at);
+            let sent = self.setting.aws.act(&self.pair, action, &self.world).await;
+            // Trying again takes long as well, and is not standing still.
+            self.notice_freeze(begin, PART_MAX);
+            match sent {
                 // Overwriting is absolute: a lost answer is answered by writing again.
                 Err(error) if error.passes() => match waits.next() {
                     Some(wait) if !self.is_interrupted() => self.sleep(wait).await,

@@ -23,6 +23,8 @@ use crate::route::{Action, engine};
 /// So many looks one after the other may leave a change on ground that is too old for it.
 const LATE_MAX: u32 = 30;
 
+/// Weights wait for the record so often; then they change without it, as where it may not be written.
+const UNWRITABLE_MAX: u32 = 3;
 /// A service's settings are put back so often after calls that failed.
 const SETTINGS_TRIES: u32 = 5;
 
@@ -153,10 +155,12 @@ impl Run<'_> {
             self.unwritten = self.recorded;
         }
         let stops = matches!(action, Action::StopDeployment { .. });
-        if self.unwritten && (self.record.forward() || !weighs && !stops) {
+        let waits = !weighs || self.unwritable < UNWRITABLE_MAX;
+        if self.unwritten && waits && (self.record.forward() || !weighs && !stops) {
             self.write(self.record.clone()).await;
-            if self.unwritten && weighs && self.failed < FAILURES_MAX {
-                self.failed += 1;
+            if self.unwritten && weighs {
+                // What was seen before it is too old by now.
+                self.unwritable += 1;
                 self.sleep(LOOK_TWICE).await;
                 return None;
             }

@@ -298,10 +298,10 @@ pub enum Warning {
     StrategyChanges {
         /// The service.
         service: String,
-        /// ECS's `strategy`.
-        from: &'static str,
-        /// ECS's `strategy`.
-        to: &'static str,
+        /// As `--strategy` takes it: `blue-green`
+        from: String,
+        /// As `--strategy` takes it: `canary:10/5m`
+        to: String,
     },
     /// Targets are unhealthy before the deployment begins.
     UnhealthyTargets {

@@ -336,7 +336,7 @@ fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<Warning>
         warnings.push(Warning::NoTasksWanted { service: name() });
     }
     if let Some((to, from)) = native.strategy.filter(|_| native.keeps) {
-        let (from, to) = (from.name(), to.name());
+        let (from, to) = (from.to_string(), to.to_string());
         warnings.push(Warning::StrategyChanges { service: name(), from, to });
     }
     if let Some(reason) = survey.blind.clone().filter(|_| service.is_advanced()) {

@@ -29,6 +29,7 @@ pub use ecs_deploy::Words;
 
 use crate::clock::Clock;
 use crate::drive::OnCancel;
+use crate::error::Usage;
 use crate::event::{Cause, Ended, Ending, Error, Event, FaultKind, Kind, Warning};
 use crate::host::{Host, Screen, Stream};
 use crate::ops::history::History;
@@ -451,7 +452,7 @@ pub fn harmless(word: &str) -> String {
 }
 
 /// What is wrong with a command line, or the help that was asked for.
-pub fn usage(error: &clap::Error, host: &Host) {
+pub fn usage(error: &clap::Error, output: Output, host: &Host) {
     let stream = if error.use_stderr() { &host.err } else { &host.out };
     // With clap's colours at a terminal.
     let text = match host.terminal {
@@ -478,7 +479,16 @@ pub fn usage(error: &clap::Error, host: &Host) {
     let plain = error.render().to_string();
     let guess =
         tip.and_then(|_| plain.lines().find_map(|line| line.trim_start().strip_prefix(TIP)));
-    print(&host.err, &format!("hint: {}", guess.map_or("ecs-bg --help", str::trim)), true);
+    let hint = guess.map_or("ecs-bg --help", str::trim);
+    print(&host.err, &format!("hint: {hint}"), true);
+    if output == Output::Json {
+        // What clap says before how the command is used.
+        let said = plain.lines().take_while(|line| !line.is_empty()).map(str::trim);
+        let said = said.collect::<Vec<_>>().join(" ");
+        let what = said.trim_start_matches("error: ");
+        let error = Error::Usage(Usage::new(what, hint));
+        print(&host.out, &json::error(&error, None, Duration::ZERO), true);
+    }
 }
 
 /// What clap writes before a guess.

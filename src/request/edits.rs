@@ -189,9 +189,15 @@ impl Edits {
         };
         let edits = Self { list, file, from: typed.from, show_env: typed.show_env };
         for (index, one) in edits.list.iter().enumerate() {
-            if edits.list[..index].iter().any(|o| o.0 == one.0 && o.1.target() == one.1.target()) {
+            let mut before = edits.list[..index].iter();
+            if let Some(other) = before.find(|o| o.0 == one.0 && o.1.target() == one.1.target()) {
                 let (container, edit) = (one.0.as_deref(), one.1.name());
-                let what = format!("`{}` is given twice", edit.shown(container));
+                let [first, second] =
+                    [other, one].map(|(at, edit)| edit.name().shown(at.as_deref()));
+                let what = match first == second {
+                    true => format!("`{second}` is given twice"),
+                    false => format!("`{first}` and `{second}` are for the same variable"),
+                };
                 return Err(Usage::new(what, edit.option(container.unwrap_or_default())));
             }
         }

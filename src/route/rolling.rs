@@ -174,10 +174,11 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = given_up_by_ecs(view, service) {
         return found(Reason::EcsRollback, cause);
     }
-    if let Some(cause) = failing_tasks(view, service, !view.watch.proved) {
+    if let Some(cause) = failing_tasks(view, service, view.watch.proved.is_none()) {
         return found(Reason::Tasks, cause);
     }
-    if let Some(cause) = sick_target(view, service) {
+    let sick = sick_target(view, service).or_else(|| trouble::was_sick(view, view.watch.proved?));
+    if let Some(cause) = sick.or_else(|| none_healthy(view, service)) {
         return found(Reason::Sick, cause);
     }
     if let Some(trouble) = trouble::of_judges(view) {
@@ -226,12 +227,25 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<Cause> {
 /// A target of ours that is not healthy though it was, or had the time to become so.
 fn sick_target(view: &View<'_>, service: &Service) -> Option<Cause> {
     // Tasks of both revisions stand in the same groups: whose a target is, its task tells.
-    let tasks = view.world.tasks.get(&service.arn)?;
+    let Some(tasks) = view.world.tasks.get(&service.arn) else {
+        // Once no other task is left, it is ours.
+        let alone = view.watch.tasks_denied && view.others_leave() == Some(false);
+        return trouble::sick_target(view, service, |target| alone && target.state == "unhealthy");
+    };
     let ours = |target: &Target| {
         let own = |task: &&crate::model::world::Task| task.is(target) && !task.is_stopped();
         tasks.iter().filter(own).any(|task| task.revision == view.record.revision)
     };
     trouble::sick_target(view, service, ours)
+}
+
+/// It served, nothing else is left that could, and nothing answers.
+fn none_healthy(view: &View<'_>, service: &Service) -> Option<Cause> {
+    view.watch.proved?;
+    let is_alone = view.others_leave() == Some(false) && service.desired > 0;
+    let healthy = view.world.healthy(service).filter(|healthy| *healthy == 0 && is_alone)?;
+    let (service, wanted) = (service.name.clone(), service.desired);
+    Some(Cause::TooFewHealthy { service, healthy: count(healthy), wanted })
 }
 
 fn wait(why: WaitReason, look_in: Duration) -> Option<Next> {
@@ -267,7 +281,7 @@ fn roll(view: &View<'_>, revision: &str, side: fn(Change) -> u32, force: bool) -
 fn settle(view: &View<'_>) -> Option<Next> {
     let service = view.green()?;
     let Some(lacks) = lacks_ahead(view, service) else {
-        let judged = view.watch.proved || view.record.until == WaitFor::Accepted;
+        let judged = view.watch.proved.is_some() || view.record.until == WaitFor::Accepted;
         let next = if judged { None } else { once_more(view) };
         return next.or_else(|| end_short(view));
     };

@@ -1,6 +1,6 @@
 //! Whether the way forward is still good: judged once a turn, in one place.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{View, alarms, gates};
 use crate::event::{Cause, Grace, WaitReason};
@@ -42,7 +42,8 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
         return found(Reason::Tasks, cause);
     }
     let sick = sick_target(view, green, |target| is_ours(view, green, target));
-    let sick = sick.or_else(|| was_sick(view));
+    let held = view.record.held.filter(|held| held.share > 0);
+    let sick = sick.or_else(|| was_sick(view, held?.since));
     if let Some(cause) = sick.or_else(|| too_few_healthy(view, green)) {
         return found(Reason::Sick, cause);
     }
@@ -115,7 +116,7 @@ pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
 /// nothing served yet, so that the same end twice is no accident.
 pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<Cause> {
-    failing(&view.watch.failures, green, early, view.watch.proved)
+    failing(&view.watch.failures, green, early, view.watch.proved.is_some())
 }
 
 /// The same of these failures of one side; `proved`: it was whole once.
@@ -204,11 +205,10 @@ fn short_grace(service: &Service) -> Grace {
     Grace { service: service.name.clone(), period: service.grace }
 }
 
-/// A task that ECS stopped for its health since green has its traffic was as sick as a target that is
-/// seen to be, though no look came at the time and another task has taken its place.
-fn was_sick(view: &View<'_>) -> Option<Cause> {
-    let held = view.record.held.filter(|held| held.share > 0)?;
-    let since = |one: &&TaskFailure| one.unhealthy_at.is_some_and(|at| at >= held.since);
+/// A task that ECS stopped for its health since green was good was as sick as a target that is seen to be,
+/// though no look came at the time and another task has taken its place.
+pub(super) fn was_sick(view: &View<'_>, good: SystemTime) -> Option<Cause> {
+    let since = |one: &&TaskFailure| one.unhealthy_at.is_some_and(|at| at >= good);
     let task = view.watch.failures.iter().find(since)?.clone();
     Some(Cause::Tasks { count: 1, task, repeated: false, grace: None })
 }

@@ -62,8 +62,10 @@ pub struct Watch {
     pub best: (usize, SystemTime),
     /// Since when green lacks nothing.
     pub settled_since: Option<SystemTime>,
-    /// Green lacked nothing once.
-    pub proved: bool,
+    /// Since when it is known that green lacked nothing once.
+    pub proved: Option<SystemTime>,
+    /// For how long it lacked something since it was last better than ever.
+    pub lacked: Duration,
     /// Ids of the deployments that green had when we began to look.
     pub before: Vec<String>,
     /// Green's service was seen on our revision.
@@ -134,7 +136,8 @@ impl Watch {
             start,
             best: (0, start),
             settled_since: None,
-            proved: false,
+            proved: None,
+            lacked: Duration::ZERO,
             before: Vec::new(),
             launched: false,
             put_back_since: None,
@@ -219,15 +222,21 @@ impl Watch {
             let newest = health.map(|(_, at)| *at).chain(services).max_by_key(|at| at.mono);
             (side, Seen::again(before, newest, world.at))
         });
+        if settled && self.settled_since.is_none() && self.proved.is_some() {
+            // Who is well again and again gets no better.
+            self.lacked = world.at.duration_since(self.best.1).unwrap_or_default();
+        }
         self.settled_since = settled.then(|| self.settled_since.unwrap_or(world.at));
         if record.is_preparing() {
             // The task that runs before has a limit of its own.
             self.best.1 = world.at;
         }
         if settled {
-            self.best.1 = world.at;
+            self.best.1 = world.at.checked_sub(self.lacked).unwrap_or(world.at);
             // A glance may be older than what it did not take in.
-            self.proved |= world.look > crate::model::world::Look::Glance;
+            if world.look > crate::model::world::Look::Glance {
+                self.proved.get_or_insert(world.at);
+            }
         }
         self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
         self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
@@ -250,6 +259,7 @@ impl Watch {
         let progress = View { record, watch: self, world }.progress();
         if progress > self.best.0 {
             self.best = (progress, world.at);
+            self.lacked = Duration::ZERO;
         }
         for attachment in &green.attachments {
             for target in world.targets(&attachment.group).unwrap_or_default() {

@@ -149,6 +149,8 @@ fn three_ways_to_call_it() {
         &["/usr/bin/ecs-deploy", "-n", "x"][..],
         &["ecs-bg", "ecs-deploy", "-n", "x"],
         &["ecs-bg", "-n", "x"],
+        &["ecs-bg", "--region", "eu-central-1", "-n", "status"],
+        &["ecs-bg", "--region=eu-central-1", "-n", "x"],
     ] {
         let cli = ecs_bg::cli::parse(argv.iter().copied());
         assert!(format!("{cli:?}").contains("EcsDeploy"), "{cli:?}");
@@ -157,6 +159,7 @@ fn three_ways_to_call_it() {
         &["ecs-bg", "--help"][..],
         &["ecs-bg", "-V"],
         &["ecs-bg", "--output", "json", "status", "--cluster", "c", "--service", "s"],
+        &["ecs-bg", "--region", "r", "--profile=p", "status", "--cluster", "c", "--service", "s"],
     ] {
         let cli = ecs_bg::cli::parse(argv.iter().copied());
         assert!(!format!("{cli:?}").contains("EcsDeploy"), "{cli:?}");

@@ -217,6 +217,9 @@ impl World {
     }
 }
 
+/// No command takes longer, whatever AWS does.
+const LONGEST: Duration = Duration::from_secs(48 * 3600);
+
 /// A process.
 struct Process<'a> {
     arguments: &'a str,
@@ -226,7 +229,7 @@ struct Process<'a> {
 }
 
 impl Process<'_> {
-    /// `None`: it was killed.
+    /// `None`: it was killed, or does not end.
     async fn live(&self) -> Option<u8> {
         let argv = std::iter::once("ecs-bg").chain(self.arguments.split_whitespace());
         let cli = ecs_bg::cli::parse(argv).unwrap_or_else(|error| panic!("{error}"));
@@ -236,6 +239,7 @@ impl Process<'_> {
             biased;
             code = living(&self.course, process) => Some(code),
             () = self.course.dead.notified() => None,
+            () = tokio::time::sleep(LONGEST) => None,
         }
     }
 

@@ -63,6 +63,8 @@ Flags:
 
 /// Options of ours that may stand before the flags; silintl's tool has none of them.
 const OURS: [&str; 3] = ["--sandbox", "--sandbox-state", "--output"];
+/// Options of both, or that silintl's tool has under other names: before a word that is no flag they are ours.
+const SHARED: [&str; 4] = ["--region", "--profile", "--role-arn", "--progress"];
 /// First words that are ours.
 const HELP: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
@@ -90,11 +92,23 @@ pub(super) fn words(argv: &[OsString]) -> Option<(Vec<OsString>, &[OsString])> {
     let flags = match first {
         _ if called => rest,
         Some("ecs-deploy") => &rest[1..],
+        Some(_) if before_a_verb(rest) => return None,
         Some(word) if word.starts_with('-') && !HELP.contains(&word) => rest,
         _ => return None,
     };
     ours.push("ecs-deploy".into());
     Some((ours, flags))
+}
+
+/// Whether a verb follows our own options: silintl's tool takes nothing but flags.
+fn before_a_verb(mut rest: &[OsString]) -> bool {
+    while let Some(word) = rest.first().and_then(|word| word.to_str())
+        && let name = word.split('=').next().unwrap_or(word)
+        && (OURS.contains(&name) || SHARED.contains(&name))
+    {
+        rest = rest.get(if word.contains('=') { 1 } else { 2 }..).unwrap_or_default();
+    }
+    rest.first().and_then(|word| word.to_str()).is_some_and(|word| !word.starts_with('-'))
 }
 
 /// Exit codes beyond silintl's own.

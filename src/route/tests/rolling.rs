@@ -185,6 +185,71 @@ fn a_sick_target_is_ours_if_a_running_task_of_ours_stands_behind_it() {
 }
 
 #[test]
+fn where_tasks_may_not_be_read_a_sick_target_is_ours_once_nothing_else_runs() {
+    let sick = |old: u32, is_denied: bool, state: &str| {
+        let mut model = Model::replacing(2, old, 2);
+        if old == 0 {
+            model.side(BLUE).deployments.truncate(1);
+        }
+        model.watch.see(&model.record, &model.world);
+        model.world.tasks.clear();
+        model.watch.tasks_denied = is_denied;
+        let targets = model.world.health.get_mut(&format!("group:{BLUE}")).expect("a group");
+        targets[0].state = state.into();
+        model.turned()
+    };
+    assert_eq!(sick(0, true, "unhealthy"), Some(Reason::Sick));
+    assert_eq!(sick(1, true, "unhealthy"), None);
+    assert_eq!(sick(0, false, "unhealthy"), None);
+    assert_eq!(sick(0, true, "unhealthy.draining"), None);
+}
+
+#[test]
+fn once_it_was_good_no_healthy_target_is_trouble_at_once() {
+    let turned = |healthy: usize, was_good: bool| {
+        let mut model = Model::one();
+        model.watch.proved = was_good.then_some(at(0));
+        model.healthy_are(BLUE, healthy);
+        model.turned()
+    };
+    assert_eq!(turned(0, true), Some(Reason::Sick));
+    assert_eq!([turned(1, true), turned(0, false)], [None, None]);
+}
+
+#[test]
+fn once_it_was_good_a_task_that_ecs_stopped_for_its_health_is_trouble() {
+    let turned = |seconds: u64| {
+        let mut model = Model::one();
+        model.watch.proved = Some(at(100));
+        model.fails(Outlook::Doubtful);
+        model.watch.failures[0].unhealthy_at = Some(at(seconds));
+        model.turned()
+    };
+    assert_eq!([turned(99), turned(100)], [None, Some(Reason::Sick)]);
+}
+
+#[test]
+fn who_is_good_again_and_again_has_the_time_of_no_progress_only_once() {
+    let mut model = Model::one();
+    model.record.timeout = 100 * SECOND;
+    model.watch.see(&model.record, &model.world);
+    assert!(model.watch.proved.is_some());
+    let mut turned = Vec::new();
+    for _ in 0..3 {
+        // One of two: what lacks is a target.
+        model.healthy_are(BLUE, 1);
+        model.world.at += 40 * SECOND;
+        model.watch.see(&model.record, &model.world);
+        turned.push(model.turned());
+        model.healthy_are(BLUE, 2);
+        model.world.at += 5 * SECOND;
+        model.watch.see(&model.record, &model.world);
+        assert_eq!(model.turned(), None);
+    }
+    assert_eq!(turned, [None, None, Some(Reason::Deadline)]);
+}
+
+#[test]
 fn what_a_task_of_failed_is_watched_for_longer() {
     let left = |outlook: Option<Outlook>, seconds: u32| {
         let mut model = Model::one();
