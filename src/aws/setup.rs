@@ -31,6 +31,7 @@ impl Aws {
             survey,
             first: None,
             second: None,
+            role: None,
             test: None,
             made: vec![],
             listened: vec![],
@@ -63,6 +64,9 @@ impl Aws {
             (None, Some(name)) => self.group(By::Name(&name)).await?,
             (None, None) => None,
         };
+        if let Some(name) = asked.create_role.as_ref().filter(|_| !own.is_advanced()) {
+            seen.role = self.role(name).await?;
+        }
         if let Some(arn) = &asked.test {
             let known = seen.survey.world.rules.values();
             let known = known.into_iter().find(|rule| rule.arn == *arn).cloned();

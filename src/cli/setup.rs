@@ -31,6 +31,10 @@ pub(super) struct Setup {
     /// AmazonECSInfrastructureRolePolicyForLoadBalancers
     #[arg(long, value_name = "ARN")]
     infrastructure_role: Option<String>,
+    /// Make this IAM role for it: it trusts ecs.amazonaws.com and gets that policy. A role of this name that is so
+    /// already is used. --undo does not delete it
+    #[arg(long, value_name = "NAME", conflicts_with = "infrastructure_role")]
+    create_role: Option<String>,
     /// How to shift the traffic: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
     #[arg(long, value_name = "STRATEGY")]
     strategy: Option<String>,
@@ -55,7 +59,7 @@ pub(super) struct Setup {
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     timeout: String,
     /// Go back to one target group and the strategy ROLLING. Only while the first group has all traffic
-    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "test_header", "infrastructure_role"])]
+    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "test_header", "infrastructure_role", "create_role"])]
     undo: bool,
     /// Show what would be done; change nothing
     #[arg(long)]
@@ -67,6 +71,7 @@ pub(super) struct Setup {
 
 const EXAMPLES: &str = "\
 Examples:
+  ecs-bg setup --cluster shop --service api --create-role ecs-load-balancers
   ecs-bg setup --cluster shop --service api --infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --dry-run
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --test-header X-Preview=1
@@ -98,6 +103,7 @@ pub(super) async fn run(
         cluster: typed.cluster,
         service: typed.service,
         role: typed.infrastructure_role,
+        create_role: typed.create_role,
         strategy: typed.strategy,
         bake: typed.bake,
         production: typed.production_rule,

@@ -20,6 +20,8 @@ pub struct TypedSetup {
     pub service: String,
     /// `--infrastructure-role`
     pub role: Option<String>,
+    /// `--create-role`
+    pub create_role: Option<String>,
     /// `--strategy`
     pub strategy: Option<String>,
     /// `--bake`
@@ -85,6 +87,8 @@ pub struct Setup {
     pub service: String,
     /// The ARN of the role by which ECS changes rules.
     pub role: Option<String>,
+    /// The name of a role for that, which is to be made unless it is there.
+    pub create_role: Option<String>,
     /// How ECS is to shift traffic, where that was said.
     pub strategy: Option<Strategy>,
     /// `bakeTimeInMinutes`, where that was said.
@@ -117,6 +121,7 @@ impl Setup {
                 &[":role/"],
                 "arn:aws:iam::123456789012:role/NAME",
             )?,
+            create_role: typed.create_role.as_deref().map(role_name).transpose()?,
             strategy: typed.strategy.as_deref().map(Strategy::typed).transpose()?,
             bake: typed.bake.as_deref().map(bake).transpose()?,
             production: arn(
@@ -141,6 +146,23 @@ impl Setup {
             timeout: duration("--timeout", &typed.timeout)?,
             undo: typed.undo,
         })
+    }
+}
+
+/// Reads the name of a role (API reference of CreateRole).
+fn role_name(text: &str) -> Result<String, Usage> {
+    let is_legal = |letter: char| letter.is_ascii_alphanumeric() || "+=,.@_-".contains(letter);
+    let (option, example) = ("--create-role", "--create-role ecs-load-balancers");
+    match text {
+        _ if text.starts_with("arn:") => {
+            let wrong = format!("`{text}` is an ARN, not the name of a role to make");
+            Err(bad(option, wrong, &format!("--infrastructure-role {text}")))
+        }
+        _ if !(1..=64).contains(&text.len()) || !text.chars().all(is_legal) => {
+            let wrong = format!("`{text}` is not a name of 1 to 64 letters, digits and +=,.@_-");
+            Err(bad(option, wrong, example))
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -194,6 +216,18 @@ mod tests {
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener/net/a/b/c").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:targetgroup/a/b").is_err());
+    }
+
+    #[test]
+    fn a_role_to_make_has_a_name() {
+        let of = |text: &str| Setup::new(&TypedSetup { create_role: Some(text.into()), ..typed() });
+        assert_eq!(of("ecs-lb_1").unwrap().create_role.as_deref(), Some("ecs-lb_1"));
+        let long = "x".repeat(65);
+        for wrong in ["", "a/b", "a b", &long] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+        let arn = "arn:aws:iam::1:role/x";
+        assert_eq!(of(arn).unwrap_err().hint, format!("--infrastructure-role {arn}"));
     }
 
     #[test]

@@ -170,8 +170,19 @@ pub enum SetupRefused {
     },
     /// ECS needs a role to change rules.
     NoRole {
-        /// The partition of its region: `aws`
-        partition: String,
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
+    /// `--create-role` names a role that others may assume.
+    RoleOfOthers {
+        /// Its name.
+        role: String,
+        /// Its ARN.
+        arn: String,
+        /// Whom its trust policy names.
+        trusted: Vec<String>,
     },
     /// It is in no target group.
     SetupWithoutGroup,

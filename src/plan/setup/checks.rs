@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::role::role_fits;
 use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
 use super::{MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
@@ -269,6 +270,8 @@ fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {
     if case.is_advanced() || !has_group || case.asked.role.is_some() {
         return Ok(());
     }
-    let partition = case.service.arn.split(':').nth(1).unwrap_or("aws");
-    refuse(SetupRefused::NoRole { partition: partition.to_owned() })
+    if case.asked.create_role.is_some() {
+        return role_fits(case.asked, case.seen);
+    }
+    refuse(SetupRefused::NoRole { service: case.service.name.clone(), cluster: case.cluster() })
 }

@@ -2,6 +2,7 @@
 //! step is decided by what is there, so a run that was killed is gone on with by running it again.
 
 mod checks;
+mod role;
 mod test_rule;
 mod undo;
 
@@ -10,6 +11,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use self::checks::check;
+pub use self::role::{RoleSettings, policy_arn};
+use self::role::{role_arn, role_steps};
 use self::test_rule::test_rule_step;
 pub use self::test_rule::{NEW_RULE, RuleSettings, TEST_TAG, made};
 use self::undo::undo_steps;
@@ -109,6 +112,8 @@ pub struct Seen {
     pub first: Option<GroupSettings>,
     /// The second one, where it is there.
     pub second: Option<GroupSettings>,
+    /// The role of `--create-role`, where it is there.
+    pub role: Option<RoleSettings>,
     /// The rule of `--test-rule`, where it is there.
     pub test: Option<Rule>,
     /// The ARNs of the rules that `setup` made for test traffic.
@@ -124,6 +129,20 @@ pub struct Seen {
 /// A step that is left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Make the role by which ECS changes rules.
+    CreateRole {
+        /// Its name.
+        role: String,
+        /// Its trust policy, as JSON.
+        trust: String,
+    },
+    /// Give it AWS's policy.
+    AttachPolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's ARN.
+        policy: String,
+    },
     /// Make a rule for test traffic.
     CreateRule {
         /// Its name, for people.
@@ -250,6 +269,8 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
         }
         if advanced.is_none() {
             steps.splice(0..0, test_rule_step(asked, seen, first, rule));
+            // First of all: it takes a while until ECS can assume a new role.
+            steps.splice(0..0, role_steps(asked, seen, service));
         }
         let second = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
         let pair = [GroupPair { blue: first.arn.clone(), green: second.to_owned() }];
@@ -353,7 +374,7 @@ fn advance(asked: &Setup, seen: &Seen, service: &Service, rule: &Rule, second: &
     if let Some(test) = test_arn(asked, seen) {
         advanced["testListenerRule"] = json!(test);
     }
-    advanced["roleArn"] = json!(asked.role);
+    advanced["roleArn"] = json!(role_arn(asked, seen, service));
     list[0]["advancedConfiguration"] = advanced;
     list
 }

@@ -86,9 +86,25 @@ pub(super) fn cli(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         text.push_str("# nothing to do");
         return text;
     }
+    let creates = steps.iter().any(|step| matches!(step, Step::CreateRole { .. }));
     for step in steps {
         let _ = write!(text, "\n# {}\n", told(seen, step));
         let _ = match step {
+            Step::CreateRole { role, trust } => writeln!(
+                text,
+                "aws iam create-role --role-name {} --assume-role-policy-document {}",
+                quoted(role),
+                quoted(trust)
+            ),
+            Step::AttachPolicy { role, policy } => {
+                let wait = "# ECS cannot assume a new role at once.\nsleep 15\n";
+                write!(
+                    text,
+                    "aws iam attach-role-policy --role-name {} --policy-arn {policy}\n{}",
+                    quoted(role),
+                    if creates { wait } else { "" }
+                )
+            }
             Step::CreateRule { listener, parameters, tags, .. } => {
                 let all = nested(parameters);
                 let mut options = String::new();

@@ -91,6 +91,10 @@ fn told(seen: &Seen, step: &Step) -> String {
     let name = service.map_or("", |service| &service.name);
     let revision = service.map_or("", |service| short(&service.revision));
     match step {
+        Step::CreateRole { role, .. } => {
+            format!("create role {role}, which trusts ecs.amazonaws.com")
+        }
+        Step::AttachPolicy { role, policy } => format!("attach {} to role {role}", short(policy)),
         Step::CreateRule { rule, of, header, .. } => {
             format!(
                 "create rule {rule} for test traffic: the conditions of {of} and the header {header}"

@@ -42,6 +42,10 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         "# Needs hashicorp/aws 6.4 or newer. Apply it in two steps: first all but deployment_configuration; when\n\
          # ECS has replaced the tasks, deployment_configuration.\n",
     );
+    let creates = steps.iter().any(|step| matches!(step, Step::CreateRole { .. }));
+    for step in steps {
+        text.push_str(&role_block(step, creates));
+    }
     let second = match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
         Some(Step::Create { group, parameters, tags, .. }) => {
             let attributes = steps.iter().find_map(|step| match step {
@@ -94,9 +98,17 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
             ];
             let _ = write!(text, "  load_balancer {{\n{}\n", aligned(4, &rows));
             let known = attachment.advanced.as_ref().and_then(|known| known.test.as_deref());
-            let role = own.settings.get("loadBalancers");
-            let role = role.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
-            let role = asked.role.as_deref().or(role).unwrap_or_default();
+            let known_arn = own.settings.get("loadBalancers");
+            let known_arn =
+                known_arn.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
+            let role = match (&asked.create_role, &seen.role) {
+                _ if known_arn.is_some() => hcl(known_arn.unwrap_or_default()),
+                (Some(name), None) => format!("aws_iam_role.{}.arn", label(name)),
+                (_, own) => {
+                    let own = own.as_ref().map(|own| own.arn.as_str());
+                    hcl(asked.role.as_deref().or(own).unwrap_or_default())
+                }
+            };
             let mut rows = vec![
                 row("alternate_target_group_arn", second),
                 row("production_listener_rule", hcl(named_arn(rule))),
@@ -107,7 +119,7 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
             };
             let test = known.or_else(|| test_arn(asked, seen));
             rows.extend(test.map(|test| row("test_listener_rule", value(test))));
-            rows.push(row("role_arn", hcl(role)));
+            rows.push(row("role_arn", role));
             let block = aligned(6, &rows);
             let _ = write!(text, "    advanced_configuration {{\n{block}    }}\n  }}\n\n");
         }
@@ -119,8 +131,48 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         );
     }
     text.push_str(&configuration_block(own, steps));
+    let attached = steps.iter().find_map(|step| match step {
+        Step::AttachPolicy { role, .. } => Some(label(role)),
+        _ => None,
+    });
+    if let Some(attached) = attached {
+        let _ = write!(text, "\n  depends_on = [aws_iam_role_policy_attachment.{attached}]\n");
+    }
     text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
     text
+}
+
+/// The role by which ECS changes rules, and its policy.
+fn role_block(step: &Step, creates: bool) -> String {
+    match step {
+        Step::CreateRole { role, .. } => {
+            let statement = [
+                row("Effect", hcl("Allow")),
+                row("Principal", r#"{ Service = "ecs.amazonaws.com" }"#),
+                row("Action", hcl("sts:AssumeRole")),
+            ];
+            format!(
+                "\nresource \"aws_iam_role\" {} {{\n  name = {}\n\n  assume_role_policy = jsonencode({{\n    Version = \"2012-10-17\"\n    \
+                 Statement = [{{\n{}    }}]\n  }})\n}}\n",
+                hcl(&label(role)),
+                hcl(role),
+                aligned(6, &statement)
+            )
+        }
+        Step::AttachPolicy { role, policy } => {
+            let name = match creates {
+                true => format!("aws_iam_role.{}.name", label(role)),
+                false => hcl(role),
+            };
+            let rows = [row("role", name), row("policy_arn", hcl(policy))];
+            format!(
+                "\nresource \"aws_iam_role_policy_attachment\" {} {{\n{}}}\n",
+                hcl(&label(role)),
+                aligned(2, &rows)
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// The rule for test traffic.
