@@ -19,7 +19,7 @@ use crate::model::health::{is_obstacle, plain};
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::world::{Look, Rule, Service, Told};
-use crate::plan::setup::{self, Seen, Step, is_settled};
+use crate::plan::setup::{self, PairStep, Seen, Step, is_settled};
 use crate::request::setup::Setup;
 use crate::request::strategy::Strategy;
 use crate::route::Action;
@@ -254,7 +254,8 @@ impl Run<'_, '_> {
                 aws.act(&pair, &configure, world).await
             }
             Step::Delete { arn, .. } => aws.delete_group(arn).await.map(|()| Told::Nothing),
-            Step::Settle => Ok(Told::Nothing),
+            // A pair is printed only: the request says so.
+            Step::Pair(_) | Step::Settle => Ok(Told::Nothing),
         }?;
         let survey = &mut self.seen.survey;
         survey.world = survey.world.clone().told(told);
@@ -298,7 +299,7 @@ impl Run<'_, '_> {
                 Change::StrategySet { service, strategy: strategy.name(), bake_minutes: *bake }
             }
             Step::Delete { group, .. } => Change::GroupDeleted { group: group.clone() },
-            Step::Settle => return None,
+            Step::Pair(_) | Step::Settle => return None,
         })
     }
 
@@ -475,6 +476,8 @@ fn is_unknown_role(failure: &Failure) -> bool {
 /// A step's name.
 pub fn name(step: &Step) -> &'static str {
     match step {
+        Step::Pair(PairStep::Scale { .. } | PairStep::Policy { .. }) => "scaling",
+        Step::Pair(PairStep::Create { .. } | PairStep::Tag { .. }) => "service",
         Step::CreateRole { .. } | Step::AttachPolicy { .. } => "role",
         Step::Create { .. } | Step::Attributes { .. } | Step::Delete { .. } => "group",
         Step::CreateRule { .. }

@@ -928,3 +928,185 @@ fn setup_whose_role_comes_to_be_between_two_looks() {
     }
     assert_eq!(world.run(&setup(CREATE)).code, Some(0));
 }
+
+/// A service whose CPU is followed, and one rule beside the default one.
+fn scaled() -> World {
+    solo(
+        "[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+         conditions = [{ field = 'path-pattern', values = ['/v2/*'] }]\n\
+         actions = [{ type = 'forward', targetGroup = 'api' }]\n\
+         [[scalable_target]]\nservice = 'shop/api'\nmin = 2\nmax = 4\ncpu = 20\n\
+         requests = { targetGroup = 'api', target = 1000 }\n",
+    )
+}
+
+#[test]
+fn setup_for_the_listener_prints_a_pair_and_changes_nothing() {
+    for (world, parts) in [
+        (
+            solo(""),
+            &[
+                "create-target-group --name 'api-2'",
+                "modify-listener",
+                "create-service",
+                "ecs-bg:twin",
+            ][..],
+        ),
+        (
+            scaled(),
+            &[
+                "modify-rule",
+                "register-scalable-target",
+                "put-scaling-policy",
+                "SECOND##*:",
+                "MinCapacity 0",
+            ],
+        ),
+    ] {
+        let before = changed(&world);
+        let life = world.run(&setup("--engine listener --print cli"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        for part in parts {
+            let part = part.replace("MinCapacity", "--min-capacity");
+            assert!(life.text.contains(&part), "{part}: {}", life.text);
+        }
+        assert_eq!(changed(&world), before);
+        // Each weight is written out, and the first side keeps all the traffic.
+        assert!(life.text.contains(r#""Weight":100"#) && life.text.contains(r#""Weight":0"#));
+        let named = world.run(&setup("--engine listener --twin other --print terraform"));
+        assert_eq!(named.code, Some(0), "{}", named.text);
+        assert!(named.text.contains(r#"resource "aws_ecs_service" "other""#), "{}", named.text);
+        assert!(named.text.contains("ignore_changes = [task_definition, desired_count]"));
+        assert_eq!(changed(&world), before);
+    }
+}
+
+#[test]
+fn setup_for_the_listener_does_nothing_without_print() {
+    let world = solo("");
+    let before = changed(&world);
+    for more in ["", "--dry-run", "--print cli --bake 5m", "--print cli --create-role x"] {
+        let life = world.run(&setup(&format!("--engine listener {more}")));
+        assert_eq!(life.code, Some(2), "{more}: {}", life.text);
+        assert!(life.text.contains("--engine listener"), "{more}: {}", life.text);
+    }
+    assert_eq!(changed(&world), before);
+    let life = world.run(&setup("--engine listener"));
+    let said = "it prints what to create; nothing is changed yet";
+    assert!(life.text.contains(said) && life.text.contains("--print cli"), "{}", life.text);
+}
+
+#[test]
+fn setup_for_the_listener_refuses_what_cannot_be_a_pair() {
+    let group = "[[target_group]]\nname = 'other'\nport = 8080\n";
+    let rule = |weights: &str| {
+        format!(
+            "{group}[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+             conditions = [{{ field = 'path-pattern', values = ['/v2/*'] }}]\n\
+             actions = [{{ type = 'forward', targetGroups = [{weights}] }}]\n"
+        )
+    };
+    let service = |name: &str, more: &str| {
+        format!(
+            "[[service]]\ncluster = 'shop'\nserviceName = '{name}'\ntaskDefinition = 'api:1'\ndesiredCount = 1\n\
+             launchType = 'FARGATE'\n{more}\
+             networkConfiguration = {{ awsvpcConfiguration = {{ subnets = ['subnet-a'] }} }}\n"
+        )
+    };
+    let balancers = |list: &[&str]| {
+        let one = |name: &&str| {
+            format!("{{ targetGroup = '{name}', containerName = 'api', containerPort = 8080 }}")
+        };
+        format!("loadBalancers = [{}]\n", list.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    let both = "{ targetGroup = 'api', weight = 1 }, { targetGroup = 'other', weight = 1 }";
+    let own = "[[service]]\ncluster = 'shop'\nserviceName = 'api'\n";
+    let cases = [
+        (rule(both), "", "other"),
+        (
+            rule("{ targetGroup = 'other', weight = 1 }") + own + &balancers(&["api", "other"]),
+            "",
+            "2 target groups",
+        ),
+        (service("api-green", ""), "", "there is a service api-green"),
+        (String::new(), "--twin api", "the service itself"),
+        (
+            "[[target_group]]\nname = 'api'\nattributes = { 'stickiness.enabled' = 'true' }\n"
+                .to_owned(),
+            "",
+            "sticki",
+        ),
+        (
+            group.replace("other", "api-2") + "targetType = 'instance'\n",
+            "",
+            "api-2 differs from api",
+        ),
+    ];
+    for (more, options, said) in cases {
+        let world = solo(&more);
+        let before = changed(&world);
+        let life = world.run(&setup(&format!("--engine listener --print cli {options}")));
+        refused(&world, before, &life, said);
+        assert!(life.text.contains(said), "{said}: {}", life.text);
+        assert!(life.text.contains("hint: "), "{said}: {}", life.text);
+    }
+    // One without a load balancer, one that ECS shifts, and one whose auto scaling is not shown.
+    let world = solo(&service("worker", ""));
+    let life = world.run("setup --cluster shop --service worker --engine listener --print cli");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let world = solo("");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let life = world.run(&setup("--engine listener --print cli"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    for denied in ["DescribeScalableTargets", "DescribeScalingPolicies", "DescribeTags"] {
+        let list: &'static [&'static str] = Box::leak(Box::new([denied]));
+        let life = scaled().run_denied(&setup("--engine listener --print cli"), list);
+        assert_eq!(life.code, Some(3), "{denied}: {}", life.text);
+        assert!(life.text.contains(denied), "{denied}: {}", life.text);
+    }
+}
+
+#[test]
+fn setup_for_the_listener_of_a_pair_has_nothing_to_do() {
+    let world = World::new("shop");
+    let life = world.run("setup --cluster shop --service web --engine listener --print cli");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("# nothing to do"), "{}", life.text);
+}
+
+/// Terraform itself finds nothing to align, where it is there.
+#[test]
+fn setup_prints_terraform_that_is_formatted() {
+    let listener = "--engine listener --print terraform";
+    let network = "[[load_balancer]]\nname = 'shop'\ntype = 'network'\n\
+                   [[listener]]\nname = 'https'\nprotocol = 'TCP'\n\
+                   [[target_group]]\nname = 'api'\nprotocol = 'TCP'\n";
+    let printed = [
+        (solo(""), format!("{ROLE} --print terraform")),
+        (solo(""), format!("{CREATE} {HEADER} --strategy linear:20/2m --print terraform")),
+        (solo(""), listener.to_owned()),
+        (scaled(), listener.to_owned()),
+        (solo(network), listener.to_owned()),
+    ];
+    for (world, options) in printed {
+        let life = world.run(&setup(&options));
+        assert_eq!(life.code, Some(0), "{options}: {}", life.text);
+        let mut child = match std::process::Command::new("terraform")
+            .args(["fmt", "-check", "-diff", "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+        {
+            Ok(child) => child,
+            // It is checked where Terraform is.
+            Err(_) => return,
+        };
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, life.text.as_bytes()).expect("written");
+        drop(stdin);
+        let done = child.wait_with_output().expect("an end");
+        let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{options}:\n{}\n{said}", life.text);
+    }
+}

@@ -168,6 +168,27 @@ pub enum SetupRefused {
         #[serde(flatten)]
         unfit: Unfit,
     },
+    /// A pair of services with several target groups each is not printed.
+    PairOfSeveralGroups {
+        /// The service.
+        service: String,
+        /// How many.
+        count: usize,
+    },
+    /// The name of the twin is that of another service.
+    TwinTaken {
+        /// The name.
+        twin: String,
+        /// The service itself has it.
+        is_itself: bool,
+    },
+    /// Its auto scaling cannot be read.
+    ScalingUnread {
+        /// The service.
+        service: String,
+        /// The IAM action that would be needed.
+        action: &'static str,
+    },
     /// ECS needs a role to change rules.
     NoRole {
         /// The service.

@@ -2,6 +2,7 @@
 //! step is decided by what is there, so a run that was killed is gone on with by running it again.
 
 mod checks;
+mod pair;
 mod role;
 mod test_rule;
 mod undo;
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use self::checks::check;
+use self::pair::pair_steps;
+pub use self::pair::{NEW_SUFFIX, PairStep, TWIN_TAG, shared_rules};
 pub use self::role::{RoleSettings, policy_arn};
 use self::role::{role_arn, role_steps};
 use self::test_rule::test_rule_step;
@@ -21,6 +24,7 @@ use super::{Digest, Survey, group_name};
 use crate::event::refusal::{SetupRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
 use crate::model::rule::{GroupPair, green_stands, weights, with_green};
+use crate::model::scaling::Policy;
 use crate::model::world::{Rule, Service};
 use crate::record::{Change, Native};
 use crate::request::image::ImageRef;
@@ -112,6 +116,10 @@ pub struct Seen {
     pub first: Option<GroupSettings>,
     /// The second one, where it is there.
     pub second: Option<GroupSettings>,
+    /// The service that is to be the twin, where it is there and names none.
+    pub other: Option<Service>,
+    /// The scaling policies of the service, for a twin; `None` where they may not be read.
+    pub policies: Option<Vec<Policy>>,
     /// The role of `--create-role`, where it is there.
     pub role: Option<RoleSettings>,
     /// The rule of `--test-rule`, where it is there.
@@ -190,6 +198,8 @@ pub enum Step {
         /// `loadBalancers` as they are to be.
         load_balancers: Value,
     },
+    /// Make a part of a pair. It is printed only.
+    Pair(PairStep),
     /// Wait until ECS has replaced the tasks.
     Settle,
     /// Set the deployment strategy. It starts nothing.
@@ -256,6 +266,9 @@ pub fn steps(asked: &Setup, seen: &Seen) -> Vec<Step> {
     match service(seen) {
         None => vec![],
         Some(service) if asked.undo => undo_steps(asked, seen, service),
+        Some(service) if asked.pair.is_some() => {
+            asked.pair.iter().flat_map(|twin| pair_steps(twin, seen, service)).collect()
+        }
         Some(service) => setup_steps(asked, seen, service),
     }
 }

@@ -13,25 +13,25 @@ use crate::plan::setup::{
 use crate::request::setup::Setup;
 
 /// A text in HCL.
-fn hcl(text: &str) -> String {
+pub(super) fn hcl(text: &str) -> String {
     let text = text.replace('\\', r"\\").replace('"', "\\\"");
     format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
 }
 
 /// A name that Terraform takes for a resource.
-fn label(text: &str) -> String {
+pub(super) fn label(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     text.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect()
 }
 
 /// Lines `name = value`, as `terraform fmt` aligns them.
-fn aligned(indent: usize, rows: &[(String, String)]) -> String {
+pub(super) fn aligned(indent: usize, rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
     let row = |(key, value): &(String, String)| format!("{:indent$}{key:<width$} = {value}\n", "");
     rows.iter().map(row).collect()
 }
 
-fn row(key: &str, value: impl Into<String>) -> (String, String) {
+pub(super) fn row(key: &str, value: impl Into<String>) -> (String, String) {
     (key.to_owned(), value.into())
 }
 
@@ -46,17 +46,8 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     for step in steps {
         text.push_str(&role_block(step, creates));
     }
-    let second = match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
-        Some(Step::Create { group, parameters, tags, .. }) => {
-            let attributes = steps.iter().find_map(|step| match step {
-                Step::Attributes { attributes, .. } => Some(attributes),
-                _ => None,
-            });
-            text.push_str(&group_block(group, parameters, attributes, tags));
-            format!("aws_lb_target_group.{}.arn", label(group))
-        }
-        _ => hcl(seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn)),
-    };
+    let (group, second) = group_of(seen, steps);
+    text.push_str(&group);
     if let (Ok(rule), Some(first)) = (production(asked, seen), &seen.first) {
         if let Some(Step::CreateRule { rule, listener, parameters, tags, .. }) =
             steps.iter().find(|step| matches!(step, Step::CreateRule { .. }))
@@ -140,6 +131,24 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     }
     text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
     text
+}
+
+/// The second group where it is new, and how to name its ARN.
+pub(super) fn group_of(seen: &Seen, steps: &[Step]) -> (String, String) {
+    match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
+        Some(Step::Create { group, parameters, tags, .. }) => {
+            let attributes = steps.iter().find_map(|step| match step {
+                Step::Attributes { attributes, .. } => Some(attributes),
+                _ => None,
+            });
+            let block = group_block(group, parameters, attributes, tags);
+            (block, format!("aws_lb_target_group.{}.arn", label(group)))
+        }
+        _ => {
+            let arn = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
+            (String::new(), hcl(arn))
+        }
+    }
 }
 
 /// The role by which ECS changes rules, and its policy.
@@ -270,7 +279,7 @@ fn configuration_block(own: &Service, steps: &[Step]) -> String {
     text
 }
 
-fn snake(text: &str) -> String {
+pub(super) fn snake(text: &str) -> String {
     option(text).trim_start_matches('-').replace('-', "_")
 }
 

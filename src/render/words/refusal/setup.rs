@@ -81,6 +81,18 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN or --create-role NAME"
                 .to_owned()
         }
+        R::PairOfSeveralGroups { service, count } => {
+            format!("{service} has {count} target groups; setup prints pairs with one each")
+        }
+        R::TwinTaken { twin, is_itself: true } => {
+            format!("--twin: {twin} is the service itself")
+        }
+        R::TwinTaken { twin, is_itself: false } => {
+            format!("there is a service {twin}, and it is not an idle twin")
+        }
+        R::ScalingUnread { service, .. } => {
+            format!("the auto scaling of {service} cannot be read; a twin needs the same")
+        }
         R::RoleOfOthers { role, trusted, .. } => {
             let trusted = match &trusted[..] {
                 [] => "nobody".to_owned(),
@@ -188,6 +200,11 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
         R::NoRole { service, cluster } => {
             of_service("setup", cluster, service) + " --create-role ecs-load-balancers"
         }
+        R::PairOfSeveralGroups { .. } => {
+            "docs/engines.md, \"Set up a pair\", says what to create for each target group".to_owned()
+        }
+        R::TwinTaken { .. } => "--twin NAME with another name".to_owned(),
+        R::ScalingUnread { action, .. } => format!("allow {action} to these credentials"),
         R::RoleOfOthers { arn, .. } => format!(
             "--create-role with another name; or, if the role is for ECS: --infrastructure-role {arn}"
         ),
