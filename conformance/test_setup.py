@@ -9,6 +9,7 @@ import pytest
 
 from peers import BIN, REGION, Run
 from sandbox import BINARY, ROOT
+from world import Clients
 
 SERVICE = ["--cluster", "shop", "--service", "api"]
 PAIR = ["--engine", "listener", "--print"]
@@ -44,6 +45,32 @@ protocol = 'TCP'
 name = 'api'
 protocol = 'TCP'
 """
+TARGET = {
+    "ServiceNamespace": "ecs",
+    "ScalableDimension": "ecs:service:DesiredCount",
+    "ResourceId": "service/shop/api",
+}
+STEPS = [
+    {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 10.5, "ScalingAdjustment": 1},
+    {"MetricIntervalLowerBound": 10.5, "ScalingAdjustment": 3},
+]
+JOBS = {
+    "Namespace": "shop",
+    "MetricName": "jobs",
+    "Statistic": "Sum",
+    "Dimensions": [{"Name": "ServiceName", "Value": "api"}, {"Name": "ClusterName", "Value": "shop"}],
+}
+# What a scenario has no word for.
+POLICIES = {
+    "steps": (
+        "StepScaling",
+        {"AdjustmentType": "ChangeInCapacity", "Cooldown": 60, "StepAdjustments": STEPS},
+    ),
+    "jobs of api": (
+        "TargetTrackingScaling",
+        {"TargetValue": 2.5, "ScaleInCooldown": 30, "CustomizedMetricSpecification": JOBS},
+    ),
+}
 WORLDS = {"one rule": "", "two rules and auto scaling": SCALED, "network": NETWORK}
 
 
@@ -60,8 +87,15 @@ def made(tmp_path):
     def make(more):
         scenario = tmp_path / f"world-{len(runs)}.toml"
         scenario.write_text(f"extends = 'solo'\n{more}")
-        runs.append(Run(SCALE, scenario))
-        return runs[-1]
+        run = Run(SCALE, scenario)
+        runs.append(run)
+        if "scalable_target" in more:
+            for name, policy in POLICIES.items():
+                kind, configuration = policy
+                Clients(run.sandbox, REGION).scaling.put_scaling_policy(
+                    **TARGET, PolicyName=name, PolicyType=kind, **{f"{kind}PolicyConfiguration": configuration}
+                )
+        return run
 
     yield make
     for run in runs:
@@ -91,6 +125,15 @@ def test_a_printed_pair_is_deployed(made, world):
     execute(run, script)
     assert "# nothing to do" in ours(run, "setup", *SERVICE, *PAIR, "cli")
     assert "serves in api-green" in deploys(run, "2")
+    twin = TARGET | {"ResourceId": "service/shop/api-green"}
+    policies = Clients(run.sandbox, REGION).scaling.describe_scaling_policies(**twin)["ScalingPolicies"]
+    names = {"cpu", "requests", *POLICIES} if "scalable_target" in world else set()
+    assert {one["PolicyName"] for one in policies} == names
+    followed = [
+        one["TargetTrackingScalingPolicyConfiguration"]["CustomizedMetricSpecification"]["Dimensions"][0]
+        for one in policies if one["PolicyName"] == "jobs of api"
+    ]
+    assert followed in ([], [{"Name": "ServiceName", "Value": "api-green"}])
     # And back to the first service.
     assert re.search(r"serves in api\b(?!-)", deploys(run, "1"))
 
@@ -128,6 +171,10 @@ def test_terraform_takes_what_setup_prints(made, world, tmp_path):
     run = made(world)
     text = ours(run, "setup", *SERVICE, *PAIR, "terraform")
     assert "aws_ecs_service" in PART.sub("", text)
+    done = subprocess.run(
+        ["terraform", "fmt", "-check", "-diff", "-"], input=text, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     (tmp_path / "provider.tf").write_text((ROOT / "conformance" / "terraform" / "provider.tf").read_text())
     (tmp_path / "pair.tf").write_text(RULES.sub("", PART.sub("", text + "\n")))
     environment = run.sandbox.environment(REGION) | {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
