@@ -207,6 +207,9 @@ IAM = {
         "Role",
         "Path RoleName RoleId Arn CreateDate AssumeRolePolicyDocument MaxSessionDuration RoleLastUsed",
     ),
+    "CreateRole": _in("Role", "Path RoleName RoleId Arn CreateDate AssumeRolePolicyDocument"),
+    "AttachRolePolicy": "",
+    "ListAttachedRolePolicies": "AttachedPolicies[].PolicyName AttachedPolicies[].PolicyArn IsTruncated",
 }
 
 SECRETS = {"DescribeSecret": "ARN Name CreatedDate LastChangedDate VersionIdsToStages"}

@@ -69,6 +69,45 @@ def test_roles(shop):
         assert code(shop.iam.get_role, RoleName=name) == "ValidationError", name
 
 
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+MANAGED = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+
+
+def test_a_role_is_made(shop):
+    iam = shop.iam
+    new = {"RoleName": "new", "AssumeRolePolicyDocument": json.dumps(TRUST)}
+    made = iam.create_role(**new, Path="/ecs/", Tags=[{"Key": "team", "Value": "shop"}])["Role"]
+    assert made["Arn"] == "arn:aws:iam::123456789012:role/ecs/new"
+    assert made["AssumeRolePolicyDocument"] == TRUST
+    assert iam.get_role(RoleName="new")["Role"]["Tags"] == [{"Key": "team", "Value": "shop"}]
+    with pytest.raises(iam.exceptions.EntityAlreadyExistsException, match="Role with name new already exists."):
+        iam.create_role(**new)
+    with pytest.raises(iam.exceptions.MalformedPolicyDocumentException):
+        iam.create_role(RoleName="other", AssumeRolePolicyDocument='{"Version": "2012-10-17"}')
+    listed = lambda **more: [
+        one["PolicyName"] for one in iam.list_attached_role_policies(RoleName="new", **more)["AttachedPolicies"]
+    ]
+    assert listed() == []
+    execution = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    for arn in (MANAGED, execution, MANAGED):
+        iam.attach_role_policy(RoleName="new", PolicyArn=arn)
+    names = ["AmazonECSInfrastructureRolePolicyForLoadBalancers", "AmazonECSTaskExecutionRolePolicy"]
+    assert listed() == names and listed(PathPrefix="/service-role/") == names[1:]
+    pages = iam.get_paginator("list_attached_role_policies").paginate(
+        RoleName="new", PaginationConfig={"PageSize": 1}
+    )
+    assert [one["PolicyName"] for page in pages for one in page["AttachedPolicies"]] == names
+    with pytest.raises(iam.exceptions.NoSuchEntityException, match="does not exist or is not attachable"):
+        iam.attach_role_policy(RoleName="new", PolicyArn=MANAGED.replace("policy/", "policy/service-role/"))
+    with pytest.raises(iam.exceptions.InvalidInputException):
+        iam.attach_role_policy(RoleName="new", PolicyArn="a-policy-without-an-arn")
+
+
 def test_secrets(shop):
     for name in ("shop/a", f"{ARN}shop/a-AbCdEf", f"{ARN}shop/a"):
         secret = shop.secrets.describe_secret(SecretId=name)

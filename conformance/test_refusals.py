@@ -18,6 +18,7 @@ from world import FARGATE_NETWORK, Clients, World, definition
 MISSING, INVALID, STATE = "not found", "invalid", "wrong state"
 PARAMETER, CLIENT = "InvalidParameterException", "ClientException"
 ACCOUNT = "123456789012"
+MANAGED = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
 DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 WEB = {**DIMENSION, "ResourceId": "service/shop/web"}
 SERVICE = {
@@ -260,6 +261,12 @@ ROWS = [
     # Roles, secrets, parameters, subnets, alarms
     (MISSING, "iam", "GetRole", {"RoleName": "nobody"}, "NoSuchEntityException", "^The role with name nobody cannot be found.$"),
     (INVALID, "iam", "GetRole", {}, "ValidationError", "^1 validation error detected: Value null at 'roleName'"),
+    (INVALID, "iam", "CreateRole", {"RoleName": "new", "AssumeRolePolicyDocument": "{"}, "MalformedPolicyDocument", "^This policy contains invalid Json$"),
+    (INVALID, "iam", "CreateRole", {"RoleName": "a/b", "AssumeRolePolicyDocument": "{}"}, "ValidationError", "roleName"),
+    (MISSING, "iam", "AttachRolePolicy", {"RoleName": "nobody", "PolicyArn": MANAGED}, "NoSuchEntityException", "^The role with name nobody cannot be found.$"),
+    (INVALID, "iam", "AttachRolePolicy", {"RoleName": "nobody"}, "ValidationError", "Value null at 'policyArn'"),
+    (MISSING, "iam", "ListAttachedRolePolicies", {"RoleName": "nobody"}, "NoSuchEntityException", "^The role with name nobody cannot be found.$"),
+    (INVALID, "iam", "ListAttachedRolePolicies", {}, "ValidationError", "Value null at 'roleName'"),
     (MISSING, "secretsmanager", "DescribeSecret", {"SecretId": "none"}, "ResourceNotFoundException", "^Secrets Manager can't find the specified secret.$"),
     (INVALID, "secretsmanager", "DescribeSecret", {}, "ValidationException", "Value null at 'secretId'"),
     (INVALID, "secretsmanager", "DescribeSecret", {"SecretId": ""}, "ValidationException", "^Invalid name"),

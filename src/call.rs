@@ -89,6 +89,12 @@ pub enum Call {
     DescribeAlarms,
     /// Whether a role is there, and which service may assume it.
     GetRole,
+    /// The managed policies of a role.
+    ListAttachedRolePolicies,
+    /// Makes a role by which ECS changes rules.
+    CreateRole,
+    /// Gives it AWS's policy.
+    AttachRolePolicy,
     /// Whether a secret is there; never its value.
     DescribeSecret,
     /// Whether parameters are there; never their values.
@@ -160,7 +166,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 48] = {
+const TABLE: [(Call, CallInfo); 51] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -330,6 +336,14 @@ const TABLE: [(Call, CallInfo); 48] = {
         ),
         read(DescribeAlarms, "DescribeAlarms", &["cloudwatch:DescribeAlarms"], Some(Loss::Advice)),
         read(GetRole, "GetRole", &["iam:GetRole"], Some(Loss::Advice)),
+        read(
+            ListAttachedRolePolicies,
+            "ListAttachedRolePolicies",
+            &["iam:ListAttachedRolePolicies"],
+            Some(Loss::Setup),
+        ),
+        write(CreateRole, "CreateRole", &["iam:CreateRole"], Some(Loss::Setup)),
+        write(AttachRolePolicy, "AttachRolePolicy", &["iam:AttachRolePolicy"], Some(Loss::Setup)),
         read(
             DescribeSecret,
             "DescribeSecret",

@@ -63,6 +63,7 @@ mod past;
 mod protocol;
 #[cfg(any(feature = "http", feature = "sdk"))]
 mod reply;
+mod roles;
 pub mod scenario;
 #[cfg(feature = "sdk")]
 pub mod sdk;

@@ -1,16 +1,15 @@
-//! AWS Identity and Access Management, AWS Secrets Manager and Systems Manager, as far as they say whether a
-//! role, a secret or a parameter exists. No values, and no policies.
+//! AWS Secrets Manager and Systems Manager, as far as they say whether a secret or a parameter exists. No values.
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     ids::Ids,
     protocol::{
         Fault,
         json::{Answer, Request, raw},
-        paging, query,
+        paging,
         shapes::Shapes,
     },
     state::Here,
@@ -19,61 +18,8 @@ use crate::{
 static SHAPES: LazyLock<Shapes> =
     LazyLock::new(|| Shapes::parse(include_str!("protocol/shapes/named.txt")));
 
-/// When everything was made, in seconds since 1970, and as text.
-const MADE: (f64, &str) = (1_767_225_600.0, "2026-01-01T00:00:00Z");
-
-/// GetRole (API reference of AWS Identity and Access Management).
-pub(crate) fn roles(
-    here: &mut Here<'_>,
-    operation: &str,
-    request: &Map<String, Value>,
-) -> query::Answer {
-    if !knows_roles(operation) {
-        let text = format!("Could not find operation {operation} for version 2010-05-08");
-        return Err(Fault::new("InvalidAction", text));
-    }
-    query::check(&SHAPES, operation, request)?;
-    let name = query::required(request, "RoleName");
-    let legal = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
-        return Err(Fault::validation(
-            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
-        ));
-    }
-    let Some(trusts) = here.shared.roles.get(name) else {
-        let text = format!("The role with name {name} cannot be found.");
-        return Err(Fault { status: 404, ..Fault::new("NoSuchEntity", text) });
-    };
-    let trust = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}],
-    });
-    let role = json!({
-        "Path": "/",
-        "RoleName": name,
-        "RoleId": format!("AROA{}", Ids::of(name).hex(17).to_uppercase()),
-        "Arn": here.shared.iam(&here.region.name, "iam", &format!("role/{name}")),
-        "CreateDate": MADE.1,
-        // "URL-encoded compliant with RFC 3986".
-        "AssumeRolePolicyDocument": percent(&trust.to_string()),
-        "MaxSessionDuration": 3600,
-        "RoleLastUsed": {},
-    });
-    Ok([("Role".to_owned(), role)].into_iter().collect())
-}
-
-pub(crate) fn knows_roles(operation: &str) -> bool {
-    operation == "GetRole"
-}
-
-fn percent(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let one = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
-}
+/// When everything was made, in seconds since 1970.
+const MADE: f64 = 1_767_225_600.0;
 
 /// A member that is missing in a request of awsJson.
 fn missing(path: &str) -> Fault {
@@ -113,8 +59,8 @@ pub(crate) fn secrets(here: &mut Here<'_>, operation: &str, request: &Request<'_
     Ok(raw(&json!({
         "ARN": format!("{arn}{found}"),
         "Name": name(&found),
-        "CreatedDate": MADE.0,
-        "LastChangedDate": MADE.0,
+        "CreatedDate": MADE,
+        "LastChangedDate": MADE,
         "VersionIdsToStages": {version: ["AWSCURRENT"]},
     })))
 }
@@ -161,7 +107,7 @@ pub(crate) fn parameters(here: &mut Here<'_>, operation: &str, request: &Request
         let mut shown = json!({
             "Name": name,
             "ARN": here.arn("ssm", &format!("parameter/{path}")),
-            "LastModifiedDate": MADE.0,
+            "LastModifiedDate": MADE,
             "LastModifiedUser": here.shared.user(&here.region.name),
             "Version": 1,
             "Policies": [],

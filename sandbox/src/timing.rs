@@ -72,6 +72,10 @@ pub struct Timing {
     /// From SUCCESSFUL until the service's deployment is COMPLETED, with these strategies: seen, 38 s.
     #[serde(with = "duration")]
     pub completion: Duration,
+    /// From CreateRole until other services can assume the role: "may not immediately be visible" (IAM User
+    /// Guide, Troubleshoot IAM). Assumed: 10 s.
+    #[serde(with = "duration")]
+    pub role: Duration,
     /// How long an API call takes. Assumed: 20 ms.
     #[serde(with = "duration")]
     pub latency: Duration,
@@ -100,6 +104,7 @@ impl Default for Timing {
             network_shift: seconds(600),
             listing: seconds(5),
             completion: seconds(38),
+            role: seconds(10),
             latency: Duration::from_millis(20),
         }
     }

@@ -13,6 +13,7 @@ mod observe;
 mod raw;
 mod register;
 mod registry;
+mod roles;
 mod rules;
 mod scaling;
 mod setup;

@@ -8,7 +8,7 @@ use futures_util::future::{try_join, try_join_all};
 use serde_json::{Value, json};
 
 use super::error::of;
-use super::observe::unreadable;
+use super::observe::{Take, unreadable};
 use super::raw::{Capture, SendBody};
 use super::survey::unless_denied;
 use super::{Aws, once, rules};
@@ -31,6 +31,9 @@ impl Aws {
             survey,
             first: None,
             second: None,
+            other: None,
+            policies: None,
+            role: None,
             test: None,
             made: vec![],
             listened: vec![],
@@ -63,6 +66,12 @@ impl Aws {
             (None, Some(name)) => self.group(By::Name(&name)).await?,
             (None, None) => None,
         };
+        if let Some(twin) = &asked.pair {
+            return self.pair_seen(asked, twin, seen).await;
+        }
+        if let Some(name) = asked.create_role.as_ref().filter(|_| !own.is_advanced()) {
+            seen.role = self.role(name).await?;
+        }
         if let Some(arn) = &asked.test {
             let known = seen.survey.world.rules.values();
             let known = known.into_iter().find(|rule| rule.arn == *arn).cloned();
@@ -77,6 +86,20 @@ impl Aws {
         {
             let listener = rule.listener.clone();
             seen.listened = self.rules_with_conditions(&listener).await?;
+        }
+        Ok(seen)
+    }
+
+    /// The same with what a pair needs.
+    async fn pair_seen(&self, asked: &Setup, twin: &str, mut seen: Seen) -> Result<Seen, Failure> {
+        let Some(own) = service(&seen).filter(|_| seen.survey.twin.is_none()).cloned() else {
+            return Ok(seen);
+        };
+        let names = [twin.to_owned()];
+        let other = self.services(&asked.cluster, &names, Take::Everything).await?;
+        seen.other = other.into_iter().find(|one| one.status != "INACTIVE");
+        if seen.survey.scalable(&own.name).is_some() {
+            seen.policies = unless_denied(self.policies_of(&own).await)?;
         }
         Ok(seen)
     }

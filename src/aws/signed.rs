@@ -1,4 +1,4 @@
-//! Services of which a single operation is read: requests that are written and signed here, instead of a
+//! Services of which few operations are called: requests that are written and signed here, instead of a
 //! crate for each service. Retries, timeouts and the connection are the SDK's.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::error::{causes, of};
 use super::observe::unreadable;
 use super::rules::{flatten, versioned};
-use super::{Aws, Meter};
+use super::{Aws, Meter, once};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
 use crate::model::world::{Alarm, Subnet};
@@ -26,7 +26,7 @@ use crate::request::image::ImageRef;
 
 /// How requests are written, and where they go.
 #[derive(Clone, Copy)]
-struct Api {
+pub(super) struct Api {
     /// The first part of its host, and the name that its signatures have.
     host: &'static str,
     protocol: Protocol,
@@ -42,7 +42,7 @@ enum Protocol {
 
 const CLOUDWATCH: Api = Api { host: "monitoring", protocol: Protocol::Query };
 const EC2: Api = Api { host: "ec2", protocol: Protocol::Query };
-const IAM: Api = Api { host: "iam", protocol: Protocol::Query };
+pub(super) const IAM: Api = Api { host: "iam", protocol: Protocol::Query };
 const SECRETS: Api =
     Api { host: "secretsmanager", protocol: Protocol::Json { target: "secretsmanager" } };
 const PARAMETERS: Api = Api { host: "ssm", protocol: Protocol::Json { target: "AmazonSSM" } };
@@ -56,7 +56,7 @@ pub(super) struct Signed {
 
 impl Signed {
     /// The body of the answer.
-    async fn send(
+    pub(super) async fn send(
         &self,
         api: Api,
         region: &str,
@@ -136,9 +136,8 @@ impl Signed {
             .time_source(time)
             .interceptor(meter.clone())
             .with_connection_poisoning();
-        if let Some(retries) = config.retry_config() {
-            call = call.standard_retry(retries);
-        }
+        let retries = config.retry_config().filter(|_| !about.call.info().changes);
+        call = call.standard_retry(retries.unwrap_or(&once()));
         if let Some(timeouts) = config.timeout_config() {
             call = call.timeout_config(timeouts.clone());
         }
@@ -148,7 +147,7 @@ impl Signed {
 }
 
 /// Where a service of a region is (AWS General Reference, "AWS service endpoints").
-fn host(service: &str, region: &str, fips: bool) -> String {
+pub(super) fn host(service: &str, region: &str, fips: bool) -> String {
     let fips = if fips { "-fips" } else { "" };
     match (service, region) {
         ("iam", "us-east-1") => return format!("iam{fips}.amazonaws.com"),
@@ -161,16 +160,6 @@ fn host(service: &str, region: &str, fips: bool) -> String {
         _ => "amazonaws.com",
     };
     format!("{service}{fips}.{region}.{domain}")
-}
-
-/// The region that has the roles of a region's partition (AWS General Reference, "IAM endpoints").
-fn region_of_roles(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "cn-north-1",
-        _ if region.starts_with("us-gov-") => "us-gov-west-1",
-        _ if region.starts_with("eusc-") => "eusc-de-east-1",
-        _ => "us-east-1",
-    }
 }
 
 /// Why it did not answer.
@@ -227,24 +216,6 @@ impl Aws {
             }
         }
         Ok(alarms)
-    }
-
-    /// The trust policy of a role; `None`: there is no such role.
-    pub async fn trust_policy(&self, role: &str) -> Result<Option<String>, Failure> {
-        let about = Call::GetRole.on(role);
-        let name = role.rsplit('/').next().unwrap_or(role).to_owned();
-        let body = versioned("GetRole", "2010-05-08", &[("RoleName".to_owned(), name)]);
-        let region = region_of_roles(&self.region);
-        let answer = match self.signed.send(IAM, region, about.clone(), body).await {
-            Err(failure) if failure.code == "NoSuchEntity" => return Ok(None),
-            answer => answer?,
-        };
-        let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
-        let document =
-            leaves.into_iter().find(|(path, _)| path.ends_with(".AssumeRolePolicyDocument"));
-        let document = document.map(|(_, text)| text).unwrap_or_default();
-        let document = percent_encoding::percent_decode_str(&document).decode_utf8_lossy();
-        Ok(Some(document.into_owned()))
     }
 
     /// Whether there is a secret of that name or ARN.
@@ -385,14 +356,6 @@ mod tests {
             ("eusc-de-east-1", false, "monitoring.eusc-de-east-1.amazonaws.eu"),
         ] {
             assert_eq!(host("monitoring", region, fips), expected);
-        }
-        // Roles are in no region.
-        for (region, expected) in [
-            ("eu-central-1", "iam.amazonaws.com"),
-            ("us-gov-east-1", "iam.us-gov.amazonaws.com"),
-            ("cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn"),
-        ] {
-            assert_eq!(host("iam", region_of_roles(region), false), expected);
         }
     }
 

@@ -54,6 +54,8 @@ enum With {
     Doctor,
     /// `ecs-bg setup`
     Setup,
+    /// `ecs-bg setup --create-role`
+    SetupRole,
     /// `ecs-bg ecr login`
     Login,
 }
@@ -86,7 +88,8 @@ pub(super) async fn run(
         tasks: has(With::Tasks),
         alarms: has(With::Alarms),
         doctor: has(With::Doctor),
-        setup: has(With::Setup),
+        setup: has(With::Setup) || has(With::SetupRole),
+        setup_role: has(With::SetupRole),
         login: has(With::Login),
     };
     let context = Context::connect(globals, host).await?;

@@ -18,6 +18,9 @@ use crate::request::setup::{Setup as Request, TypedSetup};
 /// both (ECS then replaces the tasks by new ones of the same revision), and sets the deployment strategy.
 /// Afterwards ECS shifts the traffic of each deployment. The service has no downtime. If the command is killed,
 /// run it again: it continues.
+///
+/// With --engine listener it prints what to create for the engine listener, and changes nothing: a copy of the
+/// target group in all rules, a second service without tasks, its auto scaling, and the tags that name the pair.
 #[derive(Debug, Args)]
 #[command(before_help = EXAMPLES, after_help = DURATION)]
 pub(super) struct Setup {
@@ -27,10 +30,20 @@ pub(super) struct Setup {
     /// Service name, CLUSTER/SERVICE or ARN
     #[arg(long, value_name = "SERVICE")]
     service: String,
+    /// Prepare the service for this engine
+    #[arg(long, value_enum, default_value = "native", value_name = "ENGINE")]
+    engine: Engine,
+    /// Name of the second service, with --engine listener [default: the service's name and -green]
+    #[arg(long, value_name = "SERVICE")]
+    twin: Option<String>,
     /// The IAM role by which ECS changes listener rules. It trusts ecs.amazonaws.com and has AWS's policy
     /// AmazonECSInfrastructureRolePolicyForLoadBalancers
     #[arg(long, value_name = "ARN")]
     infrastructure_role: Option<String>,
+    /// Make this IAM role for it, with that trust and that policy; if it exists and trusts nobody else, use it. --undo
+    /// does not delete it
+    #[arg(long, value_name = "NAME", conflicts_with = "infrastructure_role")]
+    create_role: Option<String>,
     /// How to shift the traffic: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
     #[arg(long, value_name = "STRATEGY")]
     strategy: Option<String>,
@@ -55,7 +68,7 @@ pub(super) struct Setup {
     #[arg(long, default_value = "15m", value_name = "DURATION")]
     timeout: String,
     /// Go back to one target group and the strategy ROLLING. Only while the first group has all traffic
-    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "test_header", "infrastructure_role"])]
+    #[arg(long, conflicts_with_all = ["print", "strategy", "bake", "production_rule", "test_rule", "test_header", "infrastructure_role", "create_role"])]
     undo: bool,
     /// Show what would be done; change nothing
     #[arg(long)]
@@ -67,11 +80,22 @@ pub(super) struct Setup {
 
 const EXAMPLES: &str = "\
 Examples:
+  ecs-bg setup --cluster shop --service api --create-role ecs-load-balancers
   ecs-bg setup --cluster shop --service api --infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --dry-run
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --test-header X-Preview=1
   ecs-bg setup --cluster shop --service api --infrastructure-role ARN --print terraform
-  ecs-bg setup --cluster shop --service api --undo";
+  ecs-bg setup --cluster shop --service api --undo
+  ecs-bg setup --cluster shop --service web --engine listener --print cli";
+
+/// `--engine`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// ECS shifts the traffic between two target groups of the service
+    Native,
+    /// ecs-bg shifts the traffic between the service and a second one. Only with --print
+    Listener,
+}
 
 /// `--print`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,6 +122,10 @@ pub(super) async fn run(
         cluster: typed.cluster,
         service: typed.service,
         role: typed.infrastructure_role,
+        create_role: typed.create_role,
+        pair: typed.engine == Engine::Listener,
+        twin: typed.twin,
+        prints: typed.print.is_some(),
         strategy: typed.strategy,
         bake: typed.bake,
         production: typed.production_rule,

@@ -194,6 +194,17 @@ pub enum Cause {
         /// What it is.
         error: Fault,
     },
+    /// ECS cannot assume a role, for long.
+    RoleNotAssumable {
+        /// Its name.
+        role: String,
+        /// For how long ECS was asked to.
+        #[serde(rename = "waited_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        waited: Duration,
+        /// What ECS said.
+        message: String,
+    },
     /// The user asked to stop.
     Interrupted,
     /// The user asked to stop, and to leave everything as it is.

@@ -97,6 +97,18 @@ pub enum Change {
         /// The id of the service deployment.
         deployment: String,
     },
+    /// A role was made by which ECS changes rules.
+    RoleCreated {
+        /// Its name.
+        role: String,
+    },
+    /// It was given a policy.
+    PolicyAttached {
+        /// The role's name.
+        role: String,
+        /// The policy's name.
+        policy: String,
+    },
     /// A target group was made, a copy of another one.
     GroupCreated {
         /// Its name.

@@ -184,6 +184,9 @@ pub enum Ending {
     SetUpUndone {
         /// The service.
         service: String,
+        /// The role by which ECS changed rules: it is still there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// Setting it up, or undoing that, stopped half-way. Running it again goes on.
     SetUpUnfinished {

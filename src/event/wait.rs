@@ -50,6 +50,11 @@ pub enum WaitReason {
         /// `web:43`
         revision: String,
     },
+    /// ECS is to be able to assume a role.
+    Role {
+        /// Its name.
+        role: String,
+    },
     /// ECS is to say that its deployment is complete.
     Completion {
         /// ECS may still roll the service back by itself.

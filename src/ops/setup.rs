@@ -14,11 +14,12 @@ use crate::event::{
     Cause, Change, Ended, Ending, Error, Event, Fault, Hint, Interruption, Kind, LeftBehind,
     Nothing, Refusal, Then, WaitReason, Warning, Weight,
 };
+use crate::model::arn::short;
 use crate::model::health::{is_obstacle, plain};
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::world::{Look, Rule, Service, Told};
-use crate::plan::setup::{self, Seen, Step, is_settled};
+use crate::plan::setup::{self, PairStep, Seen, Step, is_settled};
 use crate::request::setup::Setup;
 use crate::request::strategy::Strategy;
 use crate::route::Action;
@@ -60,7 +61,9 @@ pub async fn run(
             setting.tell(emit, Kind::Warning(warning));
         }
     }
-    let mut run = Run { asked, setting, emit, seen, changes: vec![], touched: false, ours: None };
+    let role = setup::service(&seen).and_then(role_of);
+    let mut run =
+        Run { asked, setting, emit, seen, changes: vec![], touched: false, ours: None, role };
     match run.finish().await {
         Ok(()) => Ok(run.done()),
         Err(Cause::Aws(failure)) if !run.touched => Err(failure.into()),
@@ -83,6 +86,8 @@ struct Run<'a, 'b> {
     touched: bool,
     /// The id of the deployment that replaces the tasks.
     ours: Option<String>,
+    /// The name of the role that the service had at the start.
+    role: Option<String>,
 }
 
 impl Run<'_, '_> {
@@ -117,8 +122,9 @@ impl Run<'_, '_> {
                     last = Some(step);
                     self.read().await?;
                 }
-                Err(failure) if failure.passes() && failed < FAILURES => {
+                Err(failure) if (failure.passes() || is_behind(&failure)) && failed < FAILURES => {
                     failed += 1;
+                    let is_ours = !is_behind(&failure);
                     self.touched |= !failure.did_not_happen();
                     let then = Then::LooksAgain;
                     self.tell(Kind::Warning(Warning::CallFailed { failure, then }));
@@ -126,15 +132,27 @@ impl Run<'_, '_> {
                     self.read().await?;
                     // It may have taken effect.
                     let next = setup::steps(self.asked, &self.seen).into_iter().next();
-                    if next.as_ref() != Some(&step) {
+                    if next.as_ref() != Some(&step) && is_ours {
                         self.touched = true;
                         self.made(&step, change);
                     }
+                }
+                Err(_) if *self.setting.interrupts.borrow() > 0 => return Err(Cause::Interrupted),
+                Err(failure) if self.touched && is_unknown_role(&failure) => {
+                    let (role, message) = (self.role_for(&step), failure.message);
+                    return Err(Cause::RoleNotAssumable { role, waited: ROLE, message });
                 }
                 Err(failure) => return Err(Cause::Aws(failure)),
             }
         }
         Ok(())
+    }
+
+    /// The name of the role that a step tells ECS of.
+    fn role_for(&self, step: &Step) -> String {
+        let Step::Advance { load_balancers } = step else { return String::new() };
+        let arn = load_balancers[0]["advancedConfiguration"]["roleArn"].as_str();
+        arn.map(short).unwrap_or_default().to_owned()
     }
 
     fn tell(&mut self, kind: Kind) {
@@ -181,6 +199,12 @@ impl Run<'_, '_> {
         let pair = Pair { cluster: cluster.clone(), services: vec![service.clone()] };
         let world = &self.seen.survey.world;
         let told = match step {
+            Step::CreateRole { role, trust } => {
+                aws.create_role(role, trust).await.map(|()| Told::Nothing)
+            }
+            Step::AttachPolicy { role, policy } => {
+                aws.attach_policy(role, policy).await.map(|()| Told::Nothing)
+            }
             Step::CreateRule { rule, listener, parameters, tags, .. } => {
                 aws.create_rule(rule, listener, parameters, tags).await.map(|()| Told::Nothing)
             }
@@ -199,11 +223,17 @@ impl Run<'_, '_> {
             }
             Step::Advance { load_balancers } => {
                 let begin = self.setting.clock.elapsed();
+                let mut told = false;
                 loop {
                     let sent = aws.set_load_balancers(cluster, service, load_balancers).await;
                     let waits = self.setting.clock.elapsed() - begin < ROLE;
                     match sent {
                         Err(failure) if waits && is_unknown_role(&failure) => {
+                            if !std::mem::replace(&mut told, true) {
+                                let why = WaitReason::Role { role: self.role_for(step) };
+                                let waiting = Kind::Waiting { step: name(step), why };
+                                self.setting.tell(self.emit, waiting);
+                            }
                             let stop = interrupted(&self.setting.interrupts, 1);
                             tokio::select! {
                                 biased;
@@ -224,7 +254,8 @@ impl Run<'_, '_> {
                 aws.act(&pair, &configure, world).await
             }
             Step::Delete { arn, .. } => aws.delete_group(arn).await.map(|()| Told::Nothing),
-            Step::Settle => Ok(Told::Nothing),
+            // A pair is printed only: the request says so.
+            Step::Pair(_) | Step::Settle => Ok(Told::Nothing),
         }?;
         let survey = &mut self.seen.survey;
         survey.world = survey.world.clone().told(told);
@@ -239,6 +270,10 @@ impl Run<'_, '_> {
         let service = self.asked.service.clone();
         let second = self.seen.second.as_ref().map(|group| group.name.clone()).unwrap_or_default();
         Some(match step {
+            Step::CreateRole { role, .. } => Change::RoleCreated { role: role.clone() },
+            Step::AttachPolicy { role, policy } => {
+                Change::PolicyAttached { role: role.clone(), policy: short(policy).to_owned() }
+            }
             Step::CreateRule { rule, of, header, .. } => Change::TestRuleCreated {
                 rule: rule.clone(),
                 of: of.clone(),
@@ -264,7 +299,7 @@ impl Run<'_, '_> {
                 Change::StrategySet { service, strategy: strategy.name(), bake_minutes: *bake }
             }
             Step::Delete { group, .. } => Change::GroupDeleted { group: group.clone() },
-            Step::Settle => return None,
+            Step::Pair(_) | Step::Settle => return None,
         })
     }
 
@@ -361,7 +396,7 @@ impl Run<'_, '_> {
         let settings = own.and_then(|own| own.settings.get("deploymentConfiguration"));
         let strategy = settings.and_then(crate::route::configuration::strategy);
         let ending = match asked.undo {
-            true => Ending::SetUpUndone { service },
+            true => Ending::SetUpUndone { service, role: self.role.clone() },
             false => {
                 Ending::SetUp { service, strategy: strategy.unwrap_or(Strategy::BlueGreen).name() }
             }
@@ -416,6 +451,21 @@ fn primary(service: Option<&Service>) -> Option<String> {
     Some(service?.primary()?.id.clone())
 }
 
+/// The name of the role by which ECS changes the rules of a service.
+fn role_of(service: &Service) -> Option<String> {
+    let list = service.settings.get("loadBalancers")?;
+    Some(short(list[0]["advancedConfiguration"]["roleArn"].as_str()?).to_owned())
+}
+
+/// IAM answers from the past: a role that was made a moment ago is there and not there.
+fn is_behind(failure: &Failure) -> bool {
+    match failure.call {
+        Some(Call::CreateRole) => failure.code == "EntityAlreadyExists",
+        Some(Call::AttachRolePolicy) => failure.code == "NoSuchEntity",
+        _ => false,
+    }
+}
+
 /// ECS does not know a role yet that was made a moment ago.
 fn is_unknown_role(failure: &Failure) -> bool {
     failure.call == Some(Call::UpdateService)
@@ -426,6 +476,9 @@ fn is_unknown_role(failure: &Failure) -> bool {
 /// A step's name.
 pub fn name(step: &Step) -> &'static str {
     match step {
+        Step::Pair(PairStep::Scale { .. } | PairStep::Policy { .. }) => "scaling",
+        Step::Pair(PairStep::Create { .. } | PairStep::Tag { .. }) => "service",
+        Step::CreateRole { .. } | Step::AttachPolicy { .. } => "role",
         Step::Create { .. } | Step::Attributes { .. } | Step::Delete { .. } => "group",
         Step::CreateRule { .. }
         | Step::DeleteRule { .. }

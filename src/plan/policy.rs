@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::doctor::{is_on_instances, log_groups, named_secrets};
+use super::setup::policy_arn;
 use super::{Survey, engine};
 use crate::call::Call;
 use crate::event::Refusal;
@@ -26,6 +27,8 @@ pub struct Beside {
     pub doctor: bool,
     /// `ecs-bg setup`.
     pub setup: bool,
+    /// `ecs-bg setup --create-role`.
+    pub setup_role: bool,
     /// `ecs-bg ecr login`.
     pub login: bool,
 }
@@ -86,6 +89,8 @@ const SETUP: &[Call] = {
         DescribeServiceDeployments,
     ]
 };
+const SETUP_ROLE: &[Call] =
+    &[Call::GetRole, Call::ListAttachedRolePolicies, Call::CreateRole, Call::AttachRolePolicy];
 const SCALED: &[Call] = &[Call::DescribeScalingPolicies, Call::RegisterScalableTarget];
 const LOGIN: &[Call] = &[Call::GetAuthorizationToken, Call::DescribeRepositories];
 
@@ -112,6 +117,10 @@ enum On {
     /// The scalable targets of ECS services: AWS gives each an id of its own.
     ScalableTargets,
     Roles,
+    /// A role that is made.
+    NewRole,
+    /// The same, which may be given one policy only.
+    PolicyOfNewRole,
     Secrets,
     /// Revisions, which cannot be named (they are deregistered).
     Revisions,
@@ -137,6 +146,8 @@ fn scope(call: Call) -> On {
         CreateRule | DeleteRule => On::NewRules,
         DescribeImages | DescribeRepositories | BatchGetImage => On::Repositories,
         GetRole => On::Roles,
+        ListAttachedRolePolicies | CreateRole => On::NewRole,
+        AttachRolePolicy => On::PolicyOfNewRole,
         DescribeSecret => On::Secrets,
         GetLogEvents => On::LogGroups,
         RegisterScalableTarget => On::ScalableTargets,
@@ -216,6 +227,7 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         (beside.alarms, ALARMS),
         (beside.doctor, DOCTOR),
         (beside.setup, SETUP),
+        (beside.setup_role, SETUP_ROLE),
         (is_scaled, SCALED),
         (beside.login, LOGIN),
     ];
@@ -223,7 +235,12 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
     let mut by_scope: BTreeMap<On, BTreeSet<&'static str>> = BTreeMap::new();
     for call in calls {
         let own = call.info().actions.iter().filter(|action| **action != PASS_ROLE);
-        by_scope.entry(scope(*call)).or_default().extend(own.copied());
+        let on = match *call {
+            // The role to make may have any name.
+            Call::GetRole if beside.setup_role => On::NewRole,
+            call => scope(call),
+        };
+        by_scope.entry(on).or_default().extend(own.copied());
     }
     let mut statements: Vec<Statement> = by_scope
         .into_iter()
@@ -234,6 +251,9 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
                 On::ScalableTargets => Some(
                     json!({ "StringEquals": { "application-autoscaling:service-namespace": "ecs" } }),
                 ),
+                On::PolicyOfNewRole => {
+                    Some(json!({ "ArnEquals": { "iam:PolicyARN": resources.policy } }))
+                }
                 _ => None,
             };
             let action = actions.into_iter().collect();
@@ -277,6 +297,8 @@ struct Resources {
     secrets: BTreeSet<String>,
     groups: BTreeSet<String>,
     any_role: String,
+    /// The policy of ECS's role.
+    policy: String,
     targets: String,
 }
 
@@ -363,6 +385,7 @@ impl Resources {
                 "arn:{partition}:application-autoscaling:{region}:{account}:scalable-target/*"
             ),
             any_role: format!("arn:{partition}:iam::{account}:role/*"),
+            policy: policy_arn(&partition),
             services,
             ecs,
         }
@@ -403,6 +426,8 @@ impl Resources {
             On::TargetGroups => ("SecondTargetGroup", many(&self.groups)),
             On::ScalableTargets => ("Scaling", vec![self.targets.clone()]),
             On::Roles => ("Roles", many(&self.roles)),
+            On::NewRole => ("RoleOfECS", vec![self.any_role.clone()]),
+            On::PolicyOfNewRole => ("PolicyOfTheRoleOfECS", vec![self.any_role.clone()]),
             On::Secrets => ("Secrets", many(&self.secrets)),
             On::Revisions => ("OldRevisions", all()),
         }
@@ -424,7 +449,8 @@ mod tests {
     #[test]
     fn every_call_is_for_something() {
         let engines = engine::all().flat_map(|engine| engine.calls).copied();
-        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, SCALED, LOGIN, &OTHERS].concat();
+        let sets = [COMMON, INSTANCES, TASKS, DOCTOR, SETUP, SETUP_ROLE, SCALED, LOGIN, &OTHERS];
+        let sets = sets.concat();
         let known: BTreeSet<Call> = sets.into_iter().chain(engines).collect();
         assert_eq!(known, Call::all().collect());
     }

@@ -20,6 +20,14 @@ pub struct TypedSetup {
     pub service: String,
     /// `--infrastructure-role`
     pub role: Option<String>,
+    /// `--create-role`
+    pub create_role: Option<String>,
+    /// `--engine listener`
+    pub pair: bool,
+    /// `--twin`
+    pub twin: Option<String>,
+    /// `--print`
+    pub prints: bool,
     /// `--strategy`
     pub strategy: Option<String>,
     /// `--bake`
@@ -85,6 +93,10 @@ pub struct Setup {
     pub service: String,
     /// The ARN of the role by which ECS changes rules.
     pub role: Option<String>,
+    /// It is to be a pair for the engine `listener`: the name of the twin.
+    pub pair: Option<String>,
+    /// The name of a role for that, which is to be made unless it is there.
+    pub create_role: Option<String>,
     /// How ECS is to shift traffic, where that was said.
     pub strategy: Option<Strategy>,
     /// `bakeTimeInMinutes`, where that was said.
@@ -107,6 +119,7 @@ impl Setup {
     /// Reads what was typed.
     pub fn new(typed: &TypedSetup) -> Result<Self, Usage> {
         let names = Names::new(("--cluster", &typed.cluster), &[("--service", &typed.service)])?;
+        let pair = pair(typed, names.services.first().map_or("", String::as_str))?;
         let rules = [":listener-rule/", ":listener/"];
         Ok(Self {
             cluster: names.cluster,
@@ -117,6 +130,8 @@ impl Setup {
                 &[":role/"],
                 "arn:aws:iam::123456789012:role/NAME",
             )?,
+            pair,
+            create_role: typed.create_role.as_deref().map(role_name).transpose()?,
             strategy: typed.strategy.as_deref().map(Strategy::typed).transpose()?,
             bake: typed.bake.as_deref().map(bake).transpose()?,
             production: arn(
@@ -141,6 +156,66 @@ impl Setup {
             timeout: duration("--timeout", &typed.timeout)?,
             undo: typed.undo,
         })
+    }
+}
+
+/// The name of the twin, where a pair is asked for.
+fn pair(typed: &TypedSetup, service: &str) -> Result<Option<String>, Usage> {
+    if !typed.pair {
+        return match typed.twin {
+            None => Ok(None),
+            Some(_) => Err(bad(
+                "--twin",
+                "only a pair for the engine listener has a twin".to_owned(),
+                "--engine listener --print cli",
+            )),
+        };
+    }
+    let wrong = |what: String, hint: &str| Err(bad("--engine listener", what, hint));
+    if !typed.prints {
+        let what = "it prints what to create; nothing is changed yet";
+        return wrong(what.to_owned(), "--engine listener --print cli, or --print terraform");
+    }
+    let others = [
+        ("--infrastructure-role", typed.role.is_some()),
+        ("--create-role", typed.create_role.is_some()),
+        ("--strategy", typed.strategy.is_some()),
+        ("--bake", typed.bake.is_some()),
+        ("--production-rule", typed.production.is_some()),
+        ("--test-rule", typed.test.is_some()),
+        ("--test-header", typed.header.is_some()),
+        ("--undo", typed.undo),
+    ];
+    if let Some((option, _)) = others.into_iter().find(|(_, is_given)| *is_given) {
+        let what = format!("{option} is for the engine native, in which ECS shifts the traffic");
+        return wrong(what, &format!("leave out {option}"));
+    }
+    let twin = typed.twin.clone().unwrap_or_else(|| format!("{service}-green"));
+    let is_legal = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    match (1..=255).contains(&twin.len()) && twin.chars().all(is_legal) {
+        true => Ok(Some(twin)),
+        false => Err(bad(
+            "--twin",
+            format!("`{twin}` is not a name of 1 to 255 letters, digits, - and _"),
+            &format!("--twin {service}-green"),
+        )),
+    }
+}
+
+/// Reads the name of a role (API reference of CreateRole).
+fn role_name(text: &str) -> Result<String, Usage> {
+    let is_legal = |letter: char| letter.is_ascii_alphanumeric() || "+=,.@_-".contains(letter);
+    let (option, example) = ("--create-role", "--create-role ecs-load-balancers");
+    match text {
+        _ if text.starts_with("arn:") => {
+            let wrong = format!("`{text}` is an ARN, not the name of a role to make");
+            Err(bad(option, wrong, &format!("--infrastructure-role {text}")))
+        }
+        _ if !(1..=64).contains(&text.len()) || !text.chars().all(is_legal) => {
+            let wrong = format!("`{text}` is not a name of 1 to 64 letters, digits and +=,.@_-");
+            Err(bad(option, wrong, example))
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -194,6 +269,37 @@ mod tests {
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:listener/net/a/b/c").is_ok());
         assert!(rule("arn:aws:elasticloadbalancing:r:1:targetgroup/a/b").is_err());
+    }
+
+    #[test]
+    fn a_role_to_make_has_a_name() {
+        let of = |text: &str| Setup::new(&TypedSetup { create_role: Some(text.into()), ..typed() });
+        assert_eq!(of("ecs-lb_1").unwrap().create_role.as_deref(), Some("ecs-lb_1"));
+        let long = "x".repeat(65);
+        for wrong in ["", "a/b", "a b", &long] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+        let arn = "arn:aws:iam::1:role/x";
+        assert_eq!(of(arn).unwrap_err().hint, format!("--infrastructure-role {arn}"));
+    }
+
+    #[test]
+    fn a_pair_is_printed_only() {
+        let listener = TypedSetup { pair: true, prints: true, ..typed() };
+        assert_eq!(Setup::new(&listener).unwrap().pair.as_deref(), Some("api-green"));
+        let twin = Some("other".to_owned());
+        let named = TypedSetup { twin: twin.clone(), ..listener.clone() };
+        assert_eq!(Setup::new(&named).unwrap().pair, twin);
+        let some = || Some("1m".to_owned());
+        for wrong in [
+            TypedSetup { prints: false, ..listener.clone() },
+            TypedSetup { bake: some(), ..listener.clone() },
+            TypedSetup { undo: true, ..listener.clone() },
+            TypedSetup { twin: Some("a b".into()), ..listener },
+            TypedSetup { twin, ..typed() },
+        ] {
+            assert!(Setup::new(&wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -163,3 +163,27 @@ fn the_policy_of_doctor_lets_it_check_everything() {
         assert_eq!(unknown.count(), 0, "{}: {}", case.scenario, life.text);
     }
 }
+
+/// With it setup makes the role, and gives it no other policy.
+#[test]
+fn the_policy_of_setup_is_enough_for_setup() {
+    let own = "--cluster shop --service api";
+    let role = "--infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers";
+    for (with, options) in [
+        ("setup", format!("{role} --test-header X-Preview=1")),
+        ("setup-role", "--create-role ecs-load-balancers".to_owned()),
+    ] {
+        let world = World::new("solo");
+        let printed = world.run(&format!("iam-policy {own} --with {with}"));
+        let makes = ["iam:CreateRole", "iam:AttachRolePolicy", "iam:PolicyARN"];
+        let is_there = |text: &str| printed.text.contains(text);
+        assert!(makes.into_iter().all(|one| is_there(one) == (with == "setup-role")), "{with}");
+        let policy = Policy::parse(&printed.text, "policy").expect("a policy");
+        world.cloud().set_policy(Some(policy));
+        let life = world.run(&format!("setup {own} {options}"));
+        assert_eq!(life.code, Some(0), "{with}: {}", life.text);
+        assert!(!complains(&life.text), "{with}: {}", life.text);
+        let undone = world.run(&format!("setup {own} --undo"));
+        assert_eq!(undone.code, Some(0), "{with}: {}", undone.text);
+    }
+}

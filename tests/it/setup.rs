@@ -741,3 +741,372 @@ fn setup_behind_a_network_load_balancer_names_the_listener() {
     assert_eq!(deployed.code, Some(0), "{}", deployed.text);
     harmless(&world);
 }
+
+const CREATE: &str = "--create-role ecs-load-balancers";
+const POLICY: &str = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers";
+
+/// Somebody makes the role, which this service can assume.
+fn make_role(world: &World, trusts: &str) {
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}],
+    });
+    let trust = trust.to_string().replace('"', "%22");
+    let body = format!("RoleName=ecs-load-balancers&AssumeRolePolicyDocument={trust}");
+    world.call("iam", "CreateRole", &body);
+}
+
+/// The managed policies of the role.
+fn policies(world: &World) -> Vec<String> {
+    let answer = world.call("iam", "ListAttachedRolePolicies", "RoleName=ecs-load-balancers");
+    parts(&answer, "PolicyArn")
+}
+
+#[test]
+fn setup_makes_the_role_and_waits_until_ecs_can_assume_it() {
+    let world = solo("");
+    let life = world.run(&setup(CREATE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    for said in [
+        "created role ecs-load-balancers, which trusts ecs.amazonaws.com",
+        "attached AmazonECSInfrastructureRolePolicyForLoadBalancers to role ecs-load-balancers",
+        "waiting until ECS can assume role ecs-load-balancers",
+    ] {
+        assert!(life.text.contains(said), "{said}: {}", life.text);
+    }
+    assert_eq!(policies(&world), [POLICY]);
+    let advanced = service(&world)["loadBalancers"][0]["advancedConfiguration"].clone();
+    assert_eq!(advanced["roleArn"], "arn:aws:iam::123456789012:role/ecs-load-balancers");
+    harmless(&world);
+    let before = changed(&world);
+    for more in [CREATE, ROLE, ""] {
+        let again = world.run(&setup(more));
+        assert_eq!(again.code, Some(0), "{more}: {}", again.text);
+    }
+    assert_eq!(changed(&world), before);
+    // ECS changes the rule with it, there and back.
+    for tag in ["2", "1"] {
+        let deployed = world.run(&format!("deploy --cluster shop --service api --tag {tag}"));
+        assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+        world.wait(600);
+    }
+    let undone = world.run(&setup("--undo"));
+    assert_eq!(undone.code, Some(0), "{}", undone.text);
+    assert!(undone.text.contains("role ecs-load-balancers is still there"), "{}", undone.text);
+    assert_eq!(policies(&world), [POLICY]);
+}
+
+#[test]
+fn setup_uses_a_role_that_is_there() {
+    // Without the policy, and with it.
+    for has_policy in [false, true] {
+        let world = solo("");
+        make_role(&world, "ecs.amazonaws.com");
+        if has_policy {
+            let body = format!("RoleName=ecs-load-balancers&PolicyArn={POLICY}");
+            world.call("iam", "AttachRolePolicy", &body);
+        }
+        let life = world.run(&setup(CREATE));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        assert!(!life.text.contains("created role"), "{}", life.text);
+        assert_eq!(life.text.contains("attached"), !has_policy, "{}", life.text);
+        assert_eq!(policies(&world), [POLICY]);
+    }
+    // A given one, too, may be new.
+    let world = solo("");
+    make_role(&world, "ecs.amazonaws.com");
+    let life = world.run(&setup(ROLE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("waiting until ECS can assume role"), "{}", life.text);
+}
+
+#[test]
+fn setup_refuses_a_role_that_trusts_others() {
+    let world = solo("");
+    make_role(&world, "ec2.amazonaws.com");
+    let before = changed(&world);
+    let life = world.run(&setup(CREATE));
+    refused(&world, before, &life, "ec2");
+    assert!(life.text.contains("its trust policy names ec2.amazonaws.com"), "{}", life.text);
+    assert!(life.text.contains("--create-role with another name"), "{}", life.text);
+    for shown in ["--dry-run", "--print cli"] {
+        let life = world.run(&setup(&format!("{CREATE} {shown}")));
+        refused(&world, before, &life, shown);
+    }
+}
+
+#[test]
+fn setup_with_a_role_to_make_survives_death_at_every_call() {
+    let whole = solo("");
+    let life = whole.run_kept(&setup(CREATE));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let wanted = shape(&whole);
+    let mut tried = 0;
+    for (index, moment) in life.moments.into_iter().enumerate() {
+        let is_about_roles = moment.operation.contains("Role");
+        if index % stride() != 0 && !is_about_roles {
+            continue;
+        }
+        tried += usize::from(is_about_roles);
+        let (nth, operation, done) = (moment.nth, moment.operation, moment.done);
+        let world = World::of(moment.cloud);
+        let second = world.run(&setup(CREATE));
+        let said = format!("killed at call {nth}, {operation} ({done}): {}", second.text);
+        assert_eq!(second.code, Some(0), "{said}");
+        assert_eq!(shape(&world), wanted, "{said}");
+        assert_eq!(policies(&world), [POLICY], "{said}");
+        harmless(&world);
+    }
+    assert!(tried >= 6, "{tried}");
+}
+
+#[test]
+fn setup_that_may_not_make_the_role_says_what_to_do() {
+    let hint = "have an administrator make the role and give its ARN: --infrastructure-role ARN";
+    for denied in ["GetRole", "CreateRole"] {
+        let world = solo("");
+        let before = changed(&world);
+        let list: &'static [&'static str] = Box::leak(Box::new([denied]));
+        let life = world.run_denied(&setup(CREATE), list);
+        refused(&world, before, &life, denied);
+        let action = format!("allow {denied} to these credentials");
+        assert!(life.text.contains(&action) && life.text.contains(hint), "{}", life.text);
+    }
+    for denied in ["ListAttachedRolePolicies", "AttachRolePolicy"] {
+        let world = solo("");
+        let list: &'static [&'static str] = Box::leak(Box::new([denied]));
+        let life = world.run_denied(&setup(CREATE), list);
+        assert_eq!(life.code, Some(4), "{denied}: {}", life.text);
+        assert!(life.text.contains("created role ecs-load-balancers"), "{}", life.text);
+        assert_eq!(world.run(&setup(CREATE)).code, Some(0), "{denied}");
+    }
+}
+
+#[test]
+fn setup_with_a_role_that_ecs_cannot_assume_for_long() {
+    let world = solo("[timing]\nrole = '5m'\n");
+    let life = world.run(&setup(CREATE));
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    let said = "ECS cannot assume role ecs-load-balancers after 1m";
+    assert!(life.text.contains(said), "{}", life.text);
+    harmless(&world);
+    // Nothing was changed by this one: the error is AWS's.
+    let before = changed(&world);
+    let again = world.run(&setup(CREATE));
+    refused(&world, before, &again, "not assumable yet");
+    assert!(again.text.contains("ECS was unable to assume the role"), "{}", again.text);
+    world.wait(300);
+    assert_eq!(world.run(&setup(CREATE)).code, Some(0));
+    // One that is interrupted while it waits.
+    let world = solo("[timing]\nrole = '5m'\n");
+    let life = world.run_interrupted(&setup(CREATE), 20, 1);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("interrupted"), "{}", life.text);
+}
+
+#[test]
+fn setup_whose_role_comes_to_be_between_two_looks() {
+    // The answer to CreateRole is lost, and somebody else makes it at the same time.
+    for fault in [Interference::ResetBefore, Interference::ResetAfter, Interference::LoseAnswer] {
+        let calls = solo("").run(&setup(CREATE)).operations;
+        for (index, operation) in calls.iter().enumerate() {
+            if !["CreateRole", "AttachRolePolicy"].contains(&operation.as_str()) {
+                continue;
+            }
+            let nth = u32::try_from(index + 1).expect("few calls");
+            let world = solo("");
+            let once = Some((nth, fault.clone()));
+            let life = world.live(&setup(CREATE), Fate { once, ..Fate::default() });
+            assert_eq!(life.code, Some(0), "{operation} {fault:?}: {}", life.text);
+            assert_eq!(policies(&world), [POLICY]);
+        }
+    }
+    let world = solo("");
+    let [first, second] = world.run_together(&setup(CREATE), &setup(CREATE), 70);
+    for life in [first, second] {
+        assert!(matches!(life.code, Some(0 | 3 | 4)), "{:?} {}", life.code, life.text);
+    }
+    assert_eq!(world.run(&setup(CREATE)).code, Some(0));
+}
+
+/// A service whose CPU is followed, and one rule beside the default one.
+fn scaled() -> World {
+    solo(
+        "[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+         conditions = [{ field = 'path-pattern', values = ['/v2/*'] }]\n\
+         actions = [{ type = 'forward', targetGroup = 'api' }]\n\
+         [[scalable_target]]\nservice = 'shop/api'\nmin = 2\nmax = 4\ncpu = 20\n\
+         requests = { targetGroup = 'api', target = 1000 }\n",
+    )
+}
+
+#[test]
+fn setup_for_the_listener_prints_a_pair_and_changes_nothing() {
+    for (world, parts) in [
+        (
+            solo(""),
+            &[
+                "create-target-group --name 'api-2'",
+                "modify-listener",
+                "create-service",
+                "ecs-bg:twin",
+            ][..],
+        ),
+        (
+            scaled(),
+            &[
+                "modify-rule",
+                "register-scalable-target",
+                "put-scaling-policy",
+                "SECOND##*:",
+                "MinCapacity 0",
+            ],
+        ),
+    ] {
+        let before = changed(&world);
+        let life = world.run(&setup("--engine listener --print cli"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        for part in parts {
+            let part = part.replace("MinCapacity", "--min-capacity");
+            assert!(life.text.contains(&part), "{part}: {}", life.text);
+        }
+        assert_eq!(changed(&world), before);
+        // Each weight is written out, and the first side keeps all the traffic.
+        assert!(life.text.contains(r#""Weight":100"#) && life.text.contains(r#""Weight":0"#));
+        let named = world.run(&setup("--engine listener --twin other --print terraform"));
+        assert_eq!(named.code, Some(0), "{}", named.text);
+        assert!(named.text.contains(r#"resource "aws_ecs_service" "other""#), "{}", named.text);
+        assert!(named.text.contains("ignore_changes = [task_definition, desired_count]"));
+        assert_eq!(changed(&world), before);
+    }
+}
+
+#[test]
+fn setup_for_the_listener_does_nothing_without_print() {
+    let world = solo("");
+    let before = changed(&world);
+    for more in ["", "--dry-run", "--print cli --bake 5m", "--print cli --create-role x"] {
+        let life = world.run(&setup(&format!("--engine listener {more}")));
+        assert_eq!(life.code, Some(2), "{more}: {}", life.text);
+        assert!(life.text.contains("--engine listener"), "{more}: {}", life.text);
+    }
+    assert_eq!(changed(&world), before);
+    let life = world.run(&setup("--engine listener"));
+    let said = "it prints what to create; nothing is changed yet";
+    assert!(life.text.contains(said) && life.text.contains("--print cli"), "{}", life.text);
+}
+
+#[test]
+fn setup_for_the_listener_refuses_what_cannot_be_a_pair() {
+    let group = "[[target_group]]\nname = 'other'\nport = 8080\n";
+    let rule = |weights: &str| {
+        format!(
+            "{group}[[rule]]\nname = 'more'\nlistener = 'https'\npriority = 10\n\
+             conditions = [{{ field = 'path-pattern', values = ['/v2/*'] }}]\n\
+             actions = [{{ type = 'forward', targetGroups = [{weights}] }}]\n"
+        )
+    };
+    let service = |name: &str, more: &str| {
+        format!(
+            "[[service]]\ncluster = 'shop'\nserviceName = '{name}'\ntaskDefinition = 'api:1'\ndesiredCount = 1\n\
+             launchType = 'FARGATE'\n{more}\
+             networkConfiguration = {{ awsvpcConfiguration = {{ subnets = ['subnet-a'] }} }}\n"
+        )
+    };
+    let balancers = |list: &[&str]| {
+        let one = |name: &&str| {
+            format!("{{ targetGroup = '{name}', containerName = 'api', containerPort = 8080 }}")
+        };
+        format!("loadBalancers = [{}]\n", list.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    let both = "{ targetGroup = 'api', weight = 1 }, { targetGroup = 'other', weight = 1 }";
+    let own = "[[service]]\ncluster = 'shop'\nserviceName = 'api'\n";
+    let cases = [
+        (rule(both), "", "other"),
+        (
+            rule("{ targetGroup = 'other', weight = 1 }") + own + &balancers(&["api", "other"]),
+            "",
+            "2 target groups",
+        ),
+        (service("api-green", ""), "", "there is a service api-green"),
+        (String::new(), "--twin api", "the service itself"),
+        (
+            "[[target_group]]\nname = 'api'\nattributes = { 'stickiness.enabled' = 'true' }\n"
+                .to_owned(),
+            "",
+            "sticki",
+        ),
+        (
+            group.replace("other", "api-2") + "targetType = 'instance'\n",
+            "",
+            "api-2 differs from api",
+        ),
+    ];
+    for (more, options, said) in cases {
+        let world = solo(&more);
+        let before = changed(&world);
+        let life = world.run(&setup(&format!("--engine listener --print cli {options}")));
+        refused(&world, before, &life, said);
+        assert!(life.text.contains(said), "{said}: {}", life.text);
+        assert!(life.text.contains("hint: "), "{said}: {}", life.text);
+    }
+    // One without a load balancer, one that ECS shifts, and one whose auto scaling is not shown.
+    let world = solo(&service("worker", ""));
+    let life = world.run("setup --cluster shop --service worker --engine listener --print cli");
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let world = solo("");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+    let life = world.run(&setup("--engine listener --print cli"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    for denied in ["DescribeScalableTargets", "DescribeScalingPolicies", "DescribeTags"] {
+        let list: &'static [&'static str] = Box::leak(Box::new([denied]));
+        let life = scaled().run_denied(&setup("--engine listener --print cli"), list);
+        assert_eq!(life.code, Some(3), "{denied}: {}", life.text);
+        assert!(life.text.contains(denied), "{denied}: {}", life.text);
+    }
+}
+
+#[test]
+fn setup_for_the_listener_of_a_pair_has_nothing_to_do() {
+    let world = World::new("shop");
+    let life = world.run("setup --cluster shop --service web --engine listener --print cli");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("# nothing to do"), "{}", life.text);
+}
+
+/// Terraform itself finds nothing to align, where it is there.
+#[test]
+fn setup_prints_terraform_that_is_formatted() {
+    let listener = "--engine listener --print terraform";
+    let network = "[[load_balancer]]\nname = 'shop'\ntype = 'network'\n\
+                   [[listener]]\nname = 'https'\nprotocol = 'TCP'\n\
+                   [[target_group]]\nname = 'api'\nprotocol = 'TCP'\n";
+    let printed = [
+        (solo(""), format!("{ROLE} --print terraform")),
+        (solo(""), format!("{CREATE} {HEADER} --strategy linear:20/2m --print terraform")),
+        (solo(""), listener.to_owned()),
+        (scaled(), listener.to_owned()),
+        (solo(network), listener.to_owned()),
+    ];
+    for (world, options) in printed {
+        let life = world.run(&setup(&options));
+        assert_eq!(life.code, Some(0), "{options}: {}", life.text);
+        let mut child = match std::process::Command::new("terraform")
+            .args(["fmt", "-check", "-diff", "-"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+        {
+            Ok(child) => child,
+            // It is checked where Terraform is.
+            Err(_) => return,
+        };
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, life.text.as_bytes()).expect("written");
+        drop(stdin);
+        let done = child.wait_with_output().expect("an end");
+        let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{options}:\n{}\n{said}", life.text);
+    }
+}

@@ -297,7 +297,7 @@ pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str
         ),
         _ => (
             request.header("content-type", "application/x-www-form-urlencoded"),
-            format!("Action={operation}&Version=2015-12-01&{body}"),
+            format!("Action={operation}&Version={}&{body}", version(service)),
         ),
     };
     let request = request.body(body.into()).expect("a request");
@@ -306,6 +306,11 @@ pub(crate) fn call(cloud: &mut Cloud, service: &str, operation: &str, body: &str
     let text = String::from_utf8(response.body().to_vec()).expect("text");
     assert!(response.status().is_success(), "{operation}: {text}");
     text
+}
+
+/// The version of a service with the query protocol.
+fn version(service: &str) -> &'static str {
+    if service == "iam" { "2010-05-08" } else { "2015-12-01" }
 }
 
 /// Another tool puts `service` on a revision of its own: what `like` runs, with this image and as

@@ -217,11 +217,13 @@ pub(crate) fn alarms(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     names.iter().map(need).collect()
 }
 
-/// AWS Identity and Access Management: a role by its name.
+/// AWS Identity and Access Management: a role by its name, and the policy that it is given.
 pub(crate) fn roles(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     let name = asked.text("RoleName").unwrap_or("*");
+    let path = asked.text("Path").unwrap_or("/");
     let partition = partition(place.region).name;
-    vec![place.need(format!("arn:{partition}:iam::{}:role/{name}", place.account))]
+    let need = place.need(format!("arn:{partition}:iam::{}:role{path}{name}", place.account));
+    vec![need.with_some("iam:PolicyARN", asked.text("PolicyArn"))]
 }
 
 /// AWS Secrets Manager: a secret by its ARN; one that is named has six characters more in it.

@@ -7,6 +7,7 @@ use super::{
     Item,
     build::{Build, typed},
 };
+use crate::state::named::Role;
 
 const TASKS: &str = "ecs-tasks.amazonaws.com";
 
@@ -15,7 +16,7 @@ pub(super) fn of_definition(build: &mut Build<'_>, definition: &Map<String, Valu
     let here = build.cloud.here(build.region);
     for member in ["executionRoleArn", "taskRoleArn"] {
         if let Some(role) = definition.get(member).and_then(Value::as_str) {
-            here.shared.roles.entry(last(role).to_owned()).or_insert_with(|| TASKS.to_owned());
+            here.shared.roles.entry(last(role).to_owned()).or_insert_with(|| Role::of(TASKS));
         }
     }
     let containers = definition.get("containerDefinitions").and_then(Value::as_array);
@@ -41,15 +42,15 @@ fn last(role: &str) -> &str {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Role {
+struct Wanted {
     name: String,
     trusts: Option<String>,
 }
 
 pub(super) fn role(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
-    let wanted: Role = typed(&item.table)?;
-    let trusts = wanted.trusts.unwrap_or_else(|| TASKS.to_owned());
-    build.cloud.here(build.region).shared.roles.insert(wanted.name, trusts);
+    let wanted: Wanted = typed(&item.table)?;
+    let trusts = wanted.trusts.as_deref().unwrap_or(TASKS);
+    build.cloud.here(build.region).shared.roles.insert(wanted.name, Role::of(trusts));
     Ok(())
 }
 

@@ -120,3 +120,93 @@ fn an_image_of_another_platform_is_not_pulled() {
     assert!(deploys("2"));
     assert!(!deploys("3"));
 }
+
+const IAM: &str = "2010-05-08";
+
+/// A trust policy for a service.
+fn trust(service: &str) -> String {
+    let statement =
+        json!({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"});
+    json!({"Version": "2012-10-17", "Statement": statement}).to_string()
+}
+
+#[test]
+fn a_role_is_made_and_given_a_policy() {
+    let mut world = World::with(SOLO);
+    let new =
+        |name: &str, trust: &str| json!({"RoleName": name, "AssumeRolePolicyDocument": trust});
+    let made =
+        world.query(IAM, "CreateRole", new("lb", &trust("ecs.amazonaws.com"))).expect("a role");
+    assert_eq!(made["Role"]["Arn"], "arn:aws:iam::123456789012:role/lb");
+    let found = world.query(IAM, "GetRole", json!({"RoleName": "lb"})).expect("a role");
+    assert_eq!(found["Role"], made["Role"]);
+    let again = world.query(IAM, "CreateRole", new("LB", &trust("ecs.amazonaws.com")));
+    assert_eq!(again.expect_err("taken").0, "EntityAlreadyExists");
+    for wrong in ["{", "{}", r#"{"Statement":[{"Effect":"Allow","Action":"sts:AssumeRole"}]}"#] {
+        let refused = world.query(IAM, "CreateRole", new("other", wrong));
+        assert_eq!(refused.expect_err(wrong).0, "MalformedPolicyDocument", "{wrong}");
+    }
+    let name = "AmazonECSInfrastructureRolePolicyForLoadBalancers";
+    let arn = format!("arn:aws:iam::aws:policy/{name}");
+    let attach = |role: &str, arn: &str| json!({"RoleName": role, "PolicyArn": arn});
+    for _ in 0..2 {
+        world.query(IAM, "AttachRolePolicy", attach("lb", &arn)).expect("attached");
+    }
+    let listed = world.query(IAM, "ListAttachedRolePolicies", json!({"RoleName": "lb"}));
+    let listed = listed.expect("policies");
+    assert_eq!(listed["AttachedPolicies"], json!([{"PolicyName": name, "PolicyArn": arn}]));
+    assert_eq!(listed["IsTruncated"], "false");
+    for (role, policy, code) in [
+        ("nobody", arn.as_str(), "NoSuchEntity"),
+        (
+            "lb",
+            "arn:aws:iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForLoadBalancers",
+            "NoSuchEntity",
+        ),
+        ("lb", "AdministratorAccess", "InvalidInput"),
+    ] {
+        let refused = world.query(IAM, "AttachRolePolicy", attach(role, policy));
+        assert_eq!(refused.expect_err(policy).0, code, "{role} {policy}");
+    }
+}
+
+#[test]
+fn a_new_role_cannot_be_assumed_at_once() {
+    let mut world = World::with("extends = 'native'\n");
+    let own = |world: &mut World| world.service("shop")["loadBalancers"].clone();
+    let mut balancers = own(&mut world);
+    let mut moves = |world: &mut World, role: &str| {
+        balancers[0]["advancedConfiguration"]["roleArn"] =
+            json!(format!("arn:aws:iam::123456789012:role/{role}"));
+        let body = json!({"cluster": "shop", "service": "shop", "loadBalancers": balancers});
+        world.ecs("UpdateService", body).map_err(|(code, text)| format!("{code}: {text}"))
+    };
+    for (name, trusts) in [("new", "ecs.amazonaws.com"), ("other", "ec2.amazonaws.com")] {
+        let body = json!({"RoleName": name, "AssumeRolePolicyDocument": trust(trusts)});
+        world.query(IAM, "CreateRole", body).expect("a role");
+        let refused = moves(&mut world, name).expect_err("not yet");
+        assert!(
+            refused.starts_with("InvalidParameterException: ECS was unable to assume the role"),
+            "{refused}"
+        );
+    }
+    world.pass(11);
+    moves(&mut world, "new").expect("assumable");
+    assert!(moves(&mut world, "other").is_err());
+    // What no scenario names is as it should be.
+    moves(&mut world, "unknown").expect("assumable");
+}
+
+#[test]
+fn a_role_without_the_policy_changes_no_rule() {
+    let mut world = World::with("extends = 'native'\n[timing]\nrole = '0s'\n");
+    let body = json!({"RoleName": "new", "AssumeRolePolicyDocument": trust("ecs.amazonaws.com")});
+    world.query(IAM, "CreateRole", body).expect("a role");
+    let mut balancers = world.service("shop")["loadBalancers"].clone();
+    balancers[0]["advancedConfiguration"]["roleArn"] = json!("arn:aws:iam::123456789012:role/new");
+    let body = json!({"cluster": "shop", "service": "shop", "loadBalancers": balancers});
+    world.ecs("UpdateService", body).expect("a deployment");
+    world.pass(120);
+    let text = world.service("shop").to_string();
+    assert!(text.contains("missing permissions on ECS Infrastructure Role"), "{text}");
+}

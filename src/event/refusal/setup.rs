@@ -168,10 +168,42 @@ pub enum SetupRefused {
         #[serde(flatten)]
         unfit: Unfit,
     },
+    /// A pair of services with several target groups each is not printed.
+    PairOfSeveralGroups {
+        /// The service.
+        service: String,
+        /// How many.
+        count: usize,
+    },
+    /// The name of the twin is that of another service.
+    TwinTaken {
+        /// The name.
+        twin: String,
+        /// The service itself has it.
+        is_itself: bool,
+    },
+    /// Its auto scaling cannot be read.
+    ScalingUnread {
+        /// The service.
+        service: String,
+        /// The IAM action that would be needed.
+        action: &'static str,
+    },
     /// ECS needs a role to change rules.
     NoRole {
-        /// The partition of its region: `aws`
-        partition: String,
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
+    /// `--create-role` names a role that others may assume.
+    RoleOfOthers {
+        /// Its name.
+        role: String,
+        /// Its ARN.
+        arn: String,
+        /// Whom its trust policy names.
+        trusted: Vec<String>,
     },
     /// It is in no target group.
     SetupWithoutGroup,

@@ -77,7 +77,7 @@ pub(in crate::plan) fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Op
 }
 
 /// What the `listener` engine cannot do with a service, whatever its twin is.
-pub(super) fn weighable(service: &Service) -> Result<(), Refusal> {
+pub(in crate::plan) fn weighable(service: &Service) -> Result<(), Refusal> {
     let name = || service.name.clone();
     let not_behind_rules =
         |through| refuse(ServiceRefused::NotBehindRules { service: name(), through });

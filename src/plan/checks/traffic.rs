@@ -189,7 +189,7 @@ pub(super) fn no_rule<T>(survey: &Survey, one: &Service, other: &Service) -> Res
     refuse(TrafficRefused::NoRule { services: [one.name.clone(), other.name.clone()] })
 }
 
-pub(super) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(), Refusal> {
+pub(in crate::plan) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> Result<(), Refusal> {
     let known = |group: &str| pairs.iter().any(|pair| pair.blue == group || pair.green == group);
     for rule in rules {
         let weights = weights(&rule.actions);

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::pair::check_pair;
+use super::role::role_fits;
 use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
 use super::{MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
@@ -21,6 +23,9 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
     let own = services::existing(&seen.survey, &seen.survey.service)?;
     if asked.undo {
         return check_undo(asked, seen, own);
+    }
+    if let Some(twin) = &asked.pair {
+        return check_pair(twin, asked, seen, own);
     }
     if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
         return test_rule_fits(asked, seen, own);
@@ -128,8 +133,16 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
     if seen.survey.blind.is_some() {
         return refuse(SetupRefused::LoadBalancerUnread);
     }
+    match case.is_advanced() {
+        true => Ok(()),
+        false => groups_can_be_read(seen),
+    }
+}
+
+/// A copy has the attributes and the tags of the first one.
+pub(super) fn groups_can_be_read(seen: &Seen) -> Result<(), Refusal> {
     let groups = [&seen.first, &seen.second];
-    for group in groups.into_iter().flatten().filter(|_| !case.is_advanced()) {
+    for group in groups.into_iter().flatten() {
         let unread = [
             (
                 group.attributes.is_none(),
@@ -222,10 +235,14 @@ fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 fn second_group_fits(case: &Case<'_>) -> Result<(), Refusal> {
-    let (asked, seen) = (case.asked, case.seen);
-    if case.is_advanced() {
-        return Ok(());
+    match case.is_advanced() {
+        true => Ok(()),
+        false => group_fits(case.asked, case.seen),
     }
+}
+
+/// The second group is there if it was named, and can be used.
+pub(super) fn group_fits(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
     let (Some(first), second) = (&seen.first, &seen.second) else { return Ok(()) };
     let Some(second) = second else {
         return match &asked.alternate {
@@ -269,6 +286,8 @@ fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {
     if case.is_advanced() || !has_group || case.asked.role.is_some() {
         return Ok(());
     }
-    let partition = case.service.arn.split(':').nth(1).unwrap_or("aws");
-    refuse(SetupRefused::NoRole { partition: partition.to_owned() })
+    if case.asked.create_role.is_some() {
+        return role_fits(case.asked, case.seen);
+    }
+    refuse(SetupRefused::NoRole { service: case.service.name.clone(), cluster: case.cluster() })
 }

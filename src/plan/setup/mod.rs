@@ -2,6 +2,8 @@
 //! step is decided by what is there, so a run that was killed is gone on with by running it again.
 
 mod checks;
+mod pair;
+mod role;
 mod test_rule;
 mod undo;
 
@@ -10,6 +12,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub use self::checks::check;
+use self::pair::pair_steps;
+pub use self::pair::{NEW_SUFFIX, PairStep, TWIN_TAG, shared_rules};
+pub use self::role::{RoleSettings, policy_arn};
+use self::role::{role_arn, role_steps};
 use self::test_rule::test_rule_step;
 pub use self::test_rule::{NEW_RULE, RuleSettings, TEST_TAG, made};
 use self::undo::undo_steps;
@@ -18,6 +24,7 @@ use super::{Digest, Survey, group_name};
 use crate::event::refusal::{SetupRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
 use crate::model::rule::{GroupPair, green_stands, weights, with_green};
+use crate::model::scaling::Policy;
 use crate::model::world::{Rule, Service};
 use crate::record::{Change, Native};
 use crate::request::image::ImageRef;
@@ -109,6 +116,12 @@ pub struct Seen {
     pub first: Option<GroupSettings>,
     /// The second one, where it is there.
     pub second: Option<GroupSettings>,
+    /// The service that is to be the twin, where it is there and names none.
+    pub other: Option<Service>,
+    /// The scaling policies of the service, for a twin; `None` where they may not be read.
+    pub policies: Option<Vec<Policy>>,
+    /// The role of `--create-role`, where it is there.
+    pub role: Option<RoleSettings>,
     /// The rule of `--test-rule`, where it is there.
     pub test: Option<Rule>,
     /// The ARNs of the rules that `setup` made for test traffic.
@@ -124,6 +137,20 @@ pub struct Seen {
 /// A step that is left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Make the role by which ECS changes rules.
+    CreateRole {
+        /// Its name.
+        role: String,
+        /// Its trust policy, as JSON.
+        trust: String,
+    },
+    /// Give it AWS's policy.
+    AttachPolicy {
+        /// The role's name.
+        role: String,
+        /// The policy's ARN.
+        policy: String,
+    },
     /// Make a rule for test traffic.
     CreateRule {
         /// Its name, for people.
@@ -171,6 +198,8 @@ pub enum Step {
         /// `loadBalancers` as they are to be.
         load_balancers: Value,
     },
+    /// Make a part of a pair. It is printed only.
+    Pair(PairStep),
     /// Wait until ECS has replaced the tasks.
     Settle,
     /// Set the deployment strategy. It starts nothing.
@@ -237,6 +266,9 @@ pub fn steps(asked: &Setup, seen: &Seen) -> Vec<Step> {
     match service(seen) {
         None => vec![],
         Some(service) if asked.undo => undo_steps(asked, seen, service),
+        Some(service) if asked.pair.is_some() => {
+            asked.pair.iter().flat_map(|twin| pair_steps(twin, seen, service)).collect()
+        }
         Some(service) => setup_steps(asked, seen, service),
     }
 }
@@ -250,6 +282,8 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
         }
         if advanced.is_none() {
             steps.splice(0..0, test_rule_step(asked, seen, first, rule));
+            // First of all: it takes a while until ECS can assume a new role.
+            steps.splice(0..0, role_steps(asked, seen, service));
         }
         let second = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
         let pair = [GroupPair { blue: first.arn.clone(), green: second.to_owned() }];
@@ -353,7 +387,7 @@ fn advance(asked: &Setup, seen: &Seen, service: &Service, rule: &Rule, second: &
     if let Some(test) = test_arn(asked, seen) {
         advanced["testListenerRule"] = json!(test);
     }
-    advanced["roleArn"] = json!(asked.role);
+    advanced["roleArn"] = json!(role_arn(asked, seen, service));
     list[0]["advancedConfiguration"] = advanced;
     list
 }

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::told;
-use crate::plan::setup::{NEW_GROUP, NEW_RULE, Seen, Step};
+use crate::model::scaling::Suspended;
+use crate::plan::setup::{
+    NEW_GROUP, NEW_RULE, NEW_SUFFIX, PairStep, Seen, Step, TWIN_TAG, service,
+};
 use crate::request::setup::Setup;
 
 /// As a shell takes it.
@@ -16,6 +19,7 @@ fn quoted(text: &str) -> String {
 /// JSON for a shell, in which the ARNs of what is new are variables.
 fn shell_json(value: &Value) -> String {
     let text = quoted(&value.to_string()).replace(NEW_GROUP, r#"'"$SECOND"'"#);
+    let text = text.replace(NEW_SUFFIX, r#"'"${SECOND##*:}"'"#);
     text.replace(NEW_RULE, r#"'"$TEST"'"#)
 }
 
@@ -86,9 +90,26 @@ pub(super) fn cli(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         text.push_str("# nothing to do");
         return text;
     }
+    let creates = steps.iter().any(|step| matches!(step, Step::CreateRole { .. }));
     for step in steps {
         let _ = write!(text, "\n# {}\n", told(seen, step));
         let _ = match step {
+            Step::Pair(step) => writeln!(text, "{}", pair(seen, step)),
+            Step::CreateRole { role, trust } => writeln!(
+                text,
+                "aws iam create-role --role-name {} --assume-role-policy-document {}",
+                quoted(role),
+                quoted(trust)
+            ),
+            Step::AttachPolicy { role, policy } => {
+                let wait = "# ECS cannot assume a new role at once.\nsleep 15\n";
+                write!(
+                    text,
+                    "aws iam attach-role-policy --role-name {} --policy-arn {policy}\n{}",
+                    quoted(role),
+                    if creates { wait } else { "" }
+                )
+            }
             Step::CreateRule { listener, parameters, tags, .. } => {
                 let all = nested(parameters);
                 let mut options = String::new();
@@ -185,6 +206,50 @@ pub(super) fn cli(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         };
     }
     text.trim_end().to_owned()
+}
+
+/// What makes a part of a pair.
+fn pair(seen: &Seen, step: &PairStep) -> String {
+    let scaled = |twin: &str| {
+        let own = service(seen).map_or("", |own| own.arn.as_str());
+        let cluster = own.rsplit('/').nth(1).unwrap_or_default();
+        format!(
+            "--service-namespace ecs --scalable-dimension ecs:service:DesiredCount --resource-id {}",
+            quoted(&format!("service/{cluster}/{twin}"))
+        )
+    };
+    match step {
+        PairStep::Create { members, .. } => {
+            format!("aws ecs create-service --cli-input-json {}", shell_json(members))
+        }
+        PairStep::Scale { twin, like } => format!(
+            "aws application-autoscaling register-scalable-target {} --min-capacity 0 --max-capacity {} \
+             --suspended-state {}",
+            scaled(twin),
+            like.max,
+            Suspended::ALL.argument()
+        ),
+        PairStep::Policy { twin, policy } => {
+            let note = match policy.kind.as_str() {
+                "StepScaling" => {
+                    "# Its alarms, too, are to be made: each with this policy as its action.\n"
+                }
+                _ => "",
+            };
+            format!(
+                "{note}aws application-autoscaling put-scaling-policy {} --policy-name {} --policy-type {} {} {}",
+                scaled(twin),
+                quoted(&policy.name),
+                policy.kind,
+                option(&format!("{}PolicyConfiguration", policy.kind)),
+                shell_json(&policy.configuration)
+            )
+        }
+        PairStep::Tag { arn, twin, .. } => format!(
+            "aws ecs tag-resource --resource-arn {arn} --tags {}",
+            quoted(&format!("key={TWIN_TAG},value={twin}"))
+        ),
+    }
 }
 
 /// The ARN of a group, or the variable that has it.

@@ -1,6 +1,7 @@
 //! What `setup` would do: for people, as commands of the aws CLI, and as Terraform.
 
 mod cli;
+mod pair;
 mod terraform;
 
 use std::fmt::Write;
@@ -8,13 +9,14 @@ use std::fmt::Write;
 use serde_json::json;
 
 use self::cli::cli;
+use self::pair::terraform_of_pair;
 use self::terraform::terraform;
 use super::sanitise::field;
 use super::{Output, Render, json as documents, lines, words};
 use crate::model::arn::short;
 use crate::model::rule::weights;
 use crate::ops::setup::name;
-use crate::plan::setup::{NEW_GROUP, Seen, Step, notes, second_name, service};
+use crate::plan::setup::{NEW_GROUP, PairStep, Seen, Step, TWIN_TAG, notes, second_name, service};
 use crate::request::setup::Setup;
 
 /// How to tell it.
@@ -31,11 +33,12 @@ pub enum Format {
 impl Render<'_> {
     /// What `setup` would do.
     pub fn setup(&self, format: Format, asked: &Setup, seen: &Seen, steps: &[Step]) {
-        let warnings = if asked.undo { vec![] } else { notes(asked, seen) };
+        let warnings = if asked.undo || asked.pair.is_some() { vec![] } else { notes(asked, seen) };
         let warnings: Vec<String> = warnings.iter().map(words::warning).collect();
         let text = match format {
             Format::Plan => plan(asked, seen, steps),
             Format::Cli => cli(asked, seen, steps),
+            Format::Terraform if asked.pair.is_some() => terraform_of_pair(seen, steps),
             Format::Terraform => terraform(asked, seen, steps),
         };
         match self.output {
@@ -91,6 +94,27 @@ fn told(seen: &Seen, step: &Step) -> String {
     let name = service.map_or("", |service| &service.name);
     let revision = service.map_or("", |service| short(&service.revision));
     match step {
+        Step::Pair(PairStep::Create { twin, members }) => {
+            let group = members["loadBalancers"][0]["targetGroupArn"].as_str().unwrap_or_default();
+            format!(
+                "create service {twin}, a copy of {name} with target group {} and no tasks",
+                group_name(seen, group)
+            )
+        }
+        Step::Pair(PairStep::Scale { twin, like }) => format!(
+            "{twin}: register a scalable target, minimum 0, maximum {}, everything suspended",
+            like.max
+        ),
+        Step::Pair(PairStep::Policy { twin, policy }) => {
+            format!("{twin}: put scaling policy {}, as that of {name}", policy.name)
+        }
+        Step::Pair(PairStep::Tag { service, twin, .. }) => {
+            format!("{service}: set tag {TWIN_TAG}={twin}")
+        }
+        Step::CreateRole { role, .. } => {
+            format!("create role {role}, which trusts ecs.amazonaws.com")
+        }
+        Step::AttachPolicy { role, policy } => format!("attach {} to role {role}", short(policy)),
         Step::CreateRule { rule, of, header, .. } => {
             format!(
                 "create rule {rule} for test traffic: the conditions of {of} and the header {header}"

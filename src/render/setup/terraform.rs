@@ -13,25 +13,25 @@ use crate::plan::setup::{
 use crate::request::setup::Setup;
 
 /// A text in HCL.
-fn hcl(text: &str) -> String {
+pub(super) fn hcl(text: &str) -> String {
     let text = text.replace('\\', r"\\").replace('"', "\\\"");
     format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
 }
 
 /// A name that Terraform takes for a resource.
-fn label(text: &str) -> String {
+pub(super) fn label(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     text.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect()
 }
 
 /// Lines `name = value`, as `terraform fmt` aligns them.
-fn aligned(indent: usize, rows: &[(String, String)]) -> String {
+pub(super) fn aligned(indent: usize, rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
     let row = |(key, value): &(String, String)| format!("{:indent$}{key:<width$} = {value}\n", "");
     rows.iter().map(row).collect()
 }
 
-fn row(key: &str, value: impl Into<String>) -> (String, String) {
+pub(super) fn row(key: &str, value: impl Into<String>) -> (String, String) {
     (key.to_owned(), value.into())
 }
 
@@ -42,17 +42,12 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         "# Needs hashicorp/aws 6.4 or newer. Apply it in two steps: first all but deployment_configuration; when\n\
          # ECS has replaced the tasks, deployment_configuration.\n",
     );
-    let second = match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
-        Some(Step::Create { group, parameters, tags, .. }) => {
-            let attributes = steps.iter().find_map(|step| match step {
-                Step::Attributes { attributes, .. } => Some(attributes),
-                _ => None,
-            });
-            text.push_str(&group_block(group, parameters, attributes, tags));
-            format!("aws_lb_target_group.{}.arn", label(group))
-        }
-        _ => hcl(seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn)),
-    };
+    let creates = steps.iter().any(|step| matches!(step, Step::CreateRole { .. }));
+    for step in steps {
+        text.push_str(&role_block(step, creates));
+    }
+    let (group, second) = group_of(seen, steps);
+    text.push_str(&group);
     if let (Ok(rule), Some(first)) = (production(asked, seen), &seen.first) {
         if let Some(Step::CreateRule { rule, listener, parameters, tags, .. }) =
             steps.iter().find(|step| matches!(step, Step::CreateRule { .. }))
@@ -94,9 +89,17 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
             ];
             let _ = write!(text, "  load_balancer {{\n{}\n", aligned(4, &rows));
             let known = attachment.advanced.as_ref().and_then(|known| known.test.as_deref());
-            let role = own.settings.get("loadBalancers");
-            let role = role.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
-            let role = asked.role.as_deref().or(role).unwrap_or_default();
+            let known_arn = own.settings.get("loadBalancers");
+            let known_arn =
+                known_arn.and_then(|all| all[0]["advancedConfiguration"]["roleArn"].as_str());
+            let role = match (&asked.create_role, &seen.role) {
+                _ if known_arn.is_some() => hcl(known_arn.unwrap_or_default()),
+                (Some(name), None) => format!("aws_iam_role.{}.arn", label(name)),
+                (_, own) => {
+                    let own = own.as_ref().map(|own| own.arn.as_str());
+                    hcl(asked.role.as_deref().or(own).unwrap_or_default())
+                }
+            };
             let mut rows = vec![
                 row("alternate_target_group_arn", second),
                 row("production_listener_rule", hcl(named_arn(rule))),
@@ -107,7 +110,7 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
             };
             let test = known.or_else(|| test_arn(asked, seen));
             rows.extend(test.map(|test| row("test_listener_rule", value(test))));
-            rows.push(row("role_arn", hcl(role)));
+            rows.push(row("role_arn", role));
             let block = aligned(6, &rows);
             let _ = write!(text, "    advanced_configuration {{\n{block}    }}\n  }}\n\n");
         }
@@ -119,8 +122,66 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         );
     }
     text.push_str(&configuration_block(own, steps));
+    let attached = steps.iter().find_map(|step| match step {
+        Step::AttachPolicy { role, .. } => Some(label(role)),
+        _ => None,
+    });
+    if let Some(attached) = attached {
+        let _ = write!(text, "\n  depends_on = [aws_iam_role_policy_attachment.{attached}]\n");
+    }
     text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
     text
+}
+
+/// The second group where it is new, and how to name its ARN.
+pub(super) fn group_of(seen: &Seen, steps: &[Step]) -> (String, String) {
+    match steps.iter().find(|step| matches!(step, Step::Create { .. })) {
+        Some(Step::Create { group, parameters, tags, .. }) => {
+            let attributes = steps.iter().find_map(|step| match step {
+                Step::Attributes { attributes, .. } => Some(attributes),
+                _ => None,
+            });
+            let block = group_block(group, parameters, attributes, tags);
+            (block, format!("aws_lb_target_group.{}.arn", label(group)))
+        }
+        _ => {
+            let arn = seen.second.as_ref().map_or(NEW_GROUP, |group| &group.arn);
+            (String::new(), hcl(arn))
+        }
+    }
+}
+
+/// The role by which ECS changes rules, and its policy.
+fn role_block(step: &Step, creates: bool) -> String {
+    match step {
+        Step::CreateRole { role, .. } => {
+            let statement = [
+                row("Effect", hcl("Allow")),
+                row("Principal", r#"{ Service = "ecs.amazonaws.com" }"#),
+                row("Action", hcl("sts:AssumeRole")),
+            ];
+            format!(
+                "\nresource \"aws_iam_role\" {} {{\n  name = {}\n\n  assume_role_policy = jsonencode({{\n    Version = \"2012-10-17\"\n    \
+                 Statement = [{{\n{}    }}]\n  }})\n}}\n",
+                hcl(&label(role)),
+                hcl(role),
+                aligned(6, &statement)
+            )
+        }
+        Step::AttachPolicy { role, policy } => {
+            let name = match creates {
+                true => format!("aws_iam_role.{}.name", label(role)),
+                false => hcl(role),
+            };
+            let rows = [row("role", name), row("policy_arn", hcl(policy))];
+            format!(
+                "\nresource \"aws_iam_role_policy_attachment\" {} {{\n{}}}\n",
+                hcl(&label(role)),
+                aligned(2, &rows)
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 /// The rule for test traffic.
@@ -218,7 +279,7 @@ fn configuration_block(own: &Service, steps: &[Step]) -> String {
     text
 }
 
-fn snake(text: &str) -> String {
+pub(super) fn snake(text: &str) -> String {
     option(text).trim_start_matches('-').replace('-', "_")
 }
 

@@ -109,6 +109,10 @@ pub(crate) fn cause(fact: &Cause) -> String {
             }
         }
         Cause::InTheWay { error } => fault(error),
+        Cause::RoleNotAssumable { role, waited, message } => format!(
+            "ECS cannot assume role {role} after {}; its trust policy must name ecs.amazonaws.com. ECS says: {message}",
+            time(*waited)
+        ),
         Cause::Interrupted => "interrupted".to_owned(),
         Cause::Held { share: Some(share), service } => {
             format!("interrupted; left as it is, with {share} % on {service}")

@@ -86,8 +86,12 @@ pub(crate) fn outcome(ending: &Ending) -> String {
                 "{service} is set up: its deployment strategy is {strategy}, and ECS shifts its traffic"
             )
         }
-        Ending::SetUpUndone { service } => {
-            format!("{service} is as before setup: its deployment strategy is ROLLING")
+        Ending::SetUpUndone { service, role } => {
+            let role = role.as_ref().map(|role| format!("; role {role} is still there"));
+            format!(
+                "{service} is as before setup: its deployment strategy is ROLLING{}",
+                role.unwrap_or_default()
+            )
         }
         Ending::SetUpUnfinished { service, changes } => {
             let done: Vec<String> = changes.iter().map(change).collect();

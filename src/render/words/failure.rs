@@ -92,6 +92,14 @@ pub(crate) fn failure(failure: &Failure) -> String {
     }
 }
 
+/// Only `setup --create-role` calls them, or fails without.
+fn is_about_roles(call: Call) -> bool {
+    matches!(
+        call,
+        Call::GetRole | Call::ListAttachedRolePolicies | Call::CreateRole | Call::AttachRolePolicy
+    )
+}
+
 /// What helps: one line that can be pasted.
 fn hint(failure: &Failure) -> String {
     match failure.kind {
@@ -110,6 +118,11 @@ fn hint(failure: &Failure) -> String {
             "in a file for docker's --env-file, write NAME=value without quotes, blanks or comments"
                 .into()
         }
+        FailureKind::Denied if failure.call.is_some_and(is_about_roles) => format!(
+            "allow {} to these credentials, or have an administrator make the role and give its ARN: \
+             --infrastructure-role ARN",
+            failure.action()
+        ),
         FailureKind::Denied => format!("allow {} to these credentials", failure.action()),
         FailureKind::Missing if failure.code.contains("ClusterNotFound") => {
             "check cluster and region: aws ecs list-clusters".into()

@@ -88,6 +88,10 @@ pub(crate) fn change(change: &Change) -> String {
         Change::DeploymentStopped { deployment } => {
             format!("asked ECS to roll back its deployment {deployment}")
         }
+        Change::RoleCreated { role } => {
+            format!("created role {role}, which trusts ecs.amazonaws.com")
+        }
+        Change::PolicyAttached { role, policy } => format!("attached {policy} to role {role}"),
         Change::GroupCreated { group, base } => {
             format!("created target group {group}, a copy of {base}")
         }

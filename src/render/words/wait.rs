@@ -32,6 +32,7 @@ pub(crate) fn wait(why: &WaitReason) -> String {
         WaitReason::NewTasks { running, revision } => {
             format!("{running} tasks of {revision} still run")
         }
+        WaitReason::Role { role } => format!("waiting until ECS can assume role {role}"),
         WaitReason::Completion { may_roll_back: true, service } => {
             format!(
                 "waiting for ECS to complete the deployment of {service}: it can still roll back"

@@ -35,6 +35,7 @@ pub(crate) fn check(here: &Here<'_>, members: &Map<String, Value>) -> Result<(),
     minutes(config, "canaryConfiguration", "canaryBakeTimeInMinutes")?;
     minutes(config, "linearConfiguration", "stepBakeTimeInMinutes")?;
     let list = members.get("loadBalancers").and_then(Value::as_array);
+    roles(here, list.map(Vec::as_slice).unwrap_or_default())?;
     balancers(here.region, list.map(Vec::as_slice).unwrap_or_default(), strategy != "ROLLING")
 }
 
@@ -147,6 +148,23 @@ fn balancers(region: &Region, list: &[Value], shifts: bool) -> Result<(), Fault>
             }
         }
         rules(region, groups.map(Option::unwrap_or_default), one)?;
+    }
+    Ok(())
+}
+
+/// Amazon ECS must be able to assume the infrastructure role. A role that the account does not list is taken for one
+/// that it can: scenarios need not name it.
+fn roles(here: &Here<'_>, list: &[Value]) -> Result<(), Fault> {
+    let arns = list.iter().filter_map(|one| one["advancedConfiguration"]["roleArn"].as_str());
+    for arn in arns {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let Some(role) = here.shared.roles.get(name) else { continue };
+        let is_new = role.made.is_some_and(|made| here.now() - made < here.shared.timing.role);
+        if is_new || !role.trusts("ecs.amazonaws.com") {
+            return refuse(format!(
+                "ECS was unable to assume the role '{arn}' that was provided for this service. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+            ));
+        }
     }
     Ok(())
 }

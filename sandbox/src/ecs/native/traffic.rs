@@ -76,10 +76,9 @@ pub(crate) fn live(here: &Here<'_>, service: &Service) -> Vec<String> {
 pub(super) fn look(here: &mut Here<'_>, arn: &str) -> Result<(), String> {
     let Some((service, ..)) = newest(here, arn) else { return Ok(()) };
     let Some(own) = service.deployments.first() else { return Ok(()) };
-    let role = here.shared.unverified.infrastructure_role;
     let sides = pairs(own.settings.get("loadBalancers"))
         .iter()
-        .map(|pair| side(here.region, pair, role))
+        .map(|pair| side(here.region, pair, allowed(here, pair.role)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|what| format!("of invalid networking configuration. {what}"))?;
     let Some(service) = here.region.ecs.services.get_mut(arn) else { return Ok(()) };
@@ -90,6 +89,19 @@ pub(super) fn look(here: &mut Here<'_>, arn: &str) -> Result<(), String> {
         native.sides = sides;
     }
     Ok(())
+}
+
+/// What an infrastructure role allows ECS: as the scenario says, but nothing where a client made it without the policy
+/// for load balancers.
+fn allowed(here: &Here<'_>, role: &str) -> InfrastructureRole {
+    let lacks = here.shared.roles.get(last(role)).is_some_and(|own| {
+        let named = |arn: &String| last(arn) == "AmazonECSInfrastructureRolePolicyForLoadBalancers";
+        own.made.is_some() && !own.policies.iter().any(named)
+    });
+    match lacks {
+        true => InfrastructureRole::None,
+        false => here.shared.unverified.infrastructure_role,
+    }
 }
 
 fn side(region: &Region, pair: &Pair<'_>, role: InfrastructureRole) -> Result<Side, String> {
@@ -242,8 +254,8 @@ fn write(
         Some(one) if is_default => ("ModifyListener", one.listener.clone()),
         _ => ("ModifyRule", rule.to_owned()),
     };
-    if here.shared.unverified.infrastructure_role != InfrastructureRole::Full {
-        let role = roles(here, arn).into_iter().next().unwrap_or_default();
+    let role = roles(here, arn).into_iter().next().unwrap_or_default();
+    if allowed(here, &role) != InfrastructureRole::Full {
         let user = here.shared.iam(
             &here.region.name,
             "sts",

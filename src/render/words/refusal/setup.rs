@@ -78,8 +78,29 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             Unfit::InUse => format!("target group {group} has targets: it is in use"),
         },
         R::NoRole { .. } => {
-            "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN"
+            "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN or --create-role NAME"
                 .to_owned()
+        }
+        R::PairOfSeveralGroups { service, count } => {
+            format!("{service} has {count} target groups; setup prints pairs with one each")
+        }
+        R::TwinTaken { twin, is_itself: true } => {
+            format!("--twin: {twin} is the service itself")
+        }
+        R::TwinTaken { twin, is_itself: false } => {
+            format!("there is a service {twin}, and it is not an idle twin")
+        }
+        R::ScalingUnread { service, .. } => {
+            format!("the auto scaling of {service} cannot be read; a twin needs the same")
+        }
+        R::RoleOfOthers { role, trusted, .. } => {
+            let trusted = match &trusted[..] {
+                [] => "nobody".to_owned(),
+                trusted => trusted.join(", "),
+            };
+            format!(
+                "--create-role: there is a role {role}, and its trust policy names {trusted}, not ecs.amazonaws.com alone"
+            )
         }
         R::SetupWithoutGroup => "the service is in no target group".to_owned(),
         R::NotTheProductionRule { arn, group, .. } => {
@@ -176,14 +197,17 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
             "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
              delete-target-group --target-group-arn {arn}"
         ),
-        R::NoRole { partition } => {
-            let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-            format!(
-                "aws iam create-role --role-name ecs-load-balancers --assume-role-policy-document '{trust}' && aws iam \
-                 attach-role-policy --role-name ecs-load-balancers --policy-arn \
-                 arn:{partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
-            )
+        R::NoRole { service, cluster } => {
+            of_service("setup", cluster, service) + " --create-role ecs-load-balancers"
         }
+        R::PairOfSeveralGroups { .. } => {
+            "docs/engines.md, \"Set up a pair\", says what to create for each target group".to_owned()
+        }
+        R::TwinTaken { .. } => "--twin NAME with another name".to_owned(),
+        R::ScalingUnread { action, .. } => format!("allow {action} to these credentials"),
+        R::RoleOfOthers { arn, .. } => format!(
+            "--create-role with another name; or, if the role is for ECS: --infrastructure-role {arn}"
+        ),
         R::SetupWithoutGroup => "ecs-bg setup --help".to_owned(),
         R::NotTheProductionRule { load_balancer, .. }
         | R::GroupWithoutRule { load_balancer, .. } => format!(

@@ -1,0 +1,121 @@
+//! IAM roles: whether one is there, whom it trusts and which policies it has; and the role that
+//! `ecs-bg setup --create-role` makes.
+
+use super::Aws;
+use super::observe::unreadable;
+use super::rules::{flatten, versioned};
+use super::signed::IAM;
+use crate::call::{About, Call};
+use crate::error::Failure;
+use crate::plan::setup::RoleSettings;
+
+/// The code of an answer about a role that is not there.
+const MISSING: &str = "NoSuchEntity";
+
+/// The region that has the roles of a region's partition (AWS General Reference, "IAM endpoints").
+fn region_of_roles(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "cn-north-1",
+        _ if region.starts_with("us-gov-") => "us-gov-west-1",
+        _ if region.starts_with("eusc-") => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
+}
+
+/// The name at the end of a role's ARN.
+fn name_of(role: &str) -> &str {
+    role.rsplit('/').next().unwrap_or(role)
+}
+
+impl Aws {
+    /// The leaves of an answer of IAM.
+    async fn ask(
+        &self,
+        about: About,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let own = parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let own: Vec<(String, String)> = own.collect();
+        let body = versioned(about.call.operation(), "2010-05-08", &own);
+        let region = region_of_roles(&self.region);
+        let answer = self.signed.send(IAM, region, about.clone(), body).await?;
+        flatten(&answer).map_err(|error| unreadable(&about, error))
+    }
+
+    /// The trust policy of a role; `None`: there is no such role.
+    pub async fn trust_policy(&self, role: &str) -> Result<Option<String>, Failure> {
+        Ok(self.role_leaves(role).await?.map(|leaves| trust_of(&leaves)))
+    }
+
+    async fn role_leaves(&self, role: &str) -> Result<Option<Vec<(String, String)>>, Failure> {
+        match self.ask(Call::GetRole.on(role), &[("RoleName", name_of(role))]).await {
+            Err(failure) if failure.code == MISSING => Ok(None),
+            leaves => leaves.map(Some),
+        }
+    }
+
+    /// A role by its name; `None`: there is none.
+    pub(super) async fn role(&self, name: &str) -> Result<Option<RoleSettings>, Failure> {
+        let Some(leaves) = self.role_leaves(name).await? else { return Ok(None) };
+        let arn = leaf(&leaves, ".Role.Arn").unwrap_or_default();
+        let trust = trust_of(&leaves);
+        let (mut policies, mut marker) = (Vec::new(), None);
+        loop {
+            let call = Call::ListAttachedRolePolicies.on(name);
+            let mut parameters = vec![("RoleName", name)];
+            parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+            let leaves = match self.ask(call, &parameters).await {
+                // It was deleted in between.
+                Err(failure) if failure.code == MISSING => return Ok(None),
+                leaves => leaves?,
+            };
+            let own = leaves.iter().filter(|(path, _)| path.ends_with(".PolicyArn"));
+            policies.extend(own.map(|(_, arn)| arn.clone()));
+            marker = leaf(&leaves, ".Marker").filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(Some(RoleSettings { arn, trust, policies }));
+            }
+        }
+    }
+
+    /// Makes a role with this trust policy. The same request again is refused.
+    pub async fn create_role(&self, name: &str, trust: &str) -> Result<(), Failure> {
+        let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", trust)];
+        self.ask(Call::CreateRole.on(name), &parameters).await.map(drop)
+    }
+
+    /// Gives a role a managed policy. The same request again changes nothing.
+    pub async fn attach_policy(&self, role: &str, policy: &str) -> Result<(), Failure> {
+        let parameters = [("RoleName", role), ("PolicyArn", policy)];
+        self.ask(Call::AttachRolePolicy.on(role), &parameters).await.map(drop)
+    }
+}
+
+/// The text of the leaf whose path ends so.
+fn leaf(leaves: &[(String, String)], end: &str) -> Option<String> {
+    let found = leaves.iter().find(|(path, _)| path.ends_with(end));
+    found.map(|(_, text)| text.clone())
+}
+
+/// The trust policy of an answer, which has it URL-encoded (API reference of Role).
+fn trust_of(leaves: &[(String, String)]) -> String {
+    let document = leaf(leaves, ".AssumeRolePolicyDocument").unwrap_or_default();
+    percent_encoding::percent_decode_str(&document).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::signed::host;
+
+    #[test]
+    fn roles_are_in_no_region() {
+        for (region, expected) in [
+            ("eu-central-1", "iam.amazonaws.com"),
+            ("us-gov-east-1", "iam.us-gov.amazonaws.com"),
+            ("cn-northwest-1", "iam.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(host("iam", region_of_roles(region), false), expected);
+        }
+    }
+}
