@@ -1,5 +1,7 @@
 //! A request to the users' side of a service, over the SDK's own connections: what a gate asks.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
@@ -7,16 +9,24 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextMut;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::timeout::TimeoutConfig;
+use http_body::{Body, Frame};
 
 use super::Aws;
 use super::error::causes;
 
 /// No connection is waited for longer.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// So much of an answer is read, in bytes: it may have no end.
+const READ_MAX: usize = 1024 * 1024;
 
 /// Who this is, for the logs of the service that is asked.
 const AGENT: &str = concat!("ecs-bg/", env!("CARGO_PKG_VERSION"));
@@ -36,11 +46,63 @@ pub enum Visit {
     Answered {
         /// HTTP's status code.
         status: u16,
-        /// The text of its body.
+        /// The text of its body, or of the beginning of it.
         body: String,
     },
     /// There was no connection, or none that lasted.
     Unreachable(String),
+}
+
+/// The beginning of a body.
+struct Beginning {
+    body: SdkBody,
+    left: usize,
+}
+
+impl Body for Beginning {
+    type Data = <SdkBody as Body>::Data;
+    type Error = <SdkBody as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let cut = |frame: Frame<Self::Data>| {
+            frame.map_data(|mut data| {
+                data.truncate(self.left);
+                self.left -= data.len();
+                data
+            })
+        };
+        Poll::Ready(frame.map(|frame| frame.map(cut)))
+    }
+}
+
+/// Reads no more than the beginning of an answer.
+#[derive(Debug)]
+struct ReadsBeginning;
+
+#[dyn_dispatch_hint]
+impl Intercept for ReadsBeginning {
+    fn name(&self) -> &'static str {
+        "beginning"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let whole = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(Beginning { body: whole, left: READ_MAX });
+        Ok(())
+    }
 }
 
 impl Aws {
@@ -85,6 +147,7 @@ impl Visitor {
             .endpoint_url(url)
             .no_auth()
             .no_retry()
+            .interceptor(ReadsBeginning)
             .sleep_impl(self.sleep.clone())
             .time_source(self.time.clone())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
@@ -98,6 +161,24 @@ impl Visitor {
                 Visit::Unreachable(reason.unwrap_or_else(|| "no connection".to_owned()))
             }
             Err(error) => Visit::Unreachable(causes(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_than_the_beginning_of_a_body_is_read() {
+        for (length, left) in [(5, 3), (3, 3), (2, 3), (0, 3)] {
+            let body = SdkBody::from("x".repeat(length));
+            let mut body = Box::pin(Beginning { body, left });
+            let mut read = 0;
+            while let Some(frame) = std::future::poll_fn(|at| body.as_mut().poll_frame(at)).await {
+                read += frame.expect("a frame").into_data().map_or(0, |data| data.len());
+            }
+            assert_eq!(read, length.min(left));
         }
     }
 }
