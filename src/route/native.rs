@@ -346,7 +346,7 @@ fn gated(view: &View<'_>) -> Option<Next> {
 fn look_in(view: &View<'_>) -> Duration {
     let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
-        return DENSE;
+        return looks_back(view);
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
@@ -358,6 +358,12 @@ fn look_in(view: &View<'_>) -> Duration {
         Some("PRODUCTION_TRAFFIC_SHIFT") => 2 * WATCHFUL,
         _ => WATCHFUL,
     }
+}
+
+/// Between looks while ECS rolls back: within a minute, or, behind a Network Load Balancer, after ten.
+fn looks_back(view: &View<'_>) -> Duration {
+    let since = view.watch.back_since.map_or(Duration::ZERO, |since| view.since(since));
+    if since < Duration::from_secs(60) { DENSE } else { WATCHFUL }
 }
 
 /// Somebody waits to be told that it pauses.
@@ -459,7 +465,13 @@ fn verify(view: &View<'_>) -> Option<Next> {
         let why = WaitReason::LastLook;
         return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
     }
-    let sight = not_serving(view, service, &view.record.revision)?;
+    // Somebody may have put another one in its place since: their deployment is listed some seconds later.
+    let other = service.primary().filter(|one| one.revision != view.record.revision);
+    let other = other.map(|one| Sight::OldRevision {
+        service: service.name.clone(),
+        revision: short(&one.revision).to_owned(),
+    });
+    let sight = other.or_else(|| not_serving(view, service, &view.record.revision))?;
     wait_or(view, sight, Outcome::Drifted)
 }
 
@@ -513,7 +525,7 @@ fn give_back(view: &View<'_>) -> Option<Next> {
         }
         Phase::Back => {
             let why = stage(view, own);
-            Some(Next::Wait(Wait { why, look_in: DENSE, look: Look::Glance }))
+            Some(Next::Wait(Wait { why, look_in: looks_back(view), look: Look::Glance }))
         }
         // It was done before ECS heard of it.
         Phase::Successful => verify(view)

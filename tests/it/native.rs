@@ -6,7 +6,8 @@ use ecs_bg_sandbox::journal::{Change, Entry};
 use serde_json::Value;
 
 use crate::cases::native::{REPOSITORY, deploy, native, runs, settings};
-use crate::support::lives::{Life, World};
+use crate::cases::native_scenes::{HEADLESS, tasks};
+use crate::support::lives::{Life, World, call};
 
 const SERVICE: &str = "--cluster shop --service shop";
 
@@ -72,6 +73,29 @@ fn a_deployment_of_somebody_else_is_waited_for() {
     ends(&life, 0);
     assert!(life.text.contains("ECS deploys something else to shop"), "{}", life.text);
     runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// Without rules to read, only the service shows that somebody put the old revision back in the last seconds.
+#[test]
+fn who_puts_the_old_revision_back_at_the_end_is_no_success() {
+    let world = native(HEADLESS);
+    let begin = world.now();
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 0);
+    let end = (world.now() - begin).as_secs();
+    let mut codes = Vec::new();
+    for second in end - 24..end {
+        let world = native(HEADLESS);
+        let life = world.run_beside(&deploy("2", ""), second, |cloud| {
+            let body = r#"{"cluster":"shop","service":"shop","taskDefinition":"shop:1"}"#;
+            call(cloud, "ecs", "UpdateService", body);
+        });
+        world.wait(1200);
+        tasks(&world, "1").unwrap_or_else(|why| panic!("at {second}: {why}\n{}", life.text));
+        assert!(matches!(life.code, Some(1 | 5)), "at {second}: {}", life.text);
+        codes.extend(life.code);
+    }
+    assert!(codes.contains(&5), "{codes:?}");
 }
 
 /// ECS is told to turn back before anything is written down.

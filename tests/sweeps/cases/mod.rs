@@ -13,7 +13,7 @@ mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
 pub(crate) mod native; // deaths, faults and outsiders where ECS shifts the traffic
 mod native_lasting; // the same, where a fault, a rival or a freeze lasts
-mod native_scenes; // the same behind a Network Load Balancer and behind none; strategies that change
+pub(crate) mod native_scenes; // the same behind a Network Load Balancer and behind none; strategies that change
 pub(crate) mod overtaken; // another tool deploys to green, at every moment
 pub(crate) mod permanent; // reads that always fail or always take long
 pub(crate) mod rolling; // deaths, faults and rivals where ECS replaces the tasks

@@ -20,7 +20,7 @@ const NETWORK: &str = "
 [[listener]]\nname = 'test'\nprotocol = 'TCP'\nactions = [{ type = 'forward', targetGroups = [{ targetGroup = 'shop-blue', weight = 1 }, { targetGroup = 'shop-green', weight = 0 }] }]
 [[service]]\nserviceName = 'shop'\nloadBalancers = [{ targetGroup = 'shop-blue', containerName = 'shop', containerPort = 8080, advancedConfiguration = { alternateTargetGroup = 'shop-green', productionListenerRule = 'https', testListenerRule = 'test', roleArn = 'arn:aws:iam::123456789012:role/shop-load-balancers' } }]
 ";
-const HEADLESS: &str = "[[service]]\nserviceName = 'shop'\nloadBalancers = []\n";
+pub(crate) const HEADLESS: &str = "[[service]]\nserviceName = 'shop'\nloadBalancers = []\n";
 
 /// A world, and how a deployment there goes.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Scene {
 }
 
 /// All running tasks have this image.
-fn tasks(world: &World, tag: &str) -> Result<(), String> {
+pub(crate) fn tasks(world: &World, tag: &str) -> Result<(), String> {
     let ask = |operation: &str, body: Value| -> Value {
         let answer = world.call("ecs", operation, &body.to_string());
         serde_json::from_str(&answer).expect("JSON")
@@ -185,10 +185,15 @@ fn an_outsider_brings_no_lie_and_no_dead_end() {
     let rare = if stride() == 1 { 60 } else { 600 };
     let baked = Scene { more: "--bake 1m", lasts: 190, ..RULES };
     for (scene, step) in [(RULES, 4), (baked, 4), (LISTENERS, rare), (NOTHING, 8)] {
+        let world = scene.begin();
+        let begin = world.now();
+        world.run(&scene.deploy());
+        // Who comes after its end changes nothing beside it.
+        let length = (world.now() - begin).as_secs();
         let known =
             OUTSIDERS.iter().map(|(what, _)| (*what, None)).filter(|_| !scene.world.is_empty());
         for (what, strategy) in known.chain(MORE) {
-            let seconds = (2..scene.lasts).step_by(step);
+            let seconds = (2..length).step_by(step);
             cases.extend(seconds.map(|second| Meddled { scene, what, strategy, second }));
         }
     }
