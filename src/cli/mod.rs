@@ -269,7 +269,8 @@ fn read(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
 /// Tells what is wrong with a command line, or gives the help that was asked for.
 pub fn usage(error: &clap::Error, argv: &[OsString], host: &Host) -> u8 {
     let is_json = |two: &[OsString]| two[0] == "--output" && two[1] == "json";
-    let json = argv.windows(2).any(is_json) || argv.iter().any(|word| word == "--output=json");
+    let ours = argv.split(|word| word == "--").next().unwrap_or_default();
+    let json = ours.windows(2).any(is_json) || ours.iter().any(|word| word == "--output=json");
     crate::render::usage(error, if json { Output::Json } else { Output::Lines }, host);
     u8::try_from(error.exit_code()).unwrap_or(2)
 }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use super::{DURATION, Globals};
+use super::{DURATION, Globals, Place};
 use crate::drive::OnCancel;
 use crate::event::Error;
 use crate::host::Host;
@@ -24,12 +24,8 @@ use crate::request::setup::{Setup as Request, TypedSetup};
 #[derive(Debug, Args)]
 #[command(before_help = EXAMPLES, after_help = DURATION)]
 pub(super) struct Setup {
-    /// Cluster, by name or ARN
-    #[arg(long, value_name = "CLUSTER")]
-    cluster: String,
-    /// Service name, CLUSTER/SERVICE or ARN
-    #[arg(long, value_name = "SERVICE")]
-    service: String,
+    #[command(flatten)]
+    place: Place,
     /// Prepare the service for this engine
     #[arg(long, value_enum, default_value = "native", value_name = "ENGINE")]
     engine: Engine,
@@ -118,9 +114,10 @@ pub(super) async fn run(
         (None, true) => Some(Format::Plan),
         (None, false) => None,
     };
+    let (cluster, service) = typed.place.named()?;
     let request = Request::new(&TypedSetup {
-        cluster: typed.cluster,
-        service: typed.service,
+        cluster,
+        service,
         role: typed.infrastructure_role,
         create_role: typed.create_role,
         pair: typed.engine == Engine::Listener,

@@ -30,7 +30,7 @@ pub use ecs_deploy::Words;
 use crate::clock::Clock;
 use crate::drive::OnCancel;
 use crate::error::Usage;
-use crate::event::{Cause, Ended, Ending, Error, Event, FaultKind, Kind, Warning};
+use crate::event::{Cause, Ended, Ending, Error, Event, FaultKind, Kind, WaitReason, Warning};
 use crate::host::{Host, Screen, Stream};
 use crate::ops::history::History;
 use crate::plan::doctor::Report;
@@ -141,7 +141,8 @@ impl<'a> Render<'a> {
 
     /// A command of ours that can be pasted.
     fn hinted(&self, hint: &str) -> String {
-        match hint.starts_with("ecs-bg ") && !hint.ends_with("--help") {
+        let is_ours = hint.starts_with("ecs-bg ") || hint.contains(": ecs-bg ");
+        match is_ours && !hint.ends_with("--help") {
             true => format!("{hint}{}", self.again),
             false => hint.to_owned(),
         }
@@ -242,7 +243,10 @@ impl<'a> Render<'a> {
             }
             Kind::Outcome(ended) => self.end(ended, elapsed),
             kind => {
-                let line = lines::event(kind, elapsed);
+                let mut line = lines::event(kind, elapsed);
+                if matches!(kind, Kind::Waiting { why: WaitReason::Pause { .. }, .. }) {
+                    line.push_str(&self.again);
+                }
                 let registry = self.registry.borrow();
                 let line = registry.as_ref().map_or(line.clone(), |own| line.replace(own, ""));
                 self.show(&self.host.out, &line, false);

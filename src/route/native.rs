@@ -75,9 +75,11 @@ pub const ENGINE: Engine = Engine {
     young: YOUNG,
     first_look: Duration::MAX,
     looks_again: |view| {
-        // Who stopped it, the service tells.
-        let is_stopped = current(view).is_some_and(|own| own.phase() == Phase::Stopped);
-        is_stopped && view.world.look == Look::Glance
+        let Some(own) = current(view) else { return false };
+        // Who stopped it, the service tells; why it failed, the tasks.
+        let is_stopped = own.phase() == Phase::Stopped && view.world.look == Look::Glance;
+        let is_over = !matches!(own.phase(), Phase::Forward | Phase::Successful);
+        is_stopped || is_over && view.record.forward() && has_lost_tasks(view, own)
     },
     news: |_| None,
     replaced: |_| None,
@@ -135,10 +137,15 @@ fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
 /// While tasks start, ECS says in the service's history what is in the way.
 fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     let own = current(view);
-    let lost = own.is_some_and(|own| own.failed as usize > view.watch.failures.len());
+    let lost = own.is_some_and(|own| has_lost_tasks(view, own));
     let wants_tasks = lost || occasion.unexplained || occasion.look > Look::Glance;
     let services = own.is_none_or(ServiceDeployment::is_starting).then_some(Part::Services);
     services.into_iter().chain(view.tasks_read(occasion).filter(|_| wants_tasks)).collect()
+}
+
+/// Whether ECS counts more failed tasks than were read.
+fn has_lost_tasks(view: &View<'_>, own: &ServiceDeployment) -> bool {
+    own.failed as usize > view.watch.failures.len() && !view.watch.tasks_denied
 }
 
 /// What can end or turn a deployment whatever step it is in.

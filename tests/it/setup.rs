@@ -1066,6 +1066,23 @@ fn setup_for_the_listener_refuses_what_cannot_be_a_pair() {
     }
 }
 
+/// The second target group of a pair is its twin's.
+#[test]
+fn setup_does_not_undo_a_pair() {
+    let world = World::new("shop");
+    let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+    let second = parts(&groups, "TargetGroupArn").into_iter().find(|arn| arn.contains("/web-b/"));
+    let second = second.expect("a second group");
+    let before = changed(&world);
+    for dry in ["", " --dry-run"] {
+        let life = world.run(&format!(
+            "setup --cluster shop --service web --undo --alternate-target-group {second}{dry}"
+        ));
+        refused(&world, before, &life, "a pair");
+        assert!(life.text.contains("web has the twin web-green"), "{}", life.text);
+    }
+}
+
 #[test]
 fn setup_for_the_listener_of_a_pair_has_nothing_to_do() {
     let world = World::new("shop");

@@ -90,8 +90,8 @@ fn trusted(policy: &str) -> BTreeSet<String> {
     for one in list(&policy["Statement"]) {
         let assumes = |action: &Value| {
             let action = action.as_str().unwrap_or_default().to_lowercase();
-            ["*", "sts:*", "sts:assume*"].contains(&action.as_str())
-                || action.starts_with("sts:assumerole")
+            // What a pattern may mean, it means.
+            action.contains(['*', '?']) || action.starts_with("sts:assumerole")
         };
         let is_meant = one.get("NotAction").is_some() || list(&one["Action"]).iter().any(assumes);
         if one["Effect"] != "Allow" || !is_meant {
@@ -136,7 +136,11 @@ mod tests {
         assert_eq!(of(json!([deny, service(ECS)])), ECS);
         let mut other = service(ECS);
         other["Action"] = json!(["sts:TagSession"]);
-        assert_eq!(of(other), "");
+        assert_eq!(of(other.clone()), "");
+        for pattern in ["s*", "sts:As*", "sts:Assume?ole"] {
+            other["Action"] = json!(pattern);
+            assert_eq!(of(other.clone()), ECS, "{pattern}");
+        }
         assert_eq!(trusted("no JSON"), BTreeSet::new());
     }
 

@@ -79,6 +79,11 @@ pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Resul
     if steps(asked, seen).is_empty() {
         return Ok(());
     }
+    // Its second group is the twin's.
+    if let Some(twin) = &survey.twin {
+        let (arn, twin) = (service.arn.clone(), twin.clone());
+        return refuse(SetupRefused::SetupOfPair { service: name, arn, twin });
+    }
     deployable(survey, service)?;
     if let Some(Ok(record)) = survey.open_record() {
         return Err(unfinished(survey, &record));

@@ -45,12 +45,13 @@ impl Render<'_> {
             Output::Json => {
                 let list =
                     steps.iter().map(|step| json!({"step": name(step), "what": told(seen, step)}));
-                let printed = (format != Format::Plan).then_some(text);
+                // A line each: a text of one member has one line.
+                let printed = (format != Format::Plan).then(|| text.lines().collect::<Vec<_>>());
                 self.out(&documents::document(&json!({
                     "location": seen.survey.location(),
                     "steps": list.collect::<Vec<_>>(),
                     "warnings": warnings,
-                    "text": printed,
+                    "lines": printed,
                 })));
             }
             Output::Lines => {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::cli::nested;
-use super::terraform::{aligned, group_of, hcl, label, row, snake};
+use super::terraform::{LATER, aligned, group_of, hcl, label, row, snake};
 use crate::model::world::{Rule, Service};
 use crate::plan::setup::{NEW_SUFFIX, PairStep, Seen, Step, TWIN_TAG, service, shared_rules};
 
@@ -228,7 +228,7 @@ fn rule_block(rule: &Rule, actions: &[(String, String)], groups: (&str, &str)) -
     format!(
         "# In your {kind} of {}. ecs-bg changes the weights with each deployment.\n{}",
         rule.name,
-        unfinished(&block)
+        unfinished(&block).replacen("  lifecycle {", &format!("  # {LATER}\n  lifecycle {{"), 1)
     )
 }
 

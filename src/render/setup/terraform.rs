@@ -18,10 +18,21 @@ pub(super) fn hcl(text: &str) -> String {
     format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
 }
 
+/// Beside what is to be ignored of a resource that is there already.
+pub(super) const LATER: &str =
+    "Apply it without these lines first: with them Terraform leaves out the second group, too.";
+
 /// A name that Terraform takes for a resource.
 pub(super) fn label(text: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    text.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect()
+    let label: String =
+        text.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+    // It begins with no digit.
+    if label.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("_{label}")
+    } else {
+        label
+    }
 }
 
 /// Lines `name = value`, as `terraform fmt` aligns them.
@@ -74,7 +85,7 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         }
         let _ = write!(
             text,
-            "    }}\n  }}\n\n  lifecycle {{\n    ignore_changes = [{action}]\n  }}\n}}\n"
+            "    }}\n  }}\n\n  # {LATER}\n  lifecycle {{\n    ignore_changes = [{action}]\n  }}\n}}\n"
         );
         let _ = write!(
             text,

@@ -68,7 +68,7 @@ pub(super) fn misfit(misfit: &EditMisfit) -> String {
             super::quoted(containers)
         ),
         M::EditTwice { container, edit } => {
-            format!("`{}` is given twice", edit.shown(container.as_deref()))
+            format!("`{}` is given twice, or in two ways", edit.shown(container.as_deref()))
         }
         M::EditForWhich { edit, containers } => {
             let option = edit.option("");
