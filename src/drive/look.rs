@@ -40,9 +40,13 @@ impl Run<'_> {
         let engine = engine(self.record.engine());
         let first = if self.changed { engine.first_look } else { Duration::MAX };
         self.sleep(wait.look_in.min(first)).await;
-        if self.record.forward() && self.watch.gates.failed().is_some() && !self.serves_alone().1 {
+        let failed =
+            self.record.forward() && self.watch.gates.failed().is_some() && !self.serves_alone().1;
+        // What a check found is decided on at once; where that decides nothing, a look does.
+        if failed && !std::mem::replace(&mut self.hurried, failed) {
             return None;
         }
+        self.hurried = failed;
         if let Some(stop) = self.look(wait.look).await {
             return Some(stop);
         }

@@ -88,7 +88,7 @@ pub(super) fn terraform_of_pair(seen: &Seen, steps: &[Step]) -> String {
         return "# nothing to do".to_owned();
     }
     let mut text = String::from(
-        "# Needs hashicorp/aws 5.0 or newer. ecs-bg changes the task definition, the desired count and the weights with \
+        "# Needs hashicorp/aws 5.77 or newer. ecs-bg changes the task definition, the desired count and the weights with \
          each\n# deployment, and the limits of auto scaling: the ignore_changes are for that.\n",
     );
     let (group, second) = group_of(seen, steps);
