@@ -43,10 +43,10 @@ impl Run<'_> {
         let failed =
             self.record.forward() && self.watch.gates.failed().is_some() && !self.serves_alone().1;
         // What a check found is decided on at once; where that decides nothing, a look does.
-        if failed && !std::mem::replace(&mut self.hurried, failed) {
+        let is_known = std::mem::replace(&mut self.decided, failed);
+        if failed && !is_known {
             return None;
         }
-        self.hurried = failed;
         if let Some(stop) = self.look(wait.look).await {
             return Some(stop);
         }

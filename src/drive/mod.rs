@@ -167,7 +167,7 @@ pub async fn run(
         unwritten: kept == Kept::OlderTags,
         failed: 0,
         unwritable: 0,
-        hurried: false,
+        decided: false,
         scaling_unread: (0, None),
         fresh: kept == Kept::Tags || kept == Kept::Memory,
         alarms_read: None,
@@ -230,8 +230,8 @@ struct Run<'a> {
     unwritten: bool,
     /// How often weights waited in vain for it to be written.
     unwritable: u32,
-    /// A check that failed was decided on.
-    hurried: bool,
+    /// A check has failed, and was decided on.
+    decided: bool,
     /// What was said last while waiting, and when.
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.

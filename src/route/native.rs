@@ -353,7 +353,7 @@ fn gated(view: &View<'_>) -> Option<Next> {
 fn look_in(view: &View<'_>) -> Duration {
     let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
-        return looks_back(view);
+        return DENSE;
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
@@ -367,7 +367,7 @@ fn look_in(view: &View<'_>) -> Duration {
     }
 }
 
-/// Between looks while ECS rolls back: within a minute, or, behind a Network Load Balancer, after ten.
+/// Between looks on the way back: ECS needs a minute, and ten behind a Network Load Balancer.
 fn looks_back(view: &View<'_>) -> Duration {
     let since = view.watch.back_since.map_or(Duration::ZERO, |since| view.since(since));
     if since < Duration::from_secs(60) { DENSE } else { WATCHFUL }

@@ -39,7 +39,7 @@ fn place(arn: &str) -> (&str, &str) {
     (parts.next().unwrap_or("aws"), parts.nth(2).unwrap_or_default())
 }
 
-/// The ARN of the role that ECS is told of.
+/// The ARN of the role that `advancedConfiguration` names.
 pub(super) fn role_arn(asked: &Setup, seen: &Seen, service: &Service) -> Option<String> {
     let known = asked.role.clone().or_else(|| seen.role.as_ref().map(|role| role.arn.clone()));
     let (partition, account) = place(&service.arn);

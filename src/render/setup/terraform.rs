@@ -18,7 +18,7 @@ pub(super) fn hcl(text: &str) -> String {
     format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
 }
 
-/// Beside what is to be ignored of a resource that is there already.
+/// A comment beside `ignore_changes` of a resource that Terraform has already.
 pub(super) const LATER: &str =
     "Apply it without these lines first: with them Terraform leaves out the second group, too.";
 
