@@ -11,11 +11,13 @@ use super::observe::unreadable;
 use super::raw::Capture;
 use super::{Aws, once};
 use crate::call::Call;
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 use crate::model::service_deployment::{Hook, ServiceDeployment};
 
 /// So many of a service's deployments are looked at, the newest first.
 const NEWEST: usize = 4;
+/// What looks like the id of a service deployment, and is none.
+const NO_DEPLOYMENT: &str = "0000000000000000000000";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -183,6 +185,22 @@ impl Aws {
         let config = aws_sdk_ecs::Config::builder().retry_config(once());
         let sent = request.customize().config_override(config).send().await;
         sent.map_err(of(Call::StopServiceDeployment.on("of the service"))).map(drop)
+    }
+
+    /// Fails where such a call would be denied: it is made for a deployment that does not exist, and access is
+    /// evaluated before the deployment is looked up. What else it answers says nothing.
+    pub async fn is_allowed(&self, call: Call, service: &str) -> Result<(), Failure> {
+        let none =
+            format!("{}/{NO_DEPLOYMENT}", service.replacen(":service/", ":service-deployment/", 1));
+        let answer = match call {
+            Call::StopServiceDeployment => self.stop_deployment(&none).await,
+            Call::ContinueServiceDeployment => self.continue_deployment(&none, NO_DEPLOYMENT).await,
+            _ => Ok(()),
+        };
+        answer.or_else(|failure| match failure.kind {
+            FailureKind::Denied => Err(failure),
+            _ => Ok(()),
+        })
     }
 
     /// A deployment that waits at a hook goes on.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
+
 use super::adopt::{Driven, adopt, begin, follow, overtake, run};
 use super::ended::{end, nothing, over};
 use super::look::decide;
 use super::retire::stop;
+use crate::call::Call;
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{OnConflict, WAIT_LOOK};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
@@ -228,6 +231,11 @@ async fn carry_out(
     looked: Moment,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
+    if let Some(service) = survey.world.service(&plan.record.blue) {
+        let allowed = |call: &Call| setting.aws.is_allowed(*call, &service.arn);
+        let asked = try_join_all(plan.must_be_allowed.iter().map(allowed));
+        or_interrupted(&setting.interrupts, asked).await?;
+    }
     for warning in plan.warnings.clone() {
         setting.tell(emit, Kind::Warning(warning));
     }

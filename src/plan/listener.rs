@@ -100,8 +100,19 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let limits = scaling::limits(survey, &sides);
     let steps = steps(&record, &base, &changes, &sides, survey, limits);
-    let (outage, way_back) = (is_outage, None);
-    let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
+    let (outage, way_back, must_be_allowed) = (is_outage, None, vec![]);
+    let plan = Plan {
+        record,
+        why,
+        way_back,
+        base,
+        changes,
+        outage,
+        must_be_allowed,
+        warnings,
+        steps,
+        diff,
+    };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

@@ -213,9 +213,31 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let plan =
-        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
-    Ok(Decision::Deploy(Box::new(plan)))
+    let must_be_allowed = must_be_allowed(&record);
+    Ok(Decision::Deploy(Box::new(Plan {
+        record,
+        why,
+        way_back: None,
+        base,
+        changes,
+        outage: false,
+        must_be_allowed,
+        warnings,
+        steps,
+        diff,
+    })))
+}
+
+/// What it takes to roll back, and to go on where the checks pass. A pause for somebody to look may be
+/// promoted with other credentials.
+fn must_be_allowed(record: &Record) -> Vec<Call> {
+    let native = record.native.as_ref();
+    let judged = native.is_some_and(|native| !native.gates.is_empty());
+    match record.until {
+        WaitFor::Accepted => vec![],
+        _ if judged => vec![Call::StopServiceDeployment, Call::ContinueServiceDeployment],
+        _ => vec![Call::StopServiceDeployment],
+    }
 }
 
 /// The record as it begins.

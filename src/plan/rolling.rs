@@ -159,7 +159,19 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let plan = Plan { record, why, way_back, base, changes, outage: false, warnings, steps, diff };
+    let (outage, must_be_allowed) = (false, vec![]);
+    let plan = Plan {
+        record,
+        why,
+        way_back,
+        base,
+        changes,
+        outage,
+        must_be_allowed,
+        warnings,
+        steps,
+        diff,
+    };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

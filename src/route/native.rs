@@ -353,7 +353,10 @@ fn gated(view: &View<'_>) -> Option<Next> {
 fn look_in(view: &View<'_>) -> Duration {
     let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
-        return DENSE;
+        // Its reason is told soon, its end takes minutes.
+        let since =
+            view.watch.stage.as_ref().map_or(Duration::ZERO, |(_, since)| view.since(*since));
+        return if since < Duration::from_secs(60) { DENSE } else { WATCHFUL };
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::journal::{Change, Entry};
 use serde_json::Value;
 
@@ -104,7 +105,8 @@ fn the_stop_comes_before_the_record() {
     let world = native("");
     let life = world.run_interrupted(&deploy("2", ""), 90, 1);
     ends(&life, 1);
-    let stop = life.operations.iter().position(|one| one == "StopServiceDeployment");
+    // The first one asks whether it is allowed.
+    let stop = life.operations.iter().rposition(|one| one == "StopServiceDeployment");
     let stop = stop.unwrap_or_else(|| panic!("no stop: {:?}", life.operations));
     let last = life.operations[..stop].iter().rposition(|one| one == "TagResource");
     let read =
@@ -128,7 +130,8 @@ fn a_deployment_that_cannot_start_is_rolled_back_before_ecs_does() {
     let life = world.run(&deploy("4", ""));
     ends(&life, 1);
     assert!(life.text.contains("exited with code 1"), "{}", life.text);
-    assert_eq!(life.calls.get("StopServiceDeployment"), Some(&1), "{}", life.text);
+    // The first one asks whether it is allowed.
+    assert_eq!(life.calls.get("StopServiceDeployment"), Some(&2), "{}", life.text);
     runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
 }
 
@@ -301,10 +304,7 @@ fn options_that_mean_nothing_here_are_refused() {
 }
 
 #[test]
-fn a_permission_that_is_missing_at_the_end_is_said() {
-    let world = native("");
-    let life = world.run_denied(&deploy("2", "--bake 1m"), &["StopServiceDeployment"]);
-    ends(&life, 0);
+fn rules_that_may_not_be_read_are_said() {
     let blind = native("");
     let life = blind.run_denied(&deploy("2", ""), &["DescribeRules", "DescribeListeners"]);
     ends(&life, 0);
@@ -338,4 +338,25 @@ fn a_service_that_was_set_back_to_rolling_is_deployed() {
         assert_eq!(life.code, Some(0), "{}", life.text);
         runs(&world, "5").unwrap_or_else(|why| panic!("{why}\n{}", life.text));
     }
+}
+
+/// What may be needed late is found before anything is changed.
+#[test]
+fn a_way_back_that_is_not_allowed_is_found_before() {
+    let without = |action: &str| {
+        let world = native("");
+        let policy = format!(
+            r#"{{"Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+                {{"Effect": "Deny", "Action": "{action}", "Resource": "*"}}]}}"#
+        );
+        world.cloud().set_policy(Some(Policy::parse(&policy, "policy").expect("a policy")));
+        world
+    };
+    let (stop, go_on) = ("ecs:StopServiceDeployment", "ecs:ContinueServiceDeployment");
+    let gates = "--check-cmd true";
+    refused(&without(stop), &deploy("2", ""), stop);
+    refused(&without(go_on), &deploy("2", gates), go_on);
+    // Neither is needed: nothing is judged, or nobody watches.
+    ends(&without(go_on).run(&deploy("2", "")), 0);
+    ends(&without(stop).run(&deploy("2", "--no-wait")), 0);
 }
