@@ -77,6 +77,7 @@ struct WireAdvanced {
     alternate_target_group_arn: Option<String>,
     production_listener_rule: Option<String>,
     test_listener_rule: Option<String>,
+    role_arn: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -227,6 +228,7 @@ pub(super) fn service(raw: Value, settings: bool) -> Result<Service, serde_json:
                             alternate: advanced.alternate_target_group_arn?,
                             production: advanced.production_listener_rule?,
                             test: advanced.test_listener_rule,
+                            role: advanced.role_arn,
                         })
                     }),
                 })

@@ -143,4 +143,6 @@ pub struct Advanced {
     pub production: String,
     /// The same for test traffic.
     pub test: Option<String>,
+    /// The ARN of the role by which ECS changes them.
+    pub role: Option<String>,
 }

@@ -283,7 +283,7 @@ fn foot(ended: &Ended, again: &str) -> String {
     let next = ended.hint.as_ref().map(|hint| line("Next", &words::hint(hint)));
     let fixes: Vec<String> = match &ended.ending {
         Ending::Error { errors } => errors.iter().map(words::fault_fix).collect(),
-        _ => vec![],
+        _ => words::what_lacks(ended).into_iter().collect(),
     };
     let fixes = fixes.into_iter().filter(|fix| !fix.is_empty());
     let fixes = fixes.map(|fix| format!("**Hint:** <code>{}</code>\n\n", markdown(&fix)));

@@ -262,8 +262,8 @@ impl<'a> Render<'a> {
     fn end(&self, ended: &Ended, elapsed: Duration) {
         self.live.as_ref().inspect(|live| live.end());
         self.out(&lines::end(ended, elapsed, &self.again));
-        if let Some(hint) = &ended.hint {
-            let hint = self.hinted(&words::hint(hint));
+        let next = ended.hint.as_ref().map(|hint| self.hinted(&words::hint(hint)));
+        if let Some(hint) = next.or_else(|| words::what_lacks(ended)) {
             self.err(&format!("hint: {}", sanitise::field(&hint)));
         }
     }

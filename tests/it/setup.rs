@@ -362,7 +362,9 @@ fn setup_of_a_service_without_a_load_balancer_sets_the_strategy_only() {
 fn setup_goes_on_from_what_somebody_did_by_hand() {
     // A copy that setup made and that was put into the rule.
     let world = solo("");
-    assert_eq!(world.run_denied(&setup(ROLE), &["UpdateService"]).code, Some(4));
+    let life = world.run_denied(&setup(ROLE), &["UpdateService"]);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("hint: allow UpdateService"), "{}", life.text);
     let life = world.run(&setup(ROLE));
     assert_eq!(life.code, Some(0), "{}", life.text);
     assert_eq!(life.operations.iter().filter(|one| *one == "CreateTargetGroup").count(), 0);
@@ -1126,4 +1128,38 @@ fn setup_prints_terraform_that_is_formatted() {
         let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{options}:\n{}\n{said}", life.text);
     }
+}
+
+/// What an option asks for is there, or is said not to be.
+#[test]
+fn a_service_that_is_set_up_with_something_else_is_not_called_done() {
+    let world = solo("");
+    let first = world.run(&setup(&format!("{ROLE} --test-header X-Preview=1")));
+    assert_eq!(first.code, Some(0), "{}", first.text);
+    let before = shape(&world);
+    let same = ["", ROLE, "--create-role ecs-load-balancers", "--test-header x-preview=1"];
+    for options in same {
+        let life = world.run(&setup(options));
+        assert_eq!(life.code, Some(0), "{options}: {}", life.text);
+        assert!(life.text.contains("set up already"), "{options}: {}", life.text);
+    }
+    let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012";
+    for options in [
+        "--infrastructure-role arn:aws:iam::123456789012:role/other".to_owned(),
+        "--create-role other".to_owned(),
+        format!("--test-rule {arn}:listener-rule/app/x/1/2/3"),
+        format!("--production-rule {arn}:listener-rule/app/x/1/2/3"),
+        format!("--alternate-target-group {arn}:targetgroup/x/1"),
+    ] {
+        let option = options.split(' ').next().unwrap_or_default();
+        let life = world.run(&setup(&options));
+        assert_eq!(life.code, Some(3), "{options}: {}", life.text);
+        assert!(
+            life.text.contains(&format!("{option}: api is set up already, with")),
+            "{}",
+            life.text
+        );
+        assert!(life.text.contains("hint: "), "{}", life.text);
+    }
+    assert_eq!(shape(&world), before);
 }

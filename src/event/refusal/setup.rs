@@ -106,6 +106,17 @@ pub enum SetupRefused {
         /// It is behind a Network Load Balancer; else behind none.
         is_network: bool,
     },
+    /// The service is set up already, and not with what an option asks for.
+    SetUpOtherwise {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// The option.
+        option: &'static str,
+        /// What it has instead.
+        current: Option<String>,
+    },
     /// `--test-header` of a service that is set up without it.
     TestRuleTooLate {
         /// The service.

@@ -6,7 +6,7 @@ use super::pair::check_pair;
 use super::role::role_fits;
 use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
-use super::{MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
+use super::{CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
 use crate::event::Refusal;
 use crate::event::refusal::{SetupRefused, Unfit};
 use crate::model::arn::short;
@@ -28,8 +28,10 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
         return check_pair(twin, asked, seen, own);
     }
     if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
+        set_up_like_this(asked, seen, own)?;
         return test_rule_fits(asked, seen, own);
     }
+    set_up_like_this(asked, seen, own)?;
     let case = Case { asked, seen, service: own };
     let mut errors = Vec::new();
     for (code, run) in CHECKS {
@@ -42,6 +44,35 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
         None => Ok(()),
         Some(first) => Err(Refusal { also: errors.collect(), ..first }),
     }
+}
+
+/// What ECS was told once is not changed: an option that asks for something else is no wish that is fulfilled.
+fn set_up_like_this(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
+    let [attachment] = &service.attachments[..] else { return Ok(()) };
+    let Some(advanced) = &attachment.advanced else { return Ok(()) };
+    // It may be below a path.
+    let named = |name: &String| advanced.role.clone().filter(|arn| short(arn) == name);
+    let role = asked.create_role.as_ref();
+    let role = role.map(|name| named(name).unwrap_or_else(|| name.clone()));
+    let groups = [Some(&advanced.alternate), Some(&attachment.group)];
+    let options = [
+        ("--infrastructure-role", &asked.role, vec![advanced.role.as_ref()]),
+        ("--create-role", &role, vec![advanced.role.as_ref()]),
+        ("--alternate-target-group", &asked.alternate, groups.to_vec()),
+        ("--production-rule", &asked.production, vec![Some(&advanced.production)]),
+        ("--test-rule", &asked.test, vec![advanced.test.as_ref()]),
+    ];
+    for (option, wanted, has) in options {
+        if wanted.is_some() && !has.contains(&wanted.as_ref()) {
+            return refuse(SetupRefused::SetUpOtherwise {
+                service: service.name.clone(),
+                cluster: seen.survey.cluster_name().to_owned(),
+                option,
+                current: has[0].cloned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 struct Case<'a> {
@@ -237,12 +268,12 @@ fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
 fn second_group_fits(case: &Case<'_>) -> Result<(), Refusal> {
     match case.is_advanced() {
         true => Ok(()),
-        false => group_fits(case.asked, case.seen),
+        false => group_fits(case.asked, case.seen, CLONE_TAG),
     }
 }
 
 /// The second group is there if it was named, and can be used.
-pub(super) fn group_fits(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
+pub(super) fn group_fits(asked: &Setup, seen: &Seen, tag: &str) -> Result<(), Refusal> {
     let (Some(first), second) = (&seen.first, &seen.second) else { return Ok(()) };
     let Some(second) = second else {
         return match &asked.alternate {
@@ -251,7 +282,7 @@ pub(super) fn group_fits(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
         };
     };
     let named = asked.alternate.is_some();
-    let is_clone = second.is_clone_of(&first.name);
+    let is_clone = second.is_made_for(tag, &first.name);
     let unfit = |unfit| {
         refuse(SetupRefused::SecondGroupUnfit {
             group: second.name.clone(),

@@ -36,8 +36,9 @@ use crate::route::native::production_rules;
 /// What stands for the ARN of a target group that is not there yet.
 pub const NEW_GROUP: &str = "ARN_OF_THE_SECOND_TARGET_GROUP";
 
-/// The tag of a target group that `setup` made; its value is the name of the group that it is a copy of.
-pub const CLONE_TAG: &str = "ecs-bg:clone-of";
+/// The tag of a second target group that `setup` made for ECS's own blue/green; its value is the name of the group
+/// that it is a copy of.
+const CLONE_TAG: &str = "ecs-bg:clone-of";
 
 /// The longest name of a target group (API reference of CreateTargetGroup).
 const NAME_MAX: usize = 32;
@@ -101,9 +102,9 @@ impl GroupSettings {
         members.iter().copied().find(|key| self.members.get(*key) != other.members.get(*key))
     }
 
-    /// Whether `setup` made it, for a group of this name.
-    pub fn is_clone_of(&self, name: &str) -> bool {
-        self.tags.as_ref().and_then(|tags| tags.get(CLONE_TAG)).is_some_and(|of| of == name)
+    /// Whether `setup` made it, for a group of this name; the tag says for which engine.
+    fn is_made_for(&self, tag: &str, name: &str) -> bool {
+        self.tags.as_ref().and_then(|tags| tags.get(tag)).is_some_and(|of| of == name)
     }
 }
 
@@ -278,7 +279,7 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
     if let (Some(first), Ok(rule)) = (&seen.first, production(asked, seen)) {
         let advanced = service.attachments.first().and_then(|one| one.advanced.as_ref());
         if advanced.is_none() {
-            steps.extend(group_steps(first, seen.second.as_ref()));
+            steps.extend(group_steps(first, seen.second.as_ref(), CLONE_TAG));
         }
         if advanced.is_none() {
             steps.splice(0..0, test_rule_step(asked, seen, first, rule));
@@ -307,7 +308,7 @@ fn setup_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
 }
 
 /// What is left to do for a second group.
-fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>) -> Vec<Step> {
+fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>, tag: &str) -> Vec<Step> {
     let name = second_name(&first.name);
     let own = first.attributes.clone().unwrap_or_default();
     match second {
@@ -316,7 +317,7 @@ fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>) -> Vec<Ste
             // AWS does not take tags that begin so.
             let mut tags: BTreeMap<String, String> =
                 tags.filter(|(key, _)| !key.to_lowercase().starts_with("aws:")).collect();
-            tags.insert(CLONE_TAG.to_owned(), first.name.clone());
+            tags.insert(tag.to_owned(), first.name.clone());
             let create = Step::Create {
                 group: name.clone(),
                 base: first.name.clone(),
@@ -332,7 +333,7 @@ fn group_steps(first: &GroupSettings, second: Option<&GroupSettings>) -> Vec<Ste
             std::iter::once(create).chain(attributes).collect()
         }
         // The attributes of a group that somebody else made are their business.
-        Some(second) if second.is_clone_of(&first.name) => {
+        Some(second) if second.is_made_for(tag, &first.name) => {
             let theirs = second.attributes.clone().unwrap_or_default();
             let attributes: BTreeMap<String, String> = own
                 .into_iter()

@@ -18,6 +18,9 @@ use crate::request::setup::Setup;
 /// The tag by which a service names its twin.
 pub const TWIN_TAG: &str = "ecs-bg:twin";
 
+/// The tag of the second target group of a pair; its value is the name of the group that it is a copy of.
+const GROUP_TAG: &str = "ecs-bg:pair-of";
+
 /// What stands for the end of the ARN of a target group that is not there yet: `targetgroup/NAME/ID`.
 pub const NEW_SUFFIX: &str = "SUFFIX_OF_THE_SECOND_TARGET_GROUP";
 
@@ -96,7 +99,7 @@ pub(super) fn pair_steps(twin: &str, seen: &Seen, service: &Service) -> Vec<Step
         return vec![];
     }
     let Some(first) = &seen.first else { return vec![] };
-    let mut steps = group_steps(first, seen.second.as_ref());
+    let mut steps = group_steps(first, seen.second.as_ref(), GROUP_TAG);
     let pairs = groups(seen);
     for rule in shared_rules(seen) {
         let has_traffic = green_per_mille(&rule.actions, &pairs) > Some(0);
@@ -261,7 +264,7 @@ pub(super) fn check_pair(
         });
     }
     traffic::no_third_group(&rules, &groups(seen))?;
-    group_fits(asked, seen)?;
+    group_fits(asked, seen, GROUP_TAG)?;
     if let Some(other) = &seen.other {
         let second = seen.second.as_ref().map(|group| group.arn.as_str());
         let has = other.attachments.first().map(|one| one.group.as_str());

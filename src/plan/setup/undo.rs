@@ -1,7 +1,7 @@
 //! The way back to one target group and the strategy ROLLING.
 
 use super::checks::{balancers, deployable};
-use super::{Seen, Step, is_deploying, is_settled, steps};
+use super::{CLONE_TAG, Seen, Step, is_deploying, is_settled, steps};
 use crate::event::Refusal;
 use crate::event::refusal::SetupRefused;
 use crate::model::rule::{GroupPair, without_green};
@@ -53,7 +53,7 @@ fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
         .map(|rule| Step::DeleteRule { rule: rule.name.clone(), arn: rule.arn.clone() })
         .collect();
     let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return steps };
-    let is_clone = second.is_clone_of(&first.name);
+    let is_clone = second.is_made_for(CLONE_TAG, &first.name);
     // Another group of that name is somebody else's.
     if !is_clone && asked.alternate.is_none() && !service.is_advanced() {
         return steps;
@@ -76,13 +76,12 @@ fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
 pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
     let survey = &seen.survey;
     let (name, cluster) = (service.name.clone(), survey.cluster_name().to_owned());
-    if steps(asked, seen).is_empty() {
-        return Ok(());
-    }
-    // Its second group is the twin's.
     if let Some(twin) = &survey.twin {
         let (arn, twin) = (service.arn.clone(), twin.clone());
         return refuse(SetupRefused::SetupOfPair { service: name, arn, twin });
+    }
+    if steps(asked, seen).is_empty() {
+        return Ok(());
     }
     deployable(survey, service)?;
     if let Some(Ok(record)) = survey.open_record() {

@@ -6,7 +6,7 @@ use crate::error::{
     COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, NOT_STARTED,
     OVERRIDES_TOO_LONG, UNKNOWN_PROFILE,
 };
-use crate::event::{Fault, FaultKind, LeftBehind};
+use crate::event::{Cause, Ended, Ending, Fault, FaultKind, LeftBehind};
 use crate::model::health::placement;
 use crate::plan::run_task::OVERRIDES_MAX;
 
@@ -28,6 +28,17 @@ pub(crate) fn fault_fix(fault: &Fault) -> String {
         FaultKind::Interrupted(left) => after(left),
         FaultKind::Usage(usage) => usage.hint.clone(),
     }
+}
+
+/// What must be there before the same command can go on, where that is known.
+pub(crate) fn what_lacks(ended: &Ended) -> Option<String> {
+    let goes_on = matches!(ended.ending, Ending::SetUpUnfinished { .. });
+    let fix = match ended.why.as_ref().filter(|_| goes_on)? {
+        Cause::Aws(failure) => hint(failure),
+        Cause::InTheWay { error } => fault_fix(error),
+        _ => return None,
+    };
+    Some(fix).filter(|fix| !fix.is_empty())
 }
 
 fn interrupted(left: &LeftBehind) -> String {

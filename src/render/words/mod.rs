@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) use cause::cause;
 pub(crate) use ending::{became, end, hint, nothing, outcome, reason};
 pub(crate) use engine::{begun, planned};
-pub(crate) use failure::{fault, fault_fix};
+pub(crate) use failure::{fault, fault_fix, what_lacks};
 pub(crate) use finding::{fact, fix};
 pub(crate) use gate::printed;
 pub(crate) use health::{sickness, task};

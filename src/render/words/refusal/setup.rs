@@ -45,6 +45,12 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::TestHeaderWithoutRules { service, is_network: false } => {
             format!("--test-header: {service} has no load balancer")
         }
+        R::SetUpOtherwise { service, option, current: Some(current), .. } => {
+            format!("{option}: {service} is set up already, with {current}")
+        }
+        R::SetUpOtherwise { service, option, current: None, .. } => {
+            format!("{option}: {service} is set up already, without one")
+        }
         R::TestRuleTooLate { service, .. } => {
             format!(
                 "--test-header: {service} is set up already, without that rule for test traffic"
@@ -174,6 +180,10 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
         R::TestHeaderWithoutRules { is_network: false, .. } => {
             "leave out --test-header: without a load balancer there is no traffic to shift".to_owned()
         }
+        R::SetUpOtherwise { service, cluster, option, .. } => format!(
+            "leave out {option}; or, to set {service} up anew, first: {} --undo",
+            of_service("setup", cluster, service)
+        ),
         R::TestRuleTooLate { service, cluster } | R::TestRuleDiffers { service, cluster, .. } => {
             of_service("setup", cluster, service) + " --undo"
         }
