@@ -160,6 +160,13 @@ pub async fn run(
         (Verb::Rollback { to, .. }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
+        // What another tool began, or what nobody waited for.
+        (Verb::Abort, None)
+            if survey.twin.is_none()
+                && survey.world.service(service).and_then(plan::replaced).is_some() =>
+        {
+            back_to(None, target, &survey, setting, emit).await
+        }
         (Verb::Resume { .. } | Verb::Abort | Verb::Promote | Verb::Retire, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }
@@ -376,6 +383,7 @@ fn refuse<T>(why: impl Into<Refused>) -> Result<T, Error> {
 
 /// A finished deployment is not reopened: what served before it is deployed anew, at once, with the
 /// images that ran then where they are known.
+
 async fn back_to(
     to: Option<&str>,
     target: &Target,
@@ -408,17 +416,18 @@ async fn back_to(
             });
         }
         Some(name) => name.to_owned(),
-        None => match survey.closed_on(blue) {
-            Some(record) => record.from,
-            None => {
+        None => {
+            let recorded = survey.closed_on(blue).map(|record| record.from);
+            let Some(from) = recorded.or_else(|| plan::replaced(blue)) else {
                 return refuse(RecordRefused::NothingBefore {
                     revision: short(&blue.revision).to_owned(),
                     live: blue.name.clone(),
                     service: target.service.clone(),
                     cluster: target.cluster.clone(),
                 });
-            }
-        },
+            };
+            from
+        }
     };
     let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
     let base = match (reading.await, &survey.twin) {

@@ -1,5 +1,7 @@
 //! Back to one service of a pair, on what the rules show alone: where no record says what served.
 
+use std::collections::BTreeSet;
+
 use super::checks::pair;
 use super::listener::record;
 use super::{Identity, Sides, Survey};
@@ -47,6 +49,17 @@ pub fn back_to(
         to: Some(0),
         ..record
     }))
+}
+
+/// The revision whose tasks ECS replaces right now, where it is one: what served before, without a record.
+pub fn replaced(service: &Service) -> Option<String> {
+    let primary = service.primary().filter(|one| one.rollout.as_deref() == Some("IN_PROGRESS"))?;
+    let others = service.deployments.iter().map(|one| &one.revision);
+    let others: BTreeSet<&String> = others.filter(|arn| **arn != primary.revision).collect();
+    match others.into_iter().collect::<Vec<_>>()[..] {
+        [old] => Some(old.clone()),
+        _ => None,
+    }
 }
 
 fn serves_alone(survey: &Survey, sides: &Sides<'_>) -> bool {

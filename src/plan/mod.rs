@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use self::checks::Case;
 use self::engine::engine;
-pub use back::back_to;
+pub use back::{back_to, replaced};
 pub use notes::unchecked;
 pub use rolling::static_port;
 pub use survey::Survey;

@@ -418,3 +418,22 @@ fn a_rollback_after_a_deployment_that_rolled_back_changes_nothing() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     runs(&world, "1", 2).unwrap_or_else(|why| panic!("{why}"));
 }
+
+/// No record tells of a deployment that nobody waited for, and ECS still knows what it replaces.
+#[test]
+fn what_nobody_waited_for_can_be_rolled_back() {
+    for verb in ["rollback", "abort"] {
+        let world = World::new("solo");
+        let own = "--cluster shop --service api";
+        let life = world.run(&format!("deploy {own} --tag 2 --no-wait"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        world.wait(20);
+        let life = world.run(&format!("{verb} {own}"));
+        assert_eq!(life.code, Some(0), "{verb}: {}", life.text);
+        let shown = world.run(&format!("status {own}"));
+        assert!(shown.text.contains("shop/api:1"), "{verb}: {}", shown.text);
+        assert!(shown.text.contains("100 % api:"), "{verb}: {}", shown.text);
+        let again = world.run(&format!("abort {own}"));
+        assert!(again.text.contains("nothing to do"), "{verb}: {}", again.text);
+    }
+}
