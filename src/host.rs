@@ -207,6 +207,16 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Why what was printed to standard output was not written, where it was not.
+    pub(crate) fn lost(&self) -> Option<String> {
+        match &self.out.way {
+            Way::Direct(_) => None,
+            Way::Queued(queue, _) => queue.0.lost(),
+        }
+    }
+}
+
 /// The stream itself, without the buffer and the lock of the standard library, which the end of the
 /// process would wait for.
 #[cfg(unix)]

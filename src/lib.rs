@@ -80,7 +80,10 @@ pub fn run<A: Into<OsString> + Clone>(argv: impl IntoIterator<Item = A>, host: &
     let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
     match cli::parse(argv.clone()) {
         Ok(cli) => host::block_on(cli.is_virtual(host), async {
+            let only_prints = cli.only_prints();
             let code = execute(cli, host).await;
+            host.finish().await;
+            let code = cli::after_printing(code, only_prints, host);
             host.finish().await;
             code
         }),

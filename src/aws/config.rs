@@ -77,6 +77,10 @@ impl Aws {
             }
         };
         let region = config.region().map(ToString::to_string).ok_or_else(no_region)?;
+        if !is_region(&region) {
+            let what = format!("`{region}` is not the name of a region");
+            return Err(Failure::before_any_call(FailureKind::Region, "BadRegion", what));
+        }
         let provider = config.credentials_provider().ok_or_else(no_credentials)?;
         let credentials = credentials(&provider).await?;
         let meter = Meter::default();
@@ -273,6 +277,12 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 /// A variable that is set, and not to nothing.
 fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A part of the names of AWS's hosts (RFC 1123, 2.1).
+fn is_region(name: &str) -> bool {
+    let is_legal = |char: char| char.is_ascii_alphanumeric() || char == '-';
+    (1..=63).contains(&name.len()) && name.chars().all(is_legal) && !name.starts_with('-')
 }
 
 fn no_region() -> Failure {

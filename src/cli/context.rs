@@ -68,7 +68,21 @@ impl Context {
         let partition = fastrand::u64(..);
         let aws = Aws::connect(&Connection::Sandbox { http, region, partition }, clock).await?;
         let state = globals.sandbox_state.clone().map(|path| (path, sandbox.cloud));
-        Ok(Self { aws, clock, interrupts, state })
+        let context = Self { aws, clock, interrupts, state };
+        context.can_be_saved()?;
+        Ok(context)
+    }
+
+    /// That the sandbox's world cannot be kept is found before it changes.
+    fn can_be_saved(&self) -> Result<(), Error> {
+        match &self.state {
+            Some((path, _)) if path.exists() => match fs::File::options().write(true).open(path) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(unusable(path, FileUse::WriteSandbox, &error).into()),
+            },
+            Some(_) => self.save(),
+            None => Ok(()),
+        }
     }
 
     /// A cluster's ARN names its region: that of another one would only not be found.
@@ -154,6 +168,8 @@ pub(super) fn private() -> fs::OpenOptions {
 
 fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
     if let Some(path) = globals.sandbox_state.as_ref().filter(|path| path.exists()) {
+        // It is there already; a name that means nothing is a slip all the same.
+        globals.sandbox.as_deref().map(build).transpose()?;
         let json = fs::read(path).map_err(|error| unusable(path, FileUse::ReadSandbox, &error))?;
         let cloud = serde_json::from_slice(&json)
             .map_err(|error| unusable(path, FileUse::ParseSandbox, &error))?;

@@ -49,6 +49,10 @@ pub(super) fn chosen_by(matches: &ArgMatches) -> Option<&'static str> {
 /// Says that a variable chose a sandbox; refuses it where somebody means AWS.
 pub(super) fn check(globals: &Globals, render: &Render<'_>) -> Result<(), Error> {
     let Some(variable) = globals.chosen_by else { return Ok(()) };
+    if std::env::var_os(variable).is_some_and(|value| value.is_empty()) {
+        let what = format!("{variable} is set, and empty: it names no sandbox");
+        return Err(Error::Usage(Usage::new(what, format!("unset {variable}"))));
+    }
     let is_set = |name: &&&str| {
         std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "false")
     };

@@ -35,7 +35,12 @@ pub(super) struct Man {
 pub(super) fn completions(typed: &Completions, render: &Render<'_>) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(typed.shell, &mut Cli::command(), "ecs-bg", &mut script);
-    render.script(&String::from_utf8_lossy(&script));
+    let script = String::from_utf8_lossy(&script);
+    // For a program with a hyphen in its name clap_complete 4.6 sets names in bash that it has no cases for.
+    render.script(&match typed.shell {
+        Shell::Bash => script.replace("ecs__subcmd__bg", "ecs__bg"),
+        _ => script.into_owned(),
+    });
     0
 }
 

@@ -30,7 +30,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::drive::OnCancel;
 use crate::error::Usage;
-use crate::event::Error;
+use crate::event::refusal::{FileUse, LocalRefused};
+use crate::event::{Error, Refusal};
 use crate::host::Host;
 use crate::render::{Output, Render, ShowProgress};
 use crate::request::names::{Names, cluster_of};
@@ -271,11 +272,45 @@ pub fn usage(error: &clap::Error, argv: &[OsString], host: &Host) -> u8 {
     let is_json = |two: &[OsString]| two[0] == "--output" && two[1] == "json";
     let ours = argv.split(|word| word == "--").next().unwrap_or_default();
     let json = ours.windows(2).any(is_json) || ours.iter().any(|word| word == "--output=json");
-    crate::render::usage(error, if json { Output::Json } else { Output::Lines }, host);
+    let commands = Cli::command();
+    let command = ours.iter().skip(1).find_map(|word| commands.find_subcommand(word));
+    let help = command
+        .map_or("ecs-bg --help".to_owned(), |one| format!("ecs-bg {} --help", one.get_name()));
+    crate::render::usage(error, &help, if json { Output::Json } else { Output::Lines }, host);
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
 
+/// The exit code, where standard output could be written. What only prints has failed if not; what changes
+/// something ends as it ended.
+pub fn after_printing(code: u8, only_prints: bool, host: &Host) -> u8 {
+    let Some(reason) = host.lost() else { return code };
+    let (path, purpose) = ("standard output".to_owned(), FileUse::WriteOutput);
+    let refusal = Refusal::new(LocalRefused::File { path, purpose, reason });
+    let render = Render::new(host, Output::Lines);
+    match only_prints && code == 0 {
+        true => {
+            render.error(&refusal.into());
+            3
+        }
+        false => {
+            render.warned(&refusal);
+            code
+        }
+    }
+}
+
 impl Cli {
+    /// Whether all that this command does is to print.
+    pub fn only_prints(&self) -> bool {
+        match &self.command {
+            Command::Deploy(deploy) => deploy.dry_run,
+            Command::Setup(setup) => setup.only_prints(),
+            Command::Plan(_) | Command::Doctor(_) | Command::IamPolicy(_) => true,
+            Command::Status(_) | Command::History(_) | Command::Completions(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether this command runs in virtual time.
     pub fn is_virtual(&self, host: &Host) -> bool {
         let globals = &self.globals;

@@ -102,6 +102,13 @@ enum Print {
     Terraform,
 }
 
+impl Setup {
+    /// Whether it only prints.
+    pub(super) fn only_prints(&self) -> bool {
+        self.dry_run || self.print.is_some()
+    }
+}
+
 pub(super) async fn run(
     typed: Setup,
     globals: &Globals,

@@ -40,6 +40,8 @@ struct State {
     dropped: u64,
     /// Nobody waits for the reader any more.
     given_up: bool,
+    /// Why standard output was not written; that a reader went away is no reason.
+    lost: Option<String>,
 }
 
 #[derive(Default)]
@@ -132,6 +134,11 @@ impl Output {
         }
     }
 
+    /// Why standard output was not written, where it was not.
+    pub(crate) fn lost(&self) -> Option<String> {
+        self.state().lost.clone()
+    }
+
     /// Nobody waits for the reader any more.
     pub(crate) fn give_up(&self) {
         self.state().given_up = true;
@@ -161,10 +168,18 @@ impl Output {
             };
             state.lanes[lane as usize].writing = Some((order, now()));
             drop(state);
-            if !broken {
-                broken = self.write_line(lane, order, text.as_bytes(), &mut sink).is_err();
-            }
+            let written = match broken {
+                true => Ok(()),
+                false => self.write_line(lane, order, text.as_bytes(), &mut sink),
+            };
+            broken |= written.is_err();
             let mut state = self.state();
+            if let Err(error) = written
+                && lane == Lane::Out
+                && error.kind() != ErrorKind::BrokenPipe
+            {
+                state.lost = Some(error.to_string());
+            }
             state.lanes[lane as usize].writing = None;
             state.lanes[lane as usize].bytes -= text.len();
             drop(state);

@@ -51,8 +51,12 @@ pub fn back_to(
     }))
 }
 
-/// The revision whose tasks ECS replaces right now, where it is one: what served before, without a record.
+/// The revision whose tasks ECS replaces right now, where it is one: what served before, without a record. Of a
+/// deployment whose traffic ECS shifts, ECS has a record of its own.
 pub fn replaced(service: &Service) -> Option<String> {
+    if service.strategy() != "ROLLING" {
+        return None;
+    }
     let primary = service.primary().filter(|one| one.rollout.as_deref() == Some("IN_PROGRESS"))?;
     let others = service.deployments.iter().map(|one| &one.revision);
     let others: BTreeSet<&String> = others.filter(|arn| **arn != primary.revision).collect();

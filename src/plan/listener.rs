@@ -7,7 +7,7 @@ use super::clone::Changes;
 use super::engine::Engine;
 use super::{
     BAKE, Decision, Draft, Identity, Plan, Sides, Survey, differences, had, notes, prepare,
-    preparing, registered, serves_already,
+    preparing, registered, runs_already,
 };
 use crate::call::Call;
 use crate::event::{EngineReason, Planned, Refusal, Settled, Warning};
@@ -70,8 +70,8 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let Case { request, survey, wanted, digests } = *case;
     let Draft { fingerprint, identity, why, mut warnings } = draft;
     let sides = pair::sides(survey)?;
-    let same = serves_already(survey, sides.blue, wanted, digests, &fingerprint);
-    if same
+    let same = runs_already(survey, sides.blue, wanted, digests, &fingerprint);
+    if let Some(images) = same
         && !request.force
         && sides.blue.running >= sides.blue.desired
         && survey
@@ -82,7 +82,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     {
         let revision = short(&sides.blue.revision).to_owned();
         let service = sides.blue.name.clone();
-        return Ok(Decision::Nothing { service, revision, images: vec![] });
+        return Ok(Decision::Nothing { service, revision, images });
     }
     let outage = traffic::outage(survey, sides.blue);
     let is_outage = !outage.is_empty();

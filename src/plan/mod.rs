@@ -46,6 +46,7 @@ use crate::plan::trust::Verdict;
 use crate::record::{Had, Prepare, Record};
 use crate::request::before::Preparation;
 use crate::request::edits::Base;
+use crate::request::image::ImageRef;
 use crate::request::{Request, fingerprint};
 use crate::route::View;
 use crate::route::watch::Watch;
@@ -270,6 +271,30 @@ pub fn plan(
         plan.steps.extend((!gates.is_empty()).then_some(Planned::Checks { gates }));
     }
     Ok(decision)
+}
+
+/// What the tasks of a service run already, where nothing would change: the images, as far as they were asked for.
+fn runs_already(
+    survey: &Survey,
+    service: &Service,
+    wanted: &Wanted,
+    digests: &BTreeMap<String, Digest>,
+    fingerprint: &str,
+) -> Option<Vec<RunningImage>> {
+    let base = survey.revisions.get(&service.revision)?;
+    if wanted.images.is_empty() || !is_unchanged(service, wanted) {
+        let same = serves_already(survey, service, wanted, digests, fingerprint);
+        return same.then(Vec::new);
+    }
+    let same = |(container, image): (&String, &ImageRef)| {
+        let Some(Digest::Known(digest)) = digests.get(container) else { return None };
+        (survey.ran.get(container) == Some(digest)).then_some(())?;
+        let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;
+        let (image, digest) = (image.to_string(), digest.clone());
+        let runs_as = Some(runs.clone()).filter(|runs| *runs != image);
+        Some(RunningImage { image, digest, runs_as })
+    };
+    wanted.images.iter().map(same).collect()
 }
 
 /// Whether the service runs the outcome of the same request, or what it runs has all that is wanted.

@@ -7,7 +7,7 @@ use super::clone::Changes;
 use super::engine::Engine;
 use super::{
     Decision, Draft, Identity, Plan, Survey, differences, group_name, had, notes, prepare,
-    preparing, registered, serves_already,
+    preparing, registered, runs_already,
 };
 use crate::call::Call;
 use crate::event::refusal::{ServiceRefused, TrafficRefused};
@@ -190,12 +190,14 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let is_steady = service.deployments.len() == 1
         && service.running >= service.desired
         && service.deployments[0].rollout.as_deref() != Some("FAILED");
-    let same = serves_already(survey, service, wanted, digests, &fingerprint);
-    if same && is_steady && !request.force && !request.restart {
-        let (service, revision) = (service.name.clone(), short(&service.revision).to_owned());
-        return Ok(Decision::Nothing { service, revision, images: vec![] });
-    }
     let native = asked_of_ecs(request, survey, service);
+    // A strategy stays with the service: to ask for another one is to ask for a deployment.
+    let idle = !request.force && !request.restart && native.strategy.is_none();
+    let same = runs_already(survey, service, wanted, digests, &fingerprint);
+    if let Some(images) = same.filter(|_| idle && is_steady) {
+        let (service, revision) = (service.name.clone(), short(&service.revision).to_owned());
+        return Ok(Decision::Nothing { service, revision, images });
+    }
     warnings.extend(oddities(survey, service, &native));
     let restart = request.changes.is_empty() && request.edits.is_empty();
     let mut base = wanted.base.clone();

@@ -1,18 +1,12 @@
 //! Planning for the `rolling` engine: one service, whose tasks ECS replaces. Pure.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::checks::{Case, Check, options, service};
 use super::engine::Engine;
-use super::{
-    Decision, Digest, Draft, Plan, Survey, Wanted, differences, is_unchanged, notes, registered,
-    serves_already,
-};
+use super::{Decision, Draft, Plan, Survey, differences, notes, registered, runs_already};
 use crate::event::refusal::{DefinitionRefused, ServiceRefused};
-use crate::event::{
-    EngineReason, NumberChange, Planned, Refusal, RunningImage, Settled, Update, Warning,
-};
+use crate::event::{EngineReason, NumberChange, Planned, Refusal, Settled, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::world::{Deployment, Service};
@@ -93,6 +87,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let unreadable = || Refusal::new(DefinitionRefused::LiveUnreadable);
     let asked = asked(request, service);
     let idle = !request.force && !request.restart && asked == Asked::default();
+    let idle = idle && is_steady(survey, service);
     let same = runs_already(survey, service, wanted, digests, &fingerprint);
     if let Some(images) = same.filter(|_| idle) {
         let revision = short(&service.revision).to_owned();
@@ -194,38 +189,14 @@ fn way_back(service: &Service) -> String {
     found.map_or(&service.revision, |deployment| &deployment.revision).clone()
 }
 
-/// What says that the tasks run what is wanted already.
-fn runs_already(
-    survey: &Survey,
-    service: &Service,
-    wanted: &Wanted,
-    digests: &BTreeMap<String, Digest>,
-    fingerprint: &str,
-) -> Option<Vec<RunningImage>> {
+/// ECS has nothing to do for it.
+fn is_steady(survey: &Survey, service: &Service) -> bool {
     let healthy = survey.world.healthy(service);
-    let steady = service.deployments.len() == 1
+    service.deployments.len() == 1
         && service.desired > 0
         && healthy.is_none_or(|healthy| healthy >= service.desired as usize)
         && service.running >= service.desired
-        && service.deployments[0].rollout.as_deref() != Some("FAILED");
-    if !steady {
-        return None;
-    }
-    let base = survey.revisions.get(&service.revision)?;
-    if wanted.images.is_empty() || !is_unchanged(service, wanted) {
-        let same = serves_already(survey, service, wanted, digests, fingerprint);
-        return same.then(Vec::new);
-    }
-    let images = &wanted.images;
-    let same = |(container, image): (&String, &crate::request::image::ImageRef)| {
-        let Some(Digest::Known(digest)) = digests.get(container) else { return None };
-        (survey.ran.get(container) == Some(digest)).then_some(())?;
-        let (_, runs) = base.containers.iter().find(|(name, _)| name == container)?;
-        let (image, digest) = (image.to_string(), digest.clone());
-        let runs_as = Some(runs.clone()).filter(|runs| *runs != image);
-        Some(RunningImage { image, digest, runs_as })
-    };
-    images.iter().map(same).collect()
+        && service.deployments[0].rollout.as_deref() != Some("FAILED")
 }
 
 /// What the user should know.

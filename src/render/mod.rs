@@ -361,6 +361,11 @@ impl<'a> Render<'a> {
         self.err(&sanitise::field(&format!("warning: {what}")));
     }
 
+    /// What would be an error, had not more than that happened.
+    pub fn warned(&self, refusal: &crate::event::Refusal) {
+        self.warn(&words::fault(&crate::event::Fault::from(refusal)));
+    }
+
     /// Something that the user may not expect.
     pub fn note(&self, what: &str) {
         self.err(&sanitise::field(&format!("note: {what}")));
@@ -455,8 +460,8 @@ pub fn harmless(word: &str) -> String {
     sanitise::field(word)
 }
 
-/// What is wrong with a command line, or the help that was asked for.
-pub fn usage(error: &clap::Error, output: Output, host: &Host) {
+/// What is wrong with a command line, or the help that was asked for; `help` is how to get the one that fits.
+pub fn usage(error: &clap::Error, help: &str, output: Output, host: &Host) {
     let stream = if error.use_stderr() { &host.err } else { &host.out };
     // With clap's colours at a terminal.
     let text = match host.terminal {
@@ -483,7 +488,7 @@ pub fn usage(error: &clap::Error, output: Output, host: &Host) {
     let plain = error.render().to_string();
     let guess =
         tip.and_then(|_| plain.lines().find_map(|line| line.trim_start().strip_prefix(TIP)));
-    let hint = guess.map_or("ecs-bg --help", str::trim);
+    let hint = guess.map_or(help, str::trim);
     print(&host.err, &format!("hint: {hint}"), true);
     if output == Output::Json {
         // What clap says before how the command is used.

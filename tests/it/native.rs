@@ -360,3 +360,24 @@ fn a_way_back_that_is_not_allowed_is_found_before() {
     ends(&without(go_on).run(&deploy("2", "")), 0);
     ends(&without(stop).run(&deploy("2", "--no-wait")), 0);
 }
+
+/// Nothing is deployed where the tasks run the image already, whoever started them; a strategy that was asked for is
+/// no small matter that is passed over.
+#[test]
+fn what_runs_already_is_not_deployed_again() {
+    let world = native("");
+    let from = world.cloud().journal().len();
+    let life = world.run(&deploy("1", ""));
+    ends(&life, 0);
+    assert!(life.text.contains("nothing to do"), "{}", life.text);
+    is_untouched(&world, from);
+    let life = world.run(&deploy("1", "--strategy canary:10/1m"));
+    ends(&life, 0);
+    assert_eq!(settings(&world)["strategy"], "CANARY", "{}", life.text);
+    let again = world.run(&deploy("1", "--strategy canary:10/1m"));
+    ends(&again, 0);
+    assert!(again.text.contains("nothing to do"), "{}", again.text);
+    let pair = World::new("shop").run("deploy --cluster shop --service web --tag shop/web=1");
+    ends(&pair, 0);
+    assert!(pair.text.contains("nothing to do"), "{}", pair.text);
+}

@@ -12,6 +12,11 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command.env("AWS_EC2_METADATA_DISABLED", "true").output().expect("it runs")
 }
 
+/// The same, for a line of words without blanks in them.
+fn typed(line: &str, variables: &[(&str, &str)]) -> Output {
+    run(&line.split(' ').collect::<Vec<_>>(), variables)
+}
+
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -40,10 +45,10 @@ fn a_word_that_is_wrong_forges_no_line() {
 #[test]
 fn a_wrong_word_brings_one_hint() {
     for (arguments, hint) in [
-        (&["deploy", "--nonsense"][..], "hint: ecs-bg --help"),
+        (&["deploy", "--nonsense"][..], "hint: ecs-bg deploy --help"),
         (&["deploy", "--forc"], "hint: a similar argument exists: '--force'"),
         (&["deplo"], "hint: some similar subcommands exist: 'ecs-deploy', 'demo', 'deploy'"),
-        (&["deploy", "--engine", "x"], "hint: ecs-bg --help"),
+        (&["deploy", "--engine", "x"], "hint: ecs-bg deploy --help"),
     ] {
         let output = run(arguments, &[]);
         let text = err(&output);
@@ -191,4 +196,77 @@ fn values_of_variables_are_shown_only_where_that_is_asked_for() {
     let life = world.run("plan --cluster shop --service api --env MODE=other --show-env");
     assert!(life.text.contains("-           \"value\": \"hunter2\""), "{}", life.text);
     assert!(life.text.contains("+           \"value\": \"other\""), "{}", life.text);
+}
+
+#[test]
+fn bash_has_a_case_for_each_command_that_its_script_finds() {
+    let script = World::new("solo").run("completions bash").text;
+    let names =
+        script.lines().filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'));
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        let label = format!("{name})");
+        assert!(script.lines().any(|line| line.trim() == label), "no case {label}");
+    }
+}
+
+/// Somebody who puts the options first hears what is wrong, and not of another tool's flags.
+#[test]
+fn options_before_the_command_are_no_flags_of_another_tool() {
+    for line in [
+        "--cluster shop --service api deploy --tag 2 --sandbox solo",
+        "--cluster shop status --sandbox solo",
+        "--region eu-central-1",
+    ] {
+        let ended = typed(line, &[]);
+        let said = err(&ended);
+        assert_eq!(ended.status.code(), Some(2), "{line}: {said}");
+        assert!(!said.contains("ecs-deploy -c"), "{line}: {said}");
+        assert!(said.contains("hint: "), "{line}: {said}");
+    }
+    let wrong = typed("deploy --cluster shop --service api --min-healthy x", &[]);
+    let said = err(&wrong);
+    assert!(said.contains("hint: ecs-bg deploy --help"), "{said}");
+}
+
+#[test]
+fn what_only_prints_fails_where_nothing_can_be_printed() {
+    let own = "--cluster shop --service api --sandbox solo";
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let run = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-bg"));
+        command.args(line.split(' ')).env_clear().stdout(full());
+        let ended = command.stderr(std::process::Stdio::piped()).output().expect("ecs-bg");
+        (ended.status.code(), err(&ended))
+    };
+    for command in ["iam-policy", "plan --tag 2", "status", "history", "doctor"] {
+        let (code, said) = run(&format!("{command} {own}"));
+        assert_eq!(code, Some(3), "{command}: {said}");
+        assert!(said.contains("error: standard output cannot be written: "), "{command}: {said}");
+    }
+    // What was done is done.
+    let (code, said) = run(&format!("deploy {own} --tag 2"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("warning: standard output cannot be written: "), "{said}");
+}
+
+#[test]
+fn a_sandbox_and_a_region_that_cannot_be_are_found_at_once() {
+    let own = "--cluster shop --service api";
+    let keys = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")];
+    for region in ["eu_central_1", "-"] {
+        let ended = typed(&format!("status {own} --region={region}"), &keys);
+        let said = err(&ended);
+        assert_eq!(ended.status.code(), Some(3), "{said}");
+        assert!(said.contains("is not the name of a region"), "{said}");
+    }
+    let ended =
+        typed(&format!("deploy {own} --tag 2 --sandbox solo --sandbox-state /nowhere/x"), &[]);
+    let said = err(&ended);
+    assert_eq!(ended.status.code(), Some(3), "{said}");
+    assert!(ended.stdout.is_empty() && said.contains("/nowhere/x cannot be written"), "{said}");
+    let ended = typed(&format!("status {own}"), &[("ECS_BG_SANDBOX", "")]);
+    let said = err(&ended);
+    assert!(said.contains("ECS_BG_SANDBOX is set, and empty"), "{said}");
 }

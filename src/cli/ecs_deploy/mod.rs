@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, CommandFactory};
 
 use self::flags::{Flags, Wrong};
 use super::Globals;
@@ -92,7 +92,7 @@ pub(super) fn words(argv: &[OsString]) -> Option<(Vec<OsString>, &[OsString])> {
     let flags = match first {
         _ if called => rest,
         Some("ecs-deploy") => &rest[1..],
-        Some(_) if before_a_verb(rest) => return None,
+        Some(_) if before_a_verb(rest) || names_a_command(rest) => return None,
         Some(word) if word.starts_with('-') && !HELP.contains(&word) => rest,
         _ => return None,
     };
@@ -108,7 +108,16 @@ fn before_a_verb(mut rest: &[OsString]) -> bool {
     {
         rest = rest.get(if word.contains('=') { 1 } else { 2 }..).unwrap_or_default();
     }
-    rest.first().and_then(|word| word.to_str()).is_some_and(|word| !word.starts_with('-'))
+    rest.first().and_then(|word| word.to_str()).is_none_or(|word| !word.starts_with('-'))
+}
+
+/// Whether the words are none that silintl's tool takes, and one is a command of ours: somebody put the options
+/// first.
+fn names_a_command(rest: &[OsString]) -> bool {
+    let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let commands = super::Cli::command();
+    matches!(Flags::read(&words), Err(Wrong::Usage(_)))
+        && words.iter().any(|word| commands.find_subcommand(word).is_some())
 }
 
 /// Exit codes beyond silintl's own.

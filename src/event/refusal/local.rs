@@ -56,4 +56,6 @@ pub enum FileUse {
     WriteSandbox,
     /// Manual pages are written to it.
     WriteManual,
+    /// What a command prints is written to it.
+    WriteOutput,
 }

@@ -17,6 +17,7 @@ pub(super) fn what(refusal: &LocalRefused) -> String {
                 format!("--sandbox-state: {path} is not a saved sandbox: {reason}")
             }
             FileUse::WriteSandbox => format!("--sandbox-state: {path} cannot be written: {reason}"),
+            FileUse::WriteOutput => format!("{path} cannot be written: {reason}"),
             FileUse::WriteManual => format!("manual pages cannot be written to {path}: {reason}"),
         },
         R::Address { address, reason } => format!("{address} cannot be listened on: {reason}"),
@@ -36,6 +37,7 @@ pub(super) fn fix(refusal: &LocalRefused) -> String {
             }
             FileUse::WriteSandbox => "--sandbox-state FILE".to_owned(),
             FileUse::WriteManual => "ecs-bg man DIR".to_owned(),
+            FileUse::WriteOutput => "write it to another place".to_owned(),
         },
         R::Address { .. } => "ecs-bg sandbox --port 0".to_owned(),
     }
