@@ -383,7 +383,6 @@ fn refuse<T>(why: impl Into<Refused>) -> Result<T, Error> {
 
 /// A finished deployment is not reopened: what served before it is deployed anew, at once, with the
 /// images that ran then where they are known.
-
 async fn back_to(
     to: Option<&str>,
     target: &Target,
