@@ -54,16 +54,7 @@ pub(super) fn lines(overview: &Overview) -> String {
 
 fn row(status: &Status) -> [String; 6] {
     let names: Vec<&str> = status.services.iter().map(|one| one.name.as_str()).collect();
-    let is_pair = names.len() > 1;
-    let rule = status.serves.first();
-    let parts: Vec<(&str, f64)> = rule.map_or(vec![], |served| {
-        served.percent.iter().map(|(name, percent)| (name.as_str(), *percent)).collect()
-    });
-    // The shares of a pair are those of its services; the shares of one service are those of its revisions.
-    let revision = |name: &str| {
-        let side = status.services.iter().find(|one| is_pair && one.name == name);
-        side.map_or(name.to_owned(), |side| side.revision.clone())
-    };
+    let parts = shares(status);
     let none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     let joined = |cells: Vec<String>, by: &str| none(cells.join(by));
     let targets = status.services.iter().flat_map(|one| &one.groups).fold(
@@ -77,7 +68,7 @@ fn row(status: &Status) -> [String; 6] {
     );
     [
         names.join(" + "),
-        joined(parts.iter().map(|(name, _)| revision(name)).collect(), " / "),
+        joined(parts.iter().map(|(name, _)| name.clone()).collect(), " / "),
         joined(parts.iter().map(|(_, percent)| format!("{percent} %")).collect(), " / "),
         joined(
             status.services.iter().map(|one| format!("{}/{}", one.running, one.desired)).collect(),
@@ -86,4 +77,32 @@ fn row(status: &Status) -> [String; 6] {
         joined(targets.iter().map(|(state, count)| format!("{count} {state}")).collect(), ", "),
         status.record.as_ref().map_or("none by ecs-bg".to_owned(), |record| record.brief.clone()),
     ]
+}
+
+/// The share of each revision. Of a pair it is that of its service, and where ECS shifts the traffic that of a target
+/// group.
+fn shares(status: &Status) -> Vec<(String, f64)> {
+    let rule = status.serves.first().map(|served| &served.percent);
+    let parts = rule.into_iter().flatten().map(|(name, percent)| (name.clone(), *percent));
+    let [own] = &status.services[..] else {
+        let revision = |name: &String| {
+            let side = status.services.iter().find(|one| one.name == *name);
+            side.map_or(name.clone(), |side| side.revision.clone())
+        };
+        return parts.map(|(name, percent)| (revision(&name), percent)).collect();
+    };
+    let is_group = |name: &String| own.groups.iter().any(|group| group.name == *name);
+    if rule.is_none_or(|percent| !percent.keys().any(is_group)) {
+        return parts.collect();
+    }
+    let new =
+        status.service_deployment.as_ref().and_then(|one| Some((&own.revision, one.production?)));
+    let old = own.revisions.iter().find(|one| one.revision != own.revision && one.running > 0);
+    match (new, old) {
+        (Some((new, share)), Some(old)) => {
+            let both = [(new.clone(), share), (old.revision.clone(), 100.0 - share)];
+            both.into_iter().filter(|(_, share)| *share > 0.0).collect()
+        }
+        _ => vec![(own.revision.clone(), rule.into_iter().flat_map(|all| all.values()).sum())],
+    }
 }

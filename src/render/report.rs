@@ -269,10 +269,13 @@ fn record<'a>(
     let name = record.name();
     let brief = match (record.closed, step) {
         (Some(closed), _) => format!("{name} {}", words::end(closed.end)),
-        (None, Some(step)) => {
-            let heading = if record.forward() { "in progress" } else { "rolling back" };
-            format!("{name} {heading}, at step {step}")
-        }
+        (None, Some(step)) => match pause(&record, survey) {
+            Some((share, _)) => format!("{name} paused at {share} %"),
+            None => {
+                let heading = if record.forward() { "in progress" } else { "rolling back" };
+                format!("{name} {heading}, at step {step}")
+            }
+        },
         (None, None) => format!("{name} replaced by another deployment"),
     };
     let what = match (record.closed, by) {
@@ -287,8 +290,16 @@ fn record<'a>(
         (None, None) => {
             let heading = if record.forward() { "in progress" } else { "rolling back" };
             let driven = driven(&record, survey.world.at);
-            let step = step.unwrap_or("?");
-            format!("{name} {route}: {heading}, at step {step} (begun {started}); {driven}")
+            let at = match pause(&record, survey) {
+                Some((share, until)) => format!(
+                    "paused at {share} % of the traffic until {}, to go on: ecs-bg promote --cluster {} --service {}",
+                    humantime::format_rfc3339_seconds(until),
+                    survey.cluster_name(),
+                    survey.service
+                ),
+                None => format!("{heading}, at step {}", step.unwrap_or("?")),
+            };
+            format!("{name} {route}: {at} (begun {started}); {driven}")
         }
     };
     let kept = survey.kept().filter(|kept| kept.id == record.id).map(|kept| kept.blue);
@@ -321,6 +332,15 @@ fn record<'a>(
         blue: record.blue,
         green: record.green,
     })
+}
+
+/// The share of the traffic at which somebody is to promote it, and until when.
+fn pause(record: &Record, survey: &Survey) -> Option<(u8, SystemTime)> {
+    let held = record.held.filter(|held| record.forward() && record.to == Some(held.share))?;
+    let share = record.shares.iter().find(|share| share.percent == held.share)?;
+    let until = held.since.checked_add(share.hold)?;
+    let waits = share.pause && record.promoted != Some(held.share) && until > survey.world.at;
+    waits.then_some((held.share, until))
 }
 
 /// Which process drives it, or that none does any more.

@@ -322,7 +322,11 @@ fn size(
     let large = units.iter().find_map(|unit| lower.strip_suffix(unit));
     let number = match large {
         Some(number) => number.trim().parse::<f64>().ok().map(|number| number * 1024.0),
-        None => lower.parse::<u32>().ok().map(f64::from),
+        None => {
+            let plain = ["mib", "mb"].iter().find_map(|unit| lower.strip_suffix(unit));
+            let plain = plain.filter(|_| option == "--memory").map_or(&*lower, str::trim);
+            plain.parse::<u32>().ok().map(f64::from)
+        }
     };
     let whole = |number: &f64| number.fract() == 0.0 && (1.0..=10_000_000.0).contains(number);
     match number.filter(whole) {
@@ -435,6 +439,8 @@ mod tests {
     fn sizes_are_the_task_s_where_it_has_one() {
         assert_eq!(placed(&[("cpu", "0.5 vCPU")], &["web"]).unwrap(), ["cpu 512"]);
         assert_eq!(placed(&[("memory", "2GB")], &["web"]).unwrap(), ["web:memory 2048"]);
+        assert_eq!(placed(&[("memory", "512MB")], &["web"]).unwrap(), ["web:memory 512"]);
+        assert!(Edits::new(&typed(&[("cpu", "512MB")])).is_err());
         assert_eq!(placed(&[("cpu", "side:10")], &[]).unwrap(), ["side:cpu 10"]);
         for text in ["", "0", "-1", "1.5", "much", "1 GB", "web:", "0.0001vcpu"] {
             assert!(Edits::new(&typed(&[("cpu", text)])).is_err(), "{text}");

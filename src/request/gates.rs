@@ -132,13 +132,16 @@ impl Gate {
 
 /// A URL without what may be secret in it: its query, its fragment and the user's name and password.
 fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (scheme, rest) = match url.find("://") {
+        Some(at) => url.split_at(at + 3),
+        None => ("", url),
+    };
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let more = if end < rest.len() { "?…" } else { "" };
     let rest = &rest[..end];
     let host = rest.find('/').unwrap_or(rest.len());
     let from = rest[..host].rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}://{}{more}", &rest[from..])
+    format!("{scheme}{}{more}", &rest[from..])
 }
 
 /// `--check` and its companions as they were typed.

@@ -79,6 +79,15 @@ impl ImageRef {
         })
     }
 
+    /// Whether it is a name alone, and reads like a version: `2`, `v1.2.3`.
+    fn is_like_a_tag(&self) -> bool {
+        let version = self.path.strip_prefix('v').unwrap_or(&self.path);
+        let alone = self.registry.is_none() && self.tag.is_none() && self.digest.is_none();
+        alone
+            && version.bytes().any(|byte| byte.is_ascii_digit())
+            && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    }
+
     fn canonical(&self) -> (String, String) {
         if let Some(EcrRepository { account, region, name, .. }) = self.ecr() {
             return (format!("{account}.dkr.ecr.{region}"), name);
@@ -225,7 +234,15 @@ impl ImageChange {
             Some((container, image)) => (Some(container.to_owned()), image),
             None => (None, text),
         };
-        Ok(Self::Image { container, image: image.parse()? })
+        let image: ImageRef = image.parse()?;
+        if image.is_like_a_tag() {
+            return Err(format!(
+                "`{text}` names a repository `{}` of Docker Hub without a tag; for the tag `{}` of the image that \
+                 runs: --tag",
+                image.path, image.path
+            ));
+        }
+        Ok(Self::Image { container, image })
     }
 
     /// Reads the value of `--tag`.
@@ -385,6 +402,17 @@ mod tests {
         let image: ImageRef = text.parse().expect(text);
         assert_eq!(image.to_string(), text, "an image is written as it was read");
         (image.registry, image.path, image.tag, image.digest)
+    }
+
+    #[test]
+    fn a_tag_is_no_image() {
+        for text in ["2", "api=2", "api=v1.2.3", "api=1.0"] {
+            assert!(ImageChange::image(text).is_err_and(|why| why.contains("--tag")), "{text}");
+        }
+        for text in ["nginx", "api=nginx", "api=2:1", "api=shop/2", "api=v8", "r.io/2"] {
+            let taken = ImageChange::image(text).is_ok();
+            assert_eq!(taken, text != "api=v8", "{text}");
+        }
     }
 
     #[test]

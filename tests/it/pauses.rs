@@ -76,3 +76,31 @@ fn a_pause_is_planned_and_a_limit_without_one_is_refused() {
         life.text
     );
 }
+
+/// Whoever looks sees that it waits for a person, until when, and what to type.
+#[test]
+fn status_tells_of_a_pause_and_how_to_go_on() {
+    let world = World::new("shop");
+    let deploy = "deploy --cluster shop --service web --tag shop/web=2 --shares 10:pause,100";
+    let life = world.run_interrupted(deploy, 300, 2);
+    assert_eq!(life.code, Some(130), "{}", life.text);
+    let status = world.run("status --cluster shop --service web");
+    let told = "paused at 10 % of the traffic until 2026-";
+    assert!(status.text.contains(told), "{}", status.text);
+    assert!(status.text.contains("ecs-bg promote --cluster shop --service web"), "{}", status.text);
+    let all = world.run("status --cluster shop");
+    assert!(all.text.contains("web:2 paused at 10 %"), "{}", all.text);
+}
+
+/// The row of a service has revisions, also where ECS shifts its traffic between two target groups.
+#[test]
+fn several_services_show_what_serves_by_revision() {
+    for (tag, serves) in [("2", "shop:2"), ("4", "shop:1")] {
+        let world = World::new("native");
+        world.run(&format!("deploy --cluster shop --service shop --tag {tag}"));
+        let all = world.run("status --cluster shop");
+        let row = all.text.lines().nth(2).unwrap_or_default();
+        let cells: Vec<&str> = row.split_whitespace().take(4).collect();
+        assert_eq!(cells, ["shop", serves, "100", "%"], "{}", all.text);
+    }
+}

@@ -114,7 +114,7 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "aws ecs describe-task-sets --cluster {cluster} --service {service}: deploy it with the tool that made \
              them"
         ),
-        R::ShiftedByEcs { .. } => "leave out --engine, or --engine native".to_owned(),
+        R::ShiftedByEcs { .. } => "--engine native, without --twin".to_owned(),
         R::NotShiftedByEcs { .. } => {
             "--strategy blue-green, canary:10/5m or linear:20/2m".to_owned()
         }
