@@ -191,7 +191,7 @@ impl Host {
     pub(crate) async fn finish(&self) {
         let Way::Queued(queue, _) = &self.out.way else { return };
         let output = &queue.0;
-        let (tell, told) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         let waiting = Arc::clone(output);
         // The runtime's time may be virtual; the reader's is not.
         std::thread::spawn(move || {
@@ -201,8 +201,11 @@ impl Host {
         let mut interrupts = self.interrupts.clone().unwrap_or_else(signals);
         let heard = *interrupts.borrow();
         tokio::select! {
-            _ = told => {}
-            Ok(_) = interrupts.wait_for(|asked| *asked > heard) => output.give_up(),
+            _ = &mut told => {}
+            Ok(_) = interrupts.wait_for(|asked| *asked > heard) => {
+                output.hurry();
+                let _ = told.await;
+            }
         }
     }
 }

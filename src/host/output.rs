@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const ROOM: usize = 4 << 20;
 /// At the end, how long a reader may take nothing before it is given up.
 const STALLED: Duration = Duration::from_secs(5);
+/// The same once the user asked to stop.
+const HURRIED: Duration = Duration::from_millis(250);
 /// At the end, how long it may take at most, however slowly it reads.
 const LONGEST: Duration = Duration::from_secs(30);
 /// Lines of one stream wait so long for older lines of the other: both may go to the same terminal.
@@ -40,6 +42,8 @@ struct State {
     dropped: u64,
     /// Nobody waits for the reader any more.
     given_up: bool,
+    /// The user waits: a reader that takes nothing is not waited for.
+    hurried: bool,
     /// Why standard output was not written; that a reader went away is no reason.
     lost: Option<String>,
 }
@@ -126,7 +130,8 @@ impl Output {
         while !state.given_up && !state.lanes.iter().all(Waiting::is_empty) {
             let moved = state.lanes.iter().filter_map(|lane| lane.writing).map(|(_, at)| at).max();
             let stalled = moved.map_or(begin, |moved| moved.max(begin)).elapsed() >= STALLED;
-            if stalled || begin.elapsed() >= LONGEST {
+            let idle = moved.map_or(begin, |moved| moved.max(begin)).elapsed() >= HURRIED;
+            if stalled || state.hurried && idle || begin.elapsed() >= LONGEST {
                 state.given_up = true;
             } else {
                 state = self.wait(state, Duration::from_millis(100));
@@ -139,9 +144,9 @@ impl Output {
         self.state().lost.clone()
     }
 
-    /// Nobody waits for the reader any more.
-    pub(crate) fn give_up(&self) {
-        self.state().given_up = true;
+    /// From now on a reader that takes nothing is waited for no longer than 250 ms.
+    pub(crate) fn hurry(&self) {
+        self.state().hurried = true;
         self.changed.notify_all();
     }
 

@@ -221,12 +221,17 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
-        Outcome::Stuck(_) | Outcome::Stopped | Outcome::Drifted(_) if is_judged => {
+        Outcome::Stopped if is_judged => verb("status"),
+        // Whoever goes on with it, nothing must be waited for.
+        Outcome::Stopped if !record.forward() => verb("abort"),
+        Outcome::Stuck(_) | Outcome::Drifted(_) if is_judged => {
             let is_first = record.had.is_some_and(|had| had.running == 0);
             verb(if is_first { "status" } else { "rollback" })
         }
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::WentBack(_) => verb("history"),
+        // Its rules are ECS's: there is nothing to go on from.
+        Outcome::Drifted(_) if record.twin().is_none() => verb("status"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
         _ => verb("status"),
     })

@@ -430,8 +430,11 @@ fn steps(record: &Record, base: &Revision, changes: &Changes, service: &Service)
 pub fn back(survey: &Survey, running: &ServiceDeployment, identity: &Identity) -> Option<Record> {
     let service = own(survey).ok()?;
     let revision = running.revision.clone()?;
-    let mut others = service.deployments.iter().filter(|one| one.revision != revision);
-    let from = others.next().map_or(&service.revision, |other| &other.revision);
+    let others = || service.deployments.iter().filter(|one| one.revision != revision);
+    // ECS goes back to what it completed last.
+    let completed = others().find(|one| one.rollout.as_deref() == Some("COMPLETED"));
+    let other = completed.or_else(|| others().next());
+    let from = other.map_or(&service.revision, |other| &other.revision);
     let request = Request::back(&survey.cluster, &service.name, None);
     let record = record(&request, survey, service, String::new(), identity, Native::default());
     Some(Record {

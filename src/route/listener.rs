@@ -137,6 +137,10 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
     }
+    // Without a rule all targets are unused, and none is sick.
+    if let Some(Drift::NoRule) = view.drift() {
+        return drifted(view);
+    }
     // A sick green outranks whatever a rule shows.
     match record.forward() {
         true => trouble::trouble(view).map(Next::TurnBack).or_else(|| drifted(view)),

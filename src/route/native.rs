@@ -425,15 +425,27 @@ pub fn traffic(world: &World, service: &Service) -> Vec<Served> {
         Served { rule: rule.name.clone(), percent }
     };
     let rules = production_rules(&world.rules, service).into_iter();
-    rules.filter_map(|(_, rule)| rule).map(served).collect()
+    let gone = |one: &Attachment| {
+        let arn = &one.advanced.as_ref()?.production;
+        let (rule, percent) = (short(arn).to_owned(), BTreeMap::new());
+        (!world.groups.is_empty()).then_some(Served { rule, percent })
+    };
+    rules
+        .filter_map(|(one, rule)| rule.map_or_else(|| gone(one), |rule| Some(served(rule))))
+        .collect()
 }
 
 /// What shows that `revision` does not have all traffic, as far as it can be read.
 fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sight> {
     let world = view.world;
     for (attachment, rule) in production_rules(&world.rules, service) {
-        // Rules that may not be read say nothing.
-        let Some(rule) = rule else { continue };
+        let Some(rule) = rule else {
+            // Rules that may not be read say nothing; else it was there when the deployment began.
+            match world.groups.is_empty() {
+                true => continue,
+                false => return Some(Sight::NoRule { service: service.name.clone() }),
+            }
+        };
         let groups = serving(rule);
         let name = |arn: &String| {
             world.groups.get(arn).map_or(short(arn).to_owned(), |group| group.name.clone())
@@ -568,8 +580,11 @@ fn recover(view: &View<'_>) -> Option<Next> {
         return view.watch.launched.then_some(next);
     }
     let (wanted, healthy) = view.owed(service.desired);
-    if service.running < wanted && view.old_is_hopeless().is_none() {
-        let (running, pending) = (service.running, service.pending);
+    // What runs of another revision is not what serves again.
+    let its = service.deployments.iter().filter(|one| one.revision == *old);
+    let (running, pending) =
+        its.fold((0, 0), |(running, pending), one| (running + one.running, pending + one.pending));
+    if running < wanted && view.old_is_hopeless().is_none() {
         let obstacle = super::rolling::obstacle(view, service);
         let why = WaitReason::tasks(running, wanted, pending, obstacle);
         return Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }));

@@ -243,9 +243,21 @@ fn sick_target(view: &View<'_>, service: &Service) -> Option<Cause> {
 fn none_healthy(view: &View<'_>, service: &Service) -> Option<Cause> {
     view.watch.proved?;
     let is_alone = view.others_leave() == Some(false) && service.desired > 0;
+    // Where only running tasks were waited for, their first health checks may not be over.
+    let waits = matches!(view.record.until, WaitFor::Healthy | WaitFor::Drained);
+    let may_come = !waits && has_new_targets(view, service);
     let healthy = view.world.healthy(service).filter(|healthy| *healthy == 0 && is_alone)?;
+    if may_come {
+        return None;
+    }
     let (service, wanted) = (service.name.clone(), service.desired);
     Some(Cause::TooFewHealthy { service, healthy: count(healthy), wanted })
+}
+
+/// Whether the load balancer has not said yet what a target is.
+fn has_new_targets(view: &View<'_>, service: &Service) -> bool {
+    let targets = service.groups().filter_map(|group| view.world.targets(group)).flatten();
+    targets.into_iter().any(|target| target.state == "initial")
 }
 
 fn wait(why: WaitReason, look_in: Duration) -> Option<Next> {
@@ -388,6 +400,10 @@ fn lacks_behind(view: &View<'_>, service: &Service) -> Option<WaitReason> {
     let record = view.record;
     let (old, ours): (Vec<&Deployment>, Vec<&Deployment>) =
         service.deployments.iter().partition(|one| one.revision != record.revision);
+    // What runs of a third revision is not what ECS was asked for.
+    let towards = service.primary().filter(|one| one.revision != record.revision);
+    let is_asked = |one: &&Deployment| towards.is_none_or(|to| to.revision == one.revision);
+    let old: Vec<&Deployment> = old.into_iter().filter(is_asked).collect();
     let sum = |these: &[&Deployment], of: fn(&Deployment) -> u32| -> u32 {
         these.iter().map(|one| of(one)).sum()
     };

@@ -206,3 +206,19 @@ fn a_service_that_cannot_be_had_back_is_refused_before_any_change() {
         assert!(world.journal(from).iter().all(|entry| entry.call.is_none()));
     }
 }
+
+/// The rule is deleted while users are on the new side: that is said, and not that the new side is sick.
+#[test]
+fn a_rule_that_is_deleted_is_the_reason() {
+    for second in [40, 100, 170] {
+        let world = World::new("shop");
+        let (begin, rule) = (world.now(), world.cloud().serving()[0].rule.clone());
+        let life = world.run_beside(&deploy("2", "--bake 3m"), second, move |cloud| {
+            call(cloud, "elasticloadbalancing", "DeleteRule", &format!("RuleArn={rule}"));
+        });
+        assert_eq!(life.code, Some(4), "at {second}: {}", life.text);
+        assert!(life.text.contains("no rule forwards to the target groups"), "{}", life.text);
+        let took = world.now() - begin;
+        assert!(took < Duration::from_secs(second + 60), "at {second}: {took:?}\n{}", life.text);
+    }
+}

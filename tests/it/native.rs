@@ -381,3 +381,23 @@ fn what_runs_already_is_not_deployed_again() {
     ends(&pair, 0);
     assert!(pair.text.contains("nothing to do"), "{}", pair.text);
 }
+
+/// Somebody deletes the production rule: neither revision serves then, whatever ECS says.
+#[test]
+fn without_its_production_rule_nothing_is_said_to_serve() {
+    for second in [10, 60, 240, 330] {
+        let world = native("");
+        let body = r#"{"cluster":"shop","services":["shop"]}"#;
+        let read: Value =
+            serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+        let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
+        let rule = advanced["productionListenerRule"].as_str().expect("a rule").to_owned();
+        let life = world.run_beside(&deploy("2", ""), second, move |cloud| {
+            call(cloud, "elasticloadbalancing", "DeleteRule", &format!("RuleArn={rule}"));
+        });
+        assert_eq!(life.code, Some(4), "at {second}: {}", life.text);
+        let told =
+            ["no rule forwards", "rules not found"].iter().any(|one| life.text.contains(one));
+        assert!(told, "at {second}: {}", life.text);
+    }
+}

@@ -437,3 +437,44 @@ fn what_nobody_waited_for_can_be_rolled_back() {
         assert!(again.text.contains("nothing to do"), "{verb}: {}", again.text);
     }
 }
+
+/// Tasks that run are all that is waited for; what the load balancer says of them comes later.
+#[test]
+fn running_tasks_are_enough_where_nothing_else_serves() {
+    let own = "--cluster shop --service api";
+    let stopped = World::new("solo");
+    stopped.call("ecs", "UpdateService", r#"{"cluster":"shop","service":"api","desiredCount":0}"#);
+    stopped.wait(300);
+    for (world, options) in
+        [(World::new("solo"), "--min-healthy 0 --max-percent 100"), (stopped, "--desired-count 2")]
+    {
+        let life = world.run(&format!("deploy {own} --tag 2 --wait-for running {options}"));
+        assert_eq!(life.code, Some(0), "{options}: {}", life.text);
+    }
+}
+
+/// ECS goes back to the revision that it completed last, also where another one served since: that is waited for.
+#[test]
+fn what_another_revision_runs_is_not_the_way_back() {
+    let own = "--cluster shop --service api";
+    let world = World::new("solo");
+    let life = world.run(&format!("deploy {own} --tag 2"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let body = r#"{"cluster":"shop","service":"api","taskDefinition":"api:1"}"#;
+    world.call("ecs", "UpdateService", body);
+    world.wait(50);
+    let life = world.run(&format!("deploy {own} --tag 4"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let body = r#"{"cluster":"shop","services":["api"]}"#;
+    let read: serde_json::Value =
+        serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+    let deployments = read["services"][0]["deployments"].as_array().expect("deployments");
+    let named = life.text.split("rolled back: ").nth(1).expect("an outcome");
+    let named = named.split(' ').next().expect("a revision");
+    let its = |one: &&serde_json::Value| {
+        one["taskDefinition"].as_str().is_some_and(|arn| arn.ends_with(named))
+    };
+    let running: u64 =
+        deployments.iter().filter(its).filter_map(|one| one["runningCount"].as_u64()).sum();
+    assert!(running >= 2, "{named} does not run: {}", life.text);
+}
