@@ -244,6 +244,39 @@ fn an_outsider_brings_no_lie() {
     }
 }
 
+/// Somebody deletes the production rule: neither revision serves, and nobody says so.
+#[test]
+fn whoever_deletes_the_rule_hears_of_no_success() {
+    let length = {
+        let world = native("");
+        let begin = world.now();
+        world.run(&deploy("2", ""));
+        (world.now() - begin).as_secs()
+    };
+    let cases =
+        ["2", "3", "4"].into_iter().flat_map(|tag| (2..length).map(move |second| (tag, second)));
+    for (tag, second) in every_nth("native: the rule is deleted", cases) {
+        let world = native("");
+        let body = r#"{"cluster":"shop","services":["shop"]}"#;
+        let read: Value =
+            serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+        let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
+        let rule = advanced["productionListenerRule"].as_str().expect("a rule").to_owned();
+        let begin = world.now();
+        let life = world.run_beside(&deploy(tag, ""), second, move |cloud| {
+            call(cloud, "elasticloadbalancing", "DeleteRule", &format!("RuleArn={rule}"));
+        });
+        // Between the last look and the end nobody sees it.
+        let is_late = (world.now() - begin).as_secs() < second + 4;
+        let well = match life.code {
+            Some(0 | 1) => is_late,
+            Some(3..=5) => true,
+            _ => false,
+        };
+        assert!(well, "{tag}, rule deleted at {second} s: {:?}\n{}", life.code, life.text);
+    }
+}
+
 /// Killed at every call, and nobody comes: a day later ECS has brought the service to one version.
 #[test]
 fn what_nobody_resumes_ends_on_one_version() {
