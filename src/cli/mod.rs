@@ -113,6 +113,13 @@ impl Globals {
         let given = given.into_iter().filter_map(|(option, value)| Some((option, value?)));
         given.map(|(option, value)| format!(" {option} {}", quoted(value))).collect()
     }
+
+    /// The same for the aws CLI.
+    fn of_aws(&self) -> String {
+        let given = [("--region", self.region.as_ref()), ("--profile", self.profile.as_ref())];
+        let given = given.into_iter().filter_map(|(option, value)| Some((option, value?)));
+        given.map(|(option, value)| format!(" {option} {}", quoted(value))).collect()
+    }
 }
 
 /// What a DURATION is: commands that take one say so below their options.
@@ -327,7 +334,8 @@ impl Cli {
 
 /// Runs a command to its exit code. The future is boxed because `demo` runs commands.
 pub(crate) async fn execute(cli: Cli, host: &Host) -> u8 {
-    let render = Render::new(host, cli.globals.output).with_options(cli.globals.again());
+    let render = Render::new(host, cli.globals.output);
+    let render = render.with_options(cli.globals.again(), cli.globals.of_aws());
     let render = if cli.command.is_reported() { render.reporting() } else { render };
     let render = match cli.command.is_drawn() {
         Some(on_cancel) => render.drawing(cli.globals.progress, on_cancel),

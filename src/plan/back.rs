@@ -85,6 +85,7 @@ fn startable(survey: &Survey, sides: &Sides<'_>) -> Result<(), Refusal> {
             service,
             cluster,
             serves: false,
+            old: None,
         }));
     }
     if never_ran(blue) {

@@ -69,6 +69,8 @@ pub struct Render<'a> {
     last: Cell<Option<SystemTime>>,
     /// Options that a command needs again to mean the same AWS.
     again: String,
+    /// The same for the aws CLI.
+    of_aws: String,
     /// The registry of the account and region that were named first: it need not be named again.
     registry: RefCell<Option<String>>,
     /// The step of GitHub Actions that this command reports to.
@@ -107,7 +109,18 @@ impl<'a> Render<'a> {
     pub fn new(host: &'a Host, output: Output) -> Self {
         let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
         let (words, report, live, again) = (None, None, None, String::new());
-        Self { host, output, words, start, last, again, registry, report, live }
+        Self {
+            host,
+            output,
+            words,
+            start,
+            last,
+            again,
+            of_aws: String::new(),
+            registry,
+            report,
+            live,
+        }
     }
 
     /// The same with rows that are redrawn, where that is asked for and the terminal can show them.
@@ -135,17 +148,22 @@ impl<'a> Render<'a> {
 
     /// The same, with the options that each hinted command of ours is to have, too.
     #[must_use]
-    pub fn with_options(self, again: String) -> Self {
-        Self { again, ..self }
+    pub fn with_options(self, again: String, of_aws: String) -> Self {
+        Self { again, of_aws, ..self }
     }
 
-    /// A command of ours that can be pasted.
+    /// A command that can be pasted: one of ours, or one of the aws CLI.
     fn hinted(&self, hint: &str) -> String {
-        let is_ours = hint.starts_with("ecs-bg ") || hint.contains(": ecs-bg ");
-        match is_ours && !hint.ends_with("--help") {
-            true => format!("{hint}{}", self.again),
-            false => hint.to_owned(),
-        }
+        let names = |program: &str| {
+            hint.starts_with(&format!("{program} ")) || hint.contains(&format!(": {program} "))
+        };
+        let is_whole = !["--help", "…", "ARN"].iter().any(|end| hint.ends_with(end));
+        let more = match (names("ecs-bg"), names("aws")) {
+            (true, _) if !hint.ends_with("--help") => &self.again,
+            (false, true) if is_whole && !hint.contains("--region") => &self.of_aws,
+            _ => return hint.to_owned(),
+        };
+        format!("{hint}{more}")
     }
 
     /// A renderer that speaks as silintl's `ecs-deploy` does.

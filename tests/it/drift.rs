@@ -222,3 +222,16 @@ fn a_rule_that_is_deleted_is_the_reason() {
         assert!(took < Duration::from_secs(second + 60), "at {second}: {took:?}\n{}", life.text);
     }
 }
+
+/// Most of the weight on a side where nobody answers: it ends where users are answered.
+#[test]
+fn weights_on_an_empty_side_are_brought_back_to_the_other_one() {
+    let world = World::new("shop");
+    weigh(&mut world.cloud(), 1, 999);
+    let life = world.run(&deploy("2", ""));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert_eq!(hint(&life), format!("rollback {PAIR} --to web"));
+    let life = world.run(&hint(&life));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(life.text.contains("100 % web"), "{}", life.text);
+}

@@ -270,3 +270,14 @@ fn a_sandbox_and_a_region_that_cannot_be_are_found_at_once() {
     let said = err(&ended);
     assert!(said.contains("ECS_BG_SANDBOX is set, and empty"), "{said}");
 }
+
+/// What is pasted asks the same region.
+#[test]
+fn a_command_of_the_aws_cli_has_the_region_that_was_typed() {
+    let world = World::new("solo");
+    let line = "deploy --cluster shop --service nope --tag 2 --region eu-central-1";
+    let life = world.run(line);
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let hint = life.text.lines().find(|line| line.starts_with("hint: ")).expect("a hint");
+    assert!(hint.ends_with("--cluster shop --region eu-central-1"), "{hint}");
+}

@@ -140,6 +140,9 @@ pub enum ServiceRefused {
         cluster: String,
         /// It has the traffic of its pair.
         serves: bool,
+        /// The revision whose tasks are being replaced.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        old: Option<String>,
     },
     /// A service deployment of it is in progress.
     ServiceDeploymentRuns {

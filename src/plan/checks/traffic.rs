@@ -5,9 +5,10 @@ use super::refuse;
 use super::service::usable;
 use crate::event::refusal::{ServiceRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
+use crate::model::arn::short;
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Group, Rule, Service};
-use crate::plan::{Sides, Survey};
+use crate::plan::{Sides, Survey, replaced};
 use crate::route::group_pairs;
 
 /// The rules say which side serves.
@@ -208,7 +209,7 @@ pub(in crate::plan) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> R
     Ok(())
 }
 
-/// Both have traffic. It ends where most of it is, or else most tasks.
+/// Both have traffic. It ends where it is answered; where both answer, where most of it is, or else most tasks.
 fn on_both_sides<T>(
     survey: &Survey,
     pairs: &[GroupPair],
@@ -219,7 +220,13 @@ fn on_both_sides<T>(
     let rules = survey.world.rules.values();
     let parts = rules.filter_map(|rule| green_per_mille(&rule.actions, pairs));
     let (had, all) = parts.fold((0, 0), |(had, all), part| (had + part, all + 1000));
-    let to = if (2 * had, other.running) > (all, one.running) { other } else { one };
+    let answers = |side: &Service| survey.world.healthy(side).is_some_and(|healthy| healthy > 0);
+    let to = match (answers(one), answers(other)) {
+        (true, false) => one,
+        (false, true) => other,
+        _ if (2 * had, other.running) > (all, one.running) => other,
+        _ => one,
+    };
     refuse(TrafficRefused::OnBothSides {
         rule: rule.to_owned(),
         other_rule: other_rule.map(str::to_owned),
@@ -264,6 +271,7 @@ pub(super) fn serving_well(survey: &Survey, blue: &Service) -> Result<(), Refusa
             service: blue.name.clone(),
             cluster,
             serves: true,
+            old: replaced(blue).map(|arn| short(&arn).to_owned()),
         });
     }
     Ok(())

@@ -104,7 +104,9 @@ pub(crate) fn step(step: &Planned) -> String {
             )
         }
         Planned::Verify { service } => {
-            format!("check that the listener rules of {service} say so")
+            format!(
+                "check that the listener rules send all traffic of {service} to the new revision"
+            )
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn what(refusal: &OptionsRefused) -> String {
         R::OnlyForPair { option, ecs_shifts } => {
             let here = match ecs_shifts {
                 true => "ECS shifts the traffic",
-                false => "ECS replaces the tasks of one",
+                false => "ECS replaces the tasks of one service",
             };
             format!("{option} works only with two services (engine listener); here {here}")
         }

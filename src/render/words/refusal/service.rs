@@ -140,8 +140,15 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
         R::PortHeld { desired, .. } => {
             format!("--min-healthy {}", desired.saturating_sub(1) * 100 / (*desired).max(1))
         }
-        R::BeingDeployed { service, cluster, .. } => {
-            format!("aws ecs wait services-stable --cluster {cluster} --services {service}")
+        R::BeingDeployed { service, cluster, old, .. } => {
+            let wait = format!("aws ecs wait services-stable --cluster {cluster} --services {service}");
+            match old {
+                None => wait,
+                Some(old) => format!(
+                    "{wait}; or, if its new tasks never become healthy, put {old} back: aws ecs update-service --cluster \
+                     {cluster} --service {service} --task-definition {old}"
+                ),
+            }
         }
         R::ServiceDeploymentRuns { arn, .. } => format!(
             "run the same command with --on-conflict wait, or roll that one back: aws ecs stop-service-deployment \
