@@ -137,6 +137,7 @@ ELBV2 = {
     "DescribeTargetHealth": _in(
         "TargetHealthDescriptions[]", "Target.Id Target.Port TargetHealth.State"
     ),
+    "DescribeAccountLimits": "Limits[].Name Limits[].Max",
     "DescribeTags": "TagDescriptions[].ResourceArn TagDescriptions[].Tags[].Key",
     "AddTags": "",
     "RemoveTags": "",

@@ -15,6 +15,10 @@ def refused(call, **members):
     return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
+def pairs_of(limits):
+    return {one["Name"]: one["Max"] for one in limits}
+
+
 def pairs(attributes):
     return {one["Key"]: one["Value"] for one in attributes}
 
@@ -92,6 +96,15 @@ def test_ssl_policies(aws):
     assert one in all and one["SslProtocols"] == ["TLSv1", "TLSv1.1", "TLSv1.2"]
     assert one["Ciphers"][0] == {"Name": "ECDHE-ECDSA-AES128-GCM-SHA256", "Priority": 1}
     assert refused(aws.elb.describe_ssl_policies, Names=["mine"])[0] == "SSLPolicyNotFound"
+
+
+def test_account_limits(aws):
+    pages = aws.elb.get_paginator("describe_account_limits").paginate(PaginationConfig={"PageSize": 5})
+    limits = pairs_of([one for page in pages for one in page["Limits"]])
+    assert (limits["target-groups"], limits["targets-per-target-group"]) == ("3000", "1000")
+    assert limits["rules-per-application-load-balancer"] == "100"
+    assert limits == pairs_of(aws.elb.describe_account_limits()["Limits"])
+    assert refused(aws.elb.describe_account_limits, PageSize=401)[0] == "ValidationError"
 
 
 def test_subnets_security_groups_and_addresses(world):

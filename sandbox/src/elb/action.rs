@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{group_not_found, load_balancer::name_of};
+use super::{group_not_found, limits, load_balancer::name_of};
 use crate::{
     protocol::{Fault, json::int, query},
     state::{Here, elb::Group},
@@ -56,7 +56,7 @@ pub(super) fn accept(
     Ok(actions)
 }
 
-/// A load balancer names at most 100 target groups (Application Load Balancers User Guide, quotas).
+/// A load balancer names at most so many target groups (Application Load Balancers User Guide, quotas).
 fn unique(here: &Here<'_>, load_balancer: &str, actions: &[Value]) -> Result<(), Fault> {
     let own = |group: &&Group| group.load_balancers.iter().any(|one| one == load_balancer);
     let mut all: Vec<String> =
@@ -64,8 +64,10 @@ fn unique(here: &Here<'_>, load_balancer: &str, actions: &[Value]) -> Result<(),
     all.extend(weights(actions).into_iter().map(|(group, _)| group));
     all.sort();
     all.dedup();
-    if all.len() > 100 {
-        let text = "The maximum number of unique target groups per load balancer is '100'";
+    let most = limits::limit(&here.region.elb, limits::GROUPS_OF_BALANCER);
+    if all.len() > most {
+        let text =
+            format!("The maximum number of unique target groups per load balancer is '{most}'");
         return Err(Fault::new("TooManyUniqueTargetGroupsPerLoadBalancer", text));
     }
     Ok(())

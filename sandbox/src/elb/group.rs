@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    attributes, group_not_found, health, load_balancer, load_balancer_not_found, paging, result,
-    tags,
+    attributes, group_not_found, health, limits, load_balancer, load_balancer_not_found, paging,
+    result, tags,
 };
 use crate::{
     journal::Change,
@@ -51,7 +51,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
             ),
         ));
     }
-    if here.region.elb.groups.len() >= 3000 {
+    if here.region.elb.groups.len() >= limits::limit(&here.region.elb, limits::GROUPS) {
         let text = "The maximum number of target groups has been reached";
         return Err(Fault::new("TooManyTargetGroups", text));
     }
@@ -267,8 +267,9 @@ pub(super) fn register_targets(here: &mut Here<'_>, request: &Map<String, Value>
     let fresh = targets.iter().filter(|one| {
         standing.is_none_or(|own| !own.contains_key(&format!("{}:{}", one.id, one.port)))
     });
-    if standing.map_or(0, |own| own.len()) + fresh.count() > 1000 {
-        let text = "The maximum number of targets per target group is '1000'";
+    let most = limits::limit(&here.region.elb, limits::TARGETS);
+    if standing.map_or(0, |own| own.len()) + fresh.count() > most {
+        let text = format!("The maximum number of targets per target group is '{most}'");
         return Err(Fault::new("TooManyTargets", text));
     }
     for Named { id, port, zone } in targets {

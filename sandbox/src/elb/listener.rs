@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    action, certificates, check_arn, listener_not_found, load_balancer_not_found, paging, result,
+    action, certificates, check_arn, limits, listener_not_found, load_balancer_not_found, paging,
+    result,
     rule::{self, write_actions},
     tags,
 };
@@ -30,8 +31,9 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     let port = int(request.get("Port"));
     check_port(here, &load_balancer, port, None)?;
     let own = here.region.elb.listeners.values().filter(|one| one.load_balancer == load_balancer);
-    if own.count() >= 50 {
-        let text = "The maximum number of listeners per load balancer is '50'";
+    let most = limits::limit(&here.region.elb, limits::LISTENERS);
+    if own.count() >= most {
+        let text = format!("The maximum number of listeners per load balancer is '{most}'");
         return Err(Fault::new("TooManyListeners", text));
     }
     if text(request, "Protocol") == Some("HTTPS") && query::list(request, "Certificates").is_empty()

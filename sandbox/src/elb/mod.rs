@@ -21,6 +21,7 @@ mod certificates;
 mod condition;
 mod group;
 pub(crate) mod health;
+mod limits;
 mod listener;
 mod load_balancer;
 mod paging;
@@ -28,6 +29,7 @@ pub(crate) mod rule;
 mod tags;
 
 pub(crate) use action::{forwards, weights};
+pub(crate) use limits::is_limit;
 pub(crate) use load_balancer::dns_name;
 
 /// What others need to know of a target group.
@@ -109,6 +111,7 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "DeregisterTargets" => group::deregister_targets(here, request),
         "DescribeTargetHealth" => group::describe_health(here, request),
         "DescribeTags" => tags::describe(here, request),
+        "DescribeAccountLimits" => limits::describe(&here.region.elb, request),
         "AddTags" => tags::add(here, request),
         "RemoveTags" => tags::remove(here, request),
         _ => Err(Fault::new(

@@ -9,6 +9,16 @@ use crate::protocol::{
 
 /// One page of what was found, as the member `name`; each item is known by its ARN.
 pub(super) fn page(request: &Map<String, Value>, name: &str, found: Vec<Value>) -> Answer {
+    page_by(request, name, &format!("{}Arn", name.trim_end_matches('s')), found)
+}
+
+/// The same; each item is known by this member.
+pub(super) fn page_by(
+    request: &Map<String, Value>,
+    name: &str,
+    member: &str,
+    found: Vec<Value>,
+) -> Answer {
     let size = text(request, "PageSize").map(str::parse::<i64>).and_then(Result::ok).unwrap_or(400);
     let size = match usize::try_from(size) {
         Ok(size @ 1..=400) => size,
@@ -18,8 +28,7 @@ pub(super) fn page(request: &Map<String, Value>, name: &str, found: Vec<Value>) 
             )));
         }
     };
-    let arn = format!("{}Arn", name.trim_end_matches('s'));
-    let key = |item: Value| (item[&arn].as_str().unwrap_or_default().to_owned(), item);
+    let key = |item: Value| (item[member].as_str().unwrap_or_default().to_owned(), item);
     let page = paging::page(found.into_iter().map(key).collect(), text(request, "Marker"), size)
         .ok_or_else(|| Fault::validation("The marker is not valid"))?;
     let mut answer = Map::new();

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    action, check_arn, condition, health, listener_not_found, paging, result, rule_not_found, tags,
-    weights,
+    action, check_arn, condition, health, limits, listener_not_found, paging, result,
+    rule_not_found, tags, weights,
 };
 use crate::{
     journal::Change,
@@ -37,7 +37,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         .values()
         .filter(|one| one.priority.is_some() && of_load_balancer(here, one, &load_balancer))
         .count()
-        >= 100
+        >= limits::limit(&here.region.elb, limits::RULES)
     {
         return Err(Fault::new(
             "TooManyRules",

@@ -199,3 +199,19 @@ pub(super) fn rule(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limit {
+    name: String,
+    max: usize,
+}
+
+pub(super) fn limit(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
+    let Limit { name, max } = typed(&item.table)?;
+    if !crate::elb::is_limit(&name) {
+        return Err("DescribeAccountLimits shows no limit of that name".to_owned());
+    }
+    build.cloud.here(build.region).region.elb.limits.insert(name, max);
+    Ok(())
+}

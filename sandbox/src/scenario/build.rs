@@ -86,6 +86,8 @@ const SECTIONS: &[(&str, Make)] = &[
     ("role", named::role),
     ("subnet", named::subnet),
     ("missing", named::missing),
+    // What is there already may be more.
+    ("limit", balancing::limit),
 ];
 
 fn fault(fault: Fault) -> String {

@@ -65,6 +65,9 @@
 //! [[subnet]]                          # how many addresses it has
 //! name = 'subnet-a'
 //! addresses = 3
+//! [[limit]]                           # a quota of Elastic Load Balancing, by the name that
+//! name = 'target-groups'              # DescribeAccountLimits gives it
+//! max = 4
 //! ```
 //!
 //! The other sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,

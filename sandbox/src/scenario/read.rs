@@ -57,6 +57,8 @@ struct File {
     subnet: Vec<Spanned<Table>>,
     #[serde(default)]
     missing: Vec<Spanned<Table>>,
+    #[serde(default)]
+    limit: Vec<Spanned<Table>>,
 }
 
 #[derive(Deserialize)]
@@ -188,6 +190,7 @@ fn layer(merged: &mut Merged, text: &str, name: &str, depth: usize) -> Result<()
         ("role", file.role),
         ("subnet", file.subnet),
         ("missing", file.missing),
+        ("limit", file.limit),
     ];
     for (section, items) in sections {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();

@@ -15,6 +15,9 @@ pub(crate) struct Elb {
     pub(crate) listeners: BTreeMap<String, Listener>,
     pub(crate) rules: BTreeMap<String, Rule>,
     pub(crate) registrations: u64,
+    /// Where the account's limits are not AWS's defaults.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, usize>,
 }
 
 pub(crate) type Texts = BTreeMap<String, String>;

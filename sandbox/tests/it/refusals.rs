@@ -262,6 +262,30 @@ fn rules_and_groups_have_limits() {
 }
 
 #[test]
+fn limits_are_shown_and_kept() {
+    let mut world = World::with(
+        "extends = 'shop'\n[[limit]]\nname = 'target-groups'\nmax = 2
+        [[limit]]\nname = 'targets-per-target-group'\nmax = 3",
+    );
+    let shown = world.elb("DescribeAccountLimits", json!({})).expect("described");
+    let limits = shown["Limits"].as_array().expect("limits");
+    for (name, max) in [
+        ("target-groups", "2"),
+        ("targets-per-target-group", "3"),
+        ("rules-per-application-load-balancer", "100"),
+    ] {
+        assert!(limits.contains(&json!({"Name": name, "Max": max})), "{name}: {limits:?}");
+    }
+    let third = json!({"Name": "third", "Protocol": "HTTP", "Port": 80, "TargetType": "ip"});
+    let third = world.elb("CreateTargetGroup", third);
+    assert_eq!(third.expect_err("a third group").0, "TooManyTargetGroups");
+    let targets: Vec<Value> = (0..4).map(|n| json!({"Id": format!("10.9.0.{n}")})).collect();
+    let group = world.group("web-b");
+    let many = world.elb("RegisterTargets", json!({"TargetGroupArn": group, "Targets": targets}));
+    assert_eq!(many.expect_err("4 targets").0, "TooManyTargets");
+}
+
+#[test]
 fn target_groups_that_cannot_be_are_refused() {
     let mut world = World::shop();
     let make = |members: Value| {
