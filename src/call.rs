@@ -103,6 +103,8 @@ pub enum Call {
     DescribeSubnets,
     /// Which zones a load balancer has enabled.
     DescribeLoadBalancers,
+    /// How many target groups, rules and targets there may be.
+    DescribeAccountLimits,
     /// For which platforms an image is built.
     BatchGetImage,
     /// Credentials of another role.
@@ -148,6 +150,8 @@ pub enum Loss {
     OldRevisions,
     /// Only `ecs-bg setup` needs it.
     Setup,
+    /// That a quota is reached is found by AWS, in the middle of `ecs-bg setup`.
+    QuotaCheck,
     /// Only `ecs-bg doctor` needs it.
     Advice,
 }
@@ -166,7 +170,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 51] = {
+const TABLE: [(Call, CallInfo); 52] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -362,6 +366,12 @@ const TABLE: [(Call, CallInfo); 51] = {
             "DescribeLoadBalancers",
             &["elasticloadbalancing:DescribeLoadBalancers"],
             Some(Loss::Advice),
+        ),
+        read(
+            DescribeAccountLimits,
+            "DescribeAccountLimits",
+            &["elasticloadbalancing:DescribeAccountLimits"],
+            Some(Loss::QuotaCheck),
         ),
         read(BatchGetImage, "BatchGetImage", &["ecr:BatchGetImage"], Some(Loss::Advice)),
         read(AssumeRole, "AssumeRole", &["sts:AssumeRole"], Some(Loss::OtherRole)),

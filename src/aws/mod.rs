@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod logs;
 mod observe;
+mod quotas;
 mod raw;
 mod register;
 mod registry;

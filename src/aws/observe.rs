@@ -231,12 +231,12 @@ impl Aws {
             Part::Rules | Part::Listing => {
                 let rules = match part {
                     Part::Rules => self.rules_again(&before.rules).await,
-                    _ => self.rules_of(before).await,
+                    _ => self.rules_of(before).await.map(|(rules, _)| rules),
                 };
                 let rules = match rules {
                     // One of them was deleted: the others are found by listing.
                     Err(error) if error.kind == FailureKind::Missing && *part == Part::Rules => {
-                        self.rules_of(before).await?
+                        self.rules_of(before).await?.0
                     }
                     rules => rules?,
                 };
@@ -493,8 +493,11 @@ impl Aws {
     }
 
     /// Every rule of every listener of the groups' load balancers that forwards to one of the
-    /// services' groups.
-    pub(super) async fn rules_of(&self, world: &World) -> Result<BTreeMap<String, Rule>, Failure> {
+    /// services' groups; and how many rules each load balancer has, default rules not counted.
+    pub(super) async fn rules_of(
+        &self,
+        world: &World,
+    ) -> Result<(BTreeMap<String, Rule>, BTreeMap<String, usize>), Failure> {
         let ours: BTreeSet<&str> =
             world.services.values().flat_map(Service::groups).map(String::as_str).collect();
         let balancers: BTreeSet<&str> = world
@@ -502,19 +505,30 @@ impl Aws {
             .values()
             .flat_map(|group| group.load_balancers.iter().map(String::as_str))
             .collect();
-        let listeners =
-            try_join_all(balancers.into_iter().map(|balancer| self.listeners(balancer))).await?;
+        let of = |balancer| async move {
+            let own = self.listeners(balancer).await?.into_iter();
+            Ok(own.map(move |(listener, name, entry)| (balancer, listener, name, entry)))
+        };
+        let listeners = try_join_all(balancers.into_iter().map(of)).await?;
+        let listeners: Vec<_> = listeners.into_iter().flatten().collect();
         let rules = try_join_all(
             listeners
                 .iter()
-                .flatten()
-                .map(|(listener, name, entry)| self.rules_of_listener(listener, name, *entry)),
+                .map(|(_, listener, name, entry)| self.rules_of_listener(listener, name, *entry)),
         );
-        let rules = rules.await?.into_iter().flatten();
-        Ok(rules
+        let rules = rules.await?;
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for ((balancer, ..), own) in listeners.iter().zip(&rules) {
+            let count = own.iter().filter(|rule| !rule.is_default).count();
+            *counts.entry((*balancer).to_owned()).or_default() += count;
+        }
+        let rules = rules
+            .into_iter()
+            .flatten()
             .filter(|rule| rule.weights().iter().any(|(group, _)| ours.contains(group.as_str())))
             .map(|rule| (rule.arn.clone(), rule))
-            .collect())
+            .collect();
+        Ok((rules, counts))
     }
 
     /// Listeners of a load balancer: ARN, `balancer:port` for people, and where requests reach it.

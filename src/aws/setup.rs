@@ -17,7 +17,7 @@ use crate::error::{Failure, FailureKind};
 use crate::model::world::{Rule, Told};
 use crate::plan::Digest;
 use crate::plan::setup::{
-    GroupSettings, RuleSettings, Seen, TEST_TAG, production, second_name, service,
+    GroupSettings, RuleSettings, Seen, TEST_TAG, makes, production, second_name, service,
 };
 use crate::request::image::ImageRef;
 use crate::request::setup::Setup;
@@ -37,6 +37,7 @@ impl Aws {
             test: None,
             made: vec![],
             listened: vec![],
+            quotas: None,
             images,
             digests: BTreeMap::new(),
         };
@@ -86,6 +87,11 @@ impl Aws {
         {
             let listener = rule.listener.clone();
             seen.listened = self.rules_with_conditions(&listener).await?;
+        }
+        let (group, rule) = makes(asked, &seen);
+        if group || rule {
+            // AWS refuses what is too much, too; only later.
+            seen.quotas = self.quotas(group).await.ok();
         }
         Ok(seen)
     }

@@ -140,10 +140,10 @@ impl Aws {
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
             match self.balancing(&world, twin.is_some()).await {
-                Ok((balancing, unused)) => Ok((balancing, unused, None)),
+                Ok((balancing, unused, counts)) => Ok((balancing, unused, counts, None)),
                 // What cannot do without it refuses; ECS itself can.
                 Err(error) if error.kind == FailureKind::Denied => {
-                    Ok((world.clone(), vec![], Some(error.message)))
+                    Ok((world.clone(), vec![], BTreeMap::new(), Some(error.message)))
                 }
                 Err(error) => Err(error),
             }
@@ -170,7 +170,10 @@ impl Aws {
             }
         };
         let (
-            (((balancing, unused, blind), (revisions, given_up, newest)), (scalable, policies)),
+            (
+                ((balancing, unused, rule_counts, blind), (revisions, given_up, newest)),
+                (scalable, policies),
+            ),
             deployments,
         ) = try_join(
             try_join(try_join(balancing, self.revisions(cluster, &world)), scaling),
@@ -201,22 +204,23 @@ impl Aws {
             unready: vec![],
             ran: BTreeMap::new(),
             unused,
+            rule_counts,
             instances: None,
             expires: self.expires,
         })
     }
 
-    /// The load balancers' side: groups, their attributes, targets, and every rule; and the targets that
-    /// are not in use, with their groups' ARNs.
+    /// The load balancers' side: groups, their attributes, targets, and every rule; the targets that are not
+    /// in use, with their groups' ARNs; and how many rules each load balancer has.
     async fn balancing(
         &self,
         world: &World,
         pair: bool,
-    ) -> Result<(World, Vec<(String, Target)>), Failure> {
+    ) -> Result<(World, Vec<(String, Target)>, BTreeMap<String, usize>), Failure> {
         let services = world.services.values();
         let arns: BTreeSet<&str> = services.flat_map(Service::groups).map(String::as_str).collect();
         if arns.is_empty() {
-            return Ok((world.clone(), vec![]));
+            return Ok((world.clone(), vec![], BTreeMap::new()));
         }
         let described = self.groups(&arns);
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
@@ -242,8 +246,9 @@ impl Aws {
                 group.attributes = attributes;
             }
         }
-        world.rules = self.rules_of(&world).await?;
-        Ok((world, unused))
+        let (rules, counts) = self.rules_of(&world).await?;
+        world.rules = rules;
+        Ok((world, unused, counts))
     }
 
     async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {
@@ -441,7 +446,7 @@ impl Aws {
 }
 
 /// AWS may name a load balancer once for each of its rules.
-fn distinct(arns: &[String]) -> Vec<String> {
+pub(super) fn distinct(arns: &[String]) -> Vec<String> {
     arns.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 

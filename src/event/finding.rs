@@ -49,6 +49,22 @@ pub enum Owner {
     Cdk,
 }
 
+/// A quota of Elastic Load Balancing that would be exceeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Quota {
+    /// Its name in DescribeAccountLimits.
+    pub quota: &'static str,
+    /// The load balancer, target group or region that has so many.
+    pub resource: String,
+    /// How many it has.
+    pub used: usize,
+    /// How many more are needed.
+    pub more: usize,
+    /// How many it may have.
+    pub max: usize,
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -360,6 +376,10 @@ pub enum Fact {
         /// The `deploymentConfiguration` without them.
         without: serde_json::Value,
     },
+    /// The load balancer takes no more targets for what runs beside the old tasks.
+    Quota(Quota),
+    /// `ecs-bg setup` could not make what it needs.
+    SetupQuota(Quota),
     /// The instances of the cluster have no room for what runs beside the old tasks.
     NoRoom {
         /// The service.

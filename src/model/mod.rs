@@ -6,6 +6,7 @@ pub mod diff;
 pub mod gate;
 pub mod health;
 pub mod log;
+pub mod quota;
 pub mod raw_json;
 pub mod reads;
 pub mod revision;

@@ -10,8 +10,8 @@ use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
 use crate::model::world::{Service, Subnet};
 use crate::plan::doctor::{
-    More, Report, examine, is_on_instances, log_groups, named_roles, named_values, parameter_of,
-    secret_of, subnets,
+    More, Report, examine, is_on_instances, log_groups, may_be_set_up, named_roles, named_values,
+    parameter_of, quotas_matter, secret_of, subnets,
 };
 use crate::plan::{Decision, Survey, live, wanted};
 use crate::request::Request;
@@ -99,9 +99,20 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             (known, _) => Ok(known.clone().unwrap_or_default()),
         }
     };
-    let looking = join(join(named, around), join(platforms, policies));
-    let (((left, states), there), ((named, around), (platforms, policies))) =
+    let quotas = async {
+        match quotas_matter(survey, live) {
+            true => Some(aws.quotas(may_be_set_up(survey, live)).await),
+            false => None,
+        }
+    };
+    let looking = join(join(named, around), join(join(platforms, policies), quotas));
+    let (((left, states), there), ((named, around), ((platforms, policies), quotas))) =
         join(join(join(left, states), join_all(there)), looking).await;
+    match quotas {
+        None => {}
+        Some(Ok(quotas)) => more.quotas = Some(quotas),
+        Some(Err(failure)) => allowed(failure)?,
+    }
     match policies {
         Ok(policies) => {
             more.policies = policies;

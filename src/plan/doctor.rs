@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::checks::service::setting_at;
 use super::engine::{Engine, engine};
-use super::{Decision, Survey, live, unfinished};
+use super::{Decision, Survey, live, quota, unfinished};
 use crate::call::Call;
-use crate::event::{EngineReason, Fact, Finding, Level, Owner, Refusal, Warning};
+use crate::event::{EngineReason, Fact, Finding, Level, Owner, Quota, Refusal, Warning};
 use crate::model::arn::short;
+use crate::model::quota::Quotas;
 use crate::model::revision::Revision;
 use crate::model::scaling::Policy;
 use crate::model::world::{Group, Service, Subnet};
@@ -41,6 +42,8 @@ pub struct More {
     pub platforms: BTreeMap<String, (String, Vec<String>)>,
     /// The scaling policies of the service.
     pub policies: Vec<Policy>,
+    /// Quotas of Elastic Load Balancing.
+    pub quotas: Option<Quotas>,
     /// Calls that are not allowed.
     pub denied: Vec<Call>,
 }
@@ -98,6 +101,7 @@ const TABLE: &[Row] = &[
     row("platform", Level::Warning, platform),
     row("role", Level::Warning, role),
     row("secret", Level::Warning, secret),
+    row("quota", Level::Warning, quota_of_targets),
     row("zone", Level::Warning, zone),
     row("addresses", Level::Warning, addresses),
     row("settings-left", Level::Warning, settings_left),
@@ -124,6 +128,7 @@ const TABLE: &[Row] = &[
     row("moving-tag", Level::Hint, moving_tag),
     row("logs", Level::Hint, no_logs),
     row("breaker", Level::Hint, never_completed),
+    row("setup-quota", Level::Hint, quota_of_setup),
 ];
 
 /// All that was found. `decision` is what a deployment would be.
@@ -376,6 +381,70 @@ fn secret(exam: &Exam<'_>) -> Vec<Fact> {
         _ => false,
     };
     missing.filter(is_gone).collect()
+}
+
+/// Old and new tasks are targets at the same time: of one group or of two, behind the same load balancer.
+fn quota_of_targets(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(quotas) = &exam.more.quotas else { return vec![] };
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let desired = size(u64::from(exam.live.desired));
+    let more = match exam.engine.second_set {
+        true => desired,
+        false => (desired * size(u64::from(exam.live.max_percent)) / 100).saturating_sub(desired),
+    };
+    let targets = |group: &Group| exam.survey.world.health.get(&group.arn).map_or(0, Vec::len);
+    let mut exceeded: Vec<Quota> = Vec::new();
+    let mut of_balancers: BTreeMap<&str, usize> = BTreeMap::new();
+    // Those of a pair's other service, too.
+    for group in exam.survey.world.groups.values() {
+        let used = targets(group);
+        // A second set has a group of its own.
+        if !exam.engine.second_set || used == 0 {
+            exceeded.extend(quota::exceeded(quotas, quota::TARGETS, &group.name, used, more));
+        }
+        for balancer in &group.load_balancers {
+            *of_balancers.entry(balancer).or_default() += used;
+        }
+    }
+    for (balancer, used) in of_balancers {
+        let name = match quota::is_application(balancer) {
+            true => quota::TARGETS_OF_ALB,
+            false => quota::TARGETS_OF_NLB,
+        };
+        exceeded.extend(quota::exceeded(quotas, name, quota::name(balancer), used, more));
+    }
+    exceeded.into_iter().map(Fact::Quota).collect()
+}
+
+/// So few targets are far below every quota of them: AWS allows 1,000 and more (Application Load Balancers User
+/// Guide, "Quotas").
+const FEW_TARGETS: u32 = 100;
+
+/// Whether quotas are worth a call.
+pub fn quotas_matter(survey: &Survey, service: &Service) -> bool {
+    let is_behind_one = service.groups().any(|arn| survey.world.groups.contains_key(arn));
+    let many = service.desired.saturating_mul(2) > FEW_TARGETS;
+    is_behind_one && (many || may_be_set_up(survey, service))
+}
+
+/// Whether `ecs-bg setup` could make something for it.
+pub fn may_be_set_up(survey: &Survey, service: &Service) -> bool {
+    survey.twin.is_none() && !service.is_advanced() && service.attachments.len() == 1
+}
+
+fn quota_of_setup(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(quotas) = exam.more.quotas.as_ref().filter(|_| may_be_set_up(exam.survey, exam.live))
+    else {
+        return vec![];
+    };
+    let region = exam.live.arn.split(':').nth(3).unwrap_or_default();
+    let mut exceeded: Vec<Quota> = Vec::new();
+    for balancer in exam.groups().flat_map(|group| &group.load_balancers) {
+        exceeded.extend(quota::for_group(quotas, region, balancer));
+        let rules = exam.survey.rule_counts.get(balancer);
+        exceeded.extend(rules.and_then(|used| quota::for_rule(quotas, balancer, *used)));
+    }
+    exceeded.into_iter().map(Fact::SetupQuota).collect()
 }
 
 /// A target in a zone that is not enabled gets no requests (API reference of TargetHealth).

@@ -13,6 +13,7 @@ mod listener;
 pub mod native;
 mod notes;
 pub mod policy;
+mod quota;
 mod rolling;
 pub mod run_task;
 pub mod setup;

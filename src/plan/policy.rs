@@ -72,6 +72,7 @@ const DOCTOR: &[Call] = {
         DescribeParameters,
         DescribeSubnets,
         DescribeLoadBalancers,
+        DescribeAccountLimits,
         BatchGetImage,
     ]
 };
@@ -79,6 +80,7 @@ const SETUP: &[Call] = {
     use Call::*;
     &[
         DescribeTags,
+        DescribeAccountLimits,
         CreateTargetGroup,
         ModifyTargetGroupAttributes,
         DeleteTargetGroup,
@@ -167,6 +169,7 @@ fn scope(call: Call) -> On {
         | DescribeParameters
         | DescribeSubnets
         | DescribeLoadBalancers
+        | DescribeAccountLimits
         | GetAuthorizationToken
         | AssumeRole => On::Everything,
     }

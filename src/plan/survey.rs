@@ -59,6 +59,8 @@ pub struct Survey {
     pub ran: BTreeMap<String, String>,
     /// Targets of its groups that get no requests and no checks, with the ARN of the group.
     pub unused: Vec<(String, Target)>,
+    /// How many rules each load balancer has, by its ARN; default rules are not counted.
+    pub rule_counts: BTreeMap<String, usize>,
     /// How many instances of the cluster take tasks, where that was asked for.
     pub instances: Option<usize>,
     /// When the credentials end.

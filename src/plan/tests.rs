@@ -46,6 +46,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         blind: None,
         ran: BTreeMap::new(),
         unused: vec![],
+        rule_counts: BTreeMap::new(),
         instances: None,
         expires: None,
     }

@@ -222,7 +222,8 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     assert!(life.text.contains("too-many-5xx"), "{}", life.text);
     let all = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
         {"Effect":"Deny","Action":["cloudwatch:DescribeAlarms","logs:*","iam:*","ec2:*","ecr:BatchGetImage",
-        "secretsmanager:*","ssm:*","elasticloadbalancing:DescribeLoadBalancers"],"Resource":"*"}]}"#;
+        "secretsmanager:*","ssm:*","elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeAccountLimits"],"Resource":"*"}]}"#;
     world.cloud().set_policy(Some(Policy::parse(all, "policy").expect("a policy")));
     let life = world.run(DOCTOR);
     let report_denied = report(&life);
@@ -235,6 +236,7 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
         "ec2:DescribeSubnets",
         "ecr:BatchGetImage",
         "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeAccountLimits",
     ] {
         assert!(life.text.contains(&format!("allow {action}")), "{action}: {}", life.text);
     }
@@ -299,4 +301,86 @@ fn a_pause_that_a_deployment_could_not_take_out_is_found() {
     // The service's own pauses, and none at all, are nobody's remains.
     let life = World::new("native").run(&format!("doctor {service} --output json"));
     assert!(!life.text.contains("\"settings-left\",\"finding\""), "{}", life.text);
+}
+
+/// So many that their targets are counted.
+const TASKS: u32 = 60;
+
+/// What it says of quotas, with this one: `level check`, and the words.
+fn of_quota(scenario: &str, service: &str, quota: &str, max: u32) -> Vec<(String, String)> {
+    let name = service.rsplit(' ').next().unwrap_or_default();
+    let limit = format!(
+        "extends = '{scenario}'\n[[limit]]\nname = '{quota}'\nmax = {max}
+        [[service]]\nserviceName = '{name}'\ndesiredCount = {TASKS}\n"
+    );
+    let life = World::parsed(&limit).run(&DOCTOR.replace("--service api", service));
+    let report = report(&life);
+    let findings = found(&report).into_iter().zip(report["findings"].as_array().expect("findings"));
+    findings
+        .filter(|(found, _)| found.contains("quota"))
+        .map(|(found, one)| (found, one["message"].as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_quota_without_room_for_the_next_deployment_is_found_and_the_last_place_is_room() {
+    let (solo, shop, native) = ("--service api", "--service web", "--service shop");
+    for (scenario, service, quota, fits, says) in [
+        // As many tasks beside the old ones.
+        (
+            "solo",
+            solo,
+            "targets-per-target-group",
+            120,
+            "warning quota: api has 60 targets, and 60 more",
+        ),
+        (
+            "shop",
+            shop,
+            "targets-per-target-group",
+            60,
+            "warning quota: web-b has 0 targets, and 60 more",
+        ),
+        (
+            "native",
+            native,
+            "targets-per-application-load-balancer",
+            120,
+            "warning quota: shop has at least 60 targets, and 60 more",
+        ),
+        (
+            "solo",
+            solo,
+            "target-groups",
+            2,
+            "hint setup-quota: ecs-bg setup would be refused: eu-central-1 has 1 target groups, and 1 more",
+        ),
+        (
+            "solo",
+            solo,
+            "target-groups-per-application-load-balancer",
+            2,
+            "hint setup-quota: ecs-bg setup would be refused: shop has 1 target groups, and 1 more",
+        ),
+        (
+            "solo",
+            solo,
+            "rules-per-application-load-balancer",
+            1,
+            "hint setup-quota: ecs-bg setup would be refused: shop has 0 rules, and 1 more",
+        ),
+    ] {
+        let enough = of_quota(scenario, service, quota, fits);
+        assert_eq!(enough, [], "{scenario} {quota}");
+        let found = of_quota(scenario, service, quota, fits - 1);
+        let found: Vec<String> =
+            found.iter().map(|(check, words)| format!("{check}: {words}")).collect();
+        assert!(found.iter().any(|one| one.starts_with(says)), "{scenario} {quota}: {found:?}");
+        let is = format!("quota {quota} is {}", fits - 1);
+        assert!(found.iter().all(|one| one.ends_with(&is)), "{scenario} {quota}: {found:?}");
+    }
+    // Nothing is to be made for a service that is set up, or has a twin.
+    for (scenario, service) in [("native", native), ("shop", shop)] {
+        assert_eq!(of_quota(scenario, service, "target-groups", 1), [], "{scenario}");
+    }
 }

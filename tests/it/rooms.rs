@@ -121,6 +121,7 @@ const NAMES: &[&str] = &[
     "region",
     "replaced",
     "repository",
+    "resource",
     "revision",
     "revisions",
     "role",

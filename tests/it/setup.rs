@@ -1163,3 +1163,38 @@ fn a_service_that_is_set_up_with_something_else_is_not_called_done() {
     }
     assert_eq!(shape(&world), before);
 }
+
+#[test]
+fn a_quota_that_is_reached_is_said_before_any_change() {
+    let header = format!("{ROLE} --test-header X-Preview=1");
+    for (quota, fits, options) in [
+        ("target-groups", 2, ROLE),
+        ("target-groups-per-application-load-balancer", 2, ROLE),
+        ("rules-per-application-load-balancer", 1, header.as_str()),
+    ] {
+        let limit = |max: u32| format!("[[limit]]\nname = '{quota}'\nmax = {max}\n");
+        let world = solo(&limit(fits - 1));
+        let before = changed(&world);
+        let life = world.run(&setup(options));
+        refused(&world, before, &life, quota);
+        assert!(life.text.contains(&format!("quota {quota} is {}", fits - 1)), "{}", life.text);
+        let hint = life.text.lines().find(|line| line.contains("hint: ")).unwrap_or_default();
+        assert!(hint.contains("higher quota") || hint.contains("another load balancer"), "{hint}");
+        let life = solo(&limit(fits)).run(&setup(options));
+        assert_eq!(life.code, Some(0), "{quota}: {}", life.text);
+    }
+    // A rule is no matter where none is made.
+    let world = solo("[[limit]]\nname = 'rules-per-application-load-balancer'\nmax = 0\n");
+    assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+}
+
+/// Who may not read quotas is told by AWS.
+#[test]
+fn quotas_that_may_not_be_read_keep_nothing_from_being_set_up() {
+    for denied in [&["DescribeAccountLimits"][..], &[]] {
+        let denied: &'static [&'static str] = denied;
+        let life = solo("").run_denied(&setup(ROLE), denied);
+        assert_eq!(life.code, Some(0), "{denied:?}: {}", life.text);
+        assert!(life.calls.contains_key("DescribeAccountLimits"), "{:?}", life.calls);
+    }
+}

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::event::Quota;
+
 /// A service that cannot be set up, or whose setup cannot be undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -160,6 +162,8 @@ pub enum SetupRefused {
         /// The new priorities that make one free.
         moves: Vec<RuleMove>,
     },
+    /// Elastic Load Balancing does not allow one more of what is to be made.
+    Quota(Quota),
     /// `--alternate-target-group` names a target group that is not there.
     NoSecondGroup {
         /// Its ARN.

@@ -6,7 +6,7 @@ use super::pair::check_pair;
 use super::role::role_fits;
 use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
-use super::{CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, named_arn, production, steps};
+use super::{CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, makes, named_arn, production, steps};
 use crate::event::Refusal;
 use crate::event::refusal::{SetupRefused, Unfit};
 use crate::model::arn::short;
@@ -14,6 +14,7 @@ use crate::model::world::Service;
 use crate::plan::checks::image::missing_images;
 pub(super) use crate::plan::checks::service::deployable;
 use crate::plan::checks::{refuse, service as services};
+use crate::plan::quota;
 use crate::plan::unfinished;
 use crate::request::setup::Setup;
 use crate::route::configuration::strategy;
@@ -84,7 +85,7 @@ struct Case<'a> {
 type Run = fn(&Case<'_>) -> Result<(), Refusal>;
 
 /// What must be true. A check that needs what another one finds wrong says nothing.
-const CHECKS: [(&str, Run); 10] = [
+const CHECKS: [(&str, Run); 11] = [
     ("service", can_be_set_up),
     ("load-balancer", has_at_most_one_group),
     ("permissions", can_be_read),
@@ -95,6 +96,7 @@ const CHECKS: [(&str, Run); 10] = [
     ("test-rule", |case| test_rule_fits(case.asked, case.seen, case.service)),
     ("target-group", second_group_fits),
     ("role", has_a_role),
+    ("quota", has_room),
 ];
 
 impl Case<'_> {
@@ -310,6 +312,26 @@ pub(super) fn group_fits(asked: &Setup, seen: &Seen, tag: &str) -> Result<(), Re
         return unfit(Unfit::InUse);
     }
     Ok(())
+}
+
+/// AWS takes one more of what is to be made.
+fn has_room(case: &Case<'_>) -> Result<(), Refusal> {
+    let seen = case.seen;
+    let (Some(quotas), Some(first)) = (&seen.quotas, &seen.first) else { return Ok(()) };
+    let region = case.service.arn.split(':').nth(3).unwrap_or_default();
+    let (group, rule) = makes(case.asked, seen);
+    let mut exceeded = Vec::new();
+    for balancer in first.load_balancers() {
+        if group {
+            exceeded.extend(quota::for_group(quotas, region, balancer));
+        }
+        let rules = seen.survey.rule_counts.get(balancer).filter(|_| rule);
+        exceeded.extend(rules.and_then(|used| quota::for_rule(quotas, balancer, *used)));
+    }
+    match exceeded.into_iter().next() {
+        None => Ok(()),
+        Some(one) => refuse(SetupRefused::Quota(one)),
+    }
 }
 
 fn has_a_role(case: &Case<'_>) -> Result<(), Refusal> {

@@ -23,6 +23,7 @@ use super::checks::refuse;
 use super::{Digest, Survey, group_name};
 use crate::event::refusal::{SetupRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
+use crate::model::quota::Quotas;
 use crate::model::rule::{GroupPair, green_stands, weights, with_green};
 use crate::model::scaling::Policy;
 use crate::model::world::{Rule, Service};
@@ -129,6 +130,8 @@ pub struct Seen {
     pub made: Vec<String>,
     /// All rules of the production rule's listener, for `--test-header`.
     pub listened: Vec<RuleSettings>,
+    /// Quotas, where something is to be made; `None` where they may not be read.
+    pub quotas: Option<Quotas>,
     /// The images of the live revision, by container.
     pub images: BTreeMap<String, ImageRef>,
     /// What is known of them.
@@ -397,6 +400,16 @@ fn advance(asked: &Setup, seen: &Seen, service: &Service, rule: &Rule, second: &
 pub fn test_arn<'a>(asked: &'a Setup, seen: &'a Seen) -> Option<&'a str> {
     let made = || made(seen).map(|rule| rule.arn.as_str());
     asked.test.as_deref().or_else(made).or_else(|| asked.header.as_ref().map(|_| NEW_RULE))
+}
+
+/// Whether target groups, and whether rules, are to be made in AWS.
+pub fn makes(asked: &Setup, seen: &Seen) -> (bool, bool) {
+    let steps = if asked.pair.is_some() { vec![] } else { steps(asked, seen) };
+    let has = |is: fn(&Step) -> bool| steps.iter().any(is);
+    (
+        has(|step| matches!(step, Step::Create { .. })),
+        has(|step| matches!(step, Step::CreateRule { .. })),
+    )
 }
 
 /// By which ARN ECS knows a rule: a Network Load Balancer has listeners only.

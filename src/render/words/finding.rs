@@ -1,7 +1,7 @@
 //! What `ecs-bg doctor` found, in words, and what helps.
 
 use super::warning::warning;
-use super::{refusal, time};
+use super::{quota, raise, refusal, time};
 use crate::event::{Fact, Location, Owner};
 
 /// What was found.
@@ -150,6 +150,8 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::SettingsLeft { service, deployment, .. } => format!(
             "the deploymentConfiguration of {service} still has what {deployment} wrote into it for itself"
         ),
+        Fact::Quota(own) => quota(own),
+        Fact::SetupQuota(own) => format!("ecs-bg setup would be refused: {}", quota(own)),
         Fact::NoRoom { service, needed, fit } => format!(
             "the instances of the cluster have room for {fit} of the {needed} tasks of {service} that run beside the \
              old ones"
@@ -259,6 +261,7 @@ pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<Strin
         Fact::SettingsLeft { service, without, .. } => {
             update(service, &format!("--deployment-configuration '{without}'"))
         }
+        Fact::Quota(own) | Fact::SetupQuota(own) => raise(own),
         Fact::NoRoom { .. } => {
             format!("aws ecs list-container-instances --cluster {cluster}")
         }

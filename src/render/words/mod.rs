@@ -28,7 +28,7 @@ pub(crate) use refusal::{again, what as refused};
 pub(crate) use wait::{reached, wait};
 pub(crate) use warning::warning;
 
-use crate::event::{Change, Scaling, StopReason};
+use crate::event::{Change, Quota, Scaling, StopReason};
 
 /// What was changed.
 pub(crate) fn change(change: &Change) -> String {
@@ -153,6 +153,35 @@ fn stop_reason(why: StopReason) -> &'static str {
 }
 
 /// `1 task`, `2 tasks`.
+/// A quota that would be exceeded.
+pub(crate) fn quota(quota: &Quota) -> String {
+    let Quota { quota, resource, used, more, max } = quota;
+    let things = quota.split("-per-").next().unwrap_or(quota).replace('-', " ");
+    // What other services have there was not counted.
+    let least = if quota.starts_with("targets-per-") && quota.ends_with("-load-balancer") {
+        "at least "
+    } else {
+        ""
+    };
+    let are = if *more == 1 { "is" } else { "are" };
+    format!(
+        "{resource} has {least}{used} {things}, and {more} more {are} needed: quota {quota} is {max}"
+    )
+}
+
+/// How it is raised.
+pub(crate) fn raise(quota: &Quota) -> String {
+    match quota.quota {
+        // AWS does not raise it (Application Load Balancers User Guide, "Quotas").
+        "target-groups-per-application-load-balancer" => {
+            "delete target groups that nothing uses, or use another load balancer".to_owned()
+        }
+        _ => "ask for a higher quota: \
+              https://console.aws.amazon.com/servicequotas/home/services/elasticloadbalancing/quotas"
+            .to_owned(),
+    }
+}
+
 fn tasks(count: u32) -> String {
     counted(count, "task")
 }

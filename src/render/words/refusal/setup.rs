@@ -69,6 +69,7 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::NoPriority { rule, .. } => {
             format!("--test-header: no priority is free before rule {rule}")
         }
+        R::Quota(quota) => super::super::quota(quota),
         R::NoSecondGroup { arn } => format!("--alternate-target-group: there is no {arn}"),
         R::SecondGroupUnfit { group, first, unfit, .. } => match unfit {
             Unfit::IsFirst => format!("{first} is the target group of the service already"),
@@ -199,6 +200,7 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
                 .collect();
             format!("aws elbv2 set-rule-priorities --rule-priorities {}", moves.join(" "))
         }
+        R::Quota(quota) => super::super::raise(quota),
         R::NoSecondGroup { .. } => "leave it out: setup makes a copy of the first one".to_owned(),
         R::SecondGroupUnfit { is_named: true, .. } => {
             "leave out --alternate-target-group: setup makes a copy of the first one".to_owned()
