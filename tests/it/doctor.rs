@@ -240,6 +240,25 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     ] {
         assert!(life.text.contains(&format!("allow {action}")), "{action}: {}", life.text);
     }
+    let passed = report_denied["passed"].as_array().expect("passed");
+    for unmade in ["alarm", "role", "zone", "addresses", "platform"] {
+        assert!(!passed.contains(&unmade.into()), "{unmade} was not looked at: {passed:?}");
+    }
+}
+
+/// What a deployment with these options would run is judged, not what runs.
+#[test]
+fn what_would_be_deployed_is_judged() {
+    for (options, code) in [
+        ("--image api=public.ecr.aws/x/api:latest", "hint moving-tag"),
+        ("--env DB_PASSWORD=hunter2", "warning plain-secret"),
+    ] {
+        let before = report(&World::new("solo").run(DOCTOR));
+        assert!(!found(&before).contains(&code.to_owned()), "{before}");
+        let life = World::new("solo").run(&format!("{DOCTOR} {options}"));
+        assert!(found(&report(&life)).contains(&code.to_owned()), "{options}: {}", life.text);
+        assert!(!life.text.contains("hunter2"), "{}", life.text);
+    }
 }
 
 #[test]
