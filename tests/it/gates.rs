@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ecs_bg_sandbox::faults::Order;
+use ecs_bg_sandbox::journal::Change;
 
 use crate::support::fate::Death;
 use crate::support::invariants::{Promise, broken, serves};
@@ -213,4 +214,42 @@ fn resume_does_not_raise_a_share_without_the_checks() {
     let life = world.run("resume --cluster shop --service web --skip-checks");
     assert_eq!(life.code, Some(0), "{}", life.text);
     is_well(&world, "2");
+}
+
+/// A command that misbehaves at one share, in whatever way: users are brought back from that share, and never go
+/// further.
+#[test]
+fn whatever_a_command_does_at_whatever_share_is_judged_there() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("commands");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for (kind, bad, code) in [
+        ("fails", "exit 1", 1),
+        ("hangs", "exec sleep 600", 1),
+        ("floods and fails", "yes | head -c 3000000; exit 1", 1),
+        ("floods and passes", "yes | head -c 3000000; yes | head -c 3000000 >&2; exit 0", 0),
+        ("is killed", "kill -9 $$", 1),
+        ("fails, and would pass then", "test -e $0.once && exit 0; touch $0.once; exit 1", 1),
+    ] {
+        for share in [10, 50, 100] {
+            let path = folder.join(format!("{}-{share}.sh", kind.replace([' ', ','], "-")));
+            let _ = std::fs::remove_file(format!("{}.once", path.display()));
+            let script = format!("test \"$ECS_BG_SHARE\" != {share} && exit 0\n{bad}\n");
+            std::fs::write(&path, script).expect("a script");
+            let gate = format!("--check-cmd [\"sh\",\"{}\"] --check-timeout 1s", path.display());
+            let world = shop();
+            let life = world.run(&deploy("2", &format!("--shares 10:1m,50:1m,100 {gate}")));
+            assert_eq!(life.code, Some(code), "{kind} at {share}: {}", life.text);
+            is_well(&world, if code == 0 { "2" } else { "1" });
+            let shares = world.journal(0).into_iter().filter_map(|entry| match entry.change {
+                Change::Weights { after, .. } => {
+                    let sum: u32 = after.iter().map(|(_, weight)| weight).sum();
+                    let green = after.iter().find(|(group, _)| group.contains("web-b"))?;
+                    (green.1 * 100).checked_div(sum)
+                }
+                _ => None,
+            });
+            let all = if code == 0 { 100 } else { share };
+            assert_eq!(shares.max(), Some(all), "{kind} at {share}: {}", life.text);
+        }
+    }
 }
