@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use ecs_bg_sandbox::scenario::Scenario;
 use ecs_bg_sandbox::sdk::InProcess;
@@ -143,11 +144,27 @@ impl Context {
         let Some((path, cloud)) = &self.state else { return Ok(()) };
         let mut cloud = cloud.lock().unwrap_or_else(PoisonError::into_inner);
         cloud.advance(Time::from(self.clock.simulated()));
-        let write = serde_json::to_vec(&*cloud)
-            .map_err(std::io::Error::from)
-            .and_then(|json| private().truncate(true).write(true).open(path)?.write_all(&json));
-        write.map_err(|error| unusable(path, FileUse::WriteSandbox, &error).into())
+        keep(path, &cloud)
     }
+}
+
+fn keep(path: &Path, cloud: &Cloud) -> Result<(), Error> {
+    let write = serde_json::to_vec(cloud)
+        .map_err(std::io::Error::from)
+        .and_then(|json| private().truncate(true).write(true).open(path)?.write_all(&json));
+    write.map_err(|error| unusable(path, FileUse::WriteSandbox, &error).into())
+}
+
+/// Lets time pass in the world that is kept, and says when it is there then.
+pub(super) fn advance(globals: &Globals, time: Duration) -> Result<SystemTime, Error> {
+    let (Some(path), Some(sandbox)) = (&globals.sandbox_state, sandbox(globals)?) else {
+        return Err(Error::Usage(Usage::new("no world is kept", "--sandbox-state FILE")));
+    };
+    let mut cloud = sandbox.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+    let then = cloud.now() + time;
+    cloud.advance(then);
+    keep(path, &cloud)?;
+    Ok(then.into())
 }
 
 /// A file or a folder cannot be used.

@@ -9,11 +9,12 @@ use ecs_bg_sandbox::Cloud;
 use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::server::{Server, is_scale};
 
-use super::{Globals, context};
+use super::{DURATION, Globals, context};
 use crate::error::Usage;
 use crate::event::refusal::LocalRefused;
 use crate::event::{Error, Refusal};
 use crate::render::{Listening, Render};
+use crate::request::duration;
 
 /// Run a simulated AWS for any AWS client.
 ///
@@ -21,7 +22,7 @@ use crate::render::{Listening, Render};
 /// checks no signatures and keeps nothing when it ends. Read and change its state, images and faults below
 /// /_sandbox/.
 #[derive(Debug, Args)]
-#[command(before_help = "Example:\n  ecs-bg sandbox --scenario shop --scale 20")]
+#[command(before_help = "Examples:\n  ecs-bg sandbox --scenario shop --scale 20\n  ecs-bg sandbox --advance 10m --sandbox-state shop.json", after_help = DURATION)]
 pub(super) struct Sandbox {
     /// Port; 0: any free one
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
@@ -41,6 +42,9 @@ pub(super) struct Sandbox {
     /// Throttle calls as AWS does
     #[arg(long)]
     throttle: bool,
+    /// Let so much time pass in the file of --sandbox-state, and listen to nobody
+    #[arg(long, value_name = "DURATION", requires = "sandbox_state", conflicts_with_all = ["port", "listen", "scenario", "scale", "policy", "throttle"])]
+    advance: Option<String>,
 }
 
 fn scale(text: &str) -> Result<f64, String> {
@@ -55,6 +59,12 @@ pub(super) async fn run(
     globals: &Globals,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
+    if let Some(text) = &sandbox.advance {
+        let now = context::advance(globals, duration("--advance", text).map_err(Error::Usage)?)?;
+        let now = humantime::format_rfc3339_seconds(now).to_string();
+        render.done(&format!("it is {now} in the sandbox"), &serde_json::json!({ "now": now }));
+        return Ok(0);
+    }
     if globals.sandbox_state.is_some() {
         let what = "--sandbox-state: a sandbox that listens keeps no world";
         return Err(Error::Usage(Usage::new(what, "ecs-bg sandbox --scenario shop")));

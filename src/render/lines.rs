@@ -234,13 +234,13 @@ pub(super) fn status(status: &Status) -> String {
         let _ =
             writeln!(text, "{name}  {revision}  {running}/{desired} tasks running{pending}{state}");
         for one in &service.revisions {
-            let RevisionTasks { revision, desired, running, pending } = one;
+            let RevisionTasks { revision, status, desired, running, pending } = one;
             let pending =
                 if *pending == 0 { String::new() } else { format!(", {pending} pending") };
-            let revision = field(revision);
+            let (revision, status) = (field(revision), field(status));
             let _ = writeln!(
                 text,
-                "  {:<8}  {revision}: {running}/{desired} running{pending}",
+                "  {:<8}  {revision} ({status}): {running}/{desired} running{pending}",
                 "tasks"
             );
         }

@@ -111,6 +111,8 @@ pub(super) struct Side {
 pub(super) struct RevisionTasks {
     /// `web:43`
     pub(super) revision: String,
+    /// ECS's word for the deployment: `PRIMARY` is what ECS works towards, `ACTIVE` is what it replaces.
+    pub(super) status: String,
     /// Tasks that ECS wants of it.
     pub(super) desired: u32,
     /// Tasks that run.
@@ -237,6 +239,7 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
 fn tasks_of(deployment: &Deployment) -> RevisionTasks {
     RevisionTasks {
         revision: short(&deployment.revision).to_owned(),
+        status: deployment.status.clone(),
         desired: deployment.desired,
         running: deployment.running,
         pending: deployment.pending,

@@ -281,3 +281,24 @@ fn a_command_of_the_aws_cli_has_the_region_that_was_typed() {
     let hint = life.text.lines().find(|line| line.starts_with("hint: ")).expect("a hint");
     assert!(hint.ends_with("--cluster shop --region eu-central-1"), "{hint}");
 }
+
+/// Between commands no time passes in a world that is kept, unless somebody lets it.
+#[test]
+fn time_passes_in_a_world_that_is_kept() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept-world.json");
+    let _ = std::fs::remove_file(&file);
+    let state = format!("--sandbox-state {}", file.display());
+    let own = format!("--cluster shop --service api --sandbox solo {state}");
+    let begun = typed(&format!("deploy --tag 2 --no-wait {own}"), &[]);
+    assert_eq!(begun.status.code(), Some(0), "{}", err(&begun));
+    let status = || out(&typed(&format!("status {own}"), &[]));
+    assert!(status().contains("api:2 (PRIMARY): 0/2 running"), "{}", status());
+    assert!(status().contains("api:1 (ACTIVE): 2/2 running"), "{}", status());
+    let passed = typed(&format!("sandbox --advance 10m {state}"), &[]);
+    assert_eq!(out(&passed), "it is 2026-01-15T12:10:00Z in the sandbox\n", "{}", err(&passed));
+    assert!(status().contains("api:2  2/2 tasks running"), "{}", status());
+    for wrong in ["--advance 10m", "--advance soon --sandbox-state x.json --sandbox solo"] {
+        let refused = typed(&format!("sandbox {wrong}"), &[]);
+        assert_eq!(refused.status.code(), Some(2), "{wrong}: {}", err(&refused));
+    }
+}
