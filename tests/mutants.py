@@ -45,9 +45,14 @@ def at(text, place):
 
 
 def body(function, name):
-    """Where the body of a function begins and ends; no signature of ours has a brace."""
-    head = re.search(r"\bfn\s+" + re.escape(name.split("::")[-1]) + r"\b", function).end()
-    return function.index("{", head) + 1, function.rindex("}")
+    """Where the body of a function begins and ends: behind its parameters, which may hold a pattern with braces."""
+    place = re.search(r"\bfn\s+" + re.escape(name.split("::")[-1]) + r"\b", function).end()
+    place, depth = function.index("(", place), 0
+    while True:
+        depth += {"(": 1, ")": -1}.get(function[place], 0)
+        place += 1
+        if depth == 0:
+            return function.index("{", place) + 1, function.rindex("}")
 
 
 def write(mutants, dropped):
