@@ -89,10 +89,14 @@ def those_that_fail_to_compile(owners):
         message = json.loads(line).get("message")
         if not isinstance(message, dict) or message["level"] != "error":
             continue
-        for span in message["spans"]:
-            for first, last, number in owners.get(span["file_name"], []):
-                if span["is_primary"] and first <= span["line_start"] <= last:
-                    failing.add(number)
+        spans = sorted(message["spans"], key=lambda span: not span["is_primary"])
+        # Where arms differ in their type, the first one decides, and the error is that of the last one.
+        for span in spans:
+            found = owners.get(span["file_name"], [])
+            of = {number for first, last, number in found if first <= span["line_start"] <= last}
+            if of:
+                failing |= of
+                break
     if checked.returncode and not failing:
         sys.exit(checked.stderr)
     return failing
