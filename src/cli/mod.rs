@@ -314,6 +314,7 @@ impl Cli {
             Command::Setup(setup) => setup.only_prints(),
             Command::Plan(_) | Command::Doctor(_) | Command::IamPolicy(_) => true,
             Command::Status(_) | Command::History(_) | Command::Completions(_) => true,
+            Command::Ecr(_) => true,
             _ => false,
         }
     }

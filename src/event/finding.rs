@@ -213,8 +213,6 @@ pub enum Fact {
         container: String,
         /// The variable's name.
         variable: String,
-        /// `web:43`
-        revision: String,
     },
     /// Nothing keeps what a container prints.
     NoLogs {

@@ -42,8 +42,8 @@ struct State {
     dropped: u64,
     /// Nobody waits for the reader any more.
     given_up: bool,
-    /// The user waits: a reader that takes nothing is not waited for.
-    hurried: bool,
+    /// Since when the user waits: a reader that takes nothing is not waited for.
+    hurried: Option<Instant>,
     /// Why standard output was not written; that a reader went away is no reason.
     lost: Option<String>,
 }
@@ -129,9 +129,11 @@ impl Output {
         self.changed.notify_all();
         while !state.given_up && !state.lanes.iter().all(Waiting::is_empty) {
             let moved = state.lanes.iter().filter_map(|lane| lane.writing).map(|(_, at)| at).max();
-            let stalled = moved.map_or(begin, |moved| moved.max(begin)).elapsed() >= STALLED;
-            let idle = moved.map_or(begin, |moved| moved.max(begin)).elapsed() >= HURRIED;
-            if stalled || state.hurried && idle || begin.elapsed() >= LONGEST {
+            let idle = moved.map_or(begin, |moved| moved.max(begin)).elapsed();
+            let hurried = state
+                .hurried
+                .is_some_and(|since| idle >= HURRIED || since.elapsed() >= 4 * HURRIED);
+            if hurried || idle >= STALLED || begin.elapsed() >= LONGEST {
                 state.given_up = true;
             } else {
                 state = self.wait(state, Duration::from_millis(100));
@@ -144,9 +146,9 @@ impl Output {
         self.state().lost.clone()
     }
 
-    /// From now on a reader that takes nothing is waited for no longer than 250 ms.
+    /// From now on a reader that takes nothing is waited for no longer than 250 ms, and any for 1 s.
     pub(crate) fn hurry(&self) {
-        self.state().hurried = true;
+        self.state().hurried.get_or_insert_with(now);
         self.changed.notify_all();
     }
 

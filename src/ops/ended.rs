@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::last_words::last_words;
 use crate::drive::interrupt::or_skipped;
 use crate::drive::{Finished, Setting};
-use crate::event::{AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof};
+use crate::event::{
+    AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Sight,
+};
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
 use crate::model::served::Served;
@@ -193,7 +195,8 @@ fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
         },
         Outcome::Stuck(cause) | Outcome::Superseded(cause) => Some(cause.clone()),
         Outcome::Drifted(sight) => {
-            let can_roll_back = record.forward() && recorded;
+            let is_gone = matches!(sight, Sight::NoRule { .. });
+            let can_roll_back = record.forward() && recorded && !is_gone;
             Some(Cause::Drift { sight: sight.clone(), can_roll_back })
         }
     }
@@ -221,6 +224,9 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
+        // The rules of one service are ECS's, and without a rule there is nothing to go on from.
+        Outcome::Drifted(Sight::NoRule { .. }) => verb("status"),
+        Outcome::Drifted(_) if record.twin().is_none() => verb("status"),
         Outcome::Stopped if is_judged => verb("status"),
         // Whoever goes on with it, nothing must be waited for.
         Outcome::Stopped if !record.forward() => verb("abort"),
@@ -230,8 +236,6 @@ fn hint(
         }
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         Outcome::WentBack(_) => verb("history"),
-        // Its rules are ECS's: there is nothing to go on from.
-        Outcome::Drifted(_) if record.twin().is_none() => verb("status"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
         _ => verb("status"),
     })

@@ -160,13 +160,6 @@ pub async fn run(
         (Verb::Rollback { to, .. }, None) => {
             back_to(to.as_deref(), target, &survey, setting, emit).await
         }
-        // What another tool began, or what nobody waited for.
-        (Verb::Abort, None)
-            if survey.twin.is_none()
-                && survey.world.service(service).and_then(plan::replaced).is_some() =>
-        {
-            back_to(None, target, &survey, setting, emit).await
-        }
         (Verb::Resume { .. } | Verb::Abort | Verb::Promote | Verb::Retire, None) => {
             Ok(nothing(setting, Nothing::NoDeployment { service: service.clone() }, emit))
         }

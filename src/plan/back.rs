@@ -1,7 +1,5 @@
 //! Back to one service of a pair, on what the rules show alone: where no record says what served.
 
-use std::collections::BTreeSet;
-
 use super::checks::pair;
 use super::listener::record;
 use super::{Identity, Sides, Survey};
@@ -51,17 +49,16 @@ pub fn back_to(
     }))
 }
 
-/// The revision whose tasks ECS replaces right now, where it is one: what served before, without a record. Of a
-/// deployment whose traffic ECS shifts, ECS has a record of its own.
+/// The revision whose tasks ECS replaces right now, where it is one that ECS had completed: what served before,
+/// without a record. Of a deployment whose traffic ECS shifts, ECS has a record of its own.
 pub fn replaced(service: &Service) -> Option<String> {
     if service.strategy() != "ROLLING" {
         return None;
     }
     let primary = service.primary().filter(|one| one.rollout.as_deref() == Some("IN_PROGRESS"))?;
-    let others = service.deployments.iter().map(|one| &one.revision);
-    let others: BTreeSet<&String> = others.filter(|arn| **arn != primary.revision).collect();
-    match others.into_iter().collect::<Vec<_>>()[..] {
-        [old] => Some(old.clone()),
+    let others = service.deployments.iter().filter(|one| one.revision != primary.revision);
+    match others.collect::<Vec<_>>()[..] {
+        [old] if old.rollout.as_deref() == Some("COMPLETED") => Some(old.revision.clone()),
         _ => None,
     }
 }

@@ -76,8 +76,10 @@ struct Exam<'a> {
     engine: &'static Engine,
     live: &'a Service,
     revision: Option<&'a Revision>,
-    /// What a deployment would run, or else its task definition; null where it cannot be read.
+    /// Its task definition; null where it cannot be read.
     definition: Value,
+    /// The one that a deployment would register, or else the same.
+    deployed: Value,
 }
 
 /// Something to look at.
@@ -194,8 +196,8 @@ pub fn examine(
         let revision = survey.revisions.get(&live.revision);
         let definition = revision.and_then(|own| serde_json::from_str::<Value>(&own.raw).ok());
         let definition = definition.map_or(Value::Null, |mut all| all["taskDefinition"].take());
-        let definition = deployed(decision).unwrap_or(definition);
-        let exam = Exam { survey, more, engine, live, revision, definition };
+        let deployed = deployed(decision).unwrap_or_else(|| definition.clone());
+        let exam = Exam { survey, more, engine, live, revision, definition, deployed };
         for Row { code, level, run } in TABLE {
             match run(&exam) {
                 facts if facts.is_empty() && more.denied.iter().any(|call| is_for(*call, code)) => {
@@ -249,8 +251,7 @@ impl Exam<'_> {
     }
 
     fn containers(&self) -> impl Iterator<Item = (String, &Value)> {
-        let all = self.definition["containerDefinitions"].as_array();
-        all.into_iter().flatten().filter_map(|one| Some((one["name"].as_str()?.to_owned(), one)))
+        containers(&self.definition)
     }
 
     fn network_mode(&self) -> &str {
@@ -278,6 +279,11 @@ impl Exam<'_> {
         let least = u64::from(self.live.desired) * u64::from(self.live.min_healthy_percent);
         u32::try_from(least.div_ceil(100)).unwrap_or(u32::MAX)
     }
+}
+
+fn containers(definition: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let all = definition["containerDefinitions"].as_array();
+    all.into_iter().flatten().filter_map(|one| Some((one["name"].as_str()?.to_owned(), one)))
 }
 
 /// Tasks with an address of their own are targets by IP, others by instance (Developer Guide, "Use load
@@ -748,18 +754,13 @@ fn plain_secret(exam: &Exam<'_>) -> Vec<Fact> {
         SECRET.iter().any(|part| name.contains(part))
             && !says_where.iter().any(|end| name.ends_with(end))
     };
-    let found = exam.containers().flat_map(|(container, one)| {
+    let found = containers(&exam.deployed).flat_map(|(container, one)| {
         let variables = one["environment"].as_array().cloned().unwrap_or_default();
         let names = variables.into_iter().filter_map(|variable| {
             let is_set = variable["value"].as_str().is_some_and(|value| !value.is_empty());
             variable["name"].as_str().filter(|name| is_set && is_secret(name)).map(str::to_owned)
         });
-        let revision = exam.revision();
-        let fact = move |variable| Fact::PlainSecret {
-            container: container.clone(),
-            variable,
-            revision: revision.clone(),
-        };
+        let fact = move |variable| Fact::PlainSecret { container: container.clone(), variable };
         names.map(fact).collect::<Vec<_>>()
     });
     found.collect()
@@ -850,7 +851,7 @@ fn moving_tag(exam: &Exam<'_>) -> Vec<Fact> {
         let last = image.rsplit('/').next().unwrap_or(image);
         !image.contains('@') && (!last.contains(':') || last.ends_with(":latest"))
     };
-    let moving = exam.containers().filter_map(|(container, one)| {
+    let moving = containers(&exam.deployed).filter_map(|(container, one)| {
         let image = one["image"].as_str().filter(|image| moves(image))?.to_owned();
         Some(Fact::MovingTag { container, image })
     });

@@ -274,6 +274,16 @@ pub fn plan(
     Ok(decision)
 }
 
+/// ECS has nothing to do for a service, and its targets answer.
+fn is_steady(survey: &Survey, service: &Service) -> bool {
+    let healthy = survey.world.healthy(service);
+    service.deployments.len() == 1
+        && service.desired > 0
+        && healthy.is_none_or(|healthy| healthy >= service.desired as usize)
+        && service.running >= service.desired
+        && service.deployments[0].rollout.as_deref() != Some("FAILED")
+}
+
 /// What the tasks of a service run already, where nothing would change: the images, as far as they were asked for.
 fn runs_already(
     survey: &Survey,

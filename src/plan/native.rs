@@ -6,8 +6,8 @@ use super::checks::{Case, Check, options, refuse, service};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
-    Decision, Draft, Identity, Plan, Survey, differences, group_name, had, notes, prepare,
-    preparing, registered, runs_already,
+    Decision, Draft, Identity, Plan, Survey, differences, group_name, had, is_steady, notes,
+    prepare, preparing, registered, runs_already,
 };
 use crate::call::Call;
 use crate::event::refusal::{ServiceRefused, TrafficRefused};
@@ -187,14 +187,11 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let Case { request, survey, wanted, digests } = *case;
     let Draft { fingerprint, identity, why, mut warnings } = draft;
     let service = own(survey)?;
-    let is_steady = service.deployments.len() == 1
-        && service.running >= service.desired
-        && service.deployments[0].rollout.as_deref() != Some("FAILED");
     let native = asked_of_ecs(request, survey, service);
     // A strategy stays with the service: to ask for another one is to ask for a deployment.
     let idle = !request.force && !request.restart && native.strategy.is_none();
     let same = runs_already(survey, service, wanted, digests, &fingerprint);
-    if let Some(images) = same.filter(|_| idle && is_steady) {
+    if let Some(images) = same.filter(|_| idle && is_steady(survey, service)) {
         let (service, revision) = (service.name.clone(), short(&service.revision).to_owned());
         return Ok(Decision::Nothing { service, revision, images });
     }
@@ -215,7 +212,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let must_be_allowed = must_be_allowed(&record);
+    let must_be_allowed = must_be_allowed(request, &record);
     Ok(Decision::Deploy(Box::new(Plan {
         record,
         why,
@@ -231,12 +228,13 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
 }
 
 /// What it takes to roll back, and to go on where the checks pass. A pause for somebody to look may be
-/// promoted with other credentials.
-fn must_be_allowed(record: &Record) -> Vec<Call> {
+/// promoted with other credentials; and a rollback is not kept from beginning.
+fn must_be_allowed(request: &Request, record: &Record) -> Vec<Call> {
     let native = record.native.as_ref();
     let judged = native.is_some_and(|native| !native.gates.is_empty());
     match record.until {
         WaitFor::Accepted => vec![],
+        _ if request.is_rollback => vec![],
         _ if judged => vec![Call::StopServiceDeployment, Call::ContinueServiceDeployment],
         _ => vec![Call::StopServiceDeployment],
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::checks::{Case, Check, options, service};
 use super::engine::Engine;
-use super::{Decision, Draft, Plan, Survey, differences, notes, registered, runs_already};
+use super::{
+    Decision, Draft, Plan, Survey, differences, is_steady, notes, registered, runs_already,
+};
 use crate::event::refusal::{DefinitionRefused, ServiceRefused};
 use crate::event::{EngineReason, NumberChange, Planned, Refusal, Settled, Update, Warning};
 use crate::model::arn::short;
@@ -187,16 +189,6 @@ fn way_back(service: &Service) -> String {
     let completed = |one: &&Deployment| one.rollout.as_deref() == Some("COMPLETED");
     let found = service.deployments.iter().find(completed);
     found.map_or(&service.revision, |deployment| &deployment.revision).clone()
-}
-
-/// ECS has nothing to do for it.
-fn is_steady(survey: &Survey, service: &Service) -> bool {
-    let healthy = survey.world.healthy(service);
-    service.deployments.len() == 1
-        && service.desired > 0
-        && healthy.is_none_or(|healthy| healthy >= service.desired as usize)
-        && service.running >= service.desired
-        && service.deployments[0].rollout.as_deref() != Some("FAILED")
 }
 
 /// What the user should know.

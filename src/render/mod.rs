@@ -157,10 +157,15 @@ impl<'a> Render<'a> {
         let names = |program: &str| {
             hint.starts_with(&format!("{program} ")) || hint.contains(&format!(": {program} "))
         };
-        let is_whole = !["--help", "…", "ARN"].iter().any(|end| hint.ends_with(end));
+        // Nothing but one command that asks AWS: its options come last.
+        let asks = |command: &str| {
+            let words = [", ", "; ", " or ", "…", "ARN", "NAME", "--region", "configure"];
+            !words.iter().any(|word| command.contains(word))
+        };
+        let command = hint.rsplit_once(": ").map_or(hint, |(_, command)| command);
         let more = match (names("ecs-bg"), names("aws")) {
             (true, _) if !hint.ends_with("--help") => &self.again,
-            (false, true) if is_whole && !hint.contains("--region") => &self.of_aws,
+            (false, true) if command.starts_with("aws ") && asks(command) => &self.of_aws,
             _ => return hint.to_owned(),
         };
         format!("{hint}{more}")

@@ -294,6 +294,10 @@ fn record<'a>(
             let heading = if record.forward() { "in progress" } else { "rolling back" };
             let driven = driven(&record, survey.world.at);
             let at = match pause(&record, survey) {
+                Some((share, until)) if record.judges.is_some() => format!(
+                    "paused at {share} % of the traffic until {}",
+                    humantime::format_rfc3339_seconds(until)
+                ),
                 Some((share, until)) => format!(
                     "paused at {share} % of the traffic until {}, to go on: ecs-bg promote --cluster {} --service {}",
                     humantime::format_rfc3339_seconds(until),

@@ -137,9 +137,13 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
     }
-    // Without a rule all targets are unused, and none is sick.
+    // Targets of a group that no rule names are unused: that comes before what they lack.
     if let Some(Drift::NoRule) = view.drift() {
         return drifted(view);
+    }
+    if view.world.look < Look::Listing && has_unused_targets(view) {
+        let why = WaitReason::SecondLook(Sight::NoRule { service: record.blue.clone() });
+        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }));
     }
     // A sick green outranks whatever a rule shows.
     match record.forward() {
@@ -147,6 +151,14 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
         false if view.green_is_whole() => overdue(view).or_else(|| drifted(view)),
         false => overdue(view),
     }
+}
+
+/// Whether targets get no requests though the rules, as they were read last, say so.
+fn has_unused_targets(view: &View<'_>) -> bool {
+    let side = if view.green_has_traffic() { view.green() } else { view.blue() };
+    let groups = side.into_iter().flat_map(Service::groups);
+    let targets = groups.filter_map(|group| view.world.targets(group)).flatten();
+    targets.into_iter().any(|target| target.state == "unused")
 }
 
 /// One service of the pair is not there. Users are not left on it while the other one can answer.

@@ -427,7 +427,7 @@ pub fn traffic(world: &World, service: &Service) -> Vec<Served> {
     let rules = production_rules(&world.rules, service).into_iter();
     let gone = |one: &Attachment| {
         let arn = &one.advanced.as_ref()?.production;
-        let (rule, percent) = (short(arn).to_owned(), BTreeMap::new());
+        let (rule, percent) = (format!("{} (deleted)", short(arn)), BTreeMap::new());
         (!world.groups.is_empty()).then_some(Served { rule, percent })
     };
     rules

@@ -417,7 +417,12 @@ fn lacks_behind(view: &View<'_>, service: &Service) -> Option<WaitReason> {
         let obstacle = obstacle(view, service);
         return Some(WaitReason::tasks(running, wanted_running, 0, obstacle));
     }
-    let healthy = count(view.world.healthy(service)?);
+    // Targets of the others stand in the same groups.
+    let others = service.deployments.iter().filter(|one| {
+        one.revision != record.revision && towards.is_some_and(|to| to.revision != one.revision)
+    });
+    let others: u32 = others.map(|one| one.running).sum();
+    let healthy = count(view.world.healthy(service)?).saturating_sub(others);
     let service = service.name.clone();
     (healthy < wanted).then_some(WaitReason::Targets { healthy, wanted, service })
 }

@@ -355,6 +355,15 @@ fn a_way_back_that_is_not_allowed_is_found_before() {
     let (stop, go_on) = ("ecs:StopServiceDeployment", "ecs:ContinueServiceDeployment");
     let gates = "--check-cmd true";
     refused(&without(stop), &deploy("2", ""), stop);
+    let bad = native("");
+    ends(&bad.run(&deploy("2", "")), 0);
+    let all_but = format!(
+        r#"{{"Statement": [{{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+            {{"Effect": "Deny", "Action": "{stop}", "Resource": "*"}}]}}"#
+    );
+    bad.cloud().set_policy(Some(Policy::parse(&all_but, "policy").expect("a policy")));
+    // A way back is not kept from beginning.
+    ends(&bad.run(&format!("rollback {SERVICE}")), 0);
     refused(&without(go_on), &deploy("2", gates), go_on);
     // Neither is needed: nothing is judged, or nobody watches.
     ends(&without(go_on).run(&deploy("2", "")), 0);

@@ -422,19 +422,34 @@ fn a_rollback_after_a_deployment_that_rolled_back_changes_nothing() {
 /// No record tells of a deployment that nobody waited for, and ECS still knows what it replaces.
 #[test]
 fn what_nobody_waited_for_can_be_rolled_back() {
-    for verb in ["rollback", "abort"] {
-        let world = World::new("solo");
-        let own = "--cluster shop --service api";
-        let life = world.run(&format!("deploy {own} --tag 2 --no-wait"));
+    let world = World::new("solo");
+    let own = "--cluster shop --service api";
+    let life = world.run(&format!("deploy {own} --tag 2 --no-wait"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    world.wait(20);
+    // Nothing that somebody waits for is in progress.
+    let life = world.run(&format!("abort {own}"));
+    assert!(life.text.contains("nothing to do"), "{}", life.text);
+    let life = world.run(&format!("rollback {own}"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let shown = world.run(&format!("status {own}"));
+    assert!(shown.text.contains("shop/api:1"), "{}", shown.text);
+    assert!(shown.text.contains("100 % api:"), "{}", shown.text);
+}
+
+/// A step that always runs after a job undoes nothing that succeeded.
+#[test]
+fn abort_after_the_end_does_nothing() {
+    let world = World::new("solo");
+    let own = "--cluster shop --service api";
+    for options in ["--tag 2 --wait-for running", "--tag 4"] {
+        world.run(&format!("deploy {own} {options}"));
+        let from = world.cloud().journal().len();
+        let life = world.run(&format!("abort {own}"));
         assert_eq!(life.code, Some(0), "{}", life.text);
-        world.wait(20);
-        let life = world.run(&format!("{verb} {own}"));
-        assert_eq!(life.code, Some(0), "{verb}: {}", life.text);
-        let shown = world.run(&format!("status {own}"));
-        assert!(shown.text.contains("shop/api:1"), "{verb}: {}", shown.text);
-        assert!(shown.text.contains("100 % api:"), "{verb}: {}", shown.text);
-        let again = world.run(&format!("abort {own}"));
-        assert!(again.text.contains("nothing to do"), "{verb}: {}", again.text);
+        assert!(life.text.contains("nothing to do"), "{options}: {}", life.text);
+        let ours = world.journal(from).into_iter().filter(|entry| entry.call.is_some()).count();
+        assert_eq!(ours, 0, "{options}: {}", life.text);
     }
 }
 

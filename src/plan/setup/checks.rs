@@ -28,11 +28,10 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
     if let Some(twin) = &asked.pair {
         return check_pair(twin, asked, seen, own);
     }
+    set_up_like_this(asked, seen, own)?;
     if steps(asked, seen).is_empty() && own.strategy() != "ROLLING" {
-        set_up_like_this(asked, seen, own)?;
         return test_rule_fits(asked, seen, own);
     }
-    set_up_like_this(asked, seen, own)?;
     let case = Case { asked, seen, service: own };
     let mut errors = Vec::new();
     for (code, run) in CHECKS {
@@ -47,7 +46,7 @@ pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
     }
 }
 
-/// What ECS was told once is not changed: an option that asks for something else is no wish that is fulfilled.
+/// Setup does not change what ECS was told before: an option that asks for something else is refused.
 fn set_up_like_this(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
     let [attachment] = &service.attachments[..] else { return Ok(()) };
     let Some(advanced) = &attachment.advanced else { return Ok(()) };
@@ -55,12 +54,18 @@ fn set_up_like_this(asked: &Setup, seen: &Seen, service: &Service) -> Result<(),
     let named = |name: &String| advanced.role.clone().filter(|arn| short(arn) == name);
     let role = asked.create_role.as_ref();
     let role = role.map(|name| named(name).unwrap_or_else(|| name.clone()));
+    // A Network Load Balancer's rule is named by its listener.
+    let rule = |arn: &String| {
+        let rule = seen.survey.world.rules.get(arn);
+        rule.map_or_else(|| arn.clone(), |rule| named_arn(rule).to_owned())
+    };
+    let production = asked.production.as_ref().map(rule);
     let groups = [Some(&advanced.alternate), Some(&attachment.group)];
     let options = [
         ("--infrastructure-role", &asked.role, vec![advanced.role.as_ref()]),
         ("--create-role", &role, vec![advanced.role.as_ref()]),
         ("--alternate-target-group", &asked.alternate, groups.to_vec()),
-        ("--production-rule", &asked.production, vec![Some(&advanced.production)]),
+        ("--production-rule", &production, vec![Some(&advanced.production)]),
         ("--test-rule", &asked.test, vec![advanced.test.as_ref()]),
     ];
     for (option, wanted, has) in options {

@@ -5,7 +5,7 @@ use super::gate::gate;
 use super::health::{sickness, task};
 use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
-use crate::event::{BeforeEnded, Cause, Grace, Number, Scaling};
+use crate::event::{BeforeEnded, Cause, Grace, Number, Scaling, Sight};
 use crate::model::health::TaskFailure;
 
 pub(crate) fn cause(fact: &Cause) -> String {
@@ -102,7 +102,10 @@ pub(crate) fn cause(fact: &Cause) -> String {
             format!("rule {rule} still gives {service} traffic")
         }
         Cause::Drift { sight: seen, can_roll_back } => {
-            let what = format!("{}, which this deployment did not write", sight(seen));
+            let what = match seen {
+                Sight::NoRule { .. } => format!("{}: somebody deleted or rewrote it", sight(seen)),
+                _ => format!("{}, which this deployment did not write", sight(seen)),
+            };
             match can_roll_back {
                 true => format!("{what}; to roll back instead: ecs-bg rollback"),
                 false => what,

@@ -79,8 +79,9 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::MovingTag { container, image } => format!(
             "container {container} runs {image}: its tag moves, so nobody can tell which version that is"
         ),
-        Fact::PlainSecret { container, variable, revision } => format!(
-            "{variable} of container {container} looks like a secret, and everybody who may read {revision} reads it"
+        Fact::PlainSecret { container, variable } => format!(
+            "{variable} of container {container} looks like a secret, and everybody who may read the task definition \
+             reads it"
         ),
         Fact::NoLogs { container, revision } => format!(
             "container {container} of {revision} has no logConfiguration: nothing keeps what it prints before it fails"
