@@ -101,7 +101,7 @@ pub(super) async fn follow(
     let driven = Driven { record, world, kept: Kept::OlderTags, looked, keep: None };
     let finished = run(setting, driven, emit).await;
     let closed = finished.record.closed.filter(|_| finished.recorded);
-    Ok(Some((report(setting, &finished, service).await, limited, closed)))
+    Ok(Some((report(setting, &finished, service, emit).await, limited, closed)))
 }
 
 /// A deployment that is ours to drive.

@@ -6,7 +6,7 @@ use super::last_words::last_words;
 use crate::drive::interrupt::or_skipped;
 use crate::drive::{Finished, Setting};
 use crate::event::{
-    AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Sight,
+    AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Sight, Warning,
 };
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
@@ -30,14 +30,23 @@ pub(super) async fn over(
     service: &str,
     emit: &mut dyn FnMut(Event),
 ) -> Ended {
-    let ended = report(setting, finished, service).await;
+    let ended = report(setting, finished, service, emit).await;
     end(setting, ended, emit)
 }
 
-pub(super) async fn report(setting: &Setting<'_>, finished: &Finished, service: &str) -> Ended {
+pub(super) async fn report(
+    setting: &Setting<'_>,
+    finished: &Finished,
+    service: &str,
+    emit: &mut dyn FnMut(Event),
+) -> Ended {
     let logs = or_skipped(&setting.interrupts, last_words(setting, finished)).await;
+    let logs = logs.unwrap_or(Ok(vec![])).unwrap_or_else(|failure| {
+        setting.tell(emit, Kind::Warning(Warning::LogsUnreadable { failure }));
+        vec![]
+    });
     let ended = ended(finished, &setting.cluster, service, setting.aws.calls());
-    Ended { logs: logs.unwrap_or_default(), ..ended }
+    Ended { logs, ..ended }
 }
 
 /// Tells how it ended.

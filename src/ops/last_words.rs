@@ -1,9 +1,10 @@
 //! The last log lines of a task that made a deployment fail. Without permission to read them the report has
-//! only the reason of the failure.
+//! only the reason of the failure, and a warning says so.
 
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::log::last;
 use crate::drive::{Finished, Setting};
+use crate::error::{Failure, FailureKind};
 use crate::model::log::sources;
 use crate::route::Outcome;
 
@@ -11,12 +12,17 @@ use crate::route::Outcome;
 const LINES: u16 = 10;
 
 /// The last lines of the container that failed first, as `container: line`.
-pub(super) async fn last_words(setting: &Setting<'_>, finished: &Finished) -> Vec<String> {
+pub(super) async fn last_words(
+    setting: &Setting<'_>,
+    finished: &Finished,
+) -> Result<Vec<String>, Failure> {
     let aws = setting.aws;
-    let Some((task, container)) = culprit(finished) else { return vec![] };
-    let Ok(revision) = aws.revision(&finished.record.revision).await else { return vec![] };
+    let Some((task, container)) = culprit(finished) else { return Ok(vec![]) };
+    let Ok(revision) = aws.revision(&finished.record.revision).await else {
+        return Ok(vec![]);
+    };
     if !sources(&revision.raw).iter().any(|source| source.container == container) {
-        return vec![];
+        return Ok(vec![]);
     }
     let mut lines = last(aws, &revision.raw, &task, &container, LINES).await;
     if lines.as_ref().is_ok_and(Vec::is_empty) {
@@ -24,10 +30,13 @@ pub(super) async fn last_words(setting: &Setting<'_>, finished: &Finished) -> Ve
         setting.clock.sleep(LOOK_TWICE).await;
         lines = last(aws, &revision.raw, &task, &container, LINES).await;
     }
-    let lines = lines.unwrap_or_default();
+    let lines = match lines {
+        Err(failure) if failure.kind == FailureKind::Denied => return Err(failure),
+        lines => lines.unwrap_or_default(),
+    };
     let texts = lines.iter().flat_map(|line| line.message.lines());
     let told: Vec<String> = texts.map(|text| format!("{container}: {text}")).collect();
-    told[told.len().saturating_sub(LINES.into())..].to_vec()
+    Ok(told[told.len().saturating_sub(LINES.into())..].to_vec())
 }
 
 /// The task whose end decided, and its container.

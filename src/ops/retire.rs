@@ -2,7 +2,8 @@
 
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
-use crate::event::{Ended, Ending, Error, Event, Nothing};
+use crate::event::refusal::PairRefused;
+use crate::event::{Ended, Ending, Error, Event, Nothing, Refusal};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};
@@ -20,6 +21,9 @@ pub(super) async fn retire(
     if let Some(Ok(record)) = survey.open_record() {
         return Err(unfinished(&survey, &record).into());
     }
+    if let Some(reason) = survey.blind.clone().filter(|_| survey.twin.is_some()) {
+        return Err(Refusal::new(PairRefused::LoadBalancersUnread { reason }).into());
+    }
     let Some(kept) = survey.kept() else {
         let why = Nothing::NothingKept { service: survey.service.clone() };
         return Ok(nothing(setting, why, emit));
@@ -29,7 +33,7 @@ pub(super) async fn retire(
     if let Some(refused) = finished.refused {
         return Err(refused.into());
     }
-    let ended = report(setting, &finished, &service).await;
+    let ended = report(setting, &finished, &service, emit).await;
     let ending = match finished.outcome {
         Outcome::Live => Ending::Retired {
             service: kept.blue.clone(),

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::checks::service::setting_at;
 use super::clone::clone_request;
 use super::engine::{Engine, engine};
-use super::{Decision, Survey, live, quota, unfinished};
+use super::{Decision, Digest, Survey, live, quota, unfinished};
 use crate::call::Call;
-use crate::event::{EngineReason, Fact, Finding, Level, Owner, Quota, Refusal, Warning};
+use crate::event::{EngineReason, Fact, Finding, Level, Owner, Quota, Refusal, Unchecked, Warning};
 use crate::model::arn::short;
 use crate::model::quota::Quotas;
 use crate::model::revision::Revision;
@@ -189,8 +189,17 @@ pub fn examine(
         let codes = engine.checks.iter().map(|check| check.code);
         passed.extend(codes.filter(|code| failed.iter().all(|one| one.check != Some(code))));
     }
-    for call in &more.denied {
-        found("permissions", Level::Unknown, Fact::NotAllowed { call: *call });
+    let warned = match decision {
+        Ok(Decision::Deploy(plan)) => &plan.warnings[..],
+        _ => &[],
+    };
+    let unread = live(request, survey).map(|live| unread(survey, live, warned));
+    for call in more.denied.iter().copied().chain(unread.unwrap_or_default()) {
+        found("permissions", Level::Unknown, Fact::NotAllowed { call });
+    }
+    if let Some(reason) = survey.blind.clone().filter(|_| warned.is_empty()) {
+        let unread = Warning::LoadBalancersUnread { reason };
+        found("permissions", Level::Unknown, Fact::Plan(unread));
     }
     if let (Some((engine, _)), Ok(live)) = (&chosen, live(request, survey)) {
         let revision = survey.revisions.get(&live.revision);
@@ -217,6 +226,40 @@ fn deployed(decision: &Result<Decision, Refusal>) -> Option<Value> {
     let Ok(Decision::Deploy(plan)) = decision else { return None };
     let body = clone_request(&plan.base.raw, &plan.changes, &BTreeMap::new()).ok()?;
     serde_json::from_str(&body).ok()
+}
+
+/// Reads of the survey that were not allowed, and of which no plan warns.
+fn unread(survey: &Survey, live: &Service, warned: &[Warning]) -> Vec<Call> {
+    let world = &survey.world;
+    let is_known = |arn: &&String| world.groups.contains_key(*arn);
+    let is_denied = |digest: &Digest| matches!(digest, Digest::Unknown(Unchecked::Denied { .. }));
+    let is_shifted = live.is_advanced() || live.strategy() != "ROLLING";
+    let rows: [(Call, bool, fn(&Warning) -> bool); 5] = [
+        (
+            Call::DescribeTargetGroupAttributes,
+            world.groups.values().any(|group| group.attributes.is_none()),
+            |one| matches!(one, Warning::AttributesUnchecked),
+        ),
+        (
+            Call::DescribeTargetHealth,
+            live.groups().filter(is_known).any(|arn| !world.health.contains_key(arn)),
+            |_| false,
+        ),
+        (Call::DescribeServiceDeployments, is_shifted && world.deployments.is_none(), |one| {
+            matches!(one, Warning::ServiceDeploymentsUnread)
+        }),
+        (Call::DescribeScalableTargets, world.scalable.is_none(), |one| {
+            matches!(one, Warning::ScalingUnchecked)
+        }),
+        (
+            Call::DescribeImages,
+            survey.way_back.values().any(|(_, digest)| is_denied(digest)),
+            |one| matches!(one, Warning::ImageUnchecked { .. }),
+        ),
+    ];
+    let unsaid =
+        rows.into_iter().filter(|(_, is_unread, says)| *is_unread && !warned.iter().any(says));
+    unsaid.map(|(call, ..)| call).collect()
 }
 
 /// A check that was not made is not a problem that was found.

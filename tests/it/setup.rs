@@ -1,9 +1,11 @@
 //! `ecs-bg setup`: an ordinary service made ready for ECS's own blue/green, without downtime.
 
+use ecs_bg_sandbox::faults::Kind;
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::sdk::Interference;
 use serde_json::{Value, json};
 
+use crate::cases::permanent::order;
 use crate::stride;
 use crate::support::fate::{Death, Fate};
 use crate::support::lives::{Life, World, call, parts};
@@ -1196,5 +1198,34 @@ fn quotas_that_may_not_be_read_keep_nothing_from_being_set_up() {
         let life = solo("").run_denied(&setup(ROLE), denied);
         assert_eq!(life.code, Some(0), "{denied:?}: {}", life.text);
         assert!(life.calls.contains_key("DescribeAccountLimits"), "{:?}", life.calls);
+    }
+}
+
+/// What may not be read is not undone, and nobody says that it is.
+#[test]
+fn an_undo_that_loses_a_permission_says_so_and_is_no_success() {
+    for (denied, action) in [
+        ("DescribeTags", "elasticloadbalancing:DescribeTags"),
+        ("DescribeRules", "elasticloadbalancing:Describe*"),
+        ("DescribeTargetGroups", "elasticloadbalancing:Describe*"),
+        ("DescribeTargetHealth", "elasticloadbalancing:DescribeTargetHealth"),
+    ] {
+        for after in [0, 30] {
+            let world = solo("");
+            assert_eq!(world.run(&setup(ROLE)).code, Some(0));
+            let order = order(denied, ("denied", Kind::Denied, 0));
+            let life = world.run_beside(&setup("--undo"), after, move |cloud| {
+                cloud.set_faults(vec![order.clone()]).expect("a fault");
+            });
+            let code = if after == 0 { 3 } else { 4 };
+            assert_eq!(life.code, Some(code), "{denied} after {after} s: {}", life.text);
+            assert!(life.text.contains(action), "{denied} after {after} s: {}", life.text);
+            // With the permission it goes on to its end.
+            world.cloud().set_faults(vec![]).expect("no faults");
+            world.wait(120);
+            let again = world.run(&setup("--undo"));
+            assert_eq!(again.code, Some(0), "{denied} after {after} s: {}", again.text);
+            assert!(shape(&world).contains("groups 1"), "{denied}: {}", shape(&world));
+        }
     }
 }

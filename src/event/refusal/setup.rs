@@ -50,7 +50,7 @@ pub enum SetupRefused {
     GroupUnread {
         /// The target group.
         group: String,
-        /// What of it: `tags` or `attributes`.
+        /// What of it: `tags`, `attributes` or `targets`.
         part: &'static str,
         /// The IAM action that would be needed.
         action: &'static str,

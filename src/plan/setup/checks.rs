@@ -22,6 +22,9 @@ use crate::route::configuration::strategy;
 /// All that is in the way. Nothing was changed.
 pub fn check(asked: &Setup, seen: &Seen) -> Result<(), Refusal> {
     let own = services::existing(&seen.survey, &seen.survey.service)?;
+    if asked.undo || asked.header.is_some() {
+        made_is_known(asked, seen, own)?;
+    }
     if asked.undo {
         return check_undo(asked, seen, own);
     }
@@ -175,6 +178,29 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
         true => Ok(()),
         false => groups_can_be_read(seen),
     }
+}
+
+/// Whether what `setup` made is seen, or would be seen: without that it is neither found again nor undone. What may
+/// be read can change between two steps.
+fn made_is_known(asked: &Setup, seen: &Seen, own: &Service) -> Result<(), Refusal> {
+    if balancers(own).is_empty() {
+        return Ok(());
+    }
+    if seen.survey.blind.is_some() {
+        return refuse(SetupRefused::LoadBalancerUnread);
+    }
+    let unread = |group: &str, part, action| {
+        refuse(SetupRefused::GroupUnread { group: group.to_owned(), part, action })
+    };
+    for group in [&seen.first, &seen.second].into_iter().flatten() {
+        if group.tags.is_none() {
+            return unread(&group.name, "tags", "elasticloadbalancing:DescribeTags");
+        }
+        if asked.undo && group.targets.is_none() {
+            return unread(&group.name, "targets", "elasticloadbalancing:DescribeTargetHealth");
+        }
+    }
+    Ok(())
 }
 
 /// A copy has the attributes and the tags of the first one.

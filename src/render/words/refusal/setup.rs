@@ -20,9 +20,11 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::SeveralLoadBalancers { service, count } => {
             format!("{service} has {count} load balancers; setup works with one target group")
         }
-        R::LoadBalancerUnread => "the load balancer cannot be read".to_owned(),
-        R::GroupUnread { group, part, .. } => {
-            format!("the {part} of target group {group} cannot be read")
+        R::LoadBalancerUnread => {
+            "the load balancer cannot be read: elasticloadbalancing:Describe* is not allowed".to_owned()
+        }
+        R::GroupUnread { group, part, action } => {
+            format!("the {part} of target group {group} cannot be read: {action} is not allowed")
         }
         R::RunsInactive { service, revision, .. } => {
             format!("{revision} is INACTIVE: ECS could not start new tasks of what {service} runs")
