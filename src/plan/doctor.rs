@@ -228,13 +228,16 @@ fn deployed(decision: &Result<Decision, Refusal>) -> Option<Value> {
     serde_json::from_str(&body).ok()
 }
 
+/// Whether a warning of a plan says the same.
+type Says = fn(&Warning) -> bool;
+
 /// Reads of the survey that were not allowed, and of which no plan warns.
 fn unread(survey: &Survey, live: &Service, warned: &[Warning]) -> Vec<Call> {
     let world = &survey.world;
     let is_known = |arn: &&String| world.groups.contains_key(*arn);
     let is_denied = |digest: &Digest| matches!(digest, Digest::Unknown(Unchecked::Denied { .. }));
     let is_shifted = live.is_advanced() || live.strategy() != "ROLLING";
-    let rows: [(Call, bool, fn(&Warning) -> bool); 5] = [
+    let rows: [(Call, bool, Says); 5] = [
         (
             Call::DescribeTargetGroupAttributes,
             world.groups.values().any(|group| group.attributes.is_none()),

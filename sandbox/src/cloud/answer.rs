@@ -200,7 +200,11 @@ fn admit(
         state: cloud.regions.get(&call.region),
         call,
     };
-    iam::authorise(policy, &place, (service.needs)(&place, asked))
+    let judged = iam::authorise(policy, &place, (service.needs)(&place, asked));
+    judged.map_err(|(action, fault)| {
+        cloud.denied.insert(action);
+        fault
+    })
 }
 
 fn finish(cloud: &Cloud, mut response: Response<Bytes>, request_id: &str) -> Response<Bytes> {

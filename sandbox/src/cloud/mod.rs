@@ -1,7 +1,10 @@
 //! The world, and the two ways into it: a request, which `answer` hands to its service, and the passing of
 //! time, which lets happen what is `due`. What the services do is in their rooms.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,9 @@ pub struct Cloud {
     /// `None`: everybody may do everything.
     #[serde(default)]
     pub(crate) policy: Option<Policy>,
+    /// What it did not allow.
+    #[serde(default)]
+    pub(crate) denied: BTreeSet<String>,
     /// Changes that the journal does not show any more.
     #[serde(default)]
     forgotten: u64,
@@ -83,6 +89,7 @@ impl Cloud {
             faults: Faults::default(),
             throttling: None,
             policy: None,
+            denied: BTreeSet::new(),
             forgotten: 0,
             past: Past::default(),
         }
@@ -177,6 +184,11 @@ impl Cloud {
     /// What everybody is allowed to do; `None`: everything.
     pub fn set_policy(&mut self, policy: Option<Policy>) {
         self.policy = policy;
+    }
+
+    /// The actions that were asked for and that a policy did not allow.
+    pub fn denied(&self) -> &BTreeSet<String> {
+        &self.denied
     }
 
     /// Every change so far, but those that were forgotten.

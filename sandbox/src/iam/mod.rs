@@ -98,12 +98,12 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|one| *one == '*')
 }
 
-/// Refuses a call that a policy does not allow.
+/// Refuses a call that a policy does not allow; names the first action that is missing.
 pub(crate) fn authorise(
     policy: &Policy,
     place: &Place<'_>,
     mut needs: Vec<Need>,
-) -> Result<(), Fault> {
+) -> Result<(), (String, Fault)> {
     place.complete(&mut needs);
     for need in needs {
         let verdict = policy.judge(&need);
@@ -113,7 +113,8 @@ pub(crate) fn authorise(
             let bare = need.resource == "*" && service == "elasticloadbalancing";
             let resource = (!bare).then_some(need.resource.as_str());
             let explicitly = verdict == Verdict::DeniedExplicitly;
-            return Err(Fault::denied(service, &place.user, &need.action, resource, explicitly));
+            let fault = Fault::denied(service, &place.user, &need.action, resource, explicitly);
+            return Err((need.action.to_string(), fault));
         }
     }
     Ok(())

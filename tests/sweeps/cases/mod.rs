@@ -11,6 +11,7 @@ mod faults; // every fault at every call
 pub(crate) mod forged; // records and twin tags that a stranger wrote
 mod frozen; // an owner that stands still and wakes
 mod gallery; // what happens beside a deployment, at every moment of it
+mod least; // each scene under the least policy, and without each of its actions
 pub(crate) mod native; // deaths, faults and outsiders where ECS shifts the traffic
 mod native_lasting; // the same, where a fault, a rival or a freeze lasts
 pub(crate) mod native_scenes; // the same behind a Network Load Balancer and behind none; strategies that change

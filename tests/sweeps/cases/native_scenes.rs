@@ -10,7 +10,7 @@ use crate::support::lives::{World, call};
 use crate::support::sweep::sweep;
 
 /// Listeners instead of rules.
-const NETWORK: &str = "
+pub(crate) const NETWORK: &str = "
 [[load_balancer]]\nname = 'shop'\ntype = 'network'
 [[rule]]\nname = 'production'\nabsent = true
 [[rule]]\nname = 'test'\nabsent = true
