@@ -186,6 +186,14 @@ impl Host {
         (host, captured)
     }
 
+    /// Why what was printed to standard output was not written, where it was not.
+    pub(crate) fn lost(&self) -> Option<String> {
+        match &self.out.way {
+            Way::Direct(_) => None,
+            Way::Queued(queue, _) => queue.0.lost(),
+        }
+    }
+
     /// Waits until what was printed is written, or its reader has stalled for 5 s, or the user asks us to
     /// stop.
     pub(crate) async fn finish(&self) {
@@ -206,16 +214,6 @@ impl Host {
                 output.hurry();
                 let _ = told.await;
             }
-        }
-    }
-}
-
-impl Host {
-    /// Why what was printed to standard output was not written, where it was not.
-    pub(crate) fn lost(&self) -> Option<String> {
-        match &self.out.way {
-            Way::Direct(_) => None,
-            Way::Queued(queue, _) => queue.0.lost(),
         }
     }
 }

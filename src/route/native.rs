@@ -3,7 +3,7 @@
 //! roll it back. Rules are read and never written.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -353,10 +353,7 @@ fn gated(view: &View<'_>) -> Option<Next> {
 fn look_in(view: &View<'_>) -> Duration {
     let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
-        // Its reason is told soon, its end takes minutes.
-        let since =
-            view.watch.stage.as_ref().map_or(Duration::ZERO, |(_, since)| view.since(*since));
-        return if since < Duration::from_secs(60) { DENSE } else { WATCHFUL };
+        return back_look(view, view.watch.stage.as_ref().map(|(_, since)| *since));
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
@@ -370,9 +367,9 @@ fn look_in(view: &View<'_>) -> Duration {
     }
 }
 
-/// Between looks on the way back: ECS needs a minute, and ten behind a Network Load Balancer.
-fn looks_back(view: &View<'_>) -> Duration {
-    let since = view.watch.back_since.map_or(Duration::ZERO, |since| view.since(since));
+/// Between looks while ECS rolls back since then: it needs a minute, and ten behind a Network Load Balancer.
+fn back_look(view: &View<'_>, since: Option<SystemTime>) -> Duration {
+    let since = since.map_or(Duration::ZERO, |since| view.since(since));
     if since < Duration::from_secs(60) { DENSE } else { WATCHFUL }
 }
 
@@ -547,7 +544,11 @@ fn give_back(view: &View<'_>) -> Option<Next> {
         }
         Phase::Back => {
             let why = stage(view, own);
-            Some(Next::Wait(Wait { why, look_in: looks_back(view), look: Look::Glance }))
+            Some(Next::Wait(Wait {
+                why,
+                look_in: back_look(view, view.watch.back_since),
+                look: Look::Glance,
+            }))
         }
         // It was done before ECS heard of it.
         Phase::Successful => verify(view)

@@ -152,7 +152,6 @@ fn stop_reason(why: StopReason) -> &'static str {
     }
 }
 
-/// `1 task`, `2 tasks`.
 /// A quota that would be exceeded.
 pub(crate) fn quota(quota: &Quota) -> String {
     let Quota { quota, resource, used, more, max } = quota;
@@ -169,7 +168,7 @@ pub(crate) fn quota(quota: &Quota) -> String {
     )
 }
 
-/// How it is raised.
+/// What helps against it.
 pub(crate) fn raise(quota: &Quota) -> String {
     match quota.quota {
         // AWS does not raise it (Application Load Balancers User Guide, "Quotas").
@@ -182,6 +181,7 @@ pub(crate) fn raise(quota: &Quota) -> String {
     }
 }
 
+/// `1 task`, `2 tasks`.
 fn tasks(count: u32) -> String {
     counted(count, "task")
 }
