@@ -49,7 +49,7 @@ def test_a_cancelled_step_has_its_summary_and_the_next_deployment_cleans_up(shop
     assert time.monotonic() - begun < 2
     summary = (tmp_path / "summary").read_text()
     assert summary.startswith("### ✘ stopped; web&#58;2 is left while rolling back"), summary
-    assert "exit code 130" in summary and "ecs-bg resume" in summary
+    assert "exit code 130" in summary and "ecs-bg abort" in summary
     assert (outputs(tmp_path)["outcome"], outputs(tmp_path)["exit-code"]) == ("stopped", "130")
     errors = [line for line in lines if line.startswith("::error")]
     assert len(errors) == 1, lines

@@ -60,7 +60,7 @@ def test_a_hint_can_be_typed_and_makes_nothing_worse(transcript, variables, argu
     told = [line.removeprefix("hint: ") for line in first.stderr.splitlines() if line.startswith("hint: ecs-bg ")]
     for hint in told:
         words = shlex.split(hint)[1:]
-        if words == ["--help"] or any(word.isupper() and len(word) > 1 for word in words):
+        if words[-1] == "--help" or any(word.isupper() and len(word) > 1 for word in words):
             # What must be filled in first.
             continue
         target = [word for option in ("--cluster", "--service") for word in (option, value(words, option)) if word]

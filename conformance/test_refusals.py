@@ -288,7 +288,7 @@ ROWS = [
 ]
 
 # AWS refuses nothing that these can be asked for, but access.
-NEVER_REFUSED = {("sts", "GetCallerIdentity")}
+NEVER_REFUSED = {("sts", "GetCallerIdentity"), ("elbv2", "DescribeAccountLimits")}
 
 
 @pytest.fixture(scope="module")

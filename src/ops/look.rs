@@ -69,7 +69,8 @@ pub(super) async fn look_on(
     survey.way_back = way_back;
     let runs = match survey.twin {
         None => survey.world.service(service),
-        Some(_) => live(request, &survey).ok(),
+        // What a record says of it is not enough to call it live.
+        Some(_) => live(request, &survey).ok().filter(|live| survey.closed_on(live).is_some()),
     };
     if let Some(runs) = runs.filter(|_| may_run_already(request, &digests)) {
         // Where tasks may not be read, it is deployed.

@@ -43,7 +43,7 @@ fn a_good_deployment_needs_few_calls_and_moves_the_traffic_at_once() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     let calls: u32 = life.calls.values().sum();
     println!("{calls} calls: {:?}", life.calls);
-    assert!(calls <= 103, "{calls} calls: {:?}", life.calls);
+    assert!(calls <= 101, "{calls} calls: {:?}", life.calls);
     let healthy = world
         .journal(from)
         .into_iter()

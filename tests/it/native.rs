@@ -386,9 +386,6 @@ fn what_runs_already_is_not_deployed_again() {
     let again = world.run(&deploy("1", "--strategy canary:10/1m"));
     ends(&again, 0);
     assert!(again.text.contains("nothing to do"), "{}", again.text);
-    let pair = World::new("shop").run("deploy --cluster shop --service web --tag shop/web=1");
-    ends(&pair, 0);
-    assert!(pair.text.contains("nothing to do"), "{}", pair.text);
 }
 
 /// Somebody deletes the production rule: neither revision serves then, whatever ECS says.
