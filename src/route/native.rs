@@ -162,9 +162,6 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
-    if let Some(sight) = view.detached() {
-        return Some(Next::Done(Outcome::Drifted(sight)));
-    }
     if let Some(next) = who_stopped_it(view) {
         return Some(next);
     }
@@ -493,10 +490,8 @@ fn verify(view: &View<'_>) -> Option<Next> {
         service: service.name.clone(),
         revision: short(&one.revision).to_owned(),
     });
-    match other.or_else(|| not_serving(view, service, &view.record.revision)) {
-        Some(sight) => wait_or(view, sight, Outcome::Drifted),
-        None => super::rolling::end_short(view),
-    }
+    let sight = other.or_else(|| not_serving(view, service, &view.record.revision))?;
+    wait_or(view, sight, Outcome::Drifted)
 }
 
 /// Rules are read again for a while before what they show counts.
