@@ -272,6 +272,16 @@ pub enum Sight {
         /// The service.
         service: String,
     },
+    /// The service is in no target group any more.
+    NoGroups {
+        /// The service.
+        service: String,
+    },
+    /// A rule gives traffic to a target group of neither side.
+    ThirdGroup {
+        /// The rule.
+        rule: String,
+    },
     /// The task of `--before` is not shown.
     NoTask,
 }

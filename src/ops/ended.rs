@@ -204,7 +204,7 @@ fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
         },
         Outcome::Stuck(cause) | Outcome::Superseded(cause) => Some(cause.clone()),
         Outcome::Drifted(sight) => {
-            let is_gone = matches!(sight, Sight::NoRule { .. });
+            let is_gone = matches!(sight, Sight::NoRule { .. } | Sight::NoGroups { .. });
             let can_roll_back = record.forward() && recorded && !is_gone;
             Some(Cause::Drift { sight: sight.clone(), can_roll_back })
         }
@@ -234,7 +234,9 @@ fn hint(
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
         // The rules of one service are ECS's, and without a rule there is nothing to go on from.
-        Outcome::Drifted(Sight::NoRule { .. }) => verb("status"),
+        Outcome::Drifted(
+            Sight::NoRule { .. } | Sight::NoGroups { .. } | Sight::ThirdGroup { .. },
+        ) => verb("status"),
         Outcome::Drifted(_) if record.twin().is_none() => verb("status"),
         Outcome::Stopped if is_judged => verb("status"),
         // Whoever goes on with it, nothing must be waited for.

@@ -260,7 +260,7 @@ fn record(
         was: service.revision.clone(),
         count: service.desired,
         had: had(&survey.world, service),
-        scaled: None,
+        scaled: survey.world.scalable.as_ref().map(|_| survey.scalable(&service.name).is_some()),
         scaling: None,
         asked: Asked::default(),
         native: Some(native),

@@ -137,8 +137,11 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(other) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(other)));
     }
+    if let Some(sight) = view.detached() {
+        return Some(Next::Done(Outcome::Drifted(sight)));
+    }
     // Targets of a group that no rule names are unused: that comes before what they lack.
-    if let Some(Drift::NoRule) = view.drift() {
+    if let Some(Drift::NoRule | Drift::Third(_)) = view.drift() {
         return drifted(view);
     }
     // A sick green outranks whatever a rule shows.
@@ -229,6 +232,14 @@ fn drifted(view: &View<'_>) -> Option<Next> {
     let (since, looks) = view.watch.drift?;
     let (rule, shown) = match drift {
         Drift::Rule(rule, shown) => (rule, shown),
+        Drift::Third(rule) => {
+            let sight = Sight::ThirdGroup { rule: rule.name.clone() };
+            if looks < 2 || view.since(since) < SPARSE {
+                let why = WaitReason::SecondLook(sight);
+                return Some(Next::Wait(Wait { why, look_in: SPARSE, look: Look::Whole }));
+            }
+            return Some(Next::Done(Outcome::Drifted(sight)));
+        }
         Drift::NoRule => {
             let sight = Sight::NoRule { service: view.record.blue.clone() };
             if looks < 2 || view.since(since) < SPARSE {

@@ -162,6 +162,9 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
+    if let Some(sight) = view.detached() {
+        return Some(Next::Done(Outcome::Drifted(sight)));
+    }
     if let Some(next) = who_stopped_it(view) {
         return Some(next);
     }
@@ -490,8 +493,10 @@ fn verify(view: &View<'_>) -> Option<Next> {
         service: service.name.clone(),
         revision: short(&one.revision).to_owned(),
     });
-    let sight = other.or_else(|| not_serving(view, service, &view.record.revision))?;
-    wait_or(view, sight, Outcome::Drifted)
+    match other.or_else(|| not_serving(view, service, &view.record.revision)) {
+        Some(sight) => wait_or(view, sight, Outcome::Drifted),
+        None => super::rolling::end_short(view),
+    }
 }
 
 /// Rules are read again for a while before what they show counts.

@@ -138,6 +138,9 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(by) = superseded(view) {
         return Some(Next::Done(Outcome::Superseded(by)));
     }
+    if let Some(sight) = view.detached() {
+        return Some(Next::Done(Outcome::Drifted(sight)));
+    }
     match record.forward() {
         // There is nothing to go back to.
         true if record.is_restart() => trouble(view, service)
@@ -356,7 +359,7 @@ pub(super) fn shortfall(view: &View<'_>) -> Option<Cause> {
     })
 }
 
-fn end_short(view: &View<'_>) -> Option<Next> {
+pub(super) fn end_short(view: &View<'_>) -> Option<Next> {
     let is_watched = view.record.until != WaitFor::Accepted;
     shortfall(view).filter(|_| is_watched)?;
     Some(Next::Act(Action::Write(Box::new(view.closed(End::Short)))))

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::engine::{Engine, Occasion, engine};
 use super::scaling;
 use super::trouble::failing;
-use crate::event::{Cause, WaitReason};
+use crate::event::{Cause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, TaskFailure, not_in_use};
 use crate::model::reads::Part;
@@ -93,6 +93,8 @@ pub enum Drift<'a> {
     Rule(&'a Rule, Option<u32>),
     /// No rule forwards to blue's groups any more.
     NoRule,
+    /// This one gives traffic to a group of neither side.
+    Third(&'a Rule),
 }
 
 impl<'a> View<'a> {
@@ -269,11 +271,30 @@ impl<'a> View<'a> {
         if rules.peek().is_none() && !pairs.is_empty() {
             return Some(Drift::NoRule);
         }
+        let known =
+            |group: &str| pairs.iter().any(|pair| pair.blue == group || pair.green == group);
+        let third = |rule: &&Rule| {
+            let mut weights = rule.weights().into_iter();
+            !pairs.is_empty() && weights.any(|(group, weight)| weight > 0 && !known(&group))
+        };
+        let rules = rules.filter(|rule| !self.world.unread.contains(&rule.arn));
+        let rules: Vec<&Rule> = rules.collect();
+        if let Some(rule) = rules.iter().copied().find(|rule| third(rule)) {
+            return Some(Drift::Third(rule));
+        }
         rules
-            .filter(|rule| !self.world.unread.contains(&rule.arn))
+            .into_iter()
             .map(|rule| (rule, green_per_mille(&rule.actions, &pairs)))
             .find(|(rule, shown)| !expected.contains(shown) && !self.is_accepted(rule, *shown))
             .map(|(rule, shown)| Drift::Rule(rule, shown))
+    }
+
+    /// A service that stood in a target group, and is in none any more.
+    pub fn detached(&self) -> Option<Sight> {
+        let sides = [self.blue(), self.green()].into_iter().flatten();
+        let mut sides = sides.filter(|side| side.attachments.is_empty());
+        let side = sides.next().filter(|_| !self.world.groups.is_empty())?;
+        Some(Sight::NoGroups { service: side.name.clone() })
     }
 
     /// Whether a rule shows what a person went on from, and no share was held since.

@@ -235,3 +235,51 @@ fn weights_on_an_empty_side_are_brought_back_to_the_other_one() {
     assert_eq!(life.code, Some(1), "{}", life.text);
     assert!(life.text.contains("100 % web"), "{}", life.text);
 }
+
+/// What takes traffic away from both sides, or a side from its traffic, is no success.
+#[test]
+fn a_third_group_and_a_side_without_a_group_are_seen() {
+    for second in [60, 100, 170] {
+        let world = World::new("shop");
+        let command = deploy("2", "--bake 3m");
+        let life = world.run_beside(&command, second, |cloud| {
+            let body = "Name=third&Protocol=HTTP&Port=80&VpcId=vpc-0123456789abcdef0&TargetType=ip";
+            let made = call(cloud, "elasticloadbalancing", "CreateTargetGroup", body);
+            let arn = made.split("<TargetGroupArn>").nth(1).and_then(|rest| rest.split('<').next());
+            let arn = arn.unwrap_or_else(|| panic!("no group: {made}")).to_owned();
+            let serving = cloud.serving();
+            let rule = serving[0].rule.clone();
+            let list = "Actions.member.1.ForwardConfig.TargetGroups.member";
+            let mut body = format!("RuleArn={rule}&Actions.member.1.Type=forward");
+            let mut groups: Vec<String> = serving.iter().map(|side| side.group.clone()).collect();
+            groups.sort();
+            groups.dedup();
+            groups.push(arn);
+            for (at, group) in groups.into_iter().enumerate() {
+                let at = at + 1;
+                body += &format!("&{list}.{at}.TargetGroupArn={group}&{list}.{at}.Weight={at}");
+            }
+            call(cloud, "elasticloadbalancing", "ModifyRule", &body);
+        });
+        assert_eq!(life.code, Some(4), "third at {second}: {}", life.text);
+        assert!(life.text.contains("a target group of neither side"), "{}", life.text);
+        for side in ["web", "web-green"] {
+            let world = World::new("shop");
+            let life = world.run_beside(&command, second, move |cloud| {
+                let body = format!(r#"{{"cluster":"shop","service":"{side}","loadBalancers":[]}}"#);
+                call(cloud, "ecs", "UpdateService", &body);
+            });
+            assert_eq!(life.code, Some(4), "{side} at {second}: {}", life.text);
+            assert!(life.text.contains("is in no target group any more"), "{}", life.text);
+        }
+    }
+    for (scenario, service, second) in [("solo", "api", 60), ("native", "shop", 200)] {
+        let world = World::new(scenario);
+        let command = format!("deploy --cluster shop --service {service} --tag 2 --bake 3m");
+        let life = world.run_beside(&command, second, move |cloud| {
+            let body = format!(r#"{{"cluster":"shop","service":"{service}","loadBalancers":[]}}"#);
+            call(cloud, "ecs", "UpdateService", &body);
+        });
+        assert!(matches!(life.code, Some(1 | 4)), "{scenario}: {:?} {}", life.code, life.text);
+    }
+}

@@ -407,3 +407,14 @@ fn without_its_production_rule_nothing_is_said_to_serve() {
         assert!(told, "at {second}: {}", life.text);
     }
 }
+
+/// Somebody stops all tasks while it bakes: nothing serves, and that is no success.
+#[test]
+fn a_count_that_somebody_lowers_to_none_is_no_success() {
+    let world = native("");
+    let life = world.run_beside(&deploy("2", ""), 240, |cloud| {
+        let body = r#"{"cluster":"shop","service":"shop","desiredCount":0}"#;
+        call(cloud, "ecs", "UpdateService", body);
+    });
+    ends(&life, 4);
+}

@@ -185,6 +185,10 @@ pub(super) fn sight(sight: &Sight) -> String {
             format!("rule {rule} gives {groups}, not just healthy tasks of {revision}")
         }
         Sight::NoRule { service } => format!("no rule forwards to the target groups of {service}"),
+        Sight::NoGroups { service } => format!("{service} is in no target group any more"),
+        Sight::ThirdGroup { rule } => {
+            format!("rule {rule} also gives traffic to a target group of neither side")
+        }
         Sight::NoTask => "the task of --before is not there".to_owned(),
     }
 }
