@@ -144,12 +144,24 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     if let Some(Drift::NoRule | Drift::Third(_)) = view.drift() {
         return drifted(view);
     }
+    if view.world.look < Look::Listing && has_unused_targets(view) {
+        let why = WaitReason::SecondLook(Sight::NoRule { service: record.blue.clone() });
+        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }));
+    }
     // A sick green outranks whatever a rule shows.
     match record.forward() {
         true => trouble::trouble(view).map(Next::TurnBack).or_else(|| drifted(view)),
         false if view.green_is_whole() => overdue(view).or_else(|| drifted(view)),
         false => overdue(view),
     }
+}
+
+/// Whether targets get no requests though the rules, as they were read last, say so.
+fn has_unused_targets(view: &View<'_>) -> bool {
+    let side = if view.green_has_traffic() { view.green() } else { view.blue() };
+    let groups = side.into_iter().flat_map(Service::groups);
+    let targets = groups.filter_map(|group| view.world.targets(group)).flatten();
+    targets.into_iter().any(|target| target.state == "unused")
 }
 
 /// One service of the pair is not there. Users are not left on it while the other one can answer.

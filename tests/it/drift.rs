@@ -218,6 +218,7 @@ fn a_rule_that_is_deleted_is_the_reason() {
         });
         assert_eq!(life.code, Some(4), "at {second}: {}", life.text);
         assert!(life.text.contains("no rule forwards to the target groups"), "{}", life.text);
+        assert!(!life.text.contains("rolling back"), "{}", life.text);
         let took = world.now() - begin;
         assert!(took < Duration::from_secs(second + 60), "at {second}: {took:?}\n{}", life.text);
     }
