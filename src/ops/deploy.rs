@@ -232,8 +232,9 @@ async fn carry_out(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     if let Some(service) = survey.world.service(&plan.record.blue) {
+        let calls = plan::must_be_allowed(request, &plan.record);
         let allowed = |call: &Call| setting.aws.is_allowed(*call, &service.arn);
-        let asked = try_join_all(plan.must_be_allowed.iter().map(allowed));
+        let asked = try_join_all(calls.iter().map(allowed));
         or_interrupted(&setting.interrupts, asked).await?;
     }
     for warning in plan.warnings.clone() {

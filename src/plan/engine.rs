@@ -5,6 +5,7 @@ use super::{Decision, Draft, Survey, listener, native, rolling};
 use crate::call::Call;
 use crate::event::{EngineReason, Refusal};
 use crate::model::world::Service;
+use crate::record::Record;
 use crate::request::{EngineName, Request};
 
 /// How an engine plans.
@@ -22,6 +23,9 @@ pub(super) struct Engine {
     pub(super) second_set: bool,
     /// Calls that only such deployments make.
     pub(super) calls: &'static [Call],
+    /// Those that are made late, or only when something goes wrong: whether they are allowed is asked before
+    /// anything is changed.
+    pub(super) must_be_allowed: fn(&Request, &Record) -> Vec<Call>,
     /// What must be true before.
     pub(super) checks: &'static [Check],
     /// Every choice, once all checks are passed.
@@ -34,6 +38,11 @@ const ENGINES: [&Engine; 3] = [&native::ENGINE, &listener::ENGINE, &rolling::ENG
 /// The row of an engine.
 fn row(name: EngineName) -> &'static Engine {
     ENGINES.into_iter().find(|engine| engine.name == name).unwrap_or(&listener::ENGINE)
+}
+
+/// Calls of a deployment that may be denied only after something was changed.
+pub fn must_be_allowed(request: &Request, record: &Record) -> Vec<Call> {
+    (row(record.engine()).must_be_allowed)(request, record)
 }
 
 /// Every engine.

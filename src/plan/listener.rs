@@ -6,8 +6,8 @@ use super::checks::{Case, Check, options, pair, scaling, service, traffic};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
-    BAKE, Decision, Draft, Identity, Plan, Sides, Survey, differences, had, notes, prepare,
-    preparing, registered, runs_already,
+    BAKE, Decision, Draft, Identity, Plan, Sides, Survey, differences, had, is_steady, notes,
+    prepare, preparing, registered, runs_already,
 };
 use crate::call::Call;
 use crate::event::{EngineReason, Planned, Refusal, Settled, Warning};
@@ -28,6 +28,7 @@ pub(super) const ENGINE: Engine = Engine {
     twin: Some(|survey| survey.twin.as_deref()),
     second_set: true,
     calls: &[Call::ModifyRule, Call::ModifyListener, Call::DescribeScalableTargets],
+    must_be_allowed: |_, _| vec![],
     checks: CHECKS,
     plan,
 };
@@ -73,12 +74,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let same = runs_already(survey, sides.blue, wanted, digests, &fingerprint);
     if let Some(images) = same
         && !request.force
-        && sides.blue.running >= sides.blue.desired
-        && survey
-            .world
-            .healthy(sides.blue)
-            .is_some_and(|healthy| healthy >= sides.blue.desired as usize)
-        && sides.blue.deployments.len() == 1
+        && is_steady(survey, sides.blue)
     {
         let revision = short(&sides.blue.revision).to_owned();
         let service = sides.blue.name.clone();
@@ -100,19 +96,8 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
     let diff = differences(survey, sides.blue, &base, &changes)?;
     let limits = scaling::limits(survey, &sides);
     let steps = steps(&record, &base, &changes, &sides, survey, limits);
-    let (outage, way_back, must_be_allowed) = (is_outage, None, vec![]);
-    let plan = Plan {
-        record,
-        why,
-        way_back,
-        base,
-        changes,
-        outage,
-        must_be_allowed,
-        warnings,
-        steps,
-        diff,
-    };
+    let (outage, way_back) = (is_outage, None);
+    let plan = Plan { record, why, way_back, base, changes, outage, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

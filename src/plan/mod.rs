@@ -29,12 +29,12 @@ use std::time::Duration;
 use self::checks::Case;
 use self::engine::engine;
 pub use back::{back_to, replaced};
+pub use engine::must_be_allowed;
 pub use notes::unchecked;
 pub use rolling::static_port;
 pub use survey::Survey;
 pub use wanted::{Digest, Wanted};
 
-use crate::call::Call;
 use crate::event::refusal::{DefinitionRefused, RecordRefused};
 use crate::event::{EngineReason, NoRecord, Planned, Refusal, RunningImage, Warning};
 use crate::model::diff::diff;
@@ -128,9 +128,6 @@ pub struct Plan {
     /// It may start only because nothing answers on the side that has the traffic, as far as one look can
     /// tell.
     pub outage: bool,
-    /// Calls that are made only when something goes wrong, or late: whether they are allowed is asked before
-    /// anything is changed.
-    pub must_be_allowed: Vec<Call>,
     /// What the user should know before.
     pub warnings: Vec<Warning>,
     /// What will be done, in order.

@@ -34,6 +34,7 @@ pub(super) const ENGINE: Engine = Engine {
         Call::StopServiceDeployment,
         Call::ContinueServiceDeployment,
     ],
+    must_be_allowed,
     checks: CHECKS,
     plan,
 };
@@ -212,19 +213,9 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let must_be_allowed = must_be_allowed(request, &record);
-    Ok(Decision::Deploy(Box::new(Plan {
-        record,
-        why,
-        way_back: None,
-        base,
-        changes,
-        outage: false,
-        must_be_allowed,
-        warnings,
-        steps,
-        diff,
-    })))
+    let plan =
+        Plan { record, why, way_back: None, base, changes, outage: false, warnings, steps, diff };
+    Ok(Decision::Deploy(Box::new(plan)))
 }
 
 /// What it takes to roll back, and to go on where the checks pass. A pause for somebody to look may be

@@ -27,6 +27,7 @@ pub(super) const ENGINE: Engine = Engine {
     twin: None,
     second_set: false,
     calls: &[],
+    must_be_allowed: |_, _| vec![],
     checks: CHECKS,
     plan,
 };
@@ -156,19 +157,7 @@ fn plan(case: &Case<'_>, draft: Draft<'_>) -> Result<Decision, Refusal> {
         false => differences(survey, service, &base, &changes)?,
     };
     let steps = steps(&record, &base, &changes, service);
-    let (outage, must_be_allowed) = (false, vec![]);
-    let plan = Plan {
-        record,
-        why,
-        way_back,
-        base,
-        changes,
-        outage,
-        must_be_allowed,
-        warnings,
-        steps,
-        diff,
-    };
+    let plan = Plan { record, why, way_back, base, changes, outage: false, warnings, steps, diff };
     Ok(Decision::Deploy(Box::new(plan)))
 }
 

@@ -286,7 +286,6 @@ fn the_longest_name_of_a_family_leaves_room_for_the_record() {
         base,
         changes: Changes::default(),
         outage: false,
-        must_be_allowed: vec![],
         warnings: vec![],
         steps: vec![],
         diff: (String::new(), vec![]),

@@ -345,7 +345,7 @@ pub(super) fn group_fits(asked: &Setup, seen: &Seen, tag: &str) -> Result<(), Re
     Ok(())
 }
 
-/// AWS takes one more of what is to be made.
+/// The quotas leave room for the target group and the rule.
 fn has_room(case: &Case<'_>) -> Result<(), Refusal> {
     let seen = case.seen;
     let (Some(quotas), Some(first)) = (&seen.quotas, &seen.first) else { return Ok(()) };
