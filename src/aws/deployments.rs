@@ -188,7 +188,8 @@ impl Aws {
     }
 
     /// Fails where such a call would be denied: it is made for a deployment that does not exist, and access is
-    /// evaluated before the deployment is looked up. What else it answers says nothing.
+    /// evaluated before the deployment is looked up. What else it answers says nothing. Only for calls that name a
+    /// service deployment.
     pub async fn is_allowed(&self, call: Call, service: &str) -> Result<(), Failure> {
         let none =
             format!("{}/{NO_DEPLOYMENT}", service.replacen(":service/", ":service-deployment/", 1));

@@ -90,7 +90,7 @@ impl Aws {
         }
         let (group, rule) = makes(asked, &seen);
         if group || rule {
-            // AWS refuses what is too much, too; only later.
+            // If they cannot be read, AWS itself refuses what is too much, only later.
             seen.quotas = self.quotas(group).await.ok();
         }
         Ok(seen)

@@ -286,6 +286,13 @@ pub enum Sight {
     NoTask,
 }
 
+impl Sight {
+    /// Whether no weights of ours put it right.
+    pub fn is_beyond_weights(&self) -> bool {
+        matches!(self, Self::NoRule { .. } | Self::NoGroups { .. } | Self::ThirdGroup { .. })
+    }
+}
+
 impl WaitReason {
     /// Tasks are to run; `obstacle` is what ECS says of what is in their way.
     pub fn tasks(running: u32, wanted: u32, pending: u32, obstacle: Option<String>) -> Self {

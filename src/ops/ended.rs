@@ -6,7 +6,7 @@ use super::last_words::last_words;
 use crate::drive::interrupt::or_skipped;
 use crate::drive::{Finished, Setting};
 use crate::event::{
-    AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Sight, Warning,
+    AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Warning,
 };
 use crate::model::arn::short;
 use crate::model::health::{is_telling, plain};
@@ -204,8 +204,7 @@ fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
         },
         Outcome::Stuck(cause) | Outcome::Superseded(cause) => Some(cause.clone()),
         Outcome::Drifted(sight) => {
-            let is_gone = matches!(sight, Sight::NoRule { .. } | Sight::NoGroups { .. });
-            let can_roll_back = record.forward() && recorded && !is_gone;
+            let can_roll_back = record.forward() && recorded && !sight.is_beyond_weights();
             Some(Cause::Drift { sight: sight.clone(), can_roll_back })
         }
     }
@@ -233,13 +232,12 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
-        // The rules of one service are ECS's, and without a rule there is nothing to go on from.
-        Outcome::Drifted(
-            Sight::NoRule { .. } | Sight::NoGroups { .. } | Sight::ThirdGroup { .. },
-        ) => verb("status"),
-        Outcome::Drifted(_) if record.twin().is_none() => verb("status"),
+        // The rules of one service are ECS's.
+        Outcome::Drifted(sight) if sight.is_beyond_weights() || record.twin().is_none() => {
+            verb("status")
+        }
         Outcome::Stopped if is_judged => verb("status"),
-        // Whoever goes on with it, nothing must be waited for.
+        // It takes the deployment over at once: this process has stopped.
         Outcome::Stopped if !record.forward() => verb("abort"),
         Outcome::Stuck(_) | Outcome::Drifted(_) if is_judged => {
             let is_first = record.had.is_some_and(|had| had.running == 0);

@@ -14,7 +14,7 @@ use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::rule::{green_per_mille, green_stands, weights, with_green, with_share};
-use crate::model::world::{Look, Rule, Service};
+use crate::model::world::{Look, Rule, Service, Target};
 use crate::record::{End, Heading, Held, Reason, Record};
 use crate::request::{EngineName, FOLLOW_MIN, Share};
 
@@ -156,12 +156,13 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     }
 }
 
-/// Whether targets get no requests though the rules, as they were read last, say so.
+/// Whether no target of the side with the traffic gets requests, though the rules, as they were read last, say so.
 fn has_unused_targets(view: &View<'_>) -> bool {
     let side = if view.green_has_traffic() { view.green() } else { view.blue() };
     let groups = side.into_iter().flat_map(Service::groups);
-    let targets = groups.filter_map(|group| view.world.targets(group)).flatten();
-    targets.into_iter().any(|target| target.state == "unused")
+    let targets: Vec<&Target> =
+        groups.filter_map(|group| view.world.targets(group)).flatten().collect();
+    !targets.is_empty() && targets.iter().all(|target| target.state == "unused")
 }
 
 /// One service of the pair is not there. Users are not left on it while the other one can answer.

@@ -6,7 +6,7 @@ use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::journal::{Change, Entry};
 use serde_json::Value;
 
-use crate::cases::native::{REPOSITORY, deploy, native, runs, settings};
+use crate::cases::native::{REPOSITORY, deploy, native, production_rule, runs, settings};
 use crate::cases::native_scenes::{HEADLESS, tasks};
 use crate::support::lives::{Life, World, call};
 
@@ -370,8 +370,8 @@ fn a_way_back_that_is_not_allowed_is_found_before() {
     ends(&without(stop).run(&deploy("2", "--no-wait")), 0);
 }
 
-/// Nothing is deployed where the tasks run the image already, whoever started them; a strategy that was asked for is
-/// no small matter that is passed over.
+/// Nothing is deployed where the tasks run the image already, also if another tool started them; unless another
+/// strategy is asked for.
 #[test]
 fn what_runs_already_is_not_deployed_again() {
     let world = native("");
@@ -393,11 +393,7 @@ fn what_runs_already_is_not_deployed_again() {
 fn without_its_production_rule_nothing_is_said_to_serve() {
     for second in [10, 60, 240, 330] {
         let world = native("");
-        let body = r#"{"cluster":"shop","services":["shop"]}"#;
-        let read: Value =
-            serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
-        let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
-        let rule = advanced["productionListenerRule"].as_str().expect("a rule").to_owned();
+        let rule = production_rule(&world);
         let life = world.run_beside(&deploy("2", ""), second, move |cloud| {
             call(cloud, "elasticloadbalancing", "DeleteRule", &format!("RuleArn={rule}"));
         });
@@ -417,4 +413,18 @@ fn a_count_that_somebody_lowers_to_none_is_no_success() {
         call(cloud, "ecs", "UpdateService", body);
     });
     ends(&life, 4);
+}
+
+/// ECS goes back to the revision that it completed last, not to one that it never finished.
+#[test]
+fn the_way_back_of_two_deployments_that_nobody_waited_for_is_the_one_before_both() {
+    let world = native("");
+    for tag in ["3", "4"] {
+        ends(&world.run(&deploy(tag, "--no-wait --on-conflict supersede")), 0);
+        world.wait(1);
+    }
+    world.wait(10);
+    let life = world.run(&format!("rollback {SERVICE}"));
+    ends(&life, 1);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}: {}", life.text));
 }

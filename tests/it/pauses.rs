@@ -77,7 +77,7 @@ fn a_pause_is_planned_and_a_limit_without_one_is_refused() {
     );
 }
 
-/// Whoever looks sees that it waits for a person, until when, and what to type.
+/// `status` says that it waits for a person, until when, and what to type.
 #[test]
 fn status_tells_of_a_pause_and_how_to_go_on() {
     let world = World::new("shop");

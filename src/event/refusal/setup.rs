@@ -162,7 +162,7 @@ pub enum SetupRefused {
         /// The new priorities that make one free.
         moves: Vec<RuleMove>,
     },
-    /// Elastic Load Balancing does not allow one more of what is to be made.
+    /// A quota of Elastic Load Balancing is reached.
     Quota(Quota),
     /// `--alternate-target-group` names a target group that is not there.
     NoSecondGroup {

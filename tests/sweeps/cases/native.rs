@@ -244,9 +244,18 @@ fn an_outsider_brings_no_lie() {
     }
 }
 
+/// The ARN of the rule that users' requests come through.
+pub(crate) fn production_rule(world: &World) -> String {
+    let body = r#"{"cluster":"shop","services":["shop"]}"#;
+    let read: Value =
+        serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+    let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
+    advanced["productionListenerRule"].as_str().expect("a rule").to_owned()
+}
+
 /// Somebody deletes the production rule: neither revision serves, and nobody says so.
 #[test]
-fn whoever_deletes_the_rule_hears_of_no_success() {
+fn no_success_is_told_where_the_production_rule_is_deleted() {
     let length = {
         let world = native("");
         let begin = world.now();
@@ -257,11 +266,7 @@ fn whoever_deletes_the_rule_hears_of_no_success() {
         ["2", "3", "4"].into_iter().flat_map(|tag| (2..length).map(move |second| (tag, second)));
     for (tag, second) in every_nth("native: the rule is deleted", cases) {
         let world = native("");
-        let body = r#"{"cluster":"shop","services":["shop"]}"#;
-        let read: Value =
-            serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
-        let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
-        let rule = advanced["productionListenerRule"].as_str().expect("a rule").to_owned();
+        let rule = production_rule(&world);
         let begin = world.now();
         let life = world.run_beside(&deploy(tag, ""), second, move |cloud| {
             call(cloud, "elasticloadbalancing", "DeleteRule", &format!("RuleArn={rule}"));
