@@ -277,6 +277,13 @@ pub enum Sight {
         /// The service.
         service: String,
     },
+    /// A rule that ECS does not move sends requests to the target group whose tasks it has stopped.
+    UnmovedRule {
+        /// The rule.
+        rule: String,
+        /// That target group.
+        group: String,
+    },
     /// A rule gives traffic to a target group of neither side.
     ThirdGroup {
         /// The rule.

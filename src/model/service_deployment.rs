@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use super::world::Rule;
+
 /// A service deployment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceDeployment {
@@ -145,4 +147,16 @@ pub struct Advanced {
     pub test: Option<String>,
     /// The ARN of the role by which ECS changes them.
     pub role: Option<String>,
+}
+
+impl Advanced {
+    /// Whether ECS moves the traffic of a rule.
+    pub fn moves(&self, rule: &Rule) -> bool {
+        rule.is_named(&self.production) || self.tests_through(rule)
+    }
+
+    /// Whether tests see the new revision through a rule.
+    pub fn tests_through(&self, rule: &Rule) -> bool {
+        self.test.as_ref().is_some_and(|arn| rule.is_named(arn))
+    }
 }

@@ -467,6 +467,11 @@ impl Rule {
         self.arn.rsplit('/').next().unwrap_or(&self.arn)
     }
 
+    /// Whether AWS means it by this ARN: its own, or for a default rule that of its listener.
+    pub fn is_named(&self, arn: &str) -> bool {
+        self.arn == arn || self.is_default && self.listener == arn
+    }
+
     /// Weights of the target groups that the forward action names, in their order; empty when the
     /// rule does not forward.
     pub fn weights(&self) -> Vec<(String, u32)> {

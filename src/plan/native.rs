@@ -20,7 +20,7 @@ use crate::record::{Asked, Change, Heading, Native, Reason, Record};
 use crate::request::strategy::{BAKE_MAX, Stage, Strategy};
 use crate::request::{EngineName, Request, Share, WaitFor};
 use crate::route::configuration::{pauses, pauses_at, strategy};
-use crate::route::native::{production_rules, serving};
+use crate::route::native::{production_rules, serving, unmoved};
 
 /// The row of this engine.
 pub(super) const ENGINE: Engine = Engine {
@@ -165,6 +165,16 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
                 });
             }
         };
+        // What is put back comes first: that rule is told of at the end.
+        let foreign = unmoved(&world.rules, service).find(|(_, live)| live.contains(group));
+        if let Some((foreign, _)) = foreign.filter(|_| !case.request.is_rollback) {
+            return refuse(TrafficRefused::UnmovedRule {
+                rule: foreign.name.clone(),
+                arn: foreign.arn.clone(),
+                group: name(group),
+                other_rule: rule.name.clone(),
+            });
+        }
         let completed =
             service.deployments.iter().any(|one| one.rollout.as_deref() == Some("COMPLETED"));
         let is_empty = world.targets(group).is_some_and(<[_]>::is_empty);
@@ -319,11 +329,8 @@ fn asked_of_ecs(request: &Request, survey: &Survey, service: &Service) -> Native
 
 /// The rule that tests see the new revision through, where requests can be sent there.
 fn test_rule<'a>(survey: &'a Survey, service: &Service) -> Option<&'a Rule> {
-    let advanced = service.attachments.iter().filter_map(|one| one.advanced.as_ref());
-    let tests: Vec<&String> = advanced.filter_map(|one| one.test.as_ref()).collect();
-    let is_test = |rule: &&Rule| {
-        tests.contains(&&rule.arn) || rule.is_default && tests.contains(&&rule.listener)
-    };
+    let advanced = || service.attachments.iter().filter_map(|one| one.advanced.as_ref());
+    let is_test = |rule: &&Rule| advanced().any(|one| one.tests_through(rule));
     survey.world.rules.values().filter(|rule| rule.entry.is_some()).find(is_test)
 }
 

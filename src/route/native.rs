@@ -64,10 +64,11 @@ pub const ENGINE: Engine = Engine {
         }
         _ => Look::Whole,
     },
-    widest: Look::Whole,
+    widest: Look::Listing,
     parts: |look| match look {
         Look::Glance => vec![Part::Deployments],
-        Look::Whole | Look::Listing => vec![Part::Settings, Part::Deployments, Part::Rules],
+        Look::Whole => vec![Part::Settings, Part::Deployments, Part::Rules],
+        Look::Listing => vec![Part::Settings, Part::Deployments, Part::Listing],
     },
     reads,
     optional: &[],
@@ -365,7 +366,8 @@ fn look_in(view: &View<'_>) -> Duration {
         Some("CLEAN_UP") => DENSE,
         _ if own.waiting_hooks().next().is_some() => WATCHFUL,
         _ if may_pause(view) => WATCHFUL / 2,
-        Some("PRODUCTION_TRAFFIC_SHIFT") => 2 * WATCHFUL,
+        // A rule takes half a minute at least.
+        Some("TEST_TRAFFIC_SHIFT" | "PRODUCTION_TRAFFIC_SHIFT") => 2 * WATCHFUL,
         _ => WATCHFUL,
     }
 }
@@ -409,6 +411,17 @@ pub fn production_rules<'a>(
 pub fn serving(rule: &Rule) -> Vec<String> {
     let live = weights(&rule.actions).into_iter().filter(|(_, weight)| *weight > 0);
     live.map(|(group, _)| group).collect()
+}
+
+/// The rules that ECS does not move and that give one of the service's target groups traffic, with their groups.
+pub fn unmoved<'a>(
+    rules: &'a BTreeMap<String, Rule>,
+    service: &'a Service,
+) -> impl Iterator<Item = (&'a Rule, Vec<String>)> {
+    let advanced = || service.attachments.iter().filter_map(|one| one.advanced.as_ref());
+    let is_moved = move |rule: &&Rule| advanced().any(|one| one.moves(rule));
+    let rules = rules.values().filter(move |rule| !is_moved(rule));
+    rules.map(|rule| (rule, serving(rule)))
 }
 
 /// What users' requests reach: for each production rule the groups with their weights, in percent.
@@ -462,6 +475,15 @@ fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sig
         if !pair.contains(&group) {
             return Some(sight());
         }
+        // Nothing is left in the other group.
+        let emptied = |other: &String| pair.contains(&other) && other != group;
+        let left = unmoved(&world.rules, service)
+            .filter(|_| view.record.forward())
+            .find_map(|(rule, live)| Some((rule, live.into_iter().find(emptied)?)));
+        if let Some((rule, group)) = left {
+            let (rule, group) = (rule.name.clone(), name(&group));
+            return Some(Sight::UnmovedRule { rule, group });
+        }
         let Some(targets) = world.targets(group) else { continue };
         let healthy: Vec<&Target> = targets.iter().filter(|target| target.is_healthy()).collect();
         if healthy.is_empty() && service.desired > 0 {
@@ -483,9 +505,10 @@ fn verify(view: &View<'_>) -> Option<Next> {
     if view.record.until == WaitFor::Accepted {
         return None;
     }
-    if view.world.look == Look::Glance {
+    // Somebody may have made another rule since.
+    if view.world.look < Look::Listing {
         let why = WaitReason::LastLook;
-        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Whole }));
+        return Some(Next::Wait(Wait { why, look_in: Duration::ZERO, look: Look::Listing }));
     }
     // Somebody may have put another one in its place since: their deployment is listed some seconds later.
     let other = service.primary().filter(|one| one.revision != view.record.revision);
@@ -506,7 +529,7 @@ fn wait_or(view: &View<'_>, sight: Sight, then: fn(Sight) -> Outcome) -> Option<
         return Some(Next::Done(then(sight)));
     }
     let why = WaitReason::SecondLook(sight);
-    Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Whole }))
+    Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Listing }))
 }
 
 /// What was asked of ECS for this deployment only is taken out of the service's settings: it would pause,

@@ -6,7 +6,9 @@ use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::journal::{Change, Entry};
 use serde_json::Value;
 
-use crate::cases::native::{REPOSITORY, deploy, native, production_rule, runs, settings};
+use crate::cases::native::{
+    REPOSITORY, deploy, native, production_rule, runs, second_rule, settings,
+};
 use crate::cases::native_scenes::{HEADLESS, tasks};
 use crate::support::lives::{Life, World, call};
 
@@ -402,6 +404,40 @@ fn without_its_production_rule_nothing_is_said_to_serve() {
             ["no rule forwards", "rules not found"].iter().any(|one| life.text.contains(one));
         assert!(told, "at {second}: {}", life.text);
     }
+}
+
+/// ECS moves one rule of a load balancer. Another one that leads to the group that serves would lead to stopped tasks.
+#[test]
+fn a_second_rule_to_the_tasks_that_serve_is_found_before() {
+    let world = native("");
+    world.call("elasticloadbalancing", "CreateRule", &second_rule(&world));
+    let from = world.journal(0).len();
+    for command in
+        [deploy("2", ""), deploy("2", "--no-wait"), deploy("2", "").replace("deploy", "plan")]
+    {
+        let life = world.run(&command);
+        ends(&life, 3);
+        assert!(
+            life.text.contains("rule shop:443/77 sends requests to shop-green, too"),
+            "{}",
+            life.text
+        );
+    }
+    ends(&world.run(&format!("doctor {SERVICE}")), 3);
+    is_untouched(&world, from);
+}
+
+/// Nothing is the matter with one that leads to the group that waits: the deployment gives it tasks. Who rolls back
+/// to leave a bad version is not kept from it, and is told what became of such a rule.
+#[test]
+fn a_second_rule_to_the_other_group_keeps_nobody_from_going_back() {
+    let world = native("");
+    ends(&world.run(&deploy("2", "")), 0);
+    world.call("elasticloadbalancing", "CreateRule", &second_rule(&world));
+    ends(&world.run(&deploy("1", "")), 0);
+    let life = world.run(&format!("rollback {SERVICE}"));
+    ends(&life, 4);
+    assert!(life.text.contains("still sends requests to shop-green"), "{}", life.text);
 }
 
 /// Somebody stops all tasks while it bakes: nothing serves, and that is no success.

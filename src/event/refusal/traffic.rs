@@ -126,6 +126,17 @@ pub enum TrafficRefused {
         /// The target groups.
         groups: Vec<String>,
     },
+    /// A rule that ECS does not move sends requests to the target group that the deployment empties.
+    UnmovedRule {
+        /// The rule.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+        /// That target group.
+        group: String,
+        /// The production rule, which ECS moves.
+        other_rule: String,
+    },
     /// The production rule sends requests to a target group in which no task of the service stands.
     EmptyGroup {
         /// The rule.

@@ -104,6 +104,7 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::Drift { sight: seen, can_roll_back } => {
             let what = match seen {
                 Sight::NoGroups { .. } => format!("{}: somebody changed its load balancers", sight(seen)),
+                Sight::UnmovedRule { .. } => format!("{}: it is not the production rule", sight(seen)),
                 Sight::NoRule { .. } => format!("{}: somebody deleted or rewrote it", sight(seen)),
                 _ => format!("{}, which this deployment did not write", sight(seen)),
             };

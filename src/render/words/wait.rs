@@ -186,6 +186,9 @@ pub(super) fn sight(sight: &Sight) -> String {
         }
         Sight::NoRule { service } => format!("no rule forwards to the target groups of {service}"),
         Sight::NoGroups { service } => format!("{service} is in no target group any more"),
+        Sight::UnmovedRule { rule, group } => {
+            format!("rule {rule} still sends requests to {group}, whose tasks ECS has stopped")
+        }
         Sight::ThirdGroup { rule } => {
             format!("rule {rule} also gives traffic to a target group of neither side")
         }

@@ -35,12 +35,17 @@ pub(crate) fn runs(world: &World, tag: &str) -> Result<(), String> {
     }
 }
 
+/// The service, as any client reads it.
+fn service(world: &World) -> Value {
+    let body = r#"{"cluster":"shop","services":["shop"]}"#;
+    let answer: Value =
+        serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+    answer["services"][0].clone()
+}
+
 /// `deploymentConfiguration`, as any client reads it.
 pub(crate) fn settings(world: &World) -> Value {
-    let body = r#"{"cluster":"shop","services":["shop"]}"#;
-    let answer = world.call("ecs", "DescribeServices", body);
-    let answer: Value = serde_json::from_str(&answer).expect("JSON");
-    let mut block = answer["services"][0]["deploymentConfiguration"].clone();
+    let mut block = service(world)["deploymentConfiguration"].clone();
     // No hooks are no hooks, however AWS says so.
     if let Some(members) = block.as_object_mut() {
         members.retain(|_, value| value != &Value::Array(vec![]));
@@ -246,10 +251,8 @@ fn an_outsider_brings_no_lie() {
 
 /// The ARN of the rule that users' requests come through.
 pub(crate) fn production_rule(world: &World) -> String {
-    let body = r#"{"cluster":"shop","services":["shop"]}"#;
-    let read: Value =
-        serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
-    let advanced = &read["services"][0]["loadBalancers"][0]["advancedConfiguration"];
+    let service = service(world);
+    let advanced = &service["loadBalancers"][0]["advancedConfiguration"];
     advanced["productionListenerRule"].as_str().expect("a rule").to_owned()
 }
 
@@ -280,6 +283,44 @@ fn no_success_is_told_where_the_production_rule_is_deleted() {
         };
         assert!(well, "{tag}, rule deleted at {second} s: {:?}\n{}", life.code, life.text);
     }
+}
+
+/// Somebody sends more requests to the group that serves, at any moment: ECS does not move them, and no success is
+/// told while they reach nothing.
+#[test]
+fn no_success_is_told_where_a_second_rule_leads_to_stopped_tasks() {
+    let seconds = (2..400).step_by(2);
+    let cases = ["2", "3"].into_iter().flat_map(|tag| seconds.clone().map(move |at| (tag, at)));
+    for (tag, second) in every_nth("native: a second rule", cases) {
+        let world = native("");
+        let (rule, begin) = (second_rule(&world), world.now());
+        let life = world.run_beside(&deploy(tag, ""), second, move |cloud| {
+            call(cloud, "elasticloadbalancing", "CreateRule", &rule);
+        });
+        let is_late = (world.now() - begin).as_secs() < second + 4;
+        let well = match life.code {
+            Some(0) => tag == "2" && is_late,
+            Some(1) => tag == "3",
+            Some(3 | 4) => tag == "2",
+            _ => false,
+        };
+        assert!(well, "{tag}, rule added at {second} s: {:?}\n{}", life.code, life.text);
+    }
+}
+
+/// A second rule that leads to the target group that serves in the beginning, beside the production rule.
+pub(crate) fn second_rule(world: &World) -> String {
+    let rule = production_rule(world);
+    let listener = rule.replace(":listener-rule/", ":listener/");
+    let listener = listener.rsplit_once('/').map_or("", |(listener, _)| listener);
+    let service = service(world);
+    let group = &service["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"];
+    format!(
+        "ListenerArn={listener}&Priority=77&Conditions.member.1.Field=path-pattern\
+         &Conditions.member.1.Values.member.1=/old&Actions.member.1.Type=forward\
+         &Actions.member.1.TargetGroupArn={}",
+        group.as_str().expect("an ARN")
+    )
 }
 
 /// Killed at every call, and nobody comes: a day later ECS has brought the service to one version.

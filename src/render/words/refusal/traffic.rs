@@ -51,6 +51,10 @@ pub(super) fn what(refusal: &TrafficRefused) -> String {
         R::SeveralGroups { rule, groups, .. } => {
             format!("rule {rule} gives {} traffic, and ECS wants exactly one", groups.join(" and "))
         }
+        R::UnmovedRule { rule, group, other_rule: production, .. } => format!(
+            "rule {rule} sends requests to {group}, too; ECS moves only the production rule, {production}: after the \
+             deployment {rule} would lead to stopped tasks"
+        ),
         R::EmptyGroup { rule, service, group, other_group, .. } => format!(
             "rule {rule} sends requests to {group}, in which no task of {service} stands: somebody rewrote the rule, \
              and ECS would put both revisions into {other_group}"
@@ -75,6 +79,11 @@ pub(super) fn fix(refusal: &TrafficRefused) -> String {
         R::StickyGroup { arn, .. } => format!(
             "if its clients do not need stickiness: aws elbv2 modify-target-group-attributes --target-group-arn {arn} \
              --attributes Key=stickiness.enabled,Value=false"
+        ),
+        R::UnmovedRule { arn, .. } => format!(
+            "let it redirect to the production rule's listener, forward to a target group of another service, or \
+             delete it: {}",
+            super::describe_rule(arn)
         ),
         R::ThirdGroup { arn, .. }
         | R::NoWeight { arn, .. }
