@@ -10,8 +10,8 @@ use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
 use crate::model::world::{Service, Subnet};
 use crate::plan::doctor::{
-    More, Report, examine, is_on_instances, log_groups, may_be_set_up, named_roles, named_values,
-    parameter_of, quotas_matter, secret_of, subnets,
+    More, Report, deployed, examine, is_on_instances, log_groups, may_be_set_up, named_roles,
+    named_values, parameter_of, quotas_matter, secret_of, subnets,
 };
 use crate::plan::{Decision, Survey, live, wanted};
 use crate::request::Request;
@@ -64,13 +64,12 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             false => aws.alarms(&named).await,
         }
     };
-    let groups = survey.revisions.get(&live.revision).map(log_groups).unwrap_or_default();
+    let (_, definition) = deployed(request, survey, live);
+    let groups = log_groups(&definition);
     let there = groups.iter().map(|(name, region)| aws.has_log_group(name, region.as_deref()));
-    let revision = survey.revisions.get(&live.revision);
     let named = async {
-        let roles: Vec<String> =
-            revision.map(named_roles).unwrap_or_default().into_iter().collect();
-        let values = revision.map(named_values).unwrap_or_default();
+        let roles: Vec<String> = named_roles(&definition).into_iter().collect();
+        let values = named_values(&definition);
         let secrets: BTreeSet<String> = values.iter().filter_map(|from| secret_of(from)).collect();
         let known = values.iter().filter_map(|from| parameter_of(from, &live.arn));
         let parameters: Vec<String> = known.collect::<BTreeSet<_>>().into_iter().collect();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::checks::service::setting_at;
 use super::clone::clone_request;
 use super::engine::{Engine, engine};
-use super::{Decision, Digest, Survey, live, quota, unfinished};
+use super::{Decision, Digest, Survey, live, quota, unfinished, wanted};
 use crate::call::Call;
 use crate::event::{EngineReason, Fact, Finding, Level, Owner, Quota, Refusal, Unchecked, Warning};
 use crate::model::arn::short;
@@ -76,10 +76,10 @@ struct Exam<'a> {
     engine: &'static Engine,
     live: &'a Service,
     revision: Option<&'a Revision>,
-    /// Its task definition; null where it cannot be read.
+    /// The name of the revision that a deployment would clone.
+    name: String,
+    /// What it would register; null where nothing of it can be read.
     definition: Value,
-    /// The one that a deployment would register, or else the same.
-    deployed: Value,
 }
 
 /// Something to look at.
@@ -203,10 +203,8 @@ pub fn examine(
     }
     if let (Some((engine, _)), Ok(live)) = (&chosen, live(request, survey)) {
         let revision = survey.revisions.get(&live.revision);
-        let definition = revision.and_then(|own| serde_json::from_str::<Value>(&own.raw).ok());
-        let definition = definition.map_or(Value::Null, |mut all| all["taskDefinition"].take());
-        let deployed = deployed(decision).unwrap_or_else(|| definition.clone());
-        let exam = Exam { survey, more, engine, live, revision, definition, deployed };
+        let (name, definition) = deployed(request, survey, live);
+        let exam = Exam { survey, more, engine, live, revision, name, definition };
         for Row { code, level, run } in TABLE {
             match run(&exam) {
                 facts if facts.is_empty() && more.denied.iter().any(|call| is_for(*call, code)) => {
@@ -221,11 +219,23 @@ pub fn examine(
     Report { engine, reason: chosen.map(|(_, why)| why), findings, passed }
 }
 
-/// The task definition that a deployment would register.
-fn deployed(decision: &Result<Decision, Refusal>) -> Option<Value> {
-    let Ok(Decision::Deploy(plan)) = decision else { return None };
-    let body = clone_request(&plan.base.raw, &plan.changes, &BTreeMap::new()).ok()?;
-    serde_json::from_str(&body).ok()
+/// The task definition that a deployment would register, with the name of what it is a copy of; where that cannot
+/// be said, what runs.
+pub fn deployed(request: &Request, survey: &Survey, live: &Service) -> (String, Value) {
+    let wanted = wanted(request, survey).ok().and_then(|wanted| {
+        let body = clone_request(&wanted.base.raw, &wanted.changes(), &BTreeMap::new()).ok()?;
+        Some((wanted.base.name, serde_json::from_str(&body).ok()?))
+    });
+    wanted.unwrap_or_else(|| {
+        let running = survey.revisions.get(&live.revision).map(definition);
+        (short(&live.revision).to_owned(), running.unwrap_or_default())
+    })
+}
+
+/// The task definition in AWS's answer.
+pub(super) fn definition(revision: &Revision) -> Value {
+    let mut answer = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
+    answer["taskDefinition"].take()
 }
 
 /// Whether a warning of a plan says the same.
@@ -288,7 +298,7 @@ impl Exam<'_> {
     }
 
     fn revision(&self) -> String {
-        short(&self.live.revision).to_owned()
+        self.name.clone()
     }
 
     /// The groups that its tasks stand in.
@@ -640,15 +650,12 @@ fn newer_revision(exam: &Exam<'_>) -> Vec<Fact> {
     });
     match newer.filter(|one| !is_ours(one)).max_by_key(|one| number(&one.arn)) {
         None => vec![],
-        Some(newer) => {
-            let raw = serde_json::from_str::<Value>(&newer.raw).unwrap_or_default();
-            vec![Fact::NewerRevision {
-                service: exam.service(),
-                newer: newer.name.clone(),
-                live: live.name.clone(),
-                by: raw["taskDefinition"]["registeredBy"].as_str().map(str::to_owned),
-            }]
-        }
+        Some(newer) => vec![Fact::NewerRevision {
+            service: exam.service(),
+            newer: newer.name.clone(),
+            live: live.name.clone(),
+            by: definition(newer)["registeredBy"].as_str().map(str::to_owned),
+        }],
     }
 }
 
@@ -672,10 +679,12 @@ fn stickiness(exam: &Exam<'_>) -> Vec<Fact> {
 
 /// A port of its own for health checks has to be one of the task's.
 fn check_port(exam: &Exam<'_>) -> Vec<Fact> {
-    let Some(revision) = exam.revision.filter(|_| exam.network_mode() == "awsvpc") else {
+    if exam.network_mode() != "awsvpc" {
         return vec![];
-    };
-    let has = |port: &str| revision.ports.iter().any(|(_, own)| own.to_string() == port);
+    }
+    let ports = exam.containers().flat_map(|(_, one)| one["portMappings"].as_array());
+    let ports: Vec<u64> = ports.flatten().filter_map(|one| one["containerPort"].as_u64()).collect();
+    let has = |port: &str| port.parse().is_ok_and(|port: u64| ports.contains(&port));
     let own = |group: &&Group| group.check.port.chars().all(|char| char.is_ascii_digit());
     let wrong = exam.groups().filter(own).filter(|group| !has(&group.check.port));
     wrong
@@ -800,7 +809,7 @@ fn plain_secret(exam: &Exam<'_>) -> Vec<Fact> {
         SECRET.iter().any(|part| name.contains(part))
             && !says_where.iter().any(|end| name.ends_with(end))
     };
-    let found = containers(&exam.deployed).flat_map(|(container, one)| {
+    let found = exam.containers().flat_map(|(container, one)| {
         let variables = one["environment"].as_array().cloned().unwrap_or_default();
         let names = variables.into_iter().filter_map(|variable| {
             let is_set = variable["value"].as_str().is_some_and(|value| !value.is_empty());
@@ -897,7 +906,7 @@ fn moving_tag(exam: &Exam<'_>) -> Vec<Fact> {
         let last = image.rsplit('/').next().unwrap_or(image);
         !image.contains('@') && (!last.contains(':') || last.ends_with(":latest"))
     };
-    let moving = containers(&exam.deployed).filter_map(|(container, one)| {
+    let moving = exam.containers().filter_map(|(container, one)| {
         let image = one["image"].as_str().filter(|image| moves(image))?.to_owned();
         Some(Fact::MovingTag { container, image })
     });
@@ -921,10 +930,8 @@ fn never_completed(exam: &Exam<'_>) -> Vec<Fact> {
 }
 
 /// Log groups that containers write to and that ECS does not make by itself, by their region.
-pub fn log_groups(revision: &Revision) -> BTreeMap<String, Option<String>> {
-    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
-    let containers = raw["taskDefinition"]["containerDefinitions"].as_array().cloned();
-    let named = containers.unwrap_or_default().into_iter().filter_map(|one| {
+pub fn log_groups(definition: &Value) -> BTreeMap<String, Option<String>> {
+    let named = containers(definition).filter_map(|(_, one)| {
         let log = &one["logConfiguration"];
         let options = &log["options"];
         let made = options["awslogs-create-group"].as_str() == Some("true");
@@ -935,20 +942,17 @@ pub fn log_groups(revision: &Revision) -> BTreeMap<String, Option<String>> {
     named.collect()
 }
 
-/// The roles that a revision names: of its tasks, and of the agent that starts them.
-pub fn named_roles(revision: &Revision) -> BTreeSet<String> {
-    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
-    let role = |member: &str| raw["taskDefinition"][member].as_str().map(str::to_owned);
+/// The roles that a definition names: of its tasks, and of the agent that starts them.
+pub fn named_roles(definition: &Value) -> BTreeSet<String> {
+    let role = |member: &str| definition[member].as_str().map(str::to_owned);
     ["executionRoleArn", "taskRoleArn"].into_iter().filter_map(role).collect()
 }
 
-/// What `secrets` of a revision name: every `valueFrom`.
-pub fn named_values(revision: &Revision) -> BTreeSet<String> {
-    let raw = serde_json::from_str::<Value>(&revision.raw).unwrap_or_default();
-    let containers = raw["taskDefinition"]["containerDefinitions"].as_array().cloned();
-    let secrets = containers.unwrap_or_default().into_iter();
-    let secrets = secrets.flat_map(|one| one["secrets"].as_array().cloned().unwrap_or_default());
-    secrets.filter_map(|one| one["valueFrom"].as_str().map(str::to_owned)).collect()
+/// What `secrets` of a definition name: every `valueFrom`.
+pub fn named_values(definition: &Value) -> BTreeSet<String> {
+    let secrets = containers(definition).filter_map(|(_, one)| one["secrets"].as_array());
+    let named = secrets.flatten().filter_map(|one| one["valueFrom"].as_str());
+    named.map(str::to_owned).collect()
 }
 
 /// The ARN of the secret in a `valueFrom`, without a JSON key and a version; `None`: it is a parameter.
@@ -973,9 +977,9 @@ pub fn parameter_of(from: &str, own: &str) -> Option<String> {
     })
 }
 
-/// The secrets that a revision names.
-pub fn named_secrets(revision: &Revision) -> BTreeSet<String> {
-    named_values(revision).iter().filter_map(|from| secret_of(from)).collect()
+/// The secrets that a definition names.
+pub fn named_secrets(definition: &Value) -> BTreeSet<String> {
+    named_values(definition).iter().filter_map(|from| secret_of(from)).collect()
 }
 
 /// The subnets of a service.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::doctor::{is_on_instances, log_groups, named_secrets};
+use super::doctor::{definition, is_on_instances, log_groups, named_roles, named_secrets};
 use super::setup::policy_arn;
 use super::{Survey, engine};
 use crate::call::Call;
@@ -324,32 +324,24 @@ impl Resources {
         let place = ecs.split(':').skip(3).collect::<Vec<_>>().join(":");
         let region = place.split(':').next().unwrap_or_default();
         let account = place.split(':').nth(1).unwrap_or_default();
-        let logs = running.iter().flat_map(|one| log_groups(one)).map(|(group, own)| {
+        let definitions: Vec<Value> = running.iter().map(|one| definition(one)).collect();
+        let logs = definitions.iter().flat_map(log_groups).map(|(group, own)| {
             let region = own.as_deref().unwrap_or(region);
             format!("arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:*")
         });
-        let roles = running.iter().flat_map(|one| {
-            let raw = serde_json::from_str::<Value>(&one.raw).unwrap_or_default();
-            let role = |member: &str| raw["taskDefinition"][member].as_str().map(str::to_owned);
-            // A role may be given by its name.
-            let full = |role: String| match role.starts_with("arn:") {
-                true => role,
-                false => format!("arn:{partition}:iam::{account}:role/{role}"),
-            };
-            ["taskRoleArn", "executionRoleArn"]
-                .into_iter()
-                .filter_map(role)
-                .map(full)
-                .collect::<Vec<_>>()
-        });
-        let secrets = running.iter().flat_map(|one| named_secrets(one)).map(|id| {
-            match id.starts_with("arn:") {
+        // A role may be given by its name.
+        let full = |role: String| match role.starts_with("arn:") {
+            true => role,
+            false => format!("arn:{partition}:iam::{account}:role/{role}"),
+        };
+        let roles = definitions.iter().flat_map(named_roles).map(full);
+        let secrets =
+            definitions.iter().flat_map(named_secrets).map(|id| match id.starts_with("arn:") {
                 true => id,
                 false => {
                     format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}-??????")
                 }
-            }
-        });
+            });
         let family =
             |arn: &String| short(arn).rsplit_once(':').map(|(family, _)| family.to_owned());
         let rules = world.rules.values();

@@ -249,9 +249,22 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
 /// What a deployment with these options would run is judged, not what runs.
 #[test]
 fn what_would_be_deployed_is_judged() {
+    let file = std::env::temp_dir().join(format!("ecs-bg-doctor-{}.json", std::process::id()));
+    let definition = r#"{"family": "api", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256", "memory": "512", "executionRoleArn": "arn:aws:iam::123456789012:role/none",
+        "containerDefinitions": [{"name": "api", "image": "shop/api:1", "portMappings": [{"containerPort": 8080}],
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/none",
+                "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "api"}}}]}"#;
+    fs::write(&file, definition).expect("written");
+    let of_file = format!("--task-definition {}", file.display());
+    let secret =
+        "--secret TOKEN=arn:aws:secretsmanager:eu-central-1:123456789012:secret:none-AbCdEf";
     for (options, code) in [
         ("--image api=public.ecr.aws/x/api:latest", "hint moving-tag"),
         ("--env DB_PASSWORD=hunter2", "warning plain-secret"),
+        (secret, "warning secret"),
+        (&of_file, "warning role"),
+        (&of_file, "warning log-group"),
     ] {
         let before = report(&World::new("solo").run(DOCTOR));
         assert!(!found(&before).contains(&code.to_owned()), "{before}");
@@ -259,6 +272,7 @@ fn what_would_be_deployed_is_judged() {
         assert!(found(&report(&life)).contains(&code.to_owned()), "{options}: {}", life.text);
         assert!(!life.text.contains("hunter2"), "{}", life.text);
     }
+    fs::remove_file(&file).expect("removed");
 }
 
 #[test]
