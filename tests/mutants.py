@@ -108,6 +108,8 @@ def noticed(path, environment):
     skipped = NEVER + ("|kept_moment|^rivals|^before|^drift|^deployments" if engine else "")
     if engine or not path.startswith("src/route"):
         skipped += "|no_disturbance"
+    if path != "src/route/scaling.rs":
+        skipped += "|scaling_ends_as_it_was_found"
     arguments = ["nextest", "run", "--locked", "--profile", "mutants", "--lib", "--test", "it"]
     if engine:
         # Of the sweeps, the profile asks those of this engine.

@@ -12,7 +12,10 @@ use crate::event::refusal::{OneOffRefused, RunCommand, ServiceRefused};
 use crate::event::{Change, Ended, Ending, Error, Event, Kind, Refusal, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
+use crate::model::world::Service;
+use crate::plan::live;
 use crate::plan::run_task::{Order, needs_network, order};
+use crate::request::Request;
 use crate::request::before::counting;
 use crate::request::edits::{Edits, Hidden};
 
@@ -92,13 +95,7 @@ pub async fn run(
 async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Result<Order, Error> {
     let service = match &arguments.service {
         None => None,
-        Some(name) => {
-            let found = setting.aws.service(&setting.cluster, name).await?;
-            Some(found.ok_or_else(|| {
-                let (service, cluster) = (name.clone(), short(&setting.cluster).to_owned());
-                Refusal::new(ServiceRefused::NoService { service, cluster })
-            })?)
-        }
+        Some(name) => Some(serving(setting, name, arguments.task_definition.is_none()).await?),
     };
     let own = service.as_ref().map(|service| service.revision.as_str()).unwrap_or_default();
     let name = arguments.task_definition.as_deref().unwrap_or(own);
@@ -121,6 +118,21 @@ async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Re
     let container = counting(&base.raw, arguments.container.as_deref(), &placed);
     let logs = (!arguments.no_logs).then(|| base.raw.clone());
     Ok(Order { body, container: container.unwrap_or_default(), logs })
+}
+
+/// The service of this name. Where it is one side of a pair and the revision is to be `its`, the side that serves.
+async fn serving(setting: &Setting<'_>, name: &str, its: bool) -> Result<Service, Error> {
+    let found = setting.aws.service(&setting.cluster, name).await?;
+    let service = found.ok_or_else(|| {
+        let (service, cluster) = (name.to_owned(), short(&setting.cluster).to_owned());
+        Refusal::new(ServiceRefused::NoService { service, cluster })
+    })?;
+    if !its || !service.tags.contains_key("ecs-bg:twin") {
+        return Ok(service);
+    }
+    let survey = setting.aws.survey(&setting.cluster, name, None).await?;
+    let request = Request::back(&setting.cluster, name, survey.twin.as_deref());
+    Ok(live(&request, &survey)?.clone())
 }
 
 /// Where the task runs: what was typed wins over what the service says.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Case, Check, options, service};
+use super::checks::{Case, Check, options, refuse, service};
 use super::engine::Engine;
 use super::{
     Decision, Draft, Plan, Survey, differences, is_steady, notes, registered, runs_already,
@@ -39,7 +39,7 @@ const CHECKS: &[Check] = &[
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },
     Check { code: "checks", run: options::gates_are_ready },
-    Check { code: "service", run: |case| service::service_is_replaceable(case.survey) },
+    Check { code: "service", run: has_tasks_to_replace },
     Check { code: "progress", run: can_make_progress },
     Check { code: "task-definition", run: fits_the_service },
     Check { code: "target-health", run: targets_can_be_healthy },
@@ -49,6 +49,23 @@ const CHECKS: &[Check] = &[
 /// The service, when ECS can replace its tasks.
 fn service(survey: &Survey) -> Result<&Service, Refusal> {
     service::existing(survey, &survey.service)
+}
+
+/// ECS may replace its tasks. Those of a pair run in its other service for half of the time.
+fn has_tasks_to_replace(case: &Case<'_>) -> Result<(), Refusal> {
+    let Case { request, survey, .. } = case;
+    service::service_is_replaceable(survey)?;
+    let own = service(survey)?;
+    let wanted = request.scale.count.unwrap_or(own.desired);
+    let twin = survey.twin.as_deref().and_then(|twin| survey.world.service(twin));
+    match twin.filter(|twin| twin.desired > 0 && wanted == 0 && !request.is_rollback) {
+        None => Ok(()),
+        Some(twin) => refuse(ServiceRefused::IdleSide {
+            service: own.name.clone(),
+            twin: twin.name.clone(),
+            cluster: survey.cluster_name().to_owned(),
+        }),
+    }
 }
 
 /// ECS has room to replace tasks.

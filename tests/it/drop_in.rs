@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ecs_bg_sandbox::iam::Policy;
 
-use crate::support::lives::World;
+use crate::support::lives::{Life, World};
 
 /// The rows of its documentation, and what is mended: each has a section in the transcripts.
 const SECTIONS: [&str; 56] = [
@@ -164,4 +164,22 @@ fn three_ways_to_call_it() {
         let cli = ecs_bg::cli::parse(argv.iter().copied());
         assert!(!format!("{cli:?}").contains("EcsDeploy"), "{cli:?}");
     }
+}
+
+/// The side of a pair that waits runs nothing: to put a revision on it deploys nothing.
+#[test]
+fn the_idle_side_of_a_pair_is_refused() {
+    let world = World::new("shop");
+    let repository = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
+    let idle = |life: Life, code| {
+        assert_eq!(life.code, Some(code), "{}", life.text);
+        assert!(life.text.contains("web-green is the side of a pair"), "{}", life.text);
+        assert!(life.text.contains("hint: ecs-bg deploy"), "{}", life.text);
+    };
+    idle(world.run(&format!("ecs-deploy -c shop -n web-green -i {repository}:2")), 20);
+    let own = format!("deploy --cluster shop --engine rolling --image web={repository}:2");
+    idle(world.run(&format!("{own} --service web-green")), 3);
+    // The other one serves.
+    let life = world.run(&format!("ecs-deploy -c shop -n web -t 600 -i {repository}:2"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
 }

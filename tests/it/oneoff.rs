@@ -269,3 +269,17 @@ fn what_is_typed_about_the_network_wins_over_what_the_service_has() {
     }});
     assert_eq!(asked[0]["networkConfiguration"], network);
 }
+
+/// Either name stands for the pair: the task runs what serves.
+#[test]
+fn a_task_of_a_pair_has_the_revision_that_serves() {
+    let world = World::new("shop");
+    let deployed = world.run("deploy --cluster shop --service web --tag shop/web=2");
+    assert_eq!(deployed.code, Some(0), "{}", deployed.text);
+    for service in ["web", "web-green"] {
+        let run = format!("run --cluster shop --service {service} --no-wait --command true");
+        let life = world.run(&format!("{run} --container web"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        assert!(life.text.contains(" of web:2"), "{service}: {}", life.text);
+    }
+}

@@ -44,6 +44,15 @@ pub enum ServiceRefused {
         /// ECS's `strategy`.
         strategy: String,
     },
+    /// It is the side of a pair that runs no task, and its twin runs some.
+    IdleSide {
+        /// The service.
+        service: String,
+        /// Its twin.
+        twin: String,
+        /// The cluster.
+        cluster: String,
+    },
     /// ECS shifts no traffic of it, and no strategy is asked for.
     NotShiftedByEcs {
         /// The service.

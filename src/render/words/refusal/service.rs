@@ -18,6 +18,9 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
         R::ShiftedByEcs { service, strategy } => format!(
             "{service} has the deployment strategy {strategy}: ECS shifts its traffic itself"
         ),
+        R::IdleSide { service, twin, .. } => format!(
+            "{service} is the side of a pair that runs no task; {twin} runs the tasks: nothing would run the new version"
+        ),
         R::NotShiftedByEcs { service } => {
             format!("{service} has the deployment strategy ROLLING: ECS shifts no traffic")
         }
@@ -115,6 +118,10 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
              them"
         ),
         R::ShiftedByEcs { .. } => "--engine native, without --twin".to_owned(),
+        R::IdleSide { service, cluster, .. } => format!(
+            "{} --tag TAG starts the new version there and shifts the traffic",
+            super::command("deploy", cluster, service)
+        ),
         R::NotShiftedByEcs { .. } => {
             "--strategy blue-green, canary:10/5m or linear:20/2m".to_owned()
         }
