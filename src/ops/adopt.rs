@@ -132,10 +132,11 @@ pub(super) fn begin(
     setting.tell(emit, begun);
 }
 
-/// The way back that is in no tags.
+/// The way back of a deployment that had ended, or that no record tells of.
 pub(super) async fn drive_back(
     setting: &Setting<'_>,
     record: Record,
+    kept: Kept,
     world: World,
     looked: Moment,
     service: &str,
@@ -147,7 +148,7 @@ pub(super) async fn drive_back(
         cause: Cause::Asked,
     };
     setting.tell(emit, back);
-    let driven = Driven { record, world, kept: Kept::Memory, looked, keep: None };
+    let driven = Driven { record, world, kept, looked, keep: None };
     let finished = run(setting, driven, emit).await;
     over(setting, &finished, service, emit).await
 }

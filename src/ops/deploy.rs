@@ -141,10 +141,9 @@ async fn turn(
         Decision::Deploy(plan) => match survey.kept().filter(|_| !so_far.emptied) {
             Some(kept) => {
                 so_far.emptied = true;
-                let finished = stop(&kept, survey, looked, setting, emit).await;
-                match (&finished.refused, &finished.outcome) {
-                    (Some(refused), _) => Err(refused.clone().into()),
-                    (None, Outcome::Live) => Ok(None),
+                let finished = stop(&kept, survey, looked, setting, emit).await?;
+                match finished.outcome {
+                    Outcome::Live => Ok(None),
                     _ => Ok(Some(over(setting, &finished, service, emit).await)),
                 }
             }

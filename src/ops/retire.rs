@@ -3,7 +3,7 @@
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
 use crate::event::refusal::PairRefused;
-use crate::event::{Ended, Ending, Error, Event, Nothing, Refusal};
+use crate::event::{Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing, Refusal};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};
@@ -29,10 +29,7 @@ pub(super) async fn retire(
         return Ok(nothing(setting, why, emit));
     };
     let service = survey.service.clone();
-    let finished = stop(&kept, survey, looked, setting, emit).await;
-    if let Some(refused) = finished.refused {
-        return Err(refused.into());
-    }
+    let finished = stop(&kept, survey, looked, setting, emit).await?;
     let ended = report(setting, &finished, &service, emit).await;
     let ending = match finished.outcome {
         Outcome::Live => Ending::Retired {
@@ -52,7 +49,7 @@ pub(super) async fn stop(
     looked: Moment,
     setting: &Setting<'_>,
     emit: &mut dyn FnMut(Event),
-) -> Finished {
+) -> Result<Finished, Error> {
     let (deployment, owner) = (random_id(), setting.owner.clone());
     let identity = Identity { deployment, owner, by: setting.by.clone() };
     let record = retiring(&survey, kept, &identity);
@@ -65,5 +62,17 @@ pub(super) async fn stop(
         accept_drift: false,
         ..setting.clone()
     };
-    drive::run(&setting, record, survey.world, Kept::Memory, looked, emit).await
+    let mut finished = drive::run(&setting, record, survey.world, Kept::Memory, looked, emit).await;
+    if let Some(refused) = finished.refused.take() {
+        return Err(refused.into());
+    }
+    let runs_on = finished.world.service(&kept.blue).is_some_and(|old| old.desired > 0);
+    match finished.interrupted && runs_on && finished.outcome != Outcome::Live {
+        // Whether it stops or not, the deployment is live.
+        true => Err(Error::Interrupted(Interruption {
+            code: if finished.outcome == Outcome::Stopped { 130 } else { 3 },
+            left: LeftBehind::Nothing,
+        })),
+        false => Ok(finished),
+    }
 }

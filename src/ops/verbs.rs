@@ -7,10 +7,10 @@ use super::adopt::{adopt, drive_back};
 use super::deploy::{close_overtaken, deploy};
 use super::ended::{end, nothing, superseded};
 use super::retire::retire;
-use crate::drive::Setting;
 use crate::drive::claim::{Claim, OnConflict, claim};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::drive::random_id;
+use crate::drive::{Kept, Setting};
 use crate::error::FailureKind;
 use crate::event::refusal::{OptionsRefused, RecordRefused};
 use crate::event::{
@@ -145,7 +145,8 @@ pub async fn run(
     {
         setting.tell(emit, Kind::Location(survey.location()));
         let (world, service) = (survey.world.clone(), &target.service);
-        return Ok(drive_back(setting, record, world, looked, service, emit).await);
+        let kept = Kept::Memory;
+        return Ok(drive_back(setting, record, kept, world, looked, service, emit).await);
     }
     // What served before runs on: the traffic goes back, and that is all.
     if let (Verb::Rollback { to: None, .. }, None) = (verb, &open)
@@ -327,14 +328,39 @@ async fn back_to_service(
     }
     match plan::back_to(to, &survey, &identity(setting))? {
         Some(record) => {
+            let (record, kept) = recorded(setting, record, &survey, emit).await;
             let (world, service) = (survey.world.clone(), &target.service);
-            let code = drive_back(setting, record, world, looked, service, emit).await;
+            let code = drive_back(setting, record, kept, world, looked, service, emit).await;
             if code.exit_code == 1 {
                 or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
             }
             Ok(code)
         }
         None => Ok(nothing(setting, Nothing::ServesAlone { service: to.to_owned() }, emit)),
+    }
+}
+
+/// The record of the deployment that ended on the other side is opened again: who comes after a killed process finds
+/// it on its way back, and after its end nobody goes back a second time.
+async fn recorded(
+    setting: &Setting<'_>,
+    record: Record,
+    survey: &Survey,
+    emit: &mut dyn FnMut(Event),
+) -> (Record, Kept) {
+    let green = survey.world.service(&record.green);
+    let own = green.and_then(|green| survey.closed_on(green));
+    let Some(own) = own.filter(|own| own.blue == record.blue && own.from == record.from) else {
+        return (record, Kept::Memory);
+    };
+    let opened = own.opened_again(record.clone());
+    match setting.aws.write(&opened).await {
+        Ok(()) => (opened, Kept::Tags),
+        Err(failure) => {
+            let then = Then::RecordOutOfDate;
+            setting.tell(emit, Kind::Warning(Warning::CallFailed { failure, then }));
+            (record, Kept::Memory)
+        }
     }
 }
 

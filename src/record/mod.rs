@@ -258,6 +258,25 @@ impl End {
 }
 
 impl Record {
+    /// This one, closed, on the way back that `back` is for this process alone.
+    pub fn opened_again(self, back: Self) -> Self {
+        Self {
+            closed: None,
+            heading: back.heading,
+            to: back.to,
+            held: None,
+            promoted: None,
+            released: None,
+            count: back.count,
+            had: back.had,
+            scaling: back.scaling,
+            owner: back.owner,
+            by: back.by,
+            seen: back.seen,
+            ..self
+        }
+    }
+
     /// The name that people know it by: `web:43`.
     pub fn name(&self) -> &str {
         short(&self.revision)

@@ -207,3 +207,66 @@ fn what_is_abandoned_is_swept_and_nothing_else() {
     println!("rolled back and finished: {ends:?}");
     assert!(ends[0] > 5 && ends[1] > 1, "{ends:?}");
 }
+
+/// Whoever stops the command that stops the old side has changed nothing about what serves.
+#[test]
+fn to_stop_stopping_it_changes_nothing() {
+    let deploys = deploy("5", "--bake 0s");
+    for command in [format!("retire {PAIR}"), deploys] {
+        for (requests, code) in [(1, 3), (2, 130)] {
+            let world = World::new("shop");
+            let life = world.run(&deploy("2", "--bake 0s --keep-old"));
+            assert_eq!(life.code, Some(0), "{}", life.text);
+            let life = world.run_interrupted(&command, 5, requests);
+            assert_eq!(life.code, Some(code), "{}", life.text);
+            assert!(!life.text.contains("rollback"), "{}", life.text);
+            assert_eq!(desired(&world.cloud(), "web"), 2, "{}", life.text);
+            serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+}
+
+/// A job that rolls back twice goes back once, and the deployment counts as rolled back.
+#[test]
+fn a_second_rollback_goes_no_further_back() {
+    let world = World::new("shop");
+    kept(&world);
+    let life = world.run(&deploy("5", "--bake 0s --keep-old"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let rollback = format!("rollback {PAIR}");
+    let life = world.run(&rollback);
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let life = world.run(&rollback);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("nothing to do"), "{}", life.text);
+    serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    let history = world.run(&format!("history {PAIR}"));
+    assert!(history.text.contains("rolled back"), "{}", history.text);
+}
+
+/// Killed at every call: `resume` brings the way back to its end, with auto scaling as it was found.
+#[test]
+fn a_rollback_to_a_kept_side_that_was_killed_is_found_and_finished() {
+    let world = World::of(SCALED.cloud());
+    let life = world.run(&deploy("2", "--bake 0s --keep-old"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let life = world.run_kept(&format!("rollback {PAIR}"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let mut changed = false;
+    for moment in life.moments {
+        changed |= !is_read(&moment.operation);
+        let (nth, world) = (moment.nth, World::of(moment.cloud));
+        let resumed = world.run(&format!("resume {PAIR} --on-conflict supersede"));
+        let at = format!("killed at call {nth}, {}\n{}", moment.operation, resumed.text);
+        if changed && resumed.code == Some(1) {
+            serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}: {at}"));
+            scaled_as_found(&world.cloud(), SCALED.limits())
+                .unwrap_or_else(|why| panic!("{why}: {at}"));
+            continue;
+        }
+        // Nothing was changed yet, or all of it.
+        assert_eq!(resumed.code, Some(0), "{at}");
+        let is = |tag: &str| serves(&world.cloud(), &image(tag), 2);
+        is("2").or_else(|_| is("1")).unwrap_or_else(|why| panic!("{why}: {at}"));
+    }
+}
