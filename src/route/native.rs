@@ -161,7 +161,11 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
         return gone(Some(service.status.clone()));
     }
     if let Some(by) = superseded(view) {
-        return Some(Next::Done(Outcome::Superseded(by)));
+        // Pauses of ours would stop what somebody else deploys.
+        let own = current(view).map(ServiceDeployment::phase);
+        let is_over = own.is_none_or(|phase| !matches!(phase, Phase::Forward | Phase::Back));
+        let tidied = tidy_after(view, own == Some(Phase::Successful)).filter(|_| is_over);
+        return tidied.or(Some(Next::Done(Outcome::Superseded(by))));
     }
     if let Some(sight) = view.detached() {
         return Some(Next::Done(Outcome::Drifted(sight)));
@@ -518,7 +522,9 @@ fn verify(view: &View<'_>) -> Option<Next> {
     });
     match other.or_else(|| not_serving(view, service, &view.record.revision)) {
         Some(sight) => wait_or(view, sight, Outcome::Drifted),
-        None => super::rolling::end_short(view),
+        // That end is the last thing that is written.
+        None => super::rolling::end_short(view)
+            .map(|end| tidy_after(view, view.record.forward()).unwrap_or(end)),
     }
 }
 

@@ -213,6 +213,9 @@ pub(crate) fn outsider(what: &str, cloud: &mut ecs_bg_sandbox::Cloud) {
         "changes the desired count" => {
             ask(cloud, "UpdateService", r#"{"cluster":"shop","service":"shop","desiredCount":3}"#);
         }
+        "lowers the count" => {
+            ask(cloud, "UpdateService", r#"{"cluster":"shop","service":"shop","desiredCount":1}"#);
+        }
         "starts the same revision anew" => {
             let body = r#"{"cluster":"shop","service":"shop","forceNewDeployment":true}"#;
             ask(cloud, "UpdateService", body);
@@ -246,6 +249,28 @@ fn an_outsider_brings_no_lie() {
             _ => Ok(()),
         };
         assert!(known && well.is_ok(), "{what} at {second} s: {code} {well:?}\n{}", life.text);
+    }
+}
+
+/// Somebody ends a deployment that pauses, at any moment: it leaves no pause in the service that would stop theirs.
+#[test]
+fn an_outsider_finds_no_pause_of_ours_after_the_end() {
+    let outsiders = [
+        "puts the service on another revision",
+        "starts the same revision anew",
+        "lowers the count",
+    ];
+    let cases =
+        outsiders.into_iter().flat_map(|what| (2..120).step_by(2).map(move |at| (what, at)));
+    for (what, second) in every_nth("native: outsiders and pauses", cases) {
+        let world = native("");
+        let before = settings(&world);
+        let deploy = deploy("2", &format!("{PAUSED} --strategy canary:10/1m"));
+        let life = world.run_beside(&deploy, second, move |cloud| outsider(what, cloud));
+        let after = settings(&world);
+        let kept = life.code == Some(0) && after["strategy"] == "CANARY";
+        let same = kept || after == before;
+        assert!(same, "{what} at {second} s: {:?}\n{before}\n{after}\n{}", life.code, life.text);
     }
 }
 
