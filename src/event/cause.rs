@@ -217,6 +217,13 @@ pub enum Cause {
     },
     /// AWS refused a call, or could not be asked.
     Aws(Failure),
+    /// Somebody deregistered the scalable target of one service of a pair: nobody knows its limits.
+    OneIsNotScaled {
+        /// The service that is still scaled.
+        service: String,
+        /// The other one.
+        other: String,
+    },
     /// Auto scaling could not be changed, or not be read.
     Scaling {
         /// The call.

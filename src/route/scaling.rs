@@ -7,10 +7,10 @@
 //! again. Registering a target brings the desired count between its limits at once, so that the other side has
 //! its limits before this one loses them.
 
-use super::{Action, Next, View, Wait};
+use super::{Action, Next, Outcome, View, Wait};
 use std::time::Duration;
 
-use crate::event::WaitReason;
+use crate::event::{Cause, WaitReason};
 use crate::model::scaling::{Scalable, Suspended};
 use crate::model::world::Look;
 use crate::record::Suspensions;
@@ -55,6 +55,16 @@ fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Unread> {
     let [blue, green] =
         [&view.record.blue, &view.record.green].map(|name| view.world.scalable(name));
     Ok(blue.zip(green).map(|(blue, green)| Pair { found, blue, green }))
+}
+
+/// The one of the two services that is scaled, where somebody deregistered the other one meanwhile.
+fn only<'a>(view: &View<'a>) -> Option<&'a Scalable> {
+    let (blue, green) = (&view.record.blue, &view.record.green);
+    match [blue, green].map(|name| view.world.scalable(name)) {
+        [Some(only), None] | [None, Some(only)] => Some(only),
+        _ => None,
+    }
+    .filter(|_| view.record.scaling.is_some())
 }
 
 /// Both targets, for a step.
@@ -121,6 +131,13 @@ pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
 
 /// Green has blue's present limits and suspensions as found; only then blue has none to be revived by.
 pub(super) fn arm(view: &View<'_>) -> Option<Next> {
+    // The limits are those of one of them, or nobody's.
+    if let Some(only) = only(view).filter(|_| view.record.forward()) {
+        let (blue, green) = (&view.record.blue, &view.record.green);
+        let other = if only.service == *blue { green } else { blue };
+        let (service, other) = (only.service.clone(), other.clone());
+        return Some(Next::Done(Outcome::Stuck(Cause::OneIsNotScaled { service, other })));
+    }
     let pair = pair_or_return!(view);
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();
@@ -134,8 +151,18 @@ pub(super) fn arm(view: &View<'_>) -> Option<Next> {
     scale(blue, (Some(0), None), Suspended::ALL)
 }
 
-/// Blue is scaled as it was found; nothing scales green.
+/// Blue is scaled as it was found; nothing scales green. Of one that somebody deregistered, the other is left so.
 pub(super) fn unfreeze(view: &View<'_>) -> Option<Next> {
+    if let Some((only, found)) = only(view).zip(view.record.scaling) {
+        let is_blue = only.service == view.record.blue;
+        return match is_blue {
+            true if only.suspended != found.blue && !only.is_bare() => {
+                scale(only, (None, None), found.blue)
+            }
+            false if !only.is_idle() => scale(only, (Some(0), None), Suspended::ALL),
+            _ => None,
+        };
+    }
     let pair = pair_or_return!(view);
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();

@@ -97,6 +97,40 @@ fn a_scheduled_action_at_any_step_holds_on_the_side_that_serves_in_the_end() {
     }
 }
 
+/// Somebody deregisters one of the two services before any change: no success and no rollback leaves the side that
+/// serves scaled otherwise than before, and no idle side can be started again.
+#[test]
+fn a_service_that_somebody_deregisters_at_any_step_leaves_no_crossed_scaling() {
+    for scene in [SCALED, SCALED_SICK] {
+        let life = kept(&scene);
+        let moments = life.moments.iter().filter(|moment| !moment.done).filter(matters);
+        let cases = moments.flat_map(|moment| ["web", "web-green"].map(|one| (moment.nth, one)));
+        sweep(&format!("{}: deregistered", scene.name), cases, |(nth, service)| {
+            let world = World::of(scene.cloud());
+            let service = *service;
+            let outsider = outside(When::Call(*nth), move |cloud| deregister(cloud, service));
+            let life = world.live(&scene.deploy(), Fate { outsider, ..Fate::default() });
+            let told =
+                |why| format!("{}: {service} before call {nth}: {why}\n{}", scene.name, life.text);
+            match life.code {
+                // Which of them is scaled any more, somebody else decided.
+                Some(0 | 1) => scaled_as_found(&world.cloud(), scene.limits()).map_err(told),
+                Some(3 | 4) => Ok(()),
+                other => Err(told(format!("ended with {other:?}"))),
+            }
+        });
+    }
+}
+
+fn deregister(cloud: &mut Cloud, service: &str) {
+    let target = json!({
+        "ServiceNamespace": "ecs",
+        "ResourceId": format!("service/shop/{service}"),
+        "ScalableDimension": "ecs:service:DesiredCount",
+    });
+    call(cloud, "application-autoscaling", "DeregisterScalableTarget", &target.to_string());
+}
+
 /// Who goes on after a death.
 #[derive(Clone, Copy, Debug)]
 enum After {
