@@ -18,17 +18,27 @@ pub(super) fn check(
         "AWS_SESSION_TOKEN" => true,
         name => name.starts_with(ENDPOINT),
     };
-    let mut wrong: Vec<String> = variables
-        .into_iter()
-        .filter(|(name, _)| counts(name))
-        .filter_map(|(name, value)| Some(format!("{name} {}", flaw(&name, &value)?)))
+    let counting: Vec<(String, String)> =
+        variables.into_iter().filter(|(name, _)| counts(name)).collect();
+    let mut wrong: Vec<String> = counting
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name} {}", flaw(name, value)?)))
         .collect();
+    // The SDK takes half a key for none, and asks the machine for another one.
+    let is_set = |name| counting.iter().any(|(own, value)| own == name && !value.is_empty());
+    let has_other = profile.is_some() || is_set("AWS_PROFILE") || !wrong.is_empty();
+    let halves = [KEYS, [KEYS[1], KEYS[0]]].into_iter().filter(|_| !has_other);
+    let halves = halves.filter(|[one, other]| is_set(one) && !is_set(other));
+    wrong.extend(halves.map(|[one, other]| format!("{other} is missing beside {one}")));
     if wrong.is_empty() {
         return Ok(());
     }
     wrong.sort();
     Err(Failure::before_any_call(FailureKind::Environment, "BadEnvironment", wrong.join("; ")))
 }
+
+/// A key and its secret.
+const KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Of all services, or of the one that its name ends in.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -92,6 +102,14 @@ mod tests {
             let wanted = format!("{name} {flaw}");
             assert_eq!(said(&REAL, &[(name, value)]), Some(wanted), "{value:?}");
         }
+    }
+
+    #[test]
+    fn half_a_key_is_none() {
+        let wanted = "AWS_SECRET_ACCESS_KEY is missing beside AWS_ACCESS_KEY_ID";
+        assert_eq!(said(&REAL, &[("AWS_ACCESS_KEY_ID", "AKIA")]).as_deref(), Some(wanted));
+        let both = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
+        assert_eq!(said(&REAL, &both), None);
     }
 
     #[test]

@@ -37,7 +37,10 @@ pub(super) async fn run(
     host: &Host,
     render: &Render<'_>,
 ) -> Result<u8, Error> {
-    let sandbox = Sandbox::new(context::build(globals.sandbox.as_deref().unwrap_or("shop"))?);
+    // What the environment says is for other commands: the demo leaves their world alone.
+    let named = globals.sandbox.as_deref().filter(|_| globals.chosen_by.is_none());
+    let sandbox = Sandbox::new(context::build(named.unwrap_or("shop"))?);
+    let globals = &Globals { sandbox: None, sandbox_state: None, ..globals.clone() };
     let pace = demo.speed.or(host.terminal.then_some(60.0));
     let interrupts = host.interrupts.clone().unwrap_or_else(crate::host::signals);
     let inner = Host {
@@ -96,7 +99,10 @@ async fn command(arguments: &[&str], globals: &Globals, host: &Host) -> u8 {
     }
     let argv: Vec<OsString> = argv.into_iter().map(Into::into).collect();
     match parse(argv.clone()) {
-        Ok(cli) => Box::pin(super::execute(cli, host)).await,
+        Ok(mut cli) => {
+            (cli.globals.sandbox, cli.globals.sandbox_state) = (None, None);
+            Box::pin(super::execute(cli, host)).await
+        }
         Err(error) => super::usage(&error, &argv, host),
     }
 }

@@ -20,8 +20,8 @@ use crate::event::{
 use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::plan::trust::{Verdict, judge};
-use crate::plan::{self, Decision, Survey, unfinished};
-use crate::record::{Closed, End, Heading, Reason, Record};
+use crate::plan::{self, Decision, Survey};
+use crate::record::{Closed, DEAD_AFTER, End, Heading, Reason, Record};
 use crate::request::{Request, Scale};
 use crate::route::Outcome;
 
@@ -74,7 +74,7 @@ pub async fn preview(
 ) -> Result<(Survey, Decision), Error> {
     let (survey, decision) = or_interrupted(&setting.interrupts, decide(request, setting)).await?;
     not_newer(&survey, &decision, setting.on_conflict)?;
-    if let Decision::Unfinished(record) = &decision
+    if let Decision::Unfinished(record) | Decision::Adopt(record) = &decision
         && !record.may_be_overtaken(survey.world.at)
     {
         not_driven(&survey, record, setting.on_conflict)?;
@@ -201,7 +201,11 @@ fn not_driven(survey: &Survey, record: &Record, on_conflict: OnConflict) -> Resu
     let now = survey.world.at;
     let is_over = record.is_abandoned(now) || record.is_seen_in_the_future(now);
     match on_conflict == OnConflict::Refuse && !is_over {
-        true => Err(unfinished(survey, record)),
+        true => Err(Refusal::new(RecordRefused::Driven {
+            deployment: record.name().to_owned(),
+            silent: record.silent_for(now),
+            dead_after: DEAD_AFTER,
+        })),
         false => Ok(()),
     }
 }

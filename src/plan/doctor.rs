@@ -172,7 +172,11 @@ pub fn examine(
     }
     let is_open = match decision {
         Ok(Decision::Adopt(record) | Decision::Unfinished(record)) => {
-            found("deployment", Level::Error, Fact::Refused(unfinished(survey, record).why));
+            // One that no process drives is continued, or rolled back first.
+            let now = survey.world.at;
+            let is_over = record.is_abandoned(now) || record.may_be_overtaken(now);
+            let level = if is_over { Level::Warning } else { Level::Error };
+            found("deployment", level, Fact::Refused(unfinished(survey, record).why));
             true
         }
         Ok(Decision::Deploy(plan)) => {

@@ -181,7 +181,12 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             format!("nothing to do: {}", field(&words::nothing(&why)))
         }
         Decision::Unfinished(record) => {
-            field(&words::refused(&crate::plan::unfinished(survey, record).why))
+            let what = words::refused(&crate::plan::unfinished(survey, record).why);
+            let then = match record.may_be_overtaken(survey.world.at) {
+                true => "deploy would take its place",
+                false => "deploy would roll it back, and then begin",
+            };
+            field(&format!("{what}: {then}"))
         }
         Decision::Adopt(record) => field(&format!(
             "{} {} is in progress: deploy would resume it at step {}",

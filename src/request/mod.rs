@@ -411,8 +411,8 @@ pub fn duration(argument: &str, text: &str) -> Result<Duration, Usage> {
     };
     let parsed = match text.trim().parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text.trim()).map_err(|error| {
-            bad(argument, format!("`{text}` is not a duration: {error}"), &hint)
+        Err(_) => humantime::parse_duration(text.trim()).map_err(|_| {
+            bad(argument, format!("`{text}` is not a duration like 90s, 15m or 1h30m"), &hint)
         })?,
     };
     match parsed {

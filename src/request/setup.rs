@@ -239,7 +239,7 @@ fn arn(
         true => Ok(Some(text.clone())),
         false => Err(bad(
             option,
-            format!("`{text}` is not the ARN of such a thing"),
+            format!("`{text}` is no ARN with {}", kinds.join(" or ")),
             &format!("{option} {hint}"),
         )),
     }

@@ -1229,3 +1229,20 @@ fn an_undo_that_loses_a_permission_says_so_and_is_no_success() {
         }
     }
 }
+
+/// A service that scales resets no count of its own, and a pair whose second service does not scale is not done.
+#[test]
+fn what_scales_is_printed_as_it_has_to_be() {
+    let scales = "[[scalable_target]]\nservice = 'shop/api'\nmin = 1\nmax = 4\ncpu = 20\n";
+    let life = solo(scales).run(&setup(&format!("{ROLE} --print terraform")));
+    assert!(
+        life.text.contains("ignore_changes = [task_definition, desired_count]"),
+        "{}",
+        life.text
+    );
+    let pair = World::parsed(&format!("extends = 'shop'\n{}", scales.replace("api", "web")));
+    let life = pair.run("setup --cluster shop --service web --engine listener --print cli");
+    assert!(life.text.contains("register-scalable-target"), "{}", life.text);
+    assert!(life.text.contains("service/shop/web-green"), "{}", life.text);
+    assert!(!life.text.contains("create-service"), "{}", life.text);
+}

@@ -95,8 +95,15 @@ fn groups(seen: &Seen) -> Vec<GroupPair> {
 
 /// What is left to make.
 pub(super) fn pair_steps(twin: &str, seen: &Seen, service: &Service) -> Vec<Step> {
-    if seen.survey.twin.is_some() {
-        return vec![];
+    if let Some(twin) = &seen.survey.twin {
+        let other = seen.survey.world.service(twin).and_then(|other| other.groups().next());
+        let is_scaled = seen.survey.scalable(twin).is_some();
+        let policies = seen.survey.policies.iter().flatten();
+        let policies = policies.filter(|policy| policy.service == service.name);
+        return match other.filter(|_| !is_scaled) {
+            Some(second) => scaling_steps(twin, second, seen, service, policies),
+            None => vec![],
+        };
     }
     let Some(first) = &seen.first else { return vec![] };
     let mut steps = group_steps(first, seen.second.as_ref(), GROUP_TAG);
@@ -113,17 +120,29 @@ pub(super) fn pair_steps(twin: &str, seen: &Seen, service: &Service) -> Vec<Step
         let members = twin_members(twin, seen, service, second);
         steps.push(Step::Pair(PairStep::Create { twin: twin.to_owned(), members }));
     }
-    if let Some(like) = seen.survey.scalable(&service.name) {
-        let (twin, like) = (twin.to_owned(), like.clone());
-        steps.push(Step::Pair(PairStep::Scale { twin, like }));
-    }
-    for policy in seen.policies.iter().flatten() {
-        let policy = twin_policy(policy, twin, second);
-        steps.push(Step::Pair(PairStep::Policy { twin: twin.to_owned(), policy }));
-    }
+    let policies = seen.policies.iter().flatten();
+    steps.extend(scaling_steps(twin, second, seen, service, policies));
     let (name, arn) = (service.name.clone(), service.arn.clone());
     steps.push(Step::Pair(PairStep::Tag { service: name, arn, twin: twin.to_owned() }));
     steps
+}
+
+/// What scales the twin as the service is scaled.
+fn scaling_steps<'a>(
+    twin: &str,
+    second: &str,
+    seen: &Seen,
+    service: &Service,
+    policies: impl Iterator<Item = &'a Policy>,
+) -> Vec<Step> {
+    let Some(like) = seen.survey.scalable(&service.name) else { return vec![] };
+    let (name, like) = (twin.to_owned(), like.clone());
+    let scale = Step::Pair(PairStep::Scale { twin: name, like });
+    let policies = policies.map(|policy| {
+        let policy = twin_policy(policy, twin, second);
+        Step::Pair(PairStep::Policy { twin: twin.to_owned(), policy })
+    });
+    [scale].into_iter().chain(policies).collect()
 }
 
 /// The request of CreateService for a twin: as the service, with another target group and no tasks.

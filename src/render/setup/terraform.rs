@@ -140,7 +140,10 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     if let Some(attached) = attached {
         let _ = write!(text, "\n  depends_on = [aws_iam_role_policy_attachment.{attached}]\n");
     }
-    text.push_str("\n  lifecycle {\n    ignore_changes = [task_definition]\n  }\n}");
+    let is_scaled = seen.survey.scalable(name).is_some();
+    let more = if is_scaled { ", desired_count" } else { "" };
+    let _ =
+        write!(text, "\n  lifecycle {{\n    ignore_changes = [task_definition{more}]\n  }}\n}}");
     text
 }
 

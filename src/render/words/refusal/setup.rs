@@ -128,7 +128,7 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             format!("rule {rule} gives {group} traffic: ECS needs all of it on {first}")
         }
         R::ThirdGroupInRule { rule, group, .. } => {
-            format!("rule {rule} also names a third target group, {group}, which ECS would drop")
+            format!("rule {rule} also names the target group {group}, which ECS would drop")
         }
         R::UndoSeveralLoadBalancers { service } => {
             format!("{service} has more than one load balancer, or it cannot be read")
