@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::change::{Scaling, StopReason};
+use super::ending::Hint;
 use super::error::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
@@ -186,8 +187,9 @@ pub enum Cause {
     Drift {
         /// What it shows.
         sight: Sight,
-        /// `ecs-bg rollback` would roll back.
-        can_roll_back: bool,
+        /// The command that rolls back instead, where one of ours does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        back: Option<Box<Hint>>,
     },
     /// Something is in the way that was not before.
     InTheWay {

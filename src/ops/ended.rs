@@ -113,7 +113,7 @@ fn ended(
         exit_code: outcome.exit_code(),
         interrupted: *interrupted,
         deployment: Some(record.name().to_owned()),
-        why: why(outcome, record, *recorded),
+        why: why(outcome, record, *recorded, cluster, service),
         failures: failures.chain(old).collect(),
         logs: vec![],
         service_events: match world.service(&record.green) {
@@ -193,7 +193,13 @@ fn stopping(record: &Record, world: &World) -> u32 {
 }
 
 /// Why it is not good.
-fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
+fn why(
+    outcome: &Outcome,
+    record: &Record,
+    recorded: bool,
+    cluster: &str,
+    service: &str,
+) -> Option<Cause> {
     match outcome {
         Outcome::Live | Outcome::Stopped => None,
         Outcome::WentBack(Some(trouble)) | Outcome::Left(trouble) => Some(trouble.cause.clone()),
@@ -204,8 +210,11 @@ fn why(outcome: &Outcome, record: &Record, recorded: bool) -> Option<Cause> {
         },
         Outcome::Stuck(cause) | Outcome::Superseded(cause) => Some(cause.clone()),
         Outcome::Drifted(sight) => {
-            let can_roll_back = record.forward() && recorded && !sight.is_beyond_weights();
-            Some(Cause::Drift { sight: sight.clone(), can_roll_back })
+            // The rules of one service are ECS's.
+            let is_ours = record.twin().is_some() && !sight.is_beyond_weights();
+            let back = (record.forward() && recorded && is_ours)
+                .then(|| Box::new(Hint::new("rollback", cluster, service)));
+            Some(Cause::Drift { sight: sight.clone(), back })
         }
     }
 }
@@ -232,7 +241,6 @@ fn hint(
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
-        // The rules of one service are ECS's.
         Outcome::Drifted(sight) if sight.is_beyond_weights() || record.twin().is_none() => {
             verb("status")
         }

@@ -197,7 +197,9 @@ fn steps(
     let lacking = |rule: &&&Rule| !green_stands(&rule.actions, &sides.pairs);
     let missing = shifted.iter().filter(lacking).map(|rule| rule.name.clone()).collect();
     let service = || green.clone();
-    let mut steps = vec![registered(base, changes)];
+    // What an earlier deployment kept is stopped first.
+    let kept = survey.kept().map(|_| Planned::Retire { service: service() });
+    let mut steps: Vec<Planned> = kept.into_iter().chain([registered(base, changes)]).collect();
     steps.extend(preparing(record));
     steps.push(Planned::Attach { service: service(), rules: rules.clone(), missing });
     let tasks = record.count.max(sides.green.desired);

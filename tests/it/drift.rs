@@ -44,7 +44,11 @@ fn hint(life: &Life) -> String {
 fn what_is_hinted_at_goes_on_from_the_live_weights() {
     let (world, life) = drifted();
     assert_eq!(hint(&life), format!("resume {PAIR} --accept-drift"));
-    assert!(life.text.contains("to roll back instead: ecs-bg rollback"), "{}", life.text);
+    assert!(
+        life.text.contains("to roll back instead: ecs-bg rollback --cluster shop --service web"),
+        "{}",
+        life.text
+    );
     let from = world.cloud().journal().len();
     let life = world.run(&hint(&life));
     assert_eq!(life.code, Some(0), "{}", life.text);

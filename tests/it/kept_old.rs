@@ -93,6 +93,9 @@ fn the_next_deployment_stops_it_first() {
     let world = World::new("shop");
     kept(&world);
     let from = world.cloud().journal().len();
+    let plan = world.run(&deploy("5", "--bake 0s --dry-run"));
+    let stops = plan.text.find("web: desired count 0").expect("it is planned");
+    assert!(stops < plan.text.find("register").expect("a revision"), "{}", plan.text);
     let life = world.run(&deploy("5", "--bake 0s"));
     assert_eq!(life.code, Some(0), "{}", life.text);
     let journal = world.journal(from);

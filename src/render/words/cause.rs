@@ -1,5 +1,6 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
+use super::ending::hint;
 use super::failure::{failure as failed, fault};
 use super::gate::gate;
 use super::health::{sickness, task};
@@ -101,16 +102,16 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::StillHasTraffic { rule, service } => {
             format!("rule {rule} still gives {service} traffic")
         }
-        Cause::Drift { sight: seen, can_roll_back } => {
+        Cause::Drift { sight: seen, back } => {
             let what = match seen {
                 Sight::NoGroups { .. } => format!("{}: somebody changed its load balancers", sight(seen)),
                 Sight::UnmovedRule { .. } => format!("{}: it is not the production rule", sight(seen)),
                 Sight::NoRule { .. } => format!("{}: somebody deleted or rewrote it", sight(seen)),
                 _ => format!("{}, which this deployment did not write", sight(seen)),
             };
-            match can_roll_back {
-                true => format!("{what}; to roll back instead: ecs-bg rollback"),
-                false => what,
+            match back {
+                Some(back) => format!("{what}; to roll back instead: {}", hint(back)),
+                None => what,
             }
         }
         Cause::InTheWay { error } => fault(error),

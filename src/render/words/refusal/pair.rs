@@ -69,7 +69,10 @@ pub(super) fn fix(refusal: &PairRefused) -> String {
     match refusal {
         R::NoTwin { candidate: Some(candidate), .. } => format!("--twin {candidate}"),
         R::NoTwin { cluster, candidate: None, .. } => {
-            format!("aws ecs list-services --cluster {cluster}, then --twin NAME")
+            format!(
+                "aws ecs list-services --cluster {cluster}, then --twin NAME; or, if ecs-bg setup was interrupted, run it \
+                 again"
+            )
         }
         R::TwinIgnored { twin, .. } => {
             format!("--twin {twin} if that is right, else --engine rolling")
