@@ -151,7 +151,8 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
                 _ if is_one_side(record, world) => Proof::OneSide,
                 _ => Proof::Healthy,
             };
-            let kept = record.keep_old.then(|| record.blue.clone());
+            let runs = world.service(&record.blue).is_some_and(|old| old.desired > 0);
+            let kept = (record.keep_old && runs).then(|| record.blue.clone());
             Ending::Live { revision, service: green, proof, kept }
         }
         Outcome::WentBack(_) => Ending::RolledBack {
