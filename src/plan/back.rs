@@ -22,7 +22,7 @@ impl Survey {
     }
 }
 
-/// What gives `service` all the traffic and empties the other one: a record for this process alone,
+/// What gives `service` all the traffic and empties the other one: a record that no revision carries,
 /// with the heading back. `None`: that is how it is.
 pub fn back_to(
     service: &str,
