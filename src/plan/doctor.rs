@@ -107,6 +107,16 @@ fn is_for(call: Call, code: &str) -> bool {
         Call::DescribeSubnets => matches!(code, "zone" | "addresses" | "one-subnet"),
         Call::DescribeLoadBalancers => code == "zone",
         Call::DescribeScalingPolicies => matches!(code, "scaling-label" | "forecast"),
+        Call::DescribeScalableTargets => {
+            matches!(code, "auto-scaling" | "scaling-label" | "forecast" | "suspended-scaling")
+        }
+        Call::DescribeTargetGroups => {
+            let of_groups = ["target-type", "zone", "check-port", "redirect", "quota"];
+            of_groups.contains(&code) || is_for(Call::DescribeTargetGroupAttributes, code)
+        }
+        Call::DescribeTargetGroupAttributes => {
+            matches!(code, "sticky-group" | "draining" | "slow-draining" | "stop-timeout")
+        }
         _ => false,
     }
 }
@@ -197,22 +207,24 @@ pub fn examine(
         Ok(Decision::Deploy(plan)) => &plan.warnings[..],
         _ => &[],
     };
-    let unread = live(request, survey).map(|live| unread(survey, live, warned));
-    for call in more.denied.iter().copied().chain(unread.unwrap_or_default()) {
+    let unsaid = live(request, survey).map(|live| unread(survey, live, warned));
+    for call in more.denied.iter().copied().chain(unsaid.unwrap_or_default()) {
         found("permissions", Level::Unknown, Fact::NotAllowed { call });
     }
     if let Some(reason) = survey.blind.clone().filter(|_| warned.is_empty()) {
-        let unread = Warning::LoadBalancersUnread { reason };
-        found("permissions", Level::Unknown, Fact::Plan(unread));
+        let blind = Warning::LoadBalancersUnread { reason };
+        found("permissions", Level::Unknown, Fact::Plan(blind));
     }
     if let (Some((engine, _)), Ok(live)) = (&chosen, live(request, survey)) {
         let revision = survey.revisions.get(&live.revision);
         let (name, definition) = deployed(request, survey, live);
         let exam = Exam { survey, more, engine, live, revision, name, definition };
+        let mut denied = unread(survey, live, &[]);
+        denied.extend(&more.denied);
+        denied.extend(survey.blind.as_ref().map(|_| Call::DescribeTargetGroups));
         for Row { code, level, run } in TABLE {
             match run(&exam) {
-                facts if facts.is_empty() && more.denied.iter().any(|call| is_for(*call, code)) => {
-                }
+                facts if facts.is_empty() && denied.iter().any(|call| is_for(*call, code)) => {}
                 facts if facts.is_empty() => passed.push(code),
                 facts => facts.into_iter().for_each(|fact| found(code, *level, fact)),
             }

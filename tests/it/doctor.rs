@@ -246,6 +246,38 @@ fn an_alarm_that_is_on_and_one_that_may_not_be_read() {
     }
 }
 
+/// Nothing is said to be well that could not be looked at.
+#[test]
+fn what_may_not_be_read_has_not_passed() {
+    for (action, unmade) in [
+        (
+            "application-autoscaling:DescribeScalableTargets",
+            &["auto-scaling", "scaling-label", "forecast", "suspended-scaling"][..],
+        ),
+        (
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            &["draining", "slow-draining", "stop-timeout"],
+        ),
+        ("elasticloadbalancing:DescribeTargetGroups", &["target-type", "check-port", "draining"]),
+    ] {
+        let world = World::new("solo");
+        let before = report(&world.run(DOCTOR));
+        let passed = |report: &Value, code: &str| {
+            report["passed"].as_array().expect("passed").contains(&code.into())
+        };
+        let policy = format!(
+            r#"{{"Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},
+            {{"Effect":"Deny","Action":"{action}","Resource":"*"}}]}}"#
+        );
+        world.cloud().set_policy(Some(Policy::parse(&policy, "policy").expect("a policy")));
+        let after = report(&world.run(DOCTOR));
+        for code in unmade {
+            assert!(passed(&before, code), "{code}: {before}");
+            assert!(!passed(&after, code), "{action}, {code}: {after}");
+        }
+    }
+}
+
 /// What a deployment with these options would run is judged, not what runs.
 #[test]
 fn what_would_be_deployed_is_judged() {
