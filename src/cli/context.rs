@@ -186,14 +186,14 @@ pub(super) fn private() -> fs::OpenOptions {
 fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
     if let Some(path) = globals.sandbox_state.as_ref().filter(|path| path.exists()) {
         // It is there already; a name that means nothing is a slip all the same.
-        globals.sandbox.as_deref().map(build).transpose()?;
+        globals.sandbox.as_deref().map(|name| build("--sandbox", name)).transpose()?;
         let json = fs::read(path).map_err(|error| unusable(path, FileUse::ReadSandbox, &error))?;
         let cloud = serde_json::from_slice(&json)
             .map_err(|error| unusable(path, FileUse::ParseSandbox, &error))?;
         return Ok(Some(Sandbox::new(cloud)));
     }
     match (&globals.sandbox, &globals.sandbox_state) {
-        (Some(name), _) => Ok(Some(Sandbox::new(build(name)?))),
+        (Some(name), _) => Ok(Some(Sandbox::new(build("--sandbox", name)?))),
         (None, Some(path)) => {
             let what = format!(
                 "--sandbox-state: {} does not exist, and no --sandbox says what to begin with",
@@ -205,18 +205,18 @@ fn sandbox(globals: &Globals) -> Result<Option<Sandbox>, Error> {
     }
 }
 
-/// Builds the world of a scenario: a built-in one by name, or a file.
-pub(super) fn build(name: &str) -> Result<Cloud, Error> {
+/// Builds the world of the scenario that an option names: a built-in one, or a file.
+pub(super) fn build(option: &str, name: &str) -> Result<Cloud, Error> {
     let names = ecs_bg_sandbox::scenario::names().join(", ");
-    let refused = |what: String| Error::Usage(Usage::new(what, "--sandbox shop"));
+    let refused = |what: String| Error::Usage(Usage::new(what, format!("{option} shop")));
     let scenario = match Scenario::builtin(name) {
         Some(scenario) => scenario,
         None => {
             let text = fs::read_to_string(name).map_err(|error| {
-                refused(format!("--sandbox: {name} is neither a scenario ({names}) nor a file that can be read: {error}"))
+                refused(format!("{option}: {name} is neither a scenario ({names}) nor a file that can be read: {error}"))
             })?;
-            Scenario::parse(&text, name).map_err(|error| refused(format!("--sandbox: {error}")))?
+            Scenario::parse(&text, name).map_err(|error| refused(format!("{option}: {error}")))?
         }
     };
-    Cloud::from_scenario(&scenario).map_err(|error| refused(format!("--sandbox: {error}")))
+    Cloud::from_scenario(&scenario).map_err(|error| refused(format!("{option}: {error}")))
 }

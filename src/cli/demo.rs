@@ -39,7 +39,7 @@ pub(super) async fn run(
 ) -> Result<u8, Error> {
     // What the environment says is for other commands: the demo leaves their world alone.
     let named = globals.sandbox.as_deref().filter(|_| globals.chosen_by.is_none());
-    let sandbox = Sandbox::new(context::build(named.unwrap_or("shop"))?);
+    let sandbox = Sandbox::new(context::build("--sandbox", named.unwrap_or("shop"))?);
     let globals = &Globals { sandbox: None, sandbox_state: None, ..globals.clone() };
     let pace = demo.speed.or(host.terminal.then_some(60.0));
     let interrupts = host.interrupts.clone().unwrap_or_else(crate::host::signals);

@@ -86,8 +86,10 @@ pub(super) async fn run(
 }
 
 fn world(sandbox: &Sandbox, globals: &Globals) -> Result<Cloud, Error> {
-    let scenario = sandbox.scenario.as_deref().or(globals.sandbox.as_deref()).unwrap_or("empty");
-    let mut cloud = context::build(scenario)?;
+    let mut cloud = match (&sandbox.scenario, &globals.sandbox) {
+        (Some(scenario), _) => context::build("--scenario", scenario)?,
+        (None, scenario) => context::build("--sandbox", scenario.as_deref().unwrap_or("empty"))?,
+    };
     if let Some(path) = &sandbox.policy {
         cloud.set_policy(Some(policy(path)?));
     }
