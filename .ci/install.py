@@ -340,6 +340,8 @@ class Action(unittest.TestCase):
         self.refused(2, "a quote without its end", version="9.0.0", cluster="c", service="s", args="--before 'x")
         self.refused(2, "write deploy, plan", version="9.0.0", cluster="c", service="s", command="destroy")
         self.assertEqual(self.words(service="shop/web")[0], ["deploy", "--service=shop/web"])
+        for command in ["doctor", "history"]:
+            self.assertEqual(self.words(service="shop/web", command=command)[0], [command, "--service=shop/web"])
 
     def test_a_tampered_archive_is_not_installed(self):
         archive = RELEASES.publish("9.0.1", fake("9.0.1", "touch pwned"))

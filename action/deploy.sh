@@ -81,8 +81,8 @@ flag() {
 
 command=$(input command)
 case ${command:=deploy} in
-deploy | plan | status | resume | rollback | abort | promote) ;;
-*) fail "\"command\" is \"$command\": write deploy, plan, status, resume, rollback, abort, promote or install" ;;
+deploy | plan | doctor | status | history | resume | rollback | abort | promote) ;;
+*) fail "\"command\" is \"$command\": write deploy, plan, doctor, status, history, resume, rollback, abort, promote or install" ;;
 esac
 words+=("$command")
 
