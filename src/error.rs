@@ -46,6 +46,8 @@ pub struct Failure {
     pub action: Option<String>,
 }
 
+/// The code of a key without its secret, or the other way round.
+pub const HALF_A_KEY: &str = "HalfAKey";
 /// The code of a profile that is not there.
 pub const UNKNOWN_PROFILE: &str = "UnknownProfile";
 /// The code of a RunTask whose answer names no task; the message is ECS's reason.

@@ -3,7 +3,7 @@
 //! a name cannot be resolved.
 
 use super::Connection;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, HALF_A_KEY};
 
 /// Refuses values that cannot be meant, of variables that nothing outranks. Never says a value.
 pub(super) fn check(
@@ -24,14 +24,19 @@ pub(super) fn check(
         .iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", flaw(name, value)?)))
         .collect();
-    // The SDK takes half a key for none, and asks the machine for another one.
-    let is_set = |name| counting.iter().any(|(own, value)| own == name && !value.is_empty());
-    let has_other = profile.is_some() || is_set("AWS_PROFILE") || !wrong.is_empty();
-    let halves = [KEYS, [KEYS[1], KEYS[0]]].into_iter().filter(|_| !has_other);
-    let halves = halves.filter(|[one, other]| is_set(one) && !is_set(other));
-    wrong.extend(halves.map(|[one, other]| format!("{other} is missing beside {one}")));
     if wrong.is_empty() {
-        return Ok(());
+        // The SDK takes half a key for none, and asks the machine for another one.
+        let is_set =
+            |name: &str| counting.iter().any(|(own, value)| own == name && !value.is_empty());
+        let mut halves = [KEYS, [KEYS[1], KEYS[0]]].into_iter();
+        let half = halves.find(|[one, other]| is_set(one) && !is_set(other));
+        return match half.filter(|_| profile.is_none() && !is_set("AWS_PROFILE")) {
+            None => Ok(()),
+            Some([one, other]) => {
+                let what = format!("{other} is missing beside {one}");
+                Err(Failure::before_any_call(FailureKind::Environment, HALF_A_KEY, what))
+            }
+        };
     }
     wrong.sort();
     Err(Failure::before_any_call(FailureKind::Environment, "BadEnvironment", wrong.join("; ")))
@@ -108,8 +113,11 @@ mod tests {
     fn half_a_key_is_none() {
         let wanted = "AWS_SECRET_ACCESS_KEY is missing beside AWS_ACCESS_KEY_ID";
         assert_eq!(said(&REAL, &[("AWS_ACCESS_KEY_ID", "AKIA")]).as_deref(), Some(wanted));
-        let both = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
-        assert_eq!(said(&REAL, &both), None);
+        let [id, secret] = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
+        let wanted = "AWS_ACCESS_KEY_ID is missing beside AWS_SECRET_ACCESS_KEY";
+        assert_eq!(said(&REAL, &[secret, ("AWS_ACCESS_KEY_ID", "")]).as_deref(), Some(wanted));
+        assert_eq!(said(&REAL, &[id, secret]), None);
+        assert_eq!(said(&REAL, &[id, ("AWS_PROFILE", "me")]), None);
     }
 
     #[test]

@@ -13,11 +13,9 @@ use crate::event::{Error, Event, Interruption, Kind, LeftBehind, Refusal, WaitRe
 use crate::model::reads::{Moment, Part};
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
-use crate::record::{DEAD_AFTER, Record, Released};
+use crate::record::{DEAD_AFTER, FORGOTTEN_AFTER, Record, Released};
 use crate::route::engine;
 
-/// A record that nobody has touched for this long is history: only a person goes on with it.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Between two looks that must agree.
 const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at an owner that is waited for.
@@ -210,14 +208,7 @@ fn may(
         false => record.silent_for(world.at),
     };
     if silent > FORGOTTEN_AFTER && !setting.by_name {
-        let (deployment, service) = (record.name().to_owned(), record.blue.clone());
-        let cluster = setting.cluster.clone();
-        return Err(Refusal::new(RecordRefused::Forgotten {
-            deployment,
-            service,
-            cluster,
-            silent,
-        }));
+        return Err(forgotten(record, &setting.cluster, silent));
     }
     if silent >= DEAD_AFTER
         || record.released.is_some()
@@ -230,6 +221,13 @@ fn may(
         return Err(Refusal::new(RecordRefused::Driven { deployment, silent, dead_after }));
     }
     Ok(false)
+}
+
+/// Only a person goes on with it.
+pub fn forgotten(record: &Record, cluster: &str, silent: Duration) -> Refusal {
+    let (deployment, service) = (record.name().to_owned(), record.blue.clone());
+    let cluster = cluster.to_owned();
+    Refusal::new(RecordRefused::Forgotten { deployment, service, cluster, silent })
 }
 
 /// The record as it is after our name was written: at once if it is another's or closed, else as a

@@ -24,6 +24,7 @@ pub use self::interrupt::OnCancel;
 use self::interrupt::{Interrupted, asked, or_skipped};
 pub use self::look::begin_with;
 pub use self::register::{Kept, deregister, register, withdraw};
+pub use self::rollback::RECORD_WAIT;
 use crate::aws::{Aws, Pair};
 use crate::clock::Clock;
 use crate::error::Failure;

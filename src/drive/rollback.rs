@@ -8,7 +8,7 @@ use crate::model::reads::Part;
 use crate::route::{Action, Next, Trouble, View, decide};
 
 /// Weights on the way back wait for the record's write no longer than this.
-const RECORD_WAIT: Duration = Duration::from_secs(1);
+pub const RECORD_WAIT: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     /// Another heading, on the same world. The record is written first, but holds up nothing.

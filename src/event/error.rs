@@ -73,6 +73,13 @@ pub enum LeftBehind {
         /// The cluster.
         cluster: String,
     },
+    /// The side that an earlier deployment kept may be stopped.
+    MaybeStopped {
+        /// Its service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
     /// The record may name this process as its owner.
     Owner {
         /// `web:43`

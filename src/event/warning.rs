@@ -244,6 +244,13 @@ pub enum Warning {
         /// The service.
         service: String,
     },
+    /// Which side of a pair serves cannot be told: a one-off task runs as those of the named one.
+    ServingSideUnknown {
+        /// The service that was named.
+        service: String,
+        /// Its twin.
+        twin: String,
+    },
     /// The service has a twin, and which of them has the traffic is not checked.
     TwinUnchecked {
         /// The service.

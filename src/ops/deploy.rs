@@ -10,7 +10,7 @@ use super::look::decide;
 use super::retire::stop;
 use crate::call::Call;
 use crate::drive::backoff::LOOK_TWICE;
-use crate::drive::claim::{OnConflict, WAIT_LOOK};
+use crate::drive::claim::{OnConflict, WAIT_LOOK, forgotten};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Kept, Setting, withdraw};
 use crate::event::refusal::{RecordRefused, ServiceRefused};
@@ -74,10 +74,14 @@ pub async fn preview(
 ) -> Result<(Survey, Decision), Error> {
     let (survey, decision) = or_interrupted(&setting.interrupts, decide(request, setting)).await?;
     not_newer(&survey, &decision, setting.on_conflict)?;
-    if let Decision::Unfinished(record) | Decision::Adopt(record) = &decision
-        && !record.may_be_overtaken(survey.world.at)
-    {
-        not_driven(&survey, record, setting.on_conflict)?;
+    if let Decision::Unfinished(record) | Decision::Adopt(record) = &decision {
+        if record.is_forgotten(survey.world.at) {
+            let silent = record.silent_for(survey.world.at);
+            return Err(forgotten(record, &setting.cluster, silent).into());
+        }
+        if !record.may_be_overtaken(survey.world.at) {
+            not_driven(&survey, record, setting.on_conflict)?;
+        }
     }
     Ok((survey, decision))
 }

@@ -3,7 +3,9 @@
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
 use crate::event::refusal::PairRefused;
-use crate::event::{Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing, Refusal};
+use crate::event::{
+    Cause, Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing, Refusal,
+};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, unfinished};
@@ -66,13 +68,17 @@ pub(super) async fn stop(
     if let Some(refused) = finished.refused.take() {
         return Err(refused.into());
     }
-    let runs_on = finished.world.service(&kept.blue).is_some_and(|old| old.desired > 0);
-    match finished.interrupted && runs_on && finished.outcome != Outcome::Live {
-        // Whether it stops or not, the deployment is live.
-        true => Err(Error::Interrupted(Interruption {
-            code: if finished.outcome == Outcome::Stopped { 130 } else { 3 },
-            left: LeftBehind::Nothing,
-        })),
-        false => Ok(finished),
+    let is_asked = finished.interrupted
+        && matches!(finished.outcome, Outcome::Stopped | Outcome::Stuck(Cause::Held { .. }));
+    if !is_asked {
+        return Ok(finished);
     }
+    // Whether it stops or not, the deployment is live.
+    let (service, cluster) = (kept.blue.clone(), setting.cluster.clone());
+    let (code, left) = match finished.watch.changes {
+        0 => (3, LeftBehind::Nothing),
+        _ => (4, LeftBehind::MaybeStopped { service, cluster }),
+    };
+    let code = if finished.outcome == Outcome::Stopped { 130 } else { code };
+    Err(Error::Interrupted(Interruption { code, left }))
 }

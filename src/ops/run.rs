@@ -8,6 +8,7 @@ use crate::drive::Setting;
 use crate::drive::interrupt::or_interrupted;
 use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
+use crate::error::FailureKind;
 use crate::event::refusal::{OneOffRefused, RunCommand, ServiceRefused};
 use crate::event::{Change, Ended, Ending, Error, Event, Kind, Refusal, Warning};
 use crate::model::arn::short;
@@ -66,7 +67,10 @@ pub async fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let ordering = ordered(task, edits, setting);
-    let order = or_interrupted(&setting.interrupts, ordering).await?;
+    let (order, warning) = or_interrupted(&setting.interrupts, ordering).await?;
+    if let Some(warning) = warning {
+        setting.tell(emit, Kind::Warning(warning));
+    }
     let (tasks, failures) = start(setting, &order).await?;
     for reason in failures {
         setting.tell(emit, Kind::Warning(Warning::TaskNotStarted { reason }));
@@ -92,10 +96,18 @@ pub async fn run(
 }
 
 /// What is asked of RunTask; what is wrong is found out before it is.
-async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Result<Order, Error> {
-    let service = match &arguments.service {
-        None => None,
-        Some(name) => Some(serving(setting, name, arguments.task_definition.is_none()).await?),
+async fn ordered(
+    arguments: &OneOff,
+    edits: &Edits,
+    setting: &Setting<'_>,
+) -> Result<(Order, Option<Warning>), Error> {
+    let (service, warning) = match &arguments.service {
+        None => (None, None),
+        Some(name) => {
+            let runs_its_revision = arguments.task_definition.is_none();
+            let (service, warning) = serving(setting, name, runs_its_revision).await?;
+            (Some(service), warning)
+        }
     };
     let own = service.as_ref().map(|service| service.revision.as_str()).unwrap_or_default();
     let name = arguments.task_definition.as_deref().unwrap_or(own);
@@ -117,22 +129,38 @@ async fn ordered(arguments: &OneOff, edits: &Edits, setting: &Setting<'_>) -> Re
     place(arguments, &base, &mut body)?;
     let container = counting(&base.raw, arguments.container.as_deref(), &placed);
     let logs = (!arguments.no_logs).then(|| base.raw.clone());
-    Ok(Order { body, container: container.unwrap_or_default(), logs })
+    Ok((Order { body, container: container.unwrap_or_default(), logs }, warning))
 }
 
-/// The service of this name. Where it is one side of a pair and the revision is to be `its`, the side that serves.
-async fn serving(setting: &Setting<'_>, name: &str, its: bool) -> Result<Service, Error> {
+/// The service of this name. Where it is one side of a pair whose revision the task is to run, the side that serves,
+/// or a warning that nobody can tell which one does.
+async fn serving(
+    setting: &Setting<'_>,
+    name: &str,
+    runs_its_revision: bool,
+) -> Result<(Service, Option<Warning>), Error> {
     let found = setting.aws.service(&setting.cluster, name).await?;
     let service = found.ok_or_else(|| {
         let (service, cluster) = (name.to_owned(), short(&setting.cluster).to_owned());
         Refusal::new(ServiceRefused::NoService { service, cluster })
     })?;
-    if !its || !service.tags.contains_key("ecs-bg:twin") {
-        return Ok(service);
+    let Some(twin) = service.tags.get("ecs-bg:twin").filter(|_| runs_its_revision).cloned() else {
+        return Ok((service, None));
+    };
+    let survey = match setting.aws.survey(&setting.cluster, name, None).await {
+        Ok(survey) => Some(survey),
+        Err(failure) if failure.kind == FailureKind::Denied => None,
+        Err(failure) => return Err(failure.into()),
+    };
+    let side = survey.as_ref().and_then(|survey| match survey.open_record() {
+        // Until its end, the new version is on trial.
+        Some(Ok(record)) => survey.world.service(&record.blue),
+        _ => live(&Request::back(&setting.cluster, name, survey.twin.as_deref()), survey).ok(),
+    });
+    match side {
+        Some(side) => Ok((side.clone(), None)),
+        None => Ok((service, Some(Warning::ServingSideUnknown { service: name.to_owned(), twin }))),
     }
-    let survey = setting.aws.survey(&setting.cluster, name, None).await?;
-    let request = Request::back(&setting.cluster, name, survey.twin.as_deref());
-    Ok(live(&request, &survey)?.clone())
 }
 
 /// Where the task runs: what was typed wins over what the service says.

@@ -10,7 +10,7 @@ use super::retire::retire;
 use crate::drive::claim::{Claim, OnConflict, claim};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
 use crate::drive::random_id;
-use crate::drive::{Kept, Setting};
+use crate::drive::{Kept, RECORD_WAIT, Setting};
 use crate::error::FailureKind;
 use crate::event::refusal::{OptionsRefused, RecordRefused};
 use crate::event::{
@@ -22,7 +22,7 @@ use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
 use crate::plan::trust::Bounds;
 use crate::plan::{self, Identity, Survey, live, unfinished};
-use crate::record::{End, Heading, Reason, Record, Released};
+use crate::record::{Closed, End, Heading, Reason, Record, Released};
 use crate::request::image::ImageRef;
 use crate::request::{Request, Scale};
 use crate::route::View;
@@ -328,10 +328,20 @@ async fn back_to_service(
     }
     match plan::back_to(to, &survey, &identity(setting))? {
         Some(record) => {
-            let (record, kept) = recorded(setting, record, &survey, emit).await;
+            let opened = opened(&record, &survey);
+            let kept = match &opened {
+                Some(opened) => recorded(setting, opened, emit).await,
+                None => Kept::Memory,
+            };
+            let driven = opened.clone().filter(|_| kept == Kept::Tags).unwrap_or(record);
             let (world, service) = (survey.world.clone(), &target.service);
-            let code = drive_back(setting, record, kept, world, looked, service, emit).await;
+            let code = drive_back(setting, driven, kept, world, looked, service, emit).await;
             if code.exit_code == 1 {
+                if let Some(opened) = opened.filter(|_| kept == Kept::Memory) {
+                    let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
+                    let closed = Record { closed, ..opened };
+                    or_skipped(&setting.interrupts, setting.aws.write(&closed)).await;
+                }
                 or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
             }
             Ok(code)
@@ -340,27 +350,25 @@ async fn back_to_service(
     }
 }
 
-/// The record of the deployment that ended on the other side is opened again: who comes after a killed process finds
-/// it on its way back, and after its end nobody goes back a second time.
-async fn recorded(
-    setting: &Setting<'_>,
-    record: Record,
-    survey: &Survey,
-    emit: &mut dyn FnMut(Event),
-) -> (Record, Kept) {
-    let green = survey.world.service(&record.green);
-    let own = green.and_then(|green| survey.closed_on(green));
-    let Some(own) = own.filter(|own| own.blue == record.blue && own.from == record.from) else {
-        return (record, Kept::Memory);
-    };
-    let opened = own.opened_again(record.clone());
-    match setting.aws.write(&opened).await {
-        Ok(()) => (opened, Kept::Tags),
-        Err(failure) => {
+/// The record of the deployment that ended on the other side, opened again: who comes after a killed process finds it
+/// on its way back, and after its end nobody goes back a second time.
+fn opened(record: &Record, survey: &Survey) -> Option<Record> {
+    let own = survey.closed_on(survey.world.service(&record.green)?)?;
+    let is_its = own.blue == record.blue && own.from == record.from;
+    is_its.then(|| own.opened_again(record.clone()))
+}
+
+/// Writes it, where that holds up nothing.
+async fn recorded(setting: &Setting<'_>, opened: &Record, emit: &mut dyn FnMut(Event)) -> Kept {
+    let writing = tokio::time::timeout(RECORD_WAIT, setting.aws.write(opened));
+    match or_skipped(&setting.interrupts, writing).await {
+        Some(Ok(Ok(()))) => Kept::Tags,
+        Some(Ok(Err(failure))) => {
             let then = Then::RecordOutOfDate;
             setting.tell(emit, Kind::Warning(Warning::CallFailed { failure, then }));
-            (record, Kept::Memory)
+            Kept::Memory
         }
+        Some(Err(_)) | None => Kept::Memory,
     }
 }
 

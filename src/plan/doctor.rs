@@ -185,7 +185,8 @@ pub fn examine(
             // One that no process drives is continued, or rolled back first.
             let now = survey.world.at;
             let is_over = record.is_abandoned(now) || record.may_be_overtaken(now);
-            let level = if is_over { Level::Warning } else { Level::Error };
+            let is_cleaned = is_over && !record.is_forgotten(now);
+            let level = if is_cleaned { Level::Warning } else { Level::Error };
             found("deployment", level, Fact::Refused(unfinished(survey, record).why));
             true
         }

@@ -165,7 +165,7 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
                 });
             }
         };
-        // What is put back comes first: that rule is told of at the end.
+        // What is put back comes first: of that rule there is a warning.
         let foreign = unmoved(&world.rules, service).find(|(_, live)| live.contains(group));
         if let Some((foreign, _)) = foreign.filter(|_| !case.request.is_rollback) {
             return refuse(TrafficRefused::UnmovedRule {
@@ -364,6 +364,17 @@ fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<Warning>
     }
     if survey.world.deployments.is_none() {
         warnings.push(Warning::ServiceDeploymentsUnread);
+    }
+    let live: Vec<String> = production_rules(&survey.world.rules, service)
+        .into_iter()
+        .filter_map(|(_, rule)| rule)
+        .flat_map(serving)
+        .collect();
+    for (rule, groups) in unmoved(&survey.world.rules, service) {
+        if let Some(group) = groups.iter().find(|group| live.contains(group)) {
+            let (rule, group) = (rule.name.clone(), group_name(&survey.world, group));
+            warnings.push(Warning::OtherRule { rule, group });
+        }
     }
     let targets = service.groups().filter_map(|group| survey.world.targets(group)).flatten();
     let targets = targets.filter(|target| target.state.starts_with("unhealthy")).count();

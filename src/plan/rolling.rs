@@ -51,14 +51,17 @@ fn service(survey: &Survey) -> Result<&Service, Refusal> {
     service::existing(survey, &survey.service)
 }
 
-/// ECS may replace its tasks. Those of a pair run in its other service for half of the time.
+/// ECS may replace its tasks. The side of a pair that does not serve has none, or those that were kept.
 fn has_tasks_to_replace(case: &Case<'_>) -> Result<(), Refusal> {
     let Case { request, survey, .. } = case;
     service::service_is_replaceable(survey)?;
     let own = service(survey)?;
-    let wanted = request.scale.count.unwrap_or(own.desired);
     let twin = survey.twin.as_deref().and_then(|twin| survey.world.service(twin));
-    match twin.filter(|twin| twin.desired > 0 && wanted == 0 && !request.is_rollback) {
+    let is_kept = survey.kept().is_some_and(|kept| kept.blue == own.name);
+    // Who asks for tasks there is told that their traffic is not checked.
+    let is_empty = request.scale.count.unwrap_or(own.desired) == 0;
+    let serves = |twin: &&Service| twin.desired > 0 && (is_empty || is_kept);
+    match twin.filter(serves).filter(|_| !request.is_rollback) {
         None => Ok(()),
         Some(twin) => refuse(ServiceRefused::IdleSide {
             service: own.name.clone(),

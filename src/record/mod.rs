@@ -18,6 +18,8 @@ use crate::request::{EngineName, Share, WaitFor};
 
 /// An owner that has not been seen for this long is dead: it says so every 60 s.
 pub const DEAD_AFTER: Duration = Duration::from_secs(180);
+/// A record that nobody has touched for this long is history: only a person goes on with it.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// AWS's clocks may differ by this much.
 const SKEW: Duration = Duration::from_secs(10);
@@ -85,7 +87,7 @@ pub struct Record {
     /// A hash of the checks and alarms that judge it, where there are any: they themselves come from the command
     /// line each time. Who does not have the same ones raises no share.
     pub judges: Option<String>,
-    /// The end, once it is there. A closed record is never opened again.
+    /// The end, once it is there. A closed record is opened again only by a rollback to a side that still runs.
     pub closed: Option<Closed>,
     /// Which process drives it.
     pub owner: String,
@@ -343,6 +345,11 @@ impl Record {
     /// Whether its owner is dead, or has let it go.
     pub fn is_abandoned(&self, now: SystemTime) -> bool {
         self.released.is_some() || self.silent_for(now) >= DEAD_AFTER
+    }
+
+    /// Whether nobody has driven it for so long that only a person goes on with it.
+    pub fn is_forgotten(&self, now: SystemTime) -> bool {
+        self.silent_for(now) > FORGOTTEN_AFTER
     }
 
     /// Whether it goes forward.

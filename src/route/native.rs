@@ -424,8 +424,10 @@ pub fn unmoved<'a>(
 ) -> impl Iterator<Item = (&'a Rule, Vec<String>)> {
     let advanced = || service.attachments.iter().filter_map(|one| one.advanced.as_ref());
     let is_moved = move |rule: &&Rule| advanced().any(|one| one.moves(rule));
+    let is_own = |group: &String| service.groups().any(|own| own == group);
     let rules = rules.values().filter(move |rule| !is_moved(rule));
-    rules.map(|rule| (rule, serving(rule)))
+    let live = move |rule| serving(rule).into_iter().filter(is_own).collect::<Vec<_>>();
+    rules.map(move |rule| (rule, live(rule))).filter(|(_, live)| !live.is_empty())
 }
 
 /// What users' requests reach: for each production rule the groups with their weights, in percent.
@@ -479,11 +481,12 @@ fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sig
         if !pair.contains(&group) {
             return Some(sight());
         }
-        // Nothing is left in the other group.
-        let emptied = |other: &String| pair.contains(&other) && other != group;
+        // Nothing is left in the other group. Who rolled back knew of it, and the old version serves.
+        let is_new = revision == view.record.revision
+            && view.record.native.as_ref().is_some_and(|native| native.keeps);
         let left = unmoved(&world.rules, service)
-            .filter(|_| view.record.forward())
-            .find_map(|(rule, live)| Some((rule, live.into_iter().find(emptied)?)));
+            .filter(|_| is_new)
+            .find_map(|(rule, live)| Some((rule, live.into_iter().find(|one| one != group)?)));
         if let Some((rule, group)) = left {
             let (rule, group) = (rule.name.clone(), name(&group));
             return Some(Sight::UnmovedRule { rule, group });

@@ -15,6 +15,9 @@ use crate::model::scaling::{Scalable, Suspended};
 use crate::model::world::Look;
 use crate::record::Suspensions;
 
+/// Between two looks that must agree.
+const LOOK_TWICE: Duration = Duration::from_secs(5);
+
 /// What the steps below look at.
 struct Pair<'a> {
     found: Suspensions,
@@ -58,7 +61,7 @@ fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Unread> {
 }
 
 /// The one of the two services that is scaled, where somebody deregistered the other one meanwhile.
-fn only<'a>(view: &View<'a>) -> Option<&'a Scalable> {
+pub(super) fn only<'a>(view: &View<'a>) -> Option<&'a Scalable> {
     let (blue, green) = (&view.record.blue, &view.record.green);
     match [blue, green].map(|name| view.world.scalable(name)) {
         [Some(only), None] | [None, Some(only)] => Some(only),
@@ -133,6 +136,11 @@ pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
 pub(super) fn arm(view: &View<'_>) -> Option<Next> {
     // The limits are those of one of them, or nobody's.
     if let Some(only) = only(view).filter(|_| view.record.forward()) {
+        // Somebody may be registering it anew.
+        if view.watch.unscaled_since.is_none_or(|since| view.since(since) < LOOK_TWICE) {
+            let why = WaitReason::Scaling { service: view.record.blue.clone() };
+            return Some(Next::Wait(Wait { why, look_in: LOOK_TWICE, look: Look::Whole }));
+        }
         let (blue, green) = (&view.record.blue, &view.record.green);
         let other = if only.service == *blue { green } else { blue };
         let (service, other) = (only.service.clone(), other.clone());

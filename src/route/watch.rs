@@ -12,7 +12,7 @@ use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
 use crate::route::alarms::Alarms;
 use crate::route::gates::Gates;
-use crate::route::{View, native};
+use crate::route::{View, native, scaling};
 
 /// One of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +117,8 @@ pub struct Watch {
     pub stopped_since: Option<SystemTime>,
     /// Since when ECS does nothing more about it.
     pub over_since: Option<SystemTime>,
+    /// Since when only one of the two services is scaled, where both were.
+    pub unscaled_since: Option<SystemTime>,
     /// The service's settings could not be put back.
     pub untidy: bool,
     /// What the alarms showed that judge this deployment.
@@ -163,6 +165,7 @@ impl Watch {
             stage: None,
             stopped_since: None,
             over_since: None,
+            unscaled_since: None,
             untidy: false,
             alarms: Alarms::default(),
             gates: Gates::default(),
@@ -185,6 +188,7 @@ impl Watch {
             &mut self.short_since,
             &mut self.unlisted_since,
             &mut self.over_since,
+            &mut self.unscaled_since,
             &mut self.stopped_since,
         ];
         for since in times.into_iter().flatten() {
@@ -210,6 +214,9 @@ impl Watch {
                 None => (world.at, 1),
             });
         }
+        let view = View { record, watch: self, world };
+        let is_unscaled = scaling::only(&view).is_some();
+        self.unscaled_since = is_unscaled.then(|| self.unscaled_since.unwrap_or(world.at));
         let answer = |part: Part| world.answered.get(&part).copied();
         let services = answer(Part::Services);
         let view = View { record, watch: self, world };

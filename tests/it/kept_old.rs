@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ecs_bg_sandbox::journal::{Change, Entry};
+use ecs_bg_sandbox::sdk::Interference;
 use ecs_bg_sandbox::{Cloud, Time};
 
-use crate::support::fate::{Death, is_read};
+use crate::support::fate::{Death, Fate, is_read};
 use crate::support::invariants::{answers, scaled_as_found, serves};
 use crate::support::lives::{REPOSITORY, World, call, deploy};
 use crate::support::scenes::SCALED;
@@ -253,23 +254,75 @@ fn a_rollback_to_a_kept_side_that_was_killed_is_found_and_finished() {
     let world = World::of(SCALED.cloud());
     let life = world.run(&deploy("2", "--bake 0s --keep-old"));
     assert_eq!(life.code, Some(0), "{}", life.text);
+    world.wait(600);
     let life = world.run_kept(&format!("rollback {PAIR}"));
     assert_eq!(life.code, Some(1), "{}", life.text);
-    let mut changed = false;
+    let mut finished = 0;
+    let mut opened = false;
     for moment in life.moments {
-        changed |= !is_read(&moment.operation);
         let (nth, world) = (moment.nth, World::of(moment.cloud));
         let resumed = world.run(&format!("resume {PAIR} --on-conflict supersede"));
         let at = format!("killed at call {nth}, {}\n{}", moment.operation, resumed.text);
-        if changed && resumed.code == Some(1) {
-            serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}: {at}"));
+        match resumed.code {
+            Some(1) => {
+                serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}: {at}"));
+                finished += 1;
+            }
+            // Not opened yet, or closed already.
+            Some(0) if !opened => {
+                serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}: {at}"));
+            }
+            Some(0) if finished > 10 => {
+                serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}: {at}"));
+            }
+            other => panic!("{other:?}: {at}"),
+        }
+        if opened {
             scaled_as_found(&world.cloud(), SCALED.limits())
                 .unwrap_or_else(|why| panic!("{why}: {at}"));
-            continue;
         }
-        // Nothing was changed yet, or all of it.
-        assert_eq!(resumed.code, Some(0), "{at}");
-        let is = |tag: &str| serves(&world.cloud(), &image(tag), 2);
-        is("2").or_else(|_| is("1")).unwrap_or_else(|why| panic!("{why}: {at}"));
+        opened |= moment.done && moment.operation == "TagResource";
     }
+    assert!(finished > 10, "{finished}");
+}
+
+/// However the record's write ends, the traffic is back at once, and nobody goes back a second time.
+#[test]
+fn a_record_that_cannot_be_opened_holds_up_nothing() {
+    let lost = Interference::Error {
+        status: 400,
+        code: "ThrottlingException".into(),
+        message: "Rate exceeded".into(),
+    };
+    for fault in [lost, Interference::Slow(Duration::from_secs(20))] {
+        let world = World::new("shop");
+        kept(&world);
+        let begin = world.now();
+        let from = world.cloud().journal().len();
+        let rollback = format!("rollback {PAIR}");
+        let plain = World::of(world.cloud().clone()).run(&rollback);
+        let mut operations = (1..).zip(&plain.operations);
+        let first = operations.find(|(_, own)| *own == "TagResource").expect("a record").0;
+        let fate = Fate { once: Some((first, fault)), ..Fate::default() };
+        let life = world.live(&rollback, fate);
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        let written = weights(&world.journal(from));
+        assert!(written[0] - begin <= Duration::from_secs(5), "{}", life.text);
+        let life = world.run(&rollback);
+        assert!(life.text.contains("nothing to do"), "{}", life.text);
+        serves(&world.cloud(), &image("1"), 2).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+/// Neither side of a pair is given to ECS alone while the other one serves.
+#[test]
+fn a_kept_side_is_not_deployed_to_by_itself() {
+    let world = World::new("shop");
+    kept(&world);
+    let from = world.cloud().journal().len();
+    let own = format!("ecs-deploy -c shop -n web -i {}", image("5"));
+    let life = world.run(&own);
+    assert_eq!(life.code, Some(20), "{}", life.text);
+    assert!(world.journal(from).iter().all(|one| !matches!(one.change, Change::Desired { .. })));
+    assert_eq!(desired(&world.cloud(), "web"), 2);
 }

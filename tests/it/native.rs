@@ -10,7 +10,8 @@ use crate::cases::native::{
     REPOSITORY, deploy, native, production_rule, runs, second_rule, settings,
 };
 use crate::cases::native_scenes::{HEADLESS, tasks};
-use crate::support::lives::{Life, World, call};
+use crate::support::fate::{Fate, When};
+use crate::support::lives::{Life, World, call, outside};
 
 const SERVICE: &str = "--cluster shop --service shop";
 
@@ -428,7 +429,7 @@ fn a_second_rule_to_the_tasks_that_serve_is_found_before() {
 }
 
 /// Nothing is the matter with one that leads to the group that waits: the deployment gives it tasks. Who rolls back
-/// to leave a bad version is not kept from it, and is told what became of such a rule.
+/// to leave a bad version is not kept from it, and is warned of such a rule.
 #[test]
 fn a_second_rule_to_the_other_group_keeps_nobody_from_going_back() {
     let world = native("");
@@ -436,8 +437,32 @@ fn a_second_rule_to_the_other_group_keeps_nobody_from_going_back() {
     world.call("elasticloadbalancing", "CreateRule", &second_rule(&world));
     ends(&world.run(&deploy("1", "")), 0);
     let life = world.run(&format!("rollback {SERVICE}"));
-    ends(&life, 4);
-    assert!(life.text.contains("still sends requests to shop-green"), "{}", life.text);
+    ends(&life, 0);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}: {}", life.text));
+    assert!(life.text.contains("also sends requests to shop-green"), "{}", life.text);
+    ends(&world.run(&format!("resume {SERVICE}")), 0);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}: {}", life.text));
+}
+
+/// Told to stop when ECS is done already, with a second rule that somebody added: that is no success either.
+#[test]
+fn a_stop_that_comes_too_late_hides_no_second_rule() {
+    let mut late = 0;
+    for second in (420..436).step_by(2) {
+        let world = native("");
+        let rule = second_rule(&world);
+        let (count, counted) = tokio::sync::watch::channel(0);
+        let at = When::Time(world.now() + Duration::from_secs(second));
+        let outsider = outside(at, move |cloud| {
+            call(cloud, "elasticloadbalancing", "CreateRule", &rule);
+            count.send_replace(1);
+        });
+        let fate = Fate { outsider, interrupts: Some(counted), ..Fate::default() };
+        let life = world.live(&deploy("2", ""), fate);
+        assert!(matches!(life.code, Some(1 | 4)), "at {second}: {:?}\n{}", life.code, life.text);
+        late += u32::from(life.code == Some(4));
+    }
+    assert!(late > 0, "no stop came too late");
 }
 
 /// Somebody stops all tasks while it bakes: nothing serves, and that is no success.

@@ -283,3 +283,17 @@ fn a_task_of_a_pair_has_the_revision_that_serves() {
         assert!(life.text.contains(" of web:2"), "{service}: {}", life.text);
     }
 }
+
+/// While a deployment shifts the traffic, the version that was there before is what serves.
+#[test]
+fn a_task_beside_a_canary_has_the_old_revision() {
+    let world = World::new("shop");
+    let deploy = "deploy --cluster shop --service web --tag shop/web=2 --shares 10:10m,100";
+    let mut moments = world.run_kept(deploy).moments.into_iter();
+    let weighed = moments.find(|moment| moment.done && moment.operation == "ModifyRule");
+    let world = World::of(weighed.expect("a share").cloud);
+    let life = world
+        .run("run --cluster shop --service web-green --no-wait --container web --command true");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains(" of web:1"), "{}", life.text);
+}

@@ -236,6 +236,13 @@ pub(crate) fn changed_after_close(journal: &[Entry]) -> Vec<String> {
             }
             Change::Tagged { .. } => {
                 let Some((revision, state)) = states(entry) else { continue };
+                // A rollback to a side that was kept, or named.
+                let opened =
+                    state.starts_with("heading=back why=asked") && !state.contains("closed=");
+                if opened && closed.get(revision).is_some_and(|own| own.contains("closed=live")) {
+                    closed.remove(revision);
+                    open.insert(revision);
+                }
                 if let Some(before) = closed.get(revision).filter(|before| **before != state) {
                     broken.push(format!(
                         "closed-stays-closed: {revision} from `{before}` to `{state}`"

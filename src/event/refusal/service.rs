@@ -44,7 +44,7 @@ pub enum ServiceRefused {
         /// ECS's `strategy`.
         strategy: String,
     },
-    /// It is the side of a pair that runs no task, and its twin runs some.
+    /// It is the side of a pair that does not serve: it runs no task, or those that were kept.
     IdleSide {
         /// The service.
         service: String,

@@ -126,8 +126,8 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::Held { share: None, .. } => "interrupted; ECS goes on with it".to_owned(),
         Cause::Aws(failure) => failed(failure),
         Cause::OneIsNotScaled { service, other } => format!(
-            "somebody deregistered {other} from Application Auto Scaling, which still scales {service}: its limits are \
-             not known any more; register it again, or deregister {service}, too"
+            "somebody deregistered {other} from Application Auto Scaling, and nobody knows the limits that it had; \
+             register {other} again, or deregister {service}, too"
         ),
         Cause::Scaling { failure, cluster, left: Some(left) } => {
             format!("{}; to change it yourself: {}", failed(failure), register(left, cluster))

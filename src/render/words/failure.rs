@@ -3,7 +3,7 @@
 use super::{about, refusal};
 use crate::call::Call;
 use crate::error::{
-    COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, NOT_STARTED,
+    COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, HALF_A_KEY, NOT_STARTED,
     OVERRIDES_TOO_LONG, UNKNOWN_PROFILE,
 };
 use crate::event::{Cause, Ended, Ending, Fault, FaultKind, LeftBehind};
@@ -51,6 +51,11 @@ fn interrupted(left: &LeftBehind) -> String {
             "interrupted; a revision may have been registered; nothing uses it".to_owned()
         }
         LeftBehind::MaybeTask { .. } => "interrupted; a task may have been started".to_owned(),
+        LeftBehind::MaybeStopped { service, .. } => {
+            format!(
+                "interrupted; {service}, which was kept, may be stopped by now; the new version serves"
+            )
+        }
         LeftBehind::Owner { deployment, dead_after, .. } => format!(
             "interrupted; the record of {deployment} may name this process as its owner for another {}; nothing else \
              was changed",
@@ -71,7 +76,10 @@ fn after(left: &LeftBehind) -> String {
             "aws ecs list-task-definitions --sort DESC --max-items 5".to_owned()
         }
         LeftBehind::MaybeTask { cluster } => format!("aws ecs list-tasks --cluster {cluster}"),
-        LeftBehind::Owner { service, cluster, .. } => refusal::command("status", cluster, service),
+        LeftBehind::MaybeStopped { service, cluster }
+        | LeftBehind::Owner { service, cluster, .. } => {
+            refusal::command("status", cluster, service)
+        }
     }
 }
 
@@ -125,6 +133,9 @@ fn hint(failure: &Failure) -> String {
             "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or --profile NAME".into()
         }
         FailureKind::Certificates => "export AWS_CA_BUNDLE=/path/to/certificates.pem".into(),
+        FailureKind::Environment if failure.code == HALF_A_KEY => {
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither of them".into()
+        }
         FailureKind::Environment => {
             "in a file for docker's --env-file, write NAME=value without quotes, blanks or comments"
                 .into()

@@ -69,8 +69,8 @@ pub(crate) fn warning(warning: &Warning) -> String {
             failed(failure)
         ),
         Warning::OtherRule { rule, group } => format!(
-            "rule {rule} also sends requests to {group}; ECS does not move it: after the first deployment it \
-             leads to stopped tasks"
+            "rule {rule} also sends requests to {group}; ECS does not move it: after the deployment it leads \
+             to stopped tasks"
         ),
         Warning::ShortTimeout { timeout } => format!(
             "--timeout is {}: a task that takes longer to become healthy is rolled back; 15m is 15 minutes",
@@ -161,6 +161,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
         ),
         Warning::NoTasksWanted { service } => format!(
             "the desired count of {service} is 0: no task starts, so nothing shows whether the new version works"
+        ),
+        Warning::ServingSideUnknown { service, twin } => format!(
+            "which of {service} and {twin} serves cannot be told: the task runs as those of {service}"
         ),
         Warning::TwinUnchecked { service, twin } => format!(
             "{service} has a twin, {twin}: the engine rolling does not check which of them has the traffic"

@@ -2,6 +2,8 @@
 //! and maximum, and so the desired count, at any moment: scaling ends as it was found, with the limits that the
 //! action set. (`deaths`, `faults` and `gallery` have such a pair among their scenes.)
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use ecs_bg_sandbox::Cloud;
 use humantime::format_rfc3339_seconds;
 use serde_json::json;
@@ -103,6 +105,7 @@ fn a_scheduled_action_at_any_step_holds_on_the_side_that_serves_in_the_end() {
 fn a_service_that_somebody_deregisters_at_any_step_leaves_no_crossed_scaling() {
     for scene in [SCALED, SCALED_SICK] {
         let life = kept(&scene);
+        let stuck = AtomicU32::new(0);
         let moments = life.moments.iter().filter(|moment| !moment.done).filter(matters);
         let cases = moments.flat_map(|moment| ["web", "web-green"].map(|one| (moment.nth, one)));
         sweep(&format!("{}: deregistered", scene.name), cases, |(nth, service)| {
@@ -115,10 +118,16 @@ fn a_service_that_somebody_deregisters_at_any_step_leaves_no_crossed_scaling() {
             match life.code {
                 // Which of them is scaled any more, somebody else decided.
                 Some(0 | 1) => scaled_as_found(&world.cloud(), scene.limits()).map_err(told),
-                Some(3 | 4) => Ok(()),
+                // Before the old side stops.
+                Some(4) if desired(&world.cloud())[0] > 0 => {
+                    stuck.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                }
+                Some(3) => Ok(()),
                 other => Err(told(format!("ended with {other:?}"))),
             }
         });
+        assert!(!scene.good || stuck.load(Ordering::Relaxed) > 0, "none ended with 4");
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
             "{service} has the deployment strategy {strategy}: ECS shifts its traffic itself"
         ),
         R::IdleSide { service, twin, .. } => format!(
-            "{service} is the side of a pair that runs no task; {twin} runs the tasks: nothing would run the new version"
+            "{service} is the side of a pair that does not serve; {twin} does: no user would reach the new version"
         ),
         R::NotShiftedByEcs { service } => {
             format!("{service} has the deployment strategy ROLLING: ECS shifts no traffic")
