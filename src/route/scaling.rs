@@ -136,13 +136,22 @@ pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
 pub(super) fn arm(view: &View<'_>) -> Option<Next> {
     // The limits are those of one of them, or nobody's.
     if let Some(only) = only(view).filter(|_| view.record.forward()) {
+        // What is handed over already is nobody's business but that person's.
+        let is_blue = only.service == view.record.blue;
+        let is_over = match is_blue {
+            true => only.is_idle(),
+            false => !only.is_bare(),
+        };
+        if is_over {
+            return None;
+        }
         // Somebody may be registering it anew.
         if view.watch.unscaled_since.is_none_or(|since| view.since(since) < LOOK_TWICE) {
             let why = WaitReason::Scaling { service: view.record.blue.clone() };
             return Some(Next::Wait(Wait { why, look_in: LOOK_TWICE, look: Look::Whole }));
         }
         let (blue, green) = (&view.record.blue, &view.record.green);
-        let other = if only.service == *blue { green } else { blue };
+        let other = if is_blue { green } else { blue };
         let (service, other) = (only.service.clone(), other.clone());
         return Some(Next::Done(Outcome::Stuck(Cause::OneIsNotScaled { service, other })));
     }
