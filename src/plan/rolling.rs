@@ -58,7 +58,7 @@ fn has_tasks_to_replace(case: &Case<'_>) -> Result<(), Refusal> {
     let own = service(survey)?;
     let twin = survey.twin.as_deref().and_then(|twin| survey.world.service(twin));
     let is_kept = survey.kept().is_some_and(|kept| kept.blue == own.name);
-    // Who asks for tasks there is told that their traffic is not checked.
+    // Who asks for tasks there gets a warning that their traffic is not checked.
     let is_empty = request.scale.count.unwrap_or(own.desired) == 0;
     let serves = |twin: &&Service| twin.desired > 0 && (is_empty || is_kept);
     match twin.filter(serves).filter(|_| !request.is_rollback) {

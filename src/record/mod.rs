@@ -87,7 +87,7 @@ pub struct Record {
     /// A hash of the checks and alarms that judge it, where there are any: they themselves come from the command
     /// line each time. Who does not have the same ones raises no share.
     pub judges: Option<String>,
-    /// The end, once it is there. A closed record is opened again only by a rollback to a side that still runs.
+    /// The end, once it is there. A closed record is opened again only by a rollback to the service that it left.
     pub closed: Option<Closed>,
     /// Which process drives it.
     pub owner: String,

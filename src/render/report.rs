@@ -355,9 +355,7 @@ fn driven(record: &Record, now: SystemTime) -> String {
     let silent = Duration::from_secs(record.silent_for(now).as_secs());
     let ago = humantime::format_duration(silent);
     match record.is_abandoned(now) {
-        true => format!(
-            "no process drives it, last heartbeat {ago} ago; ecs-bg resume continues it, ecs-bg abort rolls it back"
-        ),
+        true => format!("no process drives it, last heartbeat {ago} ago"),
         false => format!("process {} drives it, last heartbeat {ago} ago", record.owner),
     }
 }

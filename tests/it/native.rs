@@ -444,7 +444,7 @@ fn a_second_rule_to_the_other_group_keeps_nobody_from_going_back() {
     runs(&world, "2").unwrap_or_else(|why| panic!("{why}: {}", life.text));
 }
 
-/// Told to stop when ECS is done already, with a second rule that somebody added: that is no success either.
+/// Interrupted when ECS is done already, with a second rule that somebody added: that is no success either.
 #[test]
 fn a_stop_that_comes_too_late_hides_no_second_rule() {
     let mut late = 0;
