@@ -10,6 +10,7 @@ Works on the last commit, in target/mutants/. Prints what no test notices.
 """
 
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -20,6 +21,8 @@ import sys
 TREE = pathlib.Path("target/mutants/tree").absolute()
 # Left out: tests that assert something about the source text, or about time outside of a decision.
 NEVER = "^tidy|^rooms|each_line_is_told_once|completion_is_told"
+TESTS = ["--lib", "--test", "it", "--test", "sweeps"]
+BUILT = ["--binaries-metadata", "target/binaries.json", "--cargo-metadata", "target/packages.json"]
 CHOICE = """
 pub(crate) fn mutant() -> u32 {
     static MUTANT: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
@@ -102,7 +105,16 @@ def those_that_fail_to_compile(owners):
     return failing
 
 
-def noticed(path, environment):
+def build():
+    """The tests as they are built now, and what nextest needs to run them without asking cargo again."""
+    listed = cargo("nextest", "list", "--locked", *TESTS, "--list-type", "binaries-only", "--message-format", "json")
+    if listed.returncode:
+        sys.exit(listed.stderr)
+    (TREE / "target/binaries.json").write_text(listed.stdout)
+    (TREE / "target/packages.json").write_text(cargo("metadata", "--locked", "--format-version", "1").stdout)
+
+
+def noticed(path, environment, threads=()):
     """The tests that fail."""
     engine = "src/route/rolling.rs" == path
     skipped = NEVER + ("|kept_moment|^rivals|^before|^drift|^deployments" if engine else "")
@@ -110,11 +122,9 @@ def noticed(path, environment):
         skipped += "|no_disturbance"
     if path != "src/route/scaling.rs":
         skipped += "|scaling_ends_as_it_was_found"
-    arguments = ["nextest", "run", "--locked", "--profile", "mutants", "--lib", "--test", "it"]
-    if engine:
-        # Of the sweeps, the profile asks those of this engine.
-        arguments += ["--test", "sweeps"]
-    run = cargo(*arguments, "-E", f"not test(/{skipped}/)", env={**os.environ, **environment})
+    # Of the sweeps, the profile asks those of the engine `rolling`.
+    which = f"not test(/{skipped}/)" + ("" if engine else " and not binary(sweeps)")
+    run = cargo("nextest", "run", *BUILT, "--profile", "mutants", *threads, "-E", which, env={**os.environ, **environment})
     if run.returncode not in (0, 100):
         sys.exit(run.stderr)
     failed = re.findall(r"^ +(?:FAIL|TIMEOUT|SIGABRT) .*?\) (.*)$", run.stderr, re.MULTILINE)
@@ -138,25 +148,34 @@ def main(parts):
     while failing := those_that_fail_to_compile(write(mutants, dropped)):
         dropped |= failing
     print(f"{len(wanted)} mutants, {len(dropped)} of them do not compile", flush=True)
+    build()
     if failed := noticed("src/route/view.rs", {}) or noticed("src/route/rolling.rs", {}):
         sys.exit("these tests fail without any change: " + ", ".join(failed))
     missed = 0
 
-    def ask(number, mutant):
+    def ask(number, mutant, threads=()):
         nonlocal missed
-        if not noticed(mutant["file"], {"ECS_BG_MUTANT": str(number)}):
+        if not noticed(mutant["file"], {"ECS_BG_MUTANT": str(number)}, threads):
             missed += 1
             print("MISSED", mutant["name"], flush=True)
 
-    for number, mutant in wanted:
-        if mutant["function"] and number not in dropped:
-            ask(number, mutant)
+    # One mutant for each core: most of them fail in the first tests, which have no work for two.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        # The file that only whole deployments test comes last.
+        wanted.sort(key=lambda one: one[1]["file"] == "src/plan/mod.rs")
+        asked = [pool.submit(ask, number, mutant, ["--test-threads", "1"])
+                 for number, mutant in wanted if mutant["function"] and number not in dropped]
+        for done, one in enumerate(concurrent.futures.as_completed(asked), 1):
+            one.result()
+            if done % 100 == 0:
+                print(f"{done} of {len(asked)} asked", flush=True)
     git("checkout", "--quiet", ".")
     for number, mutant in apart:
         # Not in a function: a build of its own.
         text, span = git("show", f"HEAD:{mutant['file']}"), mutant["span"]
         changed = text[: at(text, span["start"])] + mutant["replacement"] + text[at(text, span["end"]) :]
         (TREE / mutant["file"]).write_text(changed)
+        build()
         ask(number, mutant)
         git("checkout", "--quiet", ".")
     print(f"{missed} missed")
