@@ -56,6 +56,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     }
     let tags = tags::of_request(request)?;
     let daemon = request.text_of("schedulingStrategy") == Some("DAEMON");
+    takes_count(&request.value, request.int_of("desiredCount").map(count_of).transpose()?)?;
     let desired = match request.int_of("desiredCount") {
         None if daemon => 0,
         None => {
@@ -141,6 +142,18 @@ fn definition_of(here: &Here<'_>, request: &Request<'_>) -> Result<Option<Defini
 pub(super) fn answer(here: &Here<'_>, arn: &str) -> Answer {
     let shown = here.region.ecs.services.get(arn).map(|service| show::service(here, service, true));
     Ok(raw(&json!({"service": shown})))
+}
+
+/// A DAEMON service takes no desired count. (AWS's words as others met them: fabfuel/ecs-deploy#59, kayac/ecspresso#20.)
+pub(super) fn takes_count(members: &Map<String, Value>, desired: Option<u32>) -> Result<(), Fault> {
+    let daemon = members.get("schedulingStrategy").is_some_and(|one| one == "DAEMON");
+    match desired {
+        Some(_) if daemon => Err(Fault::parameter(
+            "The daemon scheduling strategy does not support a desired count for services. Remove the desired \
+             count value and try again",
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn count_of(count: i64) -> Result<u32, Fault> {

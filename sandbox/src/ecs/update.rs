@@ -73,6 +73,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         native::refusals::check(here, &members)?;
     }
     let desired = request.int_of("desiredCount").map(service::count_of).transpose()?;
+    service::takes_count(&members, desired)?;
 
     let other = |member: &&str| old.members.get(*member) != members.get(*member);
     let old_definition = old.definition.clone();
