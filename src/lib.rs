@@ -44,7 +44,8 @@
 //! * [`ops`] carries out what a command asks for, one file per command. It never prints.
 //! * [`render`] is the only place that prints. `render/words/` has every sentence about a fact;
 //!   `render::progress` is what the events of a deployment have said so far, for `live` and `github`.
-//! * [`cli`] turns what was typed into a request; one file per command.
+//! * [`cli`] turns what was typed into a request; one file per command. `host` is the process that it runs in:
+//!   environment, terminal, signals, files; a test has one of its own.
 //!
 //! `model`, `request`, `record`, `route` and `plan` are pure: they wait for nothing, print nothing and
 //! know no client. Roles (blue is
