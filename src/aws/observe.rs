@@ -415,13 +415,19 @@ impl Aws {
     /// leaves that open.
     async fn tell_essential(&self, tasks: &mut [Task]) {
         let doubtful = |task: &&mut Task| task.stop_code.is_some() && task.containers.len() > 1;
+        // One that cannot be read is asked for once.
+        let mut unread = BTreeSet::new();
         for task in tasks.iter_mut().filter(doubtful) {
             let known = |all: &mut BTreeMap<String, Vec<String>>| all.get(&task.revision).cloned();
             let essential = match self.essentials.with(known) {
                 Some(essential) => essential,
+                None if unread.contains(&task.revision) => continue,
                 None => match self.revision(&task.revision).await {
                     Ok(revision) => revision.essential(),
-                    Err(_) => continue,
+                    Err(_) => {
+                        unread.insert(task.revision.clone());
+                        continue;
+                    }
                 },
             };
             for container in &mut task.containers {

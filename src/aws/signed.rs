@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::error::{causes, of};
 use super::observe::unreadable;
-use super::rules::{flatten, versioned};
+use super::rules::{flatten, members, versioned};
 use super::{Aws, Meter, once};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
@@ -185,6 +185,12 @@ fn said(protocol: Protocol, body: &str) -> ErrorMetadata {
     error.message(message.unwrap_or_else(|| "AWS gave no message".to_owned())).build()
 }
 
+/// An alarm from its members, whose order AWS does not promise.
+fn alarm(members: &[(&str, &str)]) -> Option<Alarm> {
+    let get = |name: &str| members.iter().find(|(path, _)| *path == name).map(|(_, text)| *text);
+    Some(Alarm { name: get("AlarmName")?.to_owned(), fires: get("StateValue")? == "ALARM" })
+}
+
 impl Aws {
     /// The alarms of these names; one that is missing is not there.
     pub async fn alarms(&self, names: &[String]) -> Result<Vec<Alarm>, Failure> {
@@ -204,15 +210,9 @@ impl Aws {
             let about = call.on(names.join(", "));
             let answer = self.signed.send(CLOUDWATCH, &self.region, about.clone(), body).await?;
             let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
-            let mut name = None;
-            for (path, text) in leaves {
-                if path.ends_with(".AlarmName") {
-                    name = Some(text);
-                } else if path.ends_with(".StateValue")
-                    && let Some(name) = name.take()
-                {
-                    alarms.push(Alarm { name, fires: text == "ALARM" });
-                }
+            for list in ["MetricAlarms", "CompositeAlarms"] {
+                let own = members(&leaves, &format!("DescribeAlarmsResult.{list}."));
+                alarms.extend(own.iter().filter_map(|one| alarm(one)));
             }
         }
         Ok(alarms)

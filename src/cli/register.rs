@@ -50,7 +50,10 @@ pub(super) async fn run(
     if let Some(family) = family.as_ref().filter(|_| images.is_empty() && edits.is_empty()) {
         let what =
             format!("no image and no change: the revision would be like the last of {family}");
-        return Err(Error::Usage(Usage::new(what, "--image REPOSITORY:TAG")));
+        return Err(Error::Usage(Usage::new(
+            what,
+            "--tag TAG, or --image REGISTRY/REPOSITORY:TAG",
+        )));
     }
     let context = Context::connect(globals, host).await?;
     let Context { aws, clock, interrupts, .. } = &context;

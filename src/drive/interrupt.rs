@@ -69,7 +69,8 @@ pub async fn or_skipped<T>(
     }
 }
 
-pub(super) fn nothing_changed(asked: u32) -> Error {
+/// Nothing was changed before the user asked to stop.
+pub fn nothing_changed(asked: u32) -> Error {
     let code = if asked > 1 { 130 } else { 3 };
     Error::Interrupted(Interruption { code, left: LeftBehind::Nothing })
 }
@@ -102,7 +103,7 @@ impl Registration {
     }
 
     /// This revision is used or gone.
-    pub fn is_settled(&self, arn: &str) {
+    pub fn settle(&self, arn: &str) {
         self.known.borrow_mut().retain(|known| known != arn);
     }
 
@@ -152,7 +153,7 @@ impl Registration {
         let known = self.known.borrow().clone();
         for arn in known {
             if aws.deregister(&arn).await.is_ok() {
-                self.is_settled(&arn);
+                self.settle(&arn);
             }
         }
     }

@@ -15,7 +15,8 @@ use crate::route::{Occasion, View, Wait, engine, native};
 
 /// Whether what failed was to tell of tasks.
 fn is_about_tasks(error: &Failure) -> bool {
-    matches!(error.call, Some(Call::ListTasks | Call::DescribeTasks))
+    let calls = [Call::ListTasks, Call::DescribeTasks, Call::DescribeContainerInstances];
+    error.call.is_some_and(|call| calls.contains(&call))
 }
 
 /// What of a survey a deployment begins with.

@@ -9,7 +9,7 @@ pub mod interrupt;
 pub mod log;
 mod look;
 mod persist;
-mod register;
+pub mod register;
 mod rollback;
 mod scaling;
 mod send;

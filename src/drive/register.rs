@@ -9,17 +9,16 @@ use super::backoff::{LOOK_TWICE, backoff};
 use super::interrupt::Registration;
 use crate::aws::Aws;
 use crate::call::Call;
+use crate::clock::Clock;
 use crate::error::{Failure, FailureKind};
 use crate::event::refusal::DefinitionRefused;
 use crate::event::{Error, Event, Kind, NoRecord, Refusal, Then, Warning};
 use crate::model::arn::short;
 use crate::model::diff::lost;
+use crate::model::revision::Revision;
 use crate::plan::{Plan, Tags, not_cloned};
 use crate::record::{Closed, End, Record};
 use crate::request::WaitFor;
-
-/// The code of an answer that came and cannot be read.
-const UNREADABLE: &str = "UnreadableAnswer";
 
 /// Where the record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,9 @@ pub async fn register(
     let mut record = plan.record.clone();
     if let Some(body) = &plan.way_back {
         let family = short(&record.from).rsplit_once(':').map_or("", |(family, _)| family);
-        record.from = registration.send(setting.aws, family, body.clone()).await?;
+        let is_it = |found: &Revision| is_since(found, plan) && is_as_sent(found, body);
+        let (aws, clock) = (setting.aws, setting.clock);
+        record.from = register_once(aws, clock, registration, family, body, is_it).await?;
     }
     if plan.record.is_restart() {
         return Ok((record, Kept::Memory));
@@ -120,14 +121,18 @@ async fn clone(
     }
     let arn = loop {
         let body = plan.registration(tags).map_err(unwritable)?;
-        let error = match register_once(setting, plan, registration, body).await {
+        let (aws, clock) = (setting.aws, setting.clock);
+        let family = plan.base.family();
+        let is_it = |found: &Revision| is_planned(found, plan);
+        let sent = register_once(aws, clock, registration, family, &body, is_it).await;
+        let error = match sent {
             Ok(arn) => match may_tag(setting, plan, &arn, tags).await {
                 Ok(()) => break arn,
                 Err(error) => {
                     // A record that can never be closed would stand in every next deployment's way.
                     let record = Record { revision: arn.clone(), ..plan.record.clone() };
                     withdraw(setting, &record, Kept::Tags, emit).await;
-                    registration.is_settled(&arn);
+                    registration.settle(&arn);
                     error
                 }
             },
@@ -145,7 +150,7 @@ async fn clone(
     let record = Record { revision: arn.clone(), ..plan.record.clone() };
     if let Err(error) = read_back(setting, plan, &arn).await {
         withdraw(setting, &record, kept, emit).await;
-        registration.is_settled(&arn);
+        registration.settle(&arn);
         return Err(error);
     }
     let kind = Kind::Registered {
@@ -167,21 +172,25 @@ fn replaced(plan: &Plan) -> BTreeMap<String, String> {
     plan.base.containers.iter().filter(is_new).cloned().collect()
 }
 
+/// A revision that was just registered. One answer says nothing about it: reads lag behind, so "no such task
+/// definition" is asked again too.
+pub async fn just_registered(aws: &Aws, clock: Clock, arn: &str) -> Result<Revision, Failure> {
+    let mut waits = backoff().with_max_times(3).build();
+    loop {
+        match aws.revision(arn).await {
+            Ok(revision) => return Ok(revision),
+            Err(error) => match waits.next() {
+                Some(wait) => clock.sleep(wait).await,
+                None => return Err(error),
+            },
+        }
+    }
+}
+
 /// Whether AWS kept the revision as it was sent.
 async fn read_back(setting: &Setting<'_>, plan: &Plan, arn: &str) -> Result<(), Error> {
     let unwritable = |error| not_cloned(&plan.base, &error);
-    let mut waits = backoff().with_max_times(3).build();
-    // One answer says nothing about a revision that was just registered: reads lag behind, so "no
-    // such task definition" is asked again too.
-    let revision = loop {
-        match setting.aws.revision(arn).await {
-            Ok(revision) => break revision,
-            Err(error) => match waits.next() {
-                Some(wait) => setting.clock.sleep(wait).await,
-                None => return Err(error.into()),
-            },
-        }
-    };
+    let revision = just_registered(setting.aws, setting.clock, arn).await?;
     let wanted = plan.registration(Tags::None).map_err(unwritable)?;
     let missing = lost(&wanted, &revision.raw).map_err(unwritable)?;
     if missing.is_empty() {
@@ -204,60 +213,62 @@ async fn may_tag(setting: &Setting<'_>, plan: &Plan, arn: &str, tags: Tags) -> R
     }
 }
 
-/// RegisterTaskDefinition takes no client token: after a lost answer the revision is looked for by
-/// the record's id before it is registered anew.
-async fn register_once(
-    setting: &Setting<'_>,
-    plan: &Plan,
+/// Registers a revision. RegisterTaskDefinition takes no client token: after a lost answer the newest ones of the
+/// family are asked whether one of them `is_it`, before it is registered anew.
+pub async fn register_once(
+    aws: &Aws,
+    clock: Clock,
     registration: &Registration,
-    body: String,
+    family: &str,
+    body: &str,
+    is_it: impl Fn(&Revision) -> bool,
 ) -> Result<String, Failure> {
-    let family = plan.base.family();
     let mut waits = backoff().build();
     loop {
-        let error = match registration.send(setting.aws, family, body.clone()).await {
+        let error = match registration.send(aws, family, body.to_owned()).await {
             Ok(arn) => return Ok(arn),
             Err(error) => error,
         };
         match error.kind {
             FailureKind::Throttled | FailureKind::Unreachable => {}
             // The answer may hide a success.
-            _ if error.kind == FailureKind::Unknown || error.code == UNREADABLE => {
+            FailureKind::Unknown => {
                 for _ in 0..2 {
-                    setting.clock.sleep(LOOK_TWICE).await;
-                    if let Some(arn) = find(setting.aws, plan).await? {
-                        registration.found(&arn);
-                        return Ok(arn);
+                    clock.sleep(LOOK_TWICE).await;
+                    for arn in aws.newest(family, 5).await? {
+                        if is_it(&aws.revision(&arn).await?) {
+                            registration.found(&arn);
+                            return Ok(arn);
+                        }
                     }
                 }
             }
             _ => return Err(error),
         }
         match waits.next() {
-            Some(wait) => setting.clock.sleep(wait).await,
+            Some(wait) => clock.sleep(wait).await,
             None => return Err(error),
         }
     }
 }
 
-/// The revision that carries our record; or where tags may not be written, one that was registered
-/// since and is what was sent.
-async fn find(aws: &Aws, plan: &Plan) -> Result<Option<String>, Failure> {
-    for arn in aws.newest(plan.base.family(), 5).await? {
-        let revision = aws.revision(&arn).await?;
-        let record = Record::from_tags(&arn, &revision.tags);
-        let is_since = revision.registered.is_some_and(|at| at >= plan.record.start);
-        let is_sent = || {
+/// Whether a revision carries our record; or where tags may not be written, was registered since and is what was
+/// sent.
+fn is_planned(found: &Revision, plan: &Plan) -> bool {
+    match Record::from_tags(&found.arn, &found.tags) {
+        Some(record) => record.is_ok_and(|record| record.id == plan.record.id),
+        None => {
             let sent = plan.registration(Tags::None);
-            sent.and_then(|sent| lost(&sent, &revision.raw)).is_ok_and(|lost| lost.is_empty())
-        };
-        let found = match record {
-            Some(record) => record.is_ok_and(|record| record.id == plan.record.id),
-            None => is_since && is_sent(),
-        };
-        if found {
-            return Ok(Some(arn));
+            is_since(found, plan) && sent.is_ok_and(|sent| is_as_sent(found, &sent))
         }
     }
-    Ok(None)
+}
+
+fn is_since(found: &Revision, plan: &Plan) -> bool {
+    found.registered.is_some_and(|at| at >= plan.record.start)
+}
+
+/// Whether a revision has all that was sent.
+pub fn is_as_sent(found: &Revision, body: &str) -> bool {
+    lost(body, &found.raw).is_ok_and(|missing| missing.is_empty())
 }

@@ -116,6 +116,18 @@ pub enum Cause {
         /// Tasks that it needs.
         wanted: u32,
     },
+    /// The new revision has traffic and too few tasks.
+    TooFewTasks {
+        /// The service.
+        service: String,
+        /// Tasks that run.
+        running: u32,
+        /// Tasks that it needs.
+        wanted: u32,
+        /// The last task that failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        task: Option<TaskFailure>,
+    },
     /// The new side has traffic, and its target health was not answered for too long.
     HealthUnknown {
         /// The service.

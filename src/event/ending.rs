@@ -107,6 +107,20 @@ pub enum Ending {
         /// It has what it had before, and that is less than its service wants.
         #[serde(skip_serializing_if = "Option::is_none")]
         as_before: Option<AsBefore>,
+        /// The service's desired count is 0.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        no_tasks: bool,
+    },
+    /// A rollback that was asked for is given up: what was to be replaced serves on.
+    NotRolledBack {
+        /// What serves on.
+        revision: String,
+        /// The service that runs it.
+        service: String,
+        /// What was to take over.
+        old: String,
+        /// The service that was to run it.
+        blue: String,
     },
     /// The new revision failed, and was left as it is.
     Left {

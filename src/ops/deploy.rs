@@ -260,7 +260,7 @@ async fn carry_out(
             };
             if let Some(why) = why {
                 withdraw(setting, &record, kept, emit).await;
-                registration.is_settled(&record.revision);
+                registration.settle(&record.revision);
                 return Err(why);
             }
         }

@@ -10,7 +10,7 @@ use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
 use crate::model::world::{Service, Subnet};
 use crate::plan::doctor::{
-    More, Report, deployed, examine, is_on_instances, log_groups, may_be_set_up, named_roles,
+    More, Report, deployed, examine, has_fixed_instances, log_groups, may_be_set_up, named_roles,
     named_values, parameter_of, quotas_matter, secret_of, subnets,
 };
 use crate::plan::{Decision, Survey, live, wanted};
@@ -52,7 +52,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         _ => Err(failure),
     };
     let left = async {
-        match is_on_instances(live) {
+        match has_fixed_instances(live) {
             true => Some(aws.room(&survey.cluster).await),
             false => None,
         }

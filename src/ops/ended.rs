@@ -162,20 +162,32 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
             stopping: stopping(record, world),
             not_deployed: record.is_preparing(),
             as_before: as_before(record, world),
+            no_tasks: world.service(&record.blue).is_some_and(|old| old.desired == 0),
         },
         Outcome::Left(_) => Ending::Left { revision, service: green },
-        Outcome::Stuck(_) => match record.closed.map(|closed| closed.end) {
-            Some(End::Neither) => Ending::Neither {
+        Outcome::Stuck(cause) => match record.closed.map(|closed| closed.end) {
+            Some(End::Live) => Ending::NotRolledBack {
                 revision,
+                service: green,
                 old: short(&record.from).to_owned(),
-                service: record.blue.clone(),
+                blue: record.blue.clone(),
             },
+            Some(End::Neither) => neither(record),
+            Some(_) if matches!(cause, Cause::TooFewTasks { .. }) => neither(record),
             Some(_) => Ending::FewerTasks { revision: serves(record, world).to_owned() },
             None => Ending::Stuck { revision },
         },
         Outcome::Drifted(_) => Ending::Drifted { revision },
         Outcome::Stopped => Ending::Stopped { revision, rolling_back: !record.forward() },
         Outcome::Superseded(_) => Ending::Superseded { revision },
+    }
+}
+
+fn neither(record: &Record) -> Ending {
+    Ending::Neither {
+        revision: record.name().to_owned(),
+        old: short(&record.from).to_owned(),
+        service: record.blue.clone(),
     }
 }
 
@@ -234,12 +246,18 @@ fn hint(
     let is_judged = record.forward() && record.judges.is_some();
     Some(match outcome {
         Outcome::Live if record.until != WaitFor::Accepted => return None,
+        // The side that serves on can be replaced by another version.
+        Outcome::Stuck(_) if record.closed.is_some_and(|closed| closed.end == End::Live) => {
+            verb("deploy")
+        }
         Outcome::Left(_) | Outcome::Stuck(_) | Outcome::Drifted(_) | Outcome::Stopped if lost => {
             Hint { to: Some(record.blue.clone()), ..verb("rollback") }
         }
         Outcome::Left(_) => verb("rollback"),
         // Only who knows the command of --before can go on.
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
+        // The version before ran: it can be deployed again.
+        Outcome::Stuck(Cause::TooFewTasks { .. }) if record.forward() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
         Outcome::Drifted(sight) if sight.is_beyond_weights() || record.twin().is_none() => {

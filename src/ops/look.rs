@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join, join_all, try_join_all};
 
 use crate::aws::Aws;
+use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::{Setting, gates, random_id};
 use crate::error::Failure;
 use crate::event::{Error, Refusal};
@@ -37,10 +38,26 @@ async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error>
     look_on(request, setting, survey(request, setting).await?).await
 }
 
+/// A survey. What ECS was told to deploy a moment ago, and does not list yet, is waited for.
+pub(super) async fn listed(
+    setting: &Setting<'_>,
+    cluster: &str,
+    service: &str,
+    twin: Option<&str>,
+) -> Result<Survey, Failure> {
+    loop {
+        let survey = setting.aws.survey(cluster, service, twin).await?;
+        if !plan::native::is_unlisted(&survey) {
+            return Ok(survey);
+        }
+        setting.clock.sleep(LOOK_TWICE).await;
+    }
+}
+
 /// Reads what a plan depends on beside the images.
 pub(super) async fn survey(request: &Request, setting: &Setting<'_>) -> Result<Survey, Error> {
     let (cluster, service) = (&request.cluster, &request.service);
-    let mut survey = setting.aws.survey(cluster, service, request.twin.as_deref()).await?;
+    let mut survey = listed(setting, cluster, service, request.twin.as_deref()).await?;
     if let Some(base) = request.base.as_ref().filter(|base| !survey.revisions.contains_key(*base)) {
         survey.revisions.insert(base.clone(), setting.aws.revision(base).await?);
     }

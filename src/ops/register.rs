@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use backon::BackoffBuilder;
-
 use tokio::sync::watch;
 
 use super::look::digests;
 use crate::aws::Aws;
 use crate::call::Call;
 use crate::clock::Clock;
-use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::drive::interrupt::Registration;
-use crate::error::{Failure, FailureKind};
+use crate::drive::register::{is_as_sent, just_registered, register_once};
 use crate::event::refusal::DefinitionRefused;
 use crate::event::{Error, Refusal, Warning};
 use crate::model::arn::short;
@@ -87,62 +84,30 @@ pub async fn register(
     let unwritable = |error| not_cloned(base, &error);
     let plain = clone_request(&base.raw, changes, &BTreeMap::new()).map_err(unwritable)?;
     let tagged = clone_request(&base.raw, changes, &own_tags(&base.tags)).map_err(unwritable)?;
-    let (arn, untagged) = match once(aws, clock, registration, base.family(), &tagged).await {
+    let family = base.family();
+    let before = aws.newest(family, 5).await?;
+    let once = async |body: &str| {
+        let is_it = |found: &Revision| !before.contains(&found.arn) && is_as_sent(found, body);
+        register_once(aws, clock, registration, family, body, is_it).await
+    };
+    let (arn, untagged) = match once(&tagged).await {
         // Tags need a permission of their own.
-        Err(error) if error.denies(Call::TagResource) => {
-            (once(aws, clock, registration, base.family(), &plain).await?, true)
-        }
+        Err(error) if error.denies(Call::TagResource) => (once(&plain).await?, true),
         answer => (answer?, false),
     };
-    let revision = aws.revision(&arn).await?;
-    let missing = lost(&plain, &revision.raw).map_err(unwritable)?;
-    if missing.is_empty() {
-        return Ok((revision, untagged));
-    }
-    aws.deregister(&arn).await?;
-    registration.is_settled(&arn);
-    let revision = short(&arn).to_owned();
-    Err(Refusal::new(DefinitionRefused::NotKept { revision, lost: missing }).into())
-}
-
-/// RegisterTaskDefinition takes no client token: after a lost answer a revision is looked for that was
-/// not there before and is as it was sent, before it is registered anew.
-async fn once(
-    aws: &Aws,
-    clock: Clock,
-    registration: &Registration,
-    family: &str,
-    body: &str,
-) -> Result<String, Failure> {
-    let before = aws.newest(family, 5).await?;
-    let mut waits = backoff().build();
-    loop {
-        let error = match registration.send(aws, family, body.to_owned()).await {
-            Ok(arn) => return Ok(arn),
-            Err(error) => error,
-        };
-        match error.kind {
-            FailureKind::Throttled | FailureKind::Unreachable => {}
-            FailureKind::Unknown => {
-                for _ in 0..2 {
-                    clock.sleep(LOOK_TWICE).await;
-                    for arn in aws.newest(family, 5).await? {
-                        let new = !before.contains(&arn);
-                        let same = |found: &Revision| {
-                            lost(body, &found.raw).is_ok_and(|missing| missing.is_empty())
-                        };
-                        if new && same(&aws.revision(&arn).await?) {
-                            registration.found(&arn);
-                            return Ok(arn);
-                        }
-                    }
-                }
+    let why = match just_registered(aws, clock, &arn).await {
+        Ok(revision) => {
+            let missing = lost(&plain, &revision.raw).map_err(unwritable)?;
+            if missing.is_empty() {
+                return Ok((revision, untagged));
             }
-            _ => return Err(error),
+            let revision = short(&arn).to_owned();
+            Refusal::new(DefinitionRefused::NotKept { revision, lost: missing }).into()
         }
-        match waits.next() {
-            Some(wait) => clock.sleep(wait).await,
-            None => return Err(error),
-        }
-    }
+        Err(failure) => Error::Aws(failure),
+    };
+    // Where that fails too, its error names the revision that stays.
+    aws.deregister(&arn).await?;
+    registration.settle(&arn);
+    Err(why)
 }

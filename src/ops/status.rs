@@ -1,5 +1,7 @@
 //! What serves, and how far a deployment has come.
 
+use std::collections::VecDeque;
+
 use futures_util::future::try_join_all;
 
 use crate::aws::{Aws, Pair, Reads};
@@ -39,16 +41,16 @@ pub async fn overview(
         false => services,
     };
     let mut surveys: Vec<Survey> = Vec::new();
-    for some in services.chunks(AT_ONCE) {
+    let mut left = VecDeque::from(services);
+    while !left.is_empty() {
+        let some: Vec<String> = left.drain(..left.len().min(AT_ONCE)).collect();
         let looking = some.iter().map(|service| Box::pin(survey(aws, cluster, service, None)));
         for found in try_join_all(looking).await? {
-            let is_known = |one: &Survey| {
-                one.service == found.service || one.twin.as_ref() == Some(&found.service)
-            };
-            if !surveys.iter().any(is_known) {
+            if !surveys.iter().any(|one| one.names(&found.service)) {
                 surveys.push(found);
             }
         }
+        left.retain(|name| !surveys.iter().any(|one| one.names(name)));
     }
     Ok(surveys)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::adopt::follow;
 use super::ended::{end, nothing};
 use crate::drive::Setting;
-use crate::drive::interrupt::or_interrupted;
+use crate::drive::interrupt::{nothing_changed, or_interrupted};
 use crate::event::{Ended, Ending, Error, Event, Hint, Kind, Nothing, Swept};
 use crate::model::world::Service;
 use crate::plan::Survey;
@@ -23,12 +23,20 @@ pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<E
     let pairs = pairs.await?;
     let mut swept = Vec::new();
     for service in &pairs {
-        if *setting.interrupts.borrow() > 0 {
+        let asked = *setting.interrupts.borrow();
+        if asked > 0 && swept.is_empty() {
+            return Err(nothing_changed(asked));
+        }
+        if asked > 0 {
             break;
         }
         match end_one(service, setting, emit).await {
             Ok(None) => {}
             Ok(Some(one)) => swept.push(one),
+            Err(interrupted @ Error::Interrupted(_)) if swept.is_empty() => {
+                return Err(interrupted);
+            }
+            Err(Error::Interrupted(_)) => break,
             // One that cannot be looked at keeps no other one waiting.
             Err(error) => {
                 let error = error.faults().into_iter().next();
@@ -47,7 +55,11 @@ pub async fn run(setting: &Setting<'_>, emit: &mut dyn FnMut(Event)) -> Result<E
     }
     let left = swept.iter().find(|one| one.exit_code > 1 && one.exit_code != 5);
     let ended = Ended {
-        exit_code: if left.is_some() { 4 } else { 0 },
+        exit_code: match left {
+            Some(_) if swept.iter().any(|one| one.exit_code == 130) => 130,
+            Some(_) => 4,
+            None => 0,
+        },
         hint: left.map(|one| Hint::new("status", &setting.cluster, &one.service)),
         ending: Ending::Swept { deployments: swept },
         interrupted: *setting.interrupts.borrow() > 0,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::adopt::{adopt, drive_back};
 use super::deploy::{close_overtaken, deploy};
 use super::ended::{end, nothing, superseded};
+use super::look::listed;
 use super::retire::retire;
 use crate::drive::claim::{Claim, OnConflict, claim};
 use crate::drive::interrupt::{or_interrupted, or_skipped};
@@ -72,7 +73,8 @@ pub async fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     let looked = setting.clock.moment(setting.aws.date());
-    let surveying = setting.aws.survey(&target.cluster, &target.service, target.twin.as_deref());
+    let Target { cluster, service, twin } = target;
+    let surveying = listed(setting, cluster, service, twin.as_deref());
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     survey.known(&target.service)?;
     if let Verb::Rollback { now: true, .. } = verb

@@ -57,10 +57,9 @@ pub fn replaced(service: &Service) -> Option<String> {
     }
     let primary = service.primary().filter(|one| one.rollout.as_deref() == Some("IN_PROGRESS"))?;
     let others = service.deployments.iter().filter(|one| one.revision != primary.revision);
-    match others.collect::<Vec<_>>()[..] {
-        [old] if old.rollout.as_deref() == Some("COMPLETED") => Some(old.revision.clone()),
-        _ => None,
-    }
+    let mut completed = others.filter(|one| one.rollout.as_deref() == Some("COMPLETED"));
+    let (Some(old), None) = (completed.next(), completed.next()) else { return None };
+    Some(old.revision.clone())
 }
 
 fn serves_alone(survey: &Survey, sides: &Sides<'_>) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checks::service::setting_at;
+use super::checks::service::{is_daemon, setting_at};
 use super::clone::clone_request;
 use super::engine::{Engine, engine};
 use super::{Decision, Digest, Survey, live, quota, unfinished, wanted};
@@ -332,7 +332,7 @@ impl Exam<'_> {
     }
 
     fn is_daemon(&self) -> bool {
-        setting_at(self.live, &["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON")
+        is_daemon(self.live)
     }
 
     /// Tasks that have to find room beside the old ones.
@@ -432,7 +432,7 @@ fn platform(exam: &Exam<'_>) -> Vec<Fact> {
     let own = &exam.definition["runtimePlatform"];
     let text = |member: &str| own[member].as_str().unwrap_or_default();
     // On instances it is theirs, unless the definition says which.
-    if own.is_null() && is_on_instances(exam.live) {
+    if own.is_null() && runs_on_instances(exam.live) {
         return vec![];
     }
     let os = if text("operatingSystemFamily").starts_with("WINDOWS") { "windows" } else { "linux" };
@@ -988,7 +988,7 @@ pub fn parameter_of(from: &str, own: &str) -> Option<String> {
     let (_, name) = from.split_once(":parameter")?;
     let is_own = from.split(':').nth(2) == Some("ssm") && place(from) == place(own);
     // `parameter/shop/x` is `/shop/x`, and `parameter/x` is `x` or `/x`.
-    is_own.then(|| match name[1..].contains('/') {
+    is_own.then(|| match name.strip_prefix('/').unwrap_or(name).contains('/') {
         true => name.to_owned(),
         false => name.trim_start_matches('/').to_owned(),
     })
@@ -1006,15 +1006,41 @@ pub fn subnets(service: &Service) -> Vec<String> {
     all.into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
 }
 
-/// Whether the service's tasks run on instances of the cluster.
-pub fn is_on_instances(service: &Service) -> bool {
+/// Whether the service's tasks run on the instances that the cluster has: no capacity provider adds some.
+pub fn has_fixed_instances(service: &Service) -> bool {
     let text = |name: &str| setting_at(service, &[name]).and_then(Value::as_str);
     text("launchType") == Some("EC2")
+}
+
+/// Whether the service's tasks run on instances. With a capacity provider strategy a service has no launch type
+/// (API reference of CreateService).
+pub fn runs_on_instances(service: &Service) -> bool {
+    let strategy = setting_at(service, &["capacityProviderStrategy"]).and_then(Value::as_array);
+    let providers = strategy.into_iter().flatten();
+    let mut names = providers.filter_map(|one| one["capacityProvider"].as_str());
+    has_fixed_instances(service) || names.any(|name| !matches!(name, "FARGATE" | "FARGATE_SPOT"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parameter_is_named_or_in_this_region_and_account() {
+        let own = "arn:aws:ecs:eu-west-1:1:service/shop/api";
+        for (from, name) in [
+            ("plain", Some("plain")),
+            ("/shop/x", Some("/shop/x")),
+            ("arn:aws:ssm:eu-west-1:1:parameter/shop/x", Some("/shop/x")),
+            ("arn:aws:ssm:eu-west-1:1:parameter/x", Some("x")),
+            ("arn:aws:ssm:eu-west-1:1:parameter", Some("")),
+            ("arn:aws:ssm:eu-west-1:1:parameter/é/x", Some("/é/x")),
+            ("arn:aws:ssm:eu-west-2:1:parameter/x", None),
+            ("arn:aws:secretsmanager:eu-west-1:1:parameter/x", None),
+        ] {
+            assert_eq!(parameter_of(from, own).as_deref(), name, "{from}");
+        }
+    }
 
     #[test]
     fn the_docs_name_every_check_and_no_other() {

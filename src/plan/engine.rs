@@ -37,7 +37,11 @@ const ENGINES: [&Engine; 3] = [&native::ENGINE, &listener::ENGINE, &rolling::ENG
 
 /// The row of an engine.
 fn row(name: EngineName) -> &'static Engine {
-    ENGINES.into_iter().find(|engine| engine.name == name).unwrap_or(&listener::ENGINE)
+    match name {
+        EngineName::Native => &native::ENGINE,
+        EngineName::Listener => &listener::ENGINE,
+        EngineName::Rolling => &rolling::ENGINE,
+    }
 }
 
 /// Calls of a deployment that may be denied only after something was changed.

@@ -20,7 +20,7 @@ use crate::record::{Asked, Change, Heading, Native, Reason, Record};
 use crate::request::strategy::{BAKE_MAX, Stage, Strategy};
 use crate::request::{EngineName, Request, Share, WaitFor};
 use crate::route::configuration::{pauses, pauses_at, strategy};
-use crate::route::native::{production_rules, serving, unmoved};
+use crate::route::native::{LISTED_WITHIN, SKEW, production_rules, serving, unmoved};
 
 /// The row of this engine.
 pub(super) const ENGINE: Engine = Engine {
@@ -178,8 +178,10 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
         let completed =
             service.deployments.iter().any(|one| one.rollout.as_deref() == Some("COMPLETED"));
         let is_empty = world.targets(group).is_some_and(<[_]>::is_empty);
-        if is_empty && service.desired > 0 && completed {
-            let live = if group == one { other } else { one };
+        let live = if group == one { other } else { one };
+        // Where nothing stands in the other one either, its tasks fail: that is no reason to keep a fix back.
+        let is_elsewhere = world.targets(live).is_none_or(|targets| !targets.is_empty());
+        if is_empty && is_elsewhere && service.desired > 0 && completed {
             return refuse(TrafficRefused::EmptyGroup {
                 rule: rule.name.clone(),
                 arn: rule.arn.clone(),
@@ -452,6 +454,22 @@ pub fn back(survey: &Survey, running: &ServiceDeployment, identity: &Identity) -
         heading: Heading::Back(Reason::Asked),
         ..record
     })
+}
+
+/// Whether ECS was told a moment ago what to deploy, and does not list that yet: UpdateService answers first.
+pub fn is_unlisted(survey: &Survey) -> bool {
+    let (Ok(service), Some(listed)) = (own(survey), &survey.world.deployments) else {
+        return false;
+    };
+    let primary = service.primary().filter(|_| service.strategy() != "ROLLING");
+    let begun = primary.filter(|one| one.rollout.as_deref() == Some("IN_PROGRESS"));
+    let Some((one, begun)) = begun.and_then(|one| Some((one, one.created?))) else { return false };
+    let age = survey.world.at.duration_since(begun).unwrap_or_default();
+    let is_it = |listed: &ServiceDeployment| {
+        let at = listed.created.and_then(|at| at.checked_add(SKEW));
+        listed.revision.as_ref() == Some(&one.revision) && at.is_none_or(|at| at >= begun)
+    };
+    age < LISTED_WITHIN && running(survey).is_none() && !listed.iter().any(is_it)
 }
 
 /// What ECS says that it is doing for a service right now.

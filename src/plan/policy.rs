@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::doctor::{definition, is_on_instances, log_groups, named_roles, named_secrets};
+use super::doctor::{definition, log_groups, named_roles, named_secrets, runs_on_instances};
 use super::setup::policy_arn;
 use super::{Survey, engine};
 use crate::call::Call;
@@ -221,7 +221,7 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
     let resources = Resources::of(survey);
     let is_scaled = row.twin.is_some()
         && survey.world.scalable.as_ref().is_some_and(|targets| !targets.is_empty());
-    let on_instances = survey.world.services.values().any(is_on_instances);
+    let on_instances = survey.world.services.values().any(runs_on_instances);
     let sets = [
         (true, COMMON),
         (true, row.calls),

@@ -40,6 +40,7 @@ const CHECKS: &[Check] = &[
     Check { code: "alarms", run: options::alarms_exist },
     Check { code: "checks", run: options::gates_are_ready },
     Check { code: "service", run: has_tasks_to_replace },
+    Check { code: "desired-count", run: takes_a_count },
     Check { code: "progress", run: can_make_progress },
     Check { code: "task-definition", run: fits_the_service },
     Check { code: "target-health", run: targets_can_be_healthy },
@@ -69,6 +70,15 @@ fn has_tasks_to_replace(case: &Case<'_>) -> Result<(), Refusal> {
             cluster: survey.cluster_name().to_owned(),
         }),
     }
+}
+
+/// A service that runs a task on every instance has no count of its own.
+fn takes_a_count(case: &Case<'_>) -> Result<(), Refusal> {
+    let is_asked = case.request.scale.count.is_some();
+    let service = known(case).filter(|service| is_asked && service::is_daemon(service));
+    service.map_or(Ok(()), |service| {
+        Err(Refusal::new(ServiceRefused::DaemonHasNoCount { service: service.name.clone() }))
+    })
 }
 
 /// ECS has room to replace tasks.
@@ -235,8 +245,7 @@ fn can_progress(request: &Request, survey: &Survey, service: &Service) -> Result
     if desired == 0 || may_run > desired || keeps < desired {
         return Ok(());
     }
-    let strategy = service.settings.get("schedulingStrategy").and_then(|own| own.as_str());
-    let is_daemon = strategy == Some("DAEMON");
+    let is_daemon = service::is_daemon(service);
     Err(Refusal::new(ServiceRefused::NoRoomToReplace {
         service: service.name.clone(),
         cluster: survey.cluster_name().to_owned(),

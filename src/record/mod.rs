@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 pub use self::native::{GATES_LIMIT, Native};
 pub use self::tags::Unreadable;
-use self::tags::{ENDS, REASONS, code};
+use self::tags::{ENDS, REASONS, code, decode};
 
 use crate::model::arn::short;
 use crate::model::scaling::Suspended;
@@ -250,6 +250,11 @@ impl Reason {
     pub fn code(self) -> &'static str {
         code(&REASONS, self)
     }
+
+    /// The reason of a code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        decode(&REASONS, code)
+    }
 }
 
 impl End {
@@ -308,6 +313,11 @@ impl Record {
 
     /// Whether the same revision is started anew.
     pub fn is_restart(&self) -> bool {
+        self.ran_before() && self.twin().is_none()
+    }
+
+    /// Whether the side that it begins in was on its revision before.
+    pub fn ran_before(&self) -> bool {
         self.revision == self.was
     }
 
@@ -428,6 +438,31 @@ pub(crate) mod tests {
             seen: at(5),
             released: None,
         }
+    }
+
+    #[test]
+    fn one_that_is_opened_again_has_all_that_the_way_back_needs_and_nothing_that_was_held() {
+        let closed = Some(Closed { end: End::Live, at: at(9) });
+        let held = Some(Held { share: 100, since: at(7) });
+        let released = Some(Released::Promoted);
+        let ended =
+            Record { closed, held, promoted: Some(10), released, to: Some(100), ..record() };
+        let blue = Suspended { scale_in: true, ..Suspended::default() };
+        let suspensions = Suspensions { blue, green: Suspended::default() };
+        let back = Record {
+            heading: Heading::Back(Reason::Asked),
+            to: Some(0),
+            count: 5,
+            had: Some(Had { running: 4, healthy: Some(3) }),
+            scaling: Some(suspensions),
+            owner: "b2".into(),
+            by: "somebody".into(),
+            seen: at(90),
+            id: "another".into(),
+            ..record()
+        };
+        let opened = ended.opened_again(back.clone());
+        assert_eq!(opened, Record { id: record().id, ..back });
     }
 
     #[test]

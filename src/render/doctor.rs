@@ -47,11 +47,16 @@ struct Told {
 }
 
 impl Document {
-    pub(super) fn of(location: &Location, report: &Report, calls: &BTreeMap<String, u32>) -> Self {
+    pub(super) fn of(
+        location: &Location,
+        report: &Report,
+        calls: &BTreeMap<String, u32>,
+        complete: &dyn Fn(&str) -> String,
+    ) -> Self {
         let told = |one: &Finding| Told {
             finding: one.clone(),
             message: words::fact(&one.fact),
-            fix: words::fix(&one.fact, location, ""),
+            fix: words::fix(&one.fact, location).map(|fix| complete(&fix)),
         };
         Self {
             location: location.clone(),
@@ -68,7 +73,11 @@ impl Document {
 }
 
 /// One screen: the worst first, each with what helps.
-pub(super) fn screen(location: &Location, report: &Report, again: &str) -> String {
+pub(super) fn screen(
+    location: &Location,
+    report: &Report,
+    complete: &dyn Fn(&str) -> String,
+) -> String {
     let mut text = field(&lines::location(location));
     if let (Some(engine), Some(why)) = (report.engine, &report.reason) {
         let _ = write!(text, "\nengine {engine}: {}", field(&words::engine_reason(why)));
@@ -83,8 +92,8 @@ pub(super) fn screen(location: &Location, report: &Report, again: &str) -> Strin
         };
         let what = field(&words::fact(&finding.fact));
         let _ = write!(text, "\n{word:<7}  {:<24}  {what}", finding.check);
-        if let Some(fix) = words::fix(&finding.fact, location, again) {
-            let _ = write!(text, "\n{:<7}  {:<24}  fix: {}", "", "", field(&fix));
+        if let Some(fix) = words::fix(&finding.fact, location) {
+            let _ = write!(text, "\n{:<7}  {:<24}  fix: {}", "", "", field(&complete(&fix)));
         }
     }
     if !report.findings.is_empty() {

@@ -191,6 +191,9 @@ fn head(ended: &Ended, progress: &Progress, elapsed: Duration) -> String {
     if let Some(why) = &ended.why {
         let _ = write!(text, "**Why:** {}\n\n", markdown(&words::cause(why)));
     }
+    if let Some(advice) = words::advice(ended) {
+        let _ = write!(text, "**To fix:** {advice}\n\n");
+    }
     let mut rows = Vec::new();
     if let (Some(from), Some(to)) = (&progress.previous, &progress.arn) {
         rows.push(("task definition".to_owned(), short(from).to_owned(), short(to).to_owned()));

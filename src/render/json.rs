@@ -8,23 +8,28 @@ use serde_json::{Value, json};
 use super::{Listening, SCHEMA, lines, sanitise, words};
 use crate::event::{Cause, Ended, Ending, Error, Event, Fault, Hint, Kind};
 
+/// A command with the options that it needs to mean the same AWS.
+type Complete<'a> = &'a dyn Fn(&str) -> String;
+
 /// The sentences of an event. Everything else is its facts.
-struct Words {
+struct Words<'a> {
     message: fn(&Kind) -> String,
     command: fn(&Hint) -> String,
     fault: fn(&Fault) -> String,
     fix: fn(&Fault) -> String,
+    complete: Complete<'a>,
 }
 
-const OURS: Words =
-    Words { message, command: words::hint, fault: words::fault, fix: words::fault_fix };
+fn ours(complete: Complete<'_>) -> Words<'_> {
+    Words { message, command: words::hint, fault: words::fault, fix: words::fault_fix, complete }
+}
 
 /// One event, on one line.
-pub(super) fn event(event: &Event, elapsed: Duration) -> String {
-    line(one(&event.kind, Some(event.at), elapsed, &OURS))
+pub(super) fn event(event: &Event, elapsed: Duration, complete: Complete<'_>) -> String {
+    line(one(&event.kind, Some(event.at), elapsed, &ours(complete)))
 }
 
-fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration, said: &Words) -> Value {
+fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration, said: &Words<'_>) -> Value {
     let mut object = json!({ "schema": SCHEMA, "elapsed_seconds": elapsed.as_secs() });
     if let Some(at) = at {
         object["at"] = humantime::format_rfc3339_seconds(at).to_string().into();
@@ -34,7 +39,7 @@ fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration, said: &Words) -> 
     if let Kind::Outcome(ended) = kind {
         for (name, hint) in [("hint", &ended.hint), ("undo", &ended.undo)] {
             if let Some(hint) = hint {
-                object[name]["command"] = (said.command)(hint).into();
+                object[name]["command"] = (said.complete)(&(said.command)(hint)).into();
             }
         }
         match &ended.ending {
@@ -92,13 +97,13 @@ pub(super) fn status_line(status: &impl Serialize) -> String {
 }
 
 /// What is in the way: its words, and its facts.
-fn fault(fault: &Fault, said: &Words) -> Value {
+fn fault(fault: &Fault, said: &Words<'_>) -> Value {
     let mut object = json!({});
     if let Some(check) = fault.check {
         object["check"] = check.into();
     }
     object["message"] = (said.fault)(fault).into();
-    object["fix"] = (said.fix)(fault).into();
+    object["fix"] = (said.complete)(&(said.fix)(fault)).into();
     merge(&mut object, fault);
     object
 }
@@ -131,8 +136,13 @@ pub(super) fn listening(listening: &Listening<'_>) -> String {
 }
 
 /// Why a command could not do its work: the last line of a deployment that never began.
-pub(super) fn error(error: &Error, at: Option<SystemTime>, elapsed: Duration) -> String {
-    line(one(&Kind::Outcome(Box::new(failed(error))), at, elapsed, &OURS))
+pub(super) fn error(
+    error: &Error,
+    at: Option<SystemTime>,
+    elapsed: Duration,
+    complete: Complete<'_>,
+) -> String {
+    line(one(&Kind::Outcome(Box::new(failed(error))), at, elapsed, &ours(complete)))
 }
 
 /// The end of a command that could not do its work.
@@ -165,7 +175,7 @@ mod tests {
     use schemars::JsonSchema;
     use serde_json::Value;
 
-    use super::{OURS, Words, failed, one};
+    use super::{Words, failed, one, ours};
     use crate::event::refusal::ServiceRefused;
     use crate::event::{Cause, Ended, Ending, Error, Fault, FaultKind, Hint, Kind, Refusal, Swept};
     use crate::render::schema;
@@ -218,6 +228,7 @@ mod tests {
             command: |_| OTHER.to_owned(),
             fault: |_| OTHER.to_owned(),
             fix: |_| OTHER.to_owned(),
+            complete: &str::to_owned,
         };
         let refused =
             || ServiceRefused::NoService { service: "web".into(), cluster: "shop".into() };
@@ -238,8 +249,8 @@ mod tests {
         ];
         for end in ends {
             let kind = Kind::Outcome(Box::new(end));
-            let [ours, other] =
-                [&OURS, &others].map(|said| one(&kind, None, Duration::from_secs(61), said));
+            let [ours, other] = [&ours(&str::to_owned), &others]
+                .map(|said| one(&kind, None, Duration::from_secs(61), said));
             assert!(!differs(&ours, &other), "{ours:#}\n{other:#}");
             assert_eq!(other["message"], OTHER);
             assert_ne!(ours, other, "the sentences were replaced");

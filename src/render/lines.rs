@@ -130,6 +130,9 @@ pub(super) fn details(ended: &Ended, again: &str) -> String {
     if let Some(why) = &ended.why {
         row("why", &words::cause(why));
     }
+    if let Some(advice) = words::advice(ended) {
+        row("to fix", &advice.replace('`', ""));
+    }
     let failures = alike(&ended.failures);
     // One reason is said once.
     let is_said = matches!((&ended.why, &failures[..]), (Some(Cause::Tasks { .. }), [_]));

@@ -235,7 +235,11 @@ impl<'a> Render<'a> {
     fn told(&self, event: &Event, elapsed: Duration) {
         let last = matches!(event.kind, Kind::Outcome(_));
         if self.output == Output::Json && self.words.is_none() {
-            print(&self.host.out, &json::event(event, elapsed), last);
+            print(
+                &self.host.out,
+                &json::event(event, elapsed, &|command| self.hinted(command)),
+                last,
+            );
             return;
         }
         if let Kind::Location(location) = &event.kind {
@@ -306,7 +310,7 @@ impl<'a> Render<'a> {
 
     /// What serves.
     pub fn status(&self, survey: &Survey) {
-        let status = report::status(survey);
+        let status = report::status(survey, &self.again);
         match self.output {
             Output::Json => self.out(&json::document(&status)),
             Output::Lines => self.out(&lines::status(&status)),
@@ -316,12 +320,12 @@ impl<'a> Render<'a> {
     /// What doctor found.
     pub fn doctor(&self, survey: &Survey, report: &Report, calls: &BTreeMap<String, u32>) {
         let location = survey.location();
+        let complete = |fix: &str| self.hinted(fix);
         match self.output {
-            Output::Json => {
-                self.out(&json::document(&doctor::Document::of(&location, report, calls)))
-            }
+            Output::Json => self
+                .out(&json::document(&doctor::Document::of(&location, report, calls, &complete))),
             Output::Lines => {
-                let screen = doctor::screen(&location, report, &self.again);
+                let screen = doctor::screen(&location, report, &complete);
                 let registry = lines::registry(&location).unwrap_or_default();
                 match registry.is_empty() {
                     true => self.out(&screen),
@@ -338,7 +342,7 @@ impl<'a> Render<'a> {
 
     /// What serves in several services.
     pub fn overview(&self, cluster: &str, surveys: &[Survey]) {
-        let overview = overview::overview(cluster, surveys);
+        let overview = overview::overview(cluster, surveys, &self.again);
         match self.output {
             Output::Json => self.out(&json::document(&overview)),
             Output::Lines => self.out(&overview::lines(&overview)),
@@ -356,7 +360,7 @@ impl<'a> Render<'a> {
 
     /// The same among events: on one line.
     pub fn status_line(&self, survey: &Survey) {
-        self.out(&json::status_line(&report::status(survey)));
+        self.out(&json::status_line(&report::status(survey, &self.again)));
     }
 
     /// What a command without events has done: a line, or a document.
@@ -420,7 +424,9 @@ impl<'a> Render<'a> {
         let elapsed = last.zip(start).and_then(|(last, start)| last.duration_since(start).ok());
         let elapsed = elapsed.unwrap_or_default();
         match self.output {
-            Output::Json => self.out(&json::error(error, last, elapsed)),
+            Output::Json => {
+                self.out(&json::error(error, last, elapsed, &|command| self.hinted(command)))
+            }
             Output::Lines => self.workflow(self.report.as_ref().and_then(github::Report::close)),
         }
         for fault in error.faults() {
@@ -519,7 +525,7 @@ pub fn usage(error: &clap::Error, help: &str, output: Output, host: &Host) {
         let said = said.collect::<Vec<_>>().join(" ");
         let what = said.trim_start_matches("error: ");
         let error = Error::Usage(Usage::new(what, hint));
-        print(&host.out, &json::error(&error, None, Duration::ZERO), true);
+        print(&host.out, &json::error(&error, None, Duration::ZERO, &str::to_owned), true);
     }
 }
 

@@ -17,9 +17,9 @@ pub(super) struct Overview {
     statuses: Vec<Status>,
 }
 
-pub(super) fn overview(cluster: &str, surveys: &[Survey]) -> Overview {
+pub(super) fn overview(cluster: &str, surveys: &[Survey], again: &str) -> Overview {
     let cluster = cluster.rsplit('/').next().unwrap_or(cluster).to_owned();
-    Overview { cluster, statuses: surveys.iter().map(status).collect() }
+    Overview { cluster, statuses: surveys.iter().map(|survey| status(survey, again)).collect() }
 }
 
 const HEAD: [&str; 6] = ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "LAST DEPLOYMENT"];

@@ -53,7 +53,7 @@ pub(super) struct ServiceDeploymentStatus {
     pub(super) what: String,
 }
 
-fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
+fn service_deployment(survey: &Survey, again: &str) -> Option<ServiceDeploymentStatus> {
     let own = native::running(survey)?;
     let revision = own.revision.as_deref().map(short);
     let stage = own.stage.as_deref().map_or(String::new(), |stage| format!(" at {stage}"));
@@ -65,7 +65,7 @@ fn service_deployment(survey: &Survey) -> Option<ServiceDeploymentStatus> {
         [] => String::new(),
         [..] if is_judged => "; it waits for the checks that judge it".to_owned(),
         [..] => format!(
-            "; paused, to go on: ecs-bg promote --cluster {} --service {}",
+            "; paused, to go on: ecs-bg promote --cluster {} --service {}{again}",
             survey.cluster_name(),
             survey.service
         ),
@@ -179,7 +179,8 @@ pub(super) struct RecordStatus {
     pub(super) brief: String,
 }
 
-pub(super) fn status(survey: &Survey) -> Status {
+/// `again`: options that a command needs to mean the same AWS.
+pub(super) fn status(survey: &Survey, again: &str) -> Status {
     let world = &survey.world;
     let named = [Some(survey.service.as_str()), survey.twin.as_deref()];
     let services = named.into_iter().flatten().filter_map(|name| world.service(name));
@@ -192,12 +193,15 @@ pub(super) fn status(survey: &Survey) -> Status {
                 .clone()
                 .flat_map(|service| match service.is_advanced() {
                     true => traffic(world, service),
-                    false => vec![running(service)],
+                    false => {
+                        let running = Some(running(service));
+                        running.filter(|one| !one.percent.is_empty()).into_iter().collect()
+                    }
                 })
                 .collect(),
         },
-        service_deployment: service_deployment(survey),
-        record: record(survey, services),
+        service_deployment: service_deployment(survey, again),
+        record: record(survey, services, again),
     }
 }
 
@@ -250,6 +254,7 @@ fn tasks_of(deployment: &Deployment) -> RevisionTasks {
 fn record<'a>(
     survey: &Survey,
     mut services: impl Iterator<Item = &'a Service>,
+    again: &str,
 ) -> Option<RecordStatus> {
     let open = survey.open_record().and_then(Result::ok);
     let (overtaken, by) = match survey.overtaken().into_iter().next().filter(|_| open.is_none()) {
@@ -299,7 +304,7 @@ fn record<'a>(
                     humantime::format_rfc3339_seconds(until)
                 ),
                 Some((share, until)) => format!(
-                    "paused at {share} % of the traffic until {}, to go on: ecs-bg promote --cluster {} --service {}",
+                    "paused at {share} % of the traffic until {}, to go on: ecs-bg promote --cluster {} --service {}{again}",
                     humantime::format_rfc3339_seconds(until),
                     survey.cluster_name(),
                     survey.service
@@ -353,7 +358,7 @@ fn pause(record: &Record, survey: &Survey) -> Option<(u8, SystemTime)> {
 /// Which process drives it, or that none does any more.
 fn driven(record: &Record, now: SystemTime) -> String {
     let silent = Duration::from_secs(record.silent_for(now).as_secs());
-    let ago = humantime::format_duration(silent);
+    let ago = words::time(silent);
     match record.is_abandoned(now) {
         true => format!("no process drives it, last heartbeat {ago} ago"),
         false => format!("process {} drives it, last heartbeat {ago} ago", record.owner),

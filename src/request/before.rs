@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::error::Usage;
 use crate::model::revision::Revision;
-use crate::request::duration;
 use crate::request::edits::{Edit, Hidden, Place, Placed, words};
 use crate::request::misfit::EditMisfit;
+use crate::request::{TO_START, some_time};
 
 /// What runs before, and for how long at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +40,7 @@ impl Preparation {
         if command.is_empty() {
             return Err(wrong("the command has no words"));
         }
-        let timeout = duration("--before-timeout", timeout)?;
-        if timeout.is_zero() {
-            let what = "--before-timeout: `0` leaves no time to start a task";
-            return Err(Usage::new(what, "--before-timeout 1h"));
-        }
+        let timeout = some_time("--before-timeout", timeout, TO_START, "1h")?;
         Ok(Self { container, command: command.into_iter().map(Hidden).collect(), timeout })
     }
 

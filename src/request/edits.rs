@@ -295,7 +295,7 @@ fn variable(
     text: &str,
     example: &str,
 ) -> Result<(Option<String>, String, String), Usage> {
-    let wrong = |why: &str| bad(option, format!("number {} {why}", index + 1), example);
+    let wrong = |why: &str| bad(option, format!("value {} {why}", index + 1), example);
     let (name, value) =
         text.split_once('=').ok_or_else(|| wrong("has no `=` between a name and its value"))?;
     let (container, name) = prefixed(name);

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::edits::{Hidden, words};
-use super::{bad, duration};
+use super::{bad, some_time};
 use crate::error::Usage;
 
 /// Answers other than these are wrong, unless said.
@@ -176,16 +176,12 @@ impl Gates {
         }
         let timeout = match typed.commands.is_empty() {
             true => Duration::ZERO,
-            false => duration("--check-timeout", &typed.timeout)?,
+            false => some_time("--check-timeout", &typed.timeout, "for a command", "5m")?,
         };
         for Hidden(text) in &typed.commands {
             let words = words(text).map_err(|why| bad("--check-cmd", why, COMMAND))?;
             if words.is_empty() {
                 return Err(bad("--check-cmd", "the command has no words", COMMAND));
-            }
-            if timeout.is_zero() {
-                let why = "`0` leaves no time for a command";
-                return Err(bad("--check-timeout", why, "--check-timeout 5m"));
             }
             let words = words.into_iter().map(Hidden).collect();
             gates.push(Gate::Command { words, timeout });

@@ -205,7 +205,12 @@ impl Request {
         if changes.is_empty() && edits.is_empty() && !typed.restart && !typed.examine {
             return Err(Usage::new(
                 "nothing to deploy: give an image, a tag or a change of the task definition",
-                "--image REPOSITORY:TAG",
+                match typed.changes_the_service() {
+                    true => {
+                        "add --tag TAG, or --force-new-deployment (starts the same version anew)"
+                    }
+                    false => "--tag TAG, or --image REGISTRY/REPOSITORY:TAG",
+                },
             ));
         }
         let shares = match (strategy, shares(&typed.shares, minutes(pause_limit))?) {
@@ -248,16 +253,7 @@ impl Request {
             engine: typed.engine,
             alone: typed.alone,
             bake: typed.bake.as_deref().map(|text| duration("--bake", text)).transpose()?,
-            timeout: match duration("--timeout", &typed.timeout)? {
-                Duration::ZERO => {
-                    return Err(bad(
-                        "--timeout",
-                        "`0` leaves no time to start a task",
-                        "--timeout 15m",
-                    ));
-                }
-                timeout => timeout,
-            },
+            timeout: some_time("--timeout", &typed.timeout, TO_START, "15m")?,
             bare: bare(typed),
             follow: typed.follow.as_deref().map(|text| duration("--follow", text)).transpose()?,
             force: typed.force,
@@ -343,19 +339,23 @@ fn listener(text: &str) -> Result<String, Usage> {
     }
 }
 
+impl Typed {
+    /// Whether something is asked for that changes the service, and no version.
+    fn changes_the_service(&self) -> bool {
+        let numbers = [self.count, self.min_healthy, self.max_percent];
+        self.strategy.is_some() || numbers.iter().any(Option::is_some)
+    }
+}
+
 impl Request {
     /// What tells the checks and alarms that judge this deployment from others; `None`: nothing does.
     pub fn judges(&self) -> Option<String> {
         if self.alarms.is_empty() && self.gates.gates.is_empty() {
             return None;
         }
-        let mut hash = Sha256::new();
         let alarms = self.alarms.iter().flat_map(|alarm| ["alarm".to_owned(), alarm.clone()]);
-        for part in alarms.chain(self.gates.gates.iter().flat_map(Gate::parts)) {
-            hash.update(part.len().to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        Some(hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+        let parts = alarms.chain(self.gates.gates.iter().flat_map(Gate::parts));
+        Some(digest(parts, 4))
     }
 }
 
@@ -388,7 +388,8 @@ fn alarms(typed: &[String]) -> Result<Vec<String>, Usage> {
 /// Reads `--image` and `--tag`.
 pub fn image_changes(images: &[String], tags: &[String]) -> Result<Vec<ImageChange>, Usage> {
     let images = images.iter().map(|text| {
-        ImageChange::image(text).map_err(|why| bad("--image", why, "--image REPOSITORY:TAG"))
+        ImageChange::image(text)
+            .map_err(|why| bad("--image", why, "--image REGISTRY/REPOSITORY:TAG"))
     });
     let tags = tags.iter().map(|text| {
         ImageChange::tag(text)
@@ -437,17 +438,34 @@ pub fn fingerprint(
 ) -> String {
     let mut pair = pair;
     pair.sort_unstable();
+    let images = images.iter().flat_map(|(name, image)| [name.as_str(), image.as_str()]);
+    let edits = edits.iter().map(String::as_str);
+    digest([cluster, pair[0], pair[1]].into_iter().chain(images).chain(edits), 8)
+}
+
+/// The first bytes of a hash of these parts, in hexadecimal.
+fn digest(parts: impl Iterator<Item = impl AsRef<str>>, bytes: usize) -> String {
     let mut hash = Sha256::new();
-    for part in [cluster, pair[0], pair[1]]
-        .into_iter()
-        .chain(images.iter().flat_map(|(name, image)| [name.as_str(), image.as_str()]))
-        .chain(edits.iter().map(String::as_str))
-    {
+    for part in parts {
+        let part = part.as_ref();
         // Lengths, so that no two lists of parts read alike.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+const TO_START: &str = "to start a task";
+
+/// A length of time that is not 0: with 0 there is no time for `what`.
+fn some_time(option: &str, text: &str, what: &str, example: &str) -> Result<Duration, Usage> {
+    match duration(option, text)? {
+        Duration::ZERO => {
+            let hint = format!("{option} {example}");
+            Err(bad(option, format!("`0` leaves no time {what}"), &hint))
+        }
+        time => Ok(time),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::names::Names;
 use super::strategy::{BAKE_MAX, Strategy};
-use super::{bad, duration};
+use super::{TO_START, bad, duration, some_time};
 use crate::error::Usage;
 
 /// Minutes that ECS watches a new revision, unless something else is asked for.
@@ -153,7 +153,7 @@ impl Setup {
                 &[":targetgroup/"],
                 "TARGET_GROUP_ARN",
             )?,
-            timeout: duration("--timeout", &typed.timeout)?,
+            timeout: some_time("--timeout", &typed.timeout, TO_START, "30m")?,
             undo: typed.undo,
         })
     }
@@ -311,6 +311,13 @@ mod tests {
         for wrong in ["X-Preview", "=1", "X-Preview=", "X Preview=1", "Host=api", &long] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn it_has_some_time() {
+        let of = |text: &str| Setup::new(&TypedSetup { timeout: text.into(), ..typed() });
+        assert_eq!(of("5m").unwrap().timeout, Duration::from_secs(300));
+        assert!(of("0").unwrap_err().what.contains("leaves no time"));
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Engine {
     pub judged: fn(&View<'_>) -> Option<u8>,
     /// The share of the traffic that the new version has, where that is ours to say.
     pub share: fn(&View<'_>) -> Option<u8>,
+    /// Whether the new version has users' traffic, and less to answer it with than its service is to have at least.
+    pub is_short: fn(&View<'_>) -> bool,
 }
 
 /// Why somebody looks.
@@ -67,12 +69,13 @@ pub struct Occasion {
     pub since_targets: Duration,
 }
 
-/// Every engine.
-const ENGINES: [&Engine; 3] = [&listener::ENGINE, &rolling::ENGINE, &native::ENGINE];
-
 /// The row of an engine.
 pub fn engine(name: EngineName) -> &'static Engine {
-    ENGINES.into_iter().find(|engine| engine.name == name).unwrap_or(&listener::ENGINE)
+    match name {
+        EngineName::Listener => &listener::ENGINE,
+        EngineName::Rolling => &rolling::ENGINE,
+        EngineName::Native => &native::ENGINE,
+    }
 }
 
 #[cfg(test)]

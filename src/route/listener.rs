@@ -88,6 +88,7 @@ pub const ENGINE: Engine = Engine {
     },
     judged,
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
+    is_short: |view| view.green_is_short(),
 };
 
 /// A part of the survey may have taken 30 s, and 10 s are no sign of a process that stood still.
@@ -150,7 +151,14 @@ pub fn before_every_step(view: &View<'_>) -> Option<Next> {
     }
     // A sick green outranks whatever a rule shows.
     match record.forward() {
+        // There is nothing to turn back to.
+        true if view.watch.given_up.is_some() => trouble::out_of_time(view, Duration::ZERO)
+            .map(|late| Next::Done(Outcome::Stuck(late.cause))),
         true => trouble::trouble(view).map(Next::TurnBack).or_else(|| drifted(view)),
+        false if view.watch.given_up.is_some() => {
+            let heading = Heading::Forward;
+            write(Record { heading, held: None, ..view.writing(100) })
+        }
         false if view.green_is_whole() => overdue(view).or_else(|| drifted(view)),
         false => overdue(view),
     }
@@ -284,14 +292,33 @@ fn drifted(view: &View<'_>) -> Option<Next> {
     Some(Next::Done(Outcome::Drifted(sight)))
 }
 
+/// Why a rollback that a person asked for is given up: the side that is to take over does not come up, and the other
+/// one has all the traffic and is whole. Checks that judge that side are no business of whoever rolls back.
+pub fn given_up(view: &View<'_>) -> Option<Cause> {
+    let record = view.record;
+    let asked = record.heading == Heading::Back(Reason::Asked) && record.twin().is_some();
+    let (blue, green) = (view.blue().filter(|_| asked && record.judges.is_none())?, view.green()?);
+    let serves = view.all_read(100) && green.desired > 0 && view.green_is_whole();
+    let is_down = view.world.healthy(blue) == Some(0);
+    let hopeless = || match view.old_is_hopeless()? {
+        Cause::OldSideFails { why: Some(why), .. } => Some(*why),
+        cause => Some(cause),
+    };
+    (serves && is_down).then(|| hopeless().or_else(|| late(view)))?
+}
+
 /// The way back has its bounds too.
 fn overdue(view: &View<'_>) -> Option<Next> {
+    late(view).map(|cause| Next::Done(Outcome::Stuck(cause)))
+}
+
+fn late(view: &View<'_>) -> Option<Cause> {
     let since = view.watch.back_since?;
     let record = view.record;
     let bound =
         record.timeout.saturating_add(record.follow).saturating_add(Duration::from_secs(600));
     let late = view.since(since) > bound || view.watch.changes > trouble::CHANGES_MAX;
-    late.then(|| Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks: view.blue_lacks() })))
+    late.then(|| Cause::RollbackTooLong { lacks: view.blue_lacks() })
 }
 
 fn stuck(cause: Cause) -> Option<Next> {
@@ -387,7 +414,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
                 cluster: record.cluster.clone(),
                 at: Pause::Share { share: to },
                 ours: true,
-                expires: view.now().checked_add(left),
+                expires: held.since.max(view.watch.start).checked_add(hold),
                 rolls_back: true,
             };
             // `promote` writes it into the record: each look takes that in.
@@ -408,7 +435,7 @@ fn shift(view: &View<'_>) -> Option<Next> {
 }
 
 fn bake(view: &View<'_>) -> Option<Next> {
-    if view.watch.gone.is_some() {
+    if view.watch.gone.is_some() || view.watch.given_up.is_some() {
         // There is no way back that a fault could be answered with.
         return None;
     }
@@ -425,8 +452,8 @@ fn bake(view: &View<'_>) -> Option<Next> {
 /// scaled down right after its weight was 0.
 fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
-    if view.record.forward() && view.record.keep_old {
-        // Nothing is emptied.
+    if view.record.forward() && (view.record.keep_old || view.watch.given_up.is_some()) {
+        // Nothing is emptied, or nothing that had traffic.
         return None;
     }
     let since = view.record.held?.since;

@@ -117,17 +117,19 @@ pub fn superseded(view: &View<'_>) -> Option<Cause> {
 /// What comes next, and in which step.
 pub fn decide(view: &View<'_>) -> (&'static str, Next) {
     if let Some(closed) = view.record.closed {
-        let outcome =
-            match closed.end {
-                End::Live => Outcome::Live,
-                End::WentBack => Outcome::WentBack(None),
-                End::Neither => Outcome::Stuck(view.neither()),
-                End::Overtaken => Outcome::Superseded(Cause::Replaced),
-                End::Left => Outcome::Superseded(Cause::LeftBefore),
-                End::Short => Outcome::Stuck(rolling::shortfall(view).unwrap_or_else(|| {
-                    Cause::FewerTasks { revision: view.record.name().to_owned() }
-                })),
-            };
+        let outcome = match closed.end {
+            End::Live => view.watch.given_up.clone().map_or(Outcome::Live, Outcome::Stuck),
+            End::WentBack => Outcome::WentBack(None),
+            End::Neither => Outcome::Stuck(view.neither()),
+            End::Overtaken => Outcome::Superseded(Cause::Replaced),
+            End::Left => Outcome::Superseded(Cause::LeftBefore),
+            End::Short => {
+                let few = native::answers_nowhere(view).or_else(|| rolling::shortfall(view));
+                Outcome::Stuck(few.unwrap_or_else(|| Cause::FewerTasks {
+                    revision: view.record.name().to_owned(),
+                }))
+            }
+        };
         return ("close", Next::Done(outcome));
     }
     let engine = view.engine();

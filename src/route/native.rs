@@ -15,6 +15,7 @@ use super::{
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
+use crate::model::health::Outlook;
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::served::Served;
@@ -97,6 +98,7 @@ pub const ENGINE: Engine = Engine {
     },
     judged,
     share: |_| None,
+    is_short,
 };
 
 /// A survey that began longer ago is no ground for the first change.
@@ -107,16 +109,20 @@ const UNLISTED: Duration = Duration::from_secs(5);
 const DENSE: Duration = Duration::from_millis(1500);
 /// Between looks while tasks start.
 const WATCHFUL: Duration = Duration::from_secs(6);
+/// Two looks that agree are as far apart.
+const LOOK_TWICE: Duration = Duration::from_secs(5);
+/// Between two looks at a service's history.
+const HISTORY_EVERY: Duration = Duration::from_secs(60);
 /// Between looks while ECS only lets time pass.
 const SPARSE: Duration = Duration::from_secs(30);
 /// UpdateService answers before its service deployment is listed.
-const LISTED_WITHIN: Duration = Duration::from_secs(60);
+pub const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// The rules are read for so long before what they show counts.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(60);
 /// ECS's own limit for a stage (Developer Guide, service deployments), and something to spare.
 const BACK_MAX: Duration = Duration::from_secs(25 * 3600);
 /// AWS's clocks may differ by this much.
-const SKEW: Duration = Duration::from_secs(10);
+pub const SKEW: Duration = Duration::from_secs(10);
 
 /// ECS's record of this deployment: the newest one of our revision.
 pub fn current<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
@@ -135,13 +141,75 @@ fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
     (is_other && newest.created > own.created).then_some(newest)
 }
 
-/// While tasks start, ECS says in the service's history what is in the way.
+/// While tasks start, ECS says in the service's history what is in the way; later, which tasks it replaced: its
+/// own count of failed tasks leaves out those that had run.
 fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     let own = current(view);
-    let lost = own.is_some_and(|own| has_lost_tasks(view, own));
-    let wants_tasks = lost || occasion.unexplained || occasion.look > Look::Glance;
-    let services = own.is_none_or(ServiceDeployment::is_starting).then_some(Part::Services);
-    services.into_iter().chain(view.tasks_read(occasion).filter(|_| wants_tasks)).collect()
+    let lost = own.is_some_and(|own| has_lost_tasks(view, own) || runs_fewer(own));
+    let occasion = Occasion { unexplained: occasion.unexplained || lost, ..*occasion };
+    let wants_tasks = occasion.unexplained || occasion.look > Look::Glance;
+    let wants_service = match own {
+        None => true,
+        Some(own) if own.is_starting() => true,
+        Some(own) => own.phase() == Phase::Forward && history_is_old(view),
+    };
+    let services = wants_service.then_some(Part::Services);
+    services.into_iter().chain(view.tasks_read(&occasion).filter(|_| wants_tasks)).collect()
+}
+
+fn history_is_old(view: &View<'_>) -> bool {
+    let parts = [Part::Services, Part::Settings];
+    let read = parts.iter().filter_map(|part| view.world.answered.get(part)).map(|at| at.aws);
+    read.max().is_none_or(|at| view.since(at) >= HISTORY_EVERY)
+}
+
+/// Whether tasks that had all started are not there any more.
+fn runs_fewer(own: &ServiceDeployment) -> bool {
+    let [wanted, running, _] = own.tasks;
+    own.phase() == Phase::Forward && !own.is_starting() && running < wanted
+}
+
+/// Whether the new revision has users' traffic, and fewer tasks than its service is to have at least.
+fn is_short(view: &View<'_>) -> bool {
+    let (Some(own), Some(service)) = (current(view), view.green()) else { return false };
+    let [wanted, running, _] = own.tasks;
+    // Tasks that it was scaled out by meanwhile have not been lost: they start.
+    let need = u64::from(wanted.min(view.record.count));
+    let least = (need * u64::from(service.min_healthy_percent)).div_ceil(100).max(1);
+    let serves = own.production.is_some_and(|percent| percent > 0.0);
+    serves && runs_fewer(own) && u64::from(running) < least
+}
+
+/// The new revision has users' traffic and too few tasks to answer it, as long as ECS would take it back.
+fn too_few_tasks(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
+    let since = view.watch.short_since?;
+    let [wanted, running, _] = own.tasks;
+    let limit = if running == 0 { LOOK_TWICE } else { trouble::SHORT_FOR };
+    (view.since(since) >= limit).then(|| too_few(view, running, wanted))
+}
+
+/// As many tasks failed since users reach them as there are: for a while nothing answered, though no look came then.
+fn all_failed(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
+    let [wanted, ..] = own.tasks;
+    let failures = view.watch.failures.get(view.watch.unserved..)?;
+    let failures: Vec<_> =
+        failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
+    let count = u32::try_from(failures.len()).unwrap_or(u32::MAX);
+    let task = (*failures.last().filter(|_| count >= wanted.max(1))?).clone();
+    Some(Cause::Tasks { count, task, repeated: count > 1, grace: None })
+}
+
+fn too_few(view: &View<'_>, running: u32, wanted: u32) -> Cause {
+    let (service, task) = (view.record.green.clone(), view.watch.failures.last().cloned());
+    Cause::TooFewTasks { service, running, wanted, task }
+}
+
+/// No target of the service is healthy, whatever the rules say: nobody has to look at them.
+pub fn answers_nowhere(view: &View<'_>) -> Option<Cause> {
+    let service = view.green().filter(|service| service.desired > 0 && service.is_advanced())?;
+    let mut targets = service.groups().map(|group| view.world.targets(group));
+    targets.all(|all| all.is_some_and(|all| !all.iter().any(Target::is_healthy))).then_some(())?;
+    Some(too_few(view, service.primary().map_or(0, |one| one.running), service.desired))
 }
 
 /// Whether ECS counts more failed tasks than were read.
@@ -229,6 +297,12 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     }
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
+    }
+    // What is being stopped is nothing to go back to.
+    let is_whole = own.stage.as_deref() != Some("CLEAN_UP");
+    let down = || too_few_tasks(view, own).or_else(|| all_failed(view, own));
+    if let Some(cause) = is_whole.then(down).flatten() {
+        return Some(Trouble { reason: Reason::Sick, cause });
     }
     if let Some(trouble) = of_judges(view) {
         return Some(trouble);
@@ -362,6 +436,9 @@ fn look_in(view: &View<'_>) -> Duration {
     let Some(own) = current(view) else { return UNLISTED };
     if own.phase() == Phase::Back {
         return back_look(view, view.watch.stage.as_ref().map(|(_, since)| *since));
+    }
+    if view.watch.short_since.is_some() {
+        return LOOK_TWICE;
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
@@ -524,7 +601,7 @@ fn verify(view: &View<'_>) -> Option<Next> {
         revision: short(&one.revision).to_owned(),
     });
     match other.or_else(|| not_serving(view, service, &view.record.revision)) {
-        Some(sight) => wait_or(view, sight, Outcome::Drifted),
+        Some(sight) => wait_or(view, sight),
         // That end is the last thing that is written.
         None => super::rolling::end_short(view)
             .map(|end| tidy_after(view, view.record.forward()).unwrap_or(end)),
@@ -532,10 +609,15 @@ fn verify(view: &View<'_>) -> Option<Next> {
 }
 
 /// Rules are read again for a while before what they show counts.
-fn wait_or(view: &View<'_>, sight: Sight, then: fn(Sight) -> Outcome) -> Option<Next> {
+fn wait_or(view: &View<'_>, sight: Sight) -> Option<Next> {
     let since = view.watch.over_since.unwrap_or(view.now());
     if view.since(since) >= VERIFIED_WITHIN {
-        return Some(Next::Done(then(sight)));
+        // Where nothing answers, no rule is to blame.
+        let dead = || Next::Act(Action::Write(Box::new(view.closed(End::Short))));
+        return Some(match answers_nowhere(view) {
+            Some(_) => tidy_after(view, view.record.forward()).unwrap_or_else(dead),
+            None => Next::Done(Outcome::Drifted(sight)),
+        });
     }
     let why = WaitReason::SecondLook(sight);
     Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Listing }))
@@ -632,5 +714,5 @@ fn recover(view: &View<'_>) -> Option<Next> {
         return None;
     }
     let sight = not_serving(view, service, old)?;
-    wait_or(view, sight, Outcome::Drifted)
+    wait_or(view, sight)
 }

@@ -35,7 +35,7 @@ pub(super) fn prepare(view: &View<'_>) -> Option<Next> {
     let record = view.record;
     let asked = record.prepare.filter(|prepare| !prepare.done)?;
     // That it was done is written before anything is launched; the write may have been lost.
-    let launched = record.to.is_some() || view.ours().is_some() && !record.is_restart();
+    let launched = record.to.is_some() || view.ours().is_some() && !record.ran_before();
     let Some(tasks) = view.world.prepare.as_deref().filter(|_| !launched) else {
         return if launched { done(record) } else { wait(WaitReason::TaskSearch, Duration::ZERO) };
     };

@@ -72,6 +72,7 @@ pub const ENGINE: Engine = Engine {
     serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
     judged: |view| view.watch.settled_since.map(|_| 100),
     share: |_| None,
+    is_short: |_| false,
 };
 
 /// A survey that began longer ago is no ground for the first change: nothing else makes this engine read
@@ -220,11 +221,7 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<Cause> {
     let lasts = view.watch.put_back_since.is_some_and(|since| view.since(since) >= PAST_MAX);
     let gone =
         view.ours().is_none() && (view.ecs_went_back() || view.watch.launched && (traces || lasts));
-    gone.then(|| Cause::EcsRolledBack {
-        service: service.name.clone(),
-        revision: short(&primary.revision).to_owned(),
-        task: view.watch.failures.first().cloned(),
-    })
+    gone.then(|| trouble::put_back(view, service, primary))
 }
 
 /// A target of ours that is not healthy though it was, or had the time to become so.

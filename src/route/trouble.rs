@@ -7,7 +7,7 @@ use crate::event::{Cause, Grace, WaitReason};
 use crate::model::arn::short;
 use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
 use crate::model::reads::Part;
-use crate::model::world::{Service, Target};
+use crate::model::world::{Deployment, Service, Target};
 use crate::record::Reason;
 
 /// Why a deployment rolls back.
@@ -23,7 +23,7 @@ pub struct Trouble {
 pub(super) const CHANGES_MAX: u32 = 1000;
 
 /// A task that is replaced leaves a gap; one that lasts is trouble.
-const SHORT_FOR: Duration = Duration::from_secs(30);
+pub(super) const SHORT_FOR: Duration = Duration::from_secs(30);
 
 /// A side that carries traffic is not left unwatched for longer.
 const BLIND_AFTER: Duration = Duration::from_secs(90);
@@ -95,11 +95,16 @@ fn rolled_back_by_ecs(view: &View<'_>, green: &Service) -> Option<Cause> {
     let trace = green.deployments.iter().any(|one| view.is_ours(one));
     let lasts = trace || view.since(since) >= PAST_MAX;
     let primary = green.primary().filter(|_| lasts)?;
-    Some(Cause::EcsRolledBack {
-        service: green.name.clone(),
+    Some(put_back(view, green, primary))
+}
+
+/// ECS put a service back on the revision of `primary`.
+pub(super) fn put_back(view: &View<'_>, service: &Service, primary: &Deployment) -> Cause {
+    Cause::EcsRolledBack {
+        service: service.name.clone(),
         revision: short(&primary.revision).to_owned(),
-        task: None,
-    })
+        task: view.watch.failures.first().cloned(),
+    }
 }
 
 /// Why ECS failed a deployment, with the names of the alarms that it watches.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use crate::event::Cause;
 use crate::model::health::{TaskFailure, failure};
 use crate::model::reads::{Moment, Part};
 use crate::model::rule::GroupPair;
@@ -12,7 +13,7 @@ use crate::model::world::{Service, ServiceEvent, Target, World};
 use crate::record::Record;
 use crate::route::alarms::Alarms;
 use crate::route::gates::Gates;
-use crate::route::{View, native, scaling};
+use crate::route::{View, listener, native, scaling};
 
 /// One of the two services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Watch {
     pub running_max: u32,
     /// Since when blue is awaited on the way back.
     pub reviving_since: Option<SystemTime>,
+    /// Why the way back is given up: what is on the way forward serves on.
+    pub given_up: Option<Cause>,
     /// When this process turned back, or took over on the way back.
     pub back_since: Option<SystemTime>,
     /// Since when green, with traffic, has fewer healthy targets than its service is to have at least.
@@ -111,6 +114,8 @@ pub struct Watch {
     pub tasks_denied: bool,
     /// Since when ECS lists no deployment of our revision, though it was asked for one.
     pub unlisted_since: Option<SystemTime>,
+    /// Tasks of our revision that failed before it had users' traffic, where ECS shifts that.
+    pub unserved: usize,
     /// The stage of ECS's deployment, and since when it was seen to be that.
     pub stage: Option<(String, SystemTime)>,
     /// Since when ECS stops it, or has stopped it, without a rollback.
@@ -151,6 +156,7 @@ impl Watch {
             pairs: Vec::new(),
             running_max: 0,
             reviving_since: None,
+            given_up: None,
             back_since: None,
             short_since: None,
             drift: None,
@@ -162,6 +168,7 @@ impl Watch {
             old_explained: false,
             tasks_denied: false,
             unlisted_since: None,
+            unserved: 0,
             stage: None,
             stopped_since: None,
             over_since: None,
@@ -206,8 +213,12 @@ impl Watch {
             self.back_since.get_or_insert(world.at);
         }
         let view = View { record, watch: self, world };
-        let (drifts, settled, waits_for_blue, short) =
-            (view.drift().is_some(), view.settled(), view.waits_for_blue(), view.green_is_short());
+        let (drifts, settled, waits_for_blue, short) = (
+            view.drift().is_some(),
+            view.settled(),
+            view.waits_for_blue(),
+            (view.engine().is_short)(&view),
+        );
         if world.look > crate::model::world::Look::Glance {
             self.drift = drifts.then(|| match self.drift {
                 Some((since, looks)) => (since, looks + 1),
@@ -247,6 +258,9 @@ impl Watch {
         }
         self.short_since = short.then(|| self.short_since.unwrap_or(world.at));
         self.reviving_since = waits_for_blue.then(|| self.reviving_since.unwrap_or(world.at));
+        if self.given_up.is_none() {
+            self.given_up = listener::given_up(&View { record, watch: self, world });
+        }
     }
 
     fn see_green(&mut self, record: &Record, world: &World) {
@@ -276,9 +290,9 @@ impl Watch {
             }
         }
         for task in world.tasks.get(&green.arn).into_iter().flatten() {
-            // A restart has tasks of its revision that are older than itself.
+            // Tasks of its revision may be older than itself.
             let ours = task.revision == record.revision
-                && (!record.is_restart() || task.created.is_some_and(|at| at >= record.start));
+                && (!record.ran_before() || task.created.is_some_and(|at| at >= record.start));
             if ours
                 && let Some(failure) = failure(task)
                 && !self.failures.iter().any(|known| known.task == failure.task)
@@ -299,8 +313,12 @@ impl Watch {
             Some(own) => (own.stage.clone(), !own.is_running()),
             None => (None, false),
         };
+        let serves = own.and_then(|own| own.production).is_some_and(|percent| percent > 0.0);
         let is_stopped = own.is_some_and(|own| own.phase() == Phase::Stopped);
         self.launched |= own.is_some();
+        if !serves {
+            self.unserved = self.failures.len();
+        }
         self.unlisted_since = is_unlisted.then(|| self.unlisted_since.unwrap_or(world.at));
         self.stopped_since = is_stopped.then(|| self.stopped_since.unwrap_or(world.at));
         self.over_since = is_over.then(|| self.over_since.unwrap_or(world.at));

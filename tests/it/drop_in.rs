@@ -173,7 +173,7 @@ fn the_idle_side_of_a_pair_is_refused() {
     let repository = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
     let idle = |life: Life, code| {
         assert_eq!(life.code, Some(code), "{}", life.text);
-        assert!(life.text.contains("web-green is the side of a pair"), "{}", life.text);
+        assert!(life.text.contains("web-green is the idle service of a pair"), "{}", life.text);
         assert!(life.text.contains("hint: ecs-bg deploy"), "{}", life.text);
     };
     idle(world.run(&format!("ecs-deploy -c shop -n web-green -i {repository}:2")), 20);

@@ -18,6 +18,7 @@ mod deployments; // single deployments: outcomes, counts of calls, reaction time
 mod doctor; // what would make a deployment fail, before it starts
 mod drift; // weights that no deployment wrote, and deployments without a record
 mod drop_in; // silintl's flags, counted, and its policy
+mod dying; // versions that fail after they served, and services that nothing answers for
 mod edits; // changes of the task definition beside its image
 mod endpoints; // the real binary at an endpoint over HTTP
 mod environment; // variables that choose a sandbox, and the files that one writes

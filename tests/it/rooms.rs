@@ -219,6 +219,7 @@ const ENGINE_PLACES: &[&str] = &[
     "record/tags.rs",
     "render/words/engine.rs",
     "request/engine.rs",
+    "route/engine.rs",
     "route/listener.rs",
     "route/native.rs",
     "route/rolling.rs",

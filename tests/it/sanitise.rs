@@ -118,6 +118,7 @@ fn events() -> Vec<Kind> {
         })),
         Kind::Outcome(Box::new(Ended {
             ending: Ending::RolledBack {
+                no_tasks: false,
                 revision: nasty(),
                 old: nasty(),
                 service: nasty(),

@@ -54,6 +54,7 @@ fn commands() -> Vec<String> {
         format!("resume {PAIR}"),
         format!("register --family web --image {REPOSITORY}:2"),
         format!("run {PAIR} --command serve"),
+        "sweep --cluster shop".to_owned(),
         "ecr login".to_owned(),
         format!("ecs-deploy -c shop -n web -i {REPOSITORY}:2"),
         format!("ecs-deploy -d web -i {REPOSITORY}:2"),

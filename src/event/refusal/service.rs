@@ -77,6 +77,11 @@ pub enum ServiceRefused {
         /// The service.
         service: String,
     },
+    /// It is a DAEMON service: it runs a task on every instance, and takes no desired count.
+    DaemonHasNoCount {
+        /// The service.
+        service: String,
+    },
     /// Its traffic does not come through listener rules.
     NotBehindRules {
         /// The service.

@@ -76,13 +76,18 @@ pub(in crate::plan) fn setting_at<'a>(service: &'a Service, path: &[&str]) -> Op
     rest.iter().try_fold(service.settings.get(*first)?, |value, key| value.get(key))
 }
 
+/// Whether ECS runs one task on each instance.
+pub(in crate::plan) fn is_daemon(service: &Service) -> bool {
+    setting_at(service, &["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON")
+}
+
 /// What the `listener` engine cannot do with a service, whatever its twin is.
 pub(in crate::plan) fn weighable(service: &Service) -> Result<(), Refusal> {
     let name = || service.name.clone();
     let not_behind_rules =
         |through| refuse(ServiceRefused::NotBehindRules { service: name(), through });
     let setting = |path: &[&str]| setting_at(service, path);
-    if setting(&["schedulingStrategy"]).and_then(Value::as_str) == Some("DAEMON") {
+    if is_daemon(service) {
         return refuse(ServiceRefused::Daemon { service: name() });
     }
     let filled = |value: Option<&Value>| {

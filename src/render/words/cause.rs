@@ -1,6 +1,6 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
-use super::ending::hint;
+use super::ending::{hint, reason};
 use super::failure::{failure as failed, fault};
 use super::gate::gate;
 use super::health::{sickness, task};
@@ -8,6 +8,7 @@ use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
 use crate::event::{BeforeEnded, Cause, Grace, Number, Scaling, Sight};
 use crate::model::health::TaskFailure;
+use crate::record::Reason;
 
 pub(crate) fn cause(fact: &Cause) -> String {
     match fact {
@@ -62,9 +63,13 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::TooFewHealthy { service, healthy, wanted } => {
             format!("{service} has traffic and {healthy}/{wanted} healthy targets")
         }
+        Cause::TooFewTasks { service, running, wanted, task } => format!(
+            "{service} has traffic and {running}/{wanted} tasks running{}",
+            after(task.as_ref())
+        ),
         Cause::HealthUnknown { service, silent } => {
             format!(
-                "{service} has traffic, and AWS did not tell its target health for {}",
+                "{service} has traffic, and AWS did not report its target health for {}",
                 time(*silent)
             )
         }
@@ -166,7 +171,8 @@ pub(crate) fn cause(fact: &Cause) -> String {
         }
         Cause::Asked => "you asked for it".to_owned(),
         Cause::EarlierRun { reason_code } => {
-            format!("an earlier run began to roll back ({reason_code})")
+            let why = Reason::of_code(reason_code).map(|why| format!(": {}", reason(why)));
+            format!("an earlier run began to roll back{}", why.unwrap_or_default())
         }
         Cause::RevisionChanged { service, revision } => {
             format!("somebody else deployed {revision} to {service}")
@@ -174,7 +180,7 @@ pub(crate) fn cause(fact: &Cause) -> String {
         Cause::TakenOver { owner, deployment } => {
             format!("process {owner} has taken over {deployment}")
         }
-        Cause::TookTooLong => "it took too long".to_owned(),
+        Cause::TookTooLong => "the task ran longer than --timeout".to_owned(),
         Cause::DoNotStop { why } => format!("{}, and it does not stop", stop_reason(*why)),
         Cause::TaskForgotten => "ECS does not know the task any more".to_owned(),
         Cause::TaskStopped { reason: Some(reason) } => reason.clone(),

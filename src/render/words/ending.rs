@@ -18,7 +18,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("{revision} serves in {service}; {kept} keeps running")
         }
         Ending::Live { revision, service, proof: Proof::Runs, .. } => {
-            format!("{revision} runs in {service}; its health was not waited for")
+            format!("{revision} runs in {service}; ecs-bg did not wait until it is healthy")
         }
         Ending::Live { revision, service, proof: Proof::OneSide, .. } => {
             format!(
@@ -29,7 +29,17 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Live { revision, service, proof: Proof::NoTasks, .. } => {
             format!("{service} is on {revision}; its desired count is 0, so no task runs")
         }
-        Ending::RolledBack { revision, old, service, as_before, stopping, not_deployed } => {
+        Ending::NotRolledBack { revision, service, old, blue } => {
+            format!(
+                "not rolled back: {revision} still serves in {service}, {old} does not start in {blue}"
+            )
+        }
+        Ending::RolledBack { old, service, no_tasks: true, .. } => {
+            format!("rolled back: {service} is on {old}; its desired count is 0, so no task runs")
+        }
+        Ending::RolledBack {
+            revision, old, service, as_before, stopping, not_deployed, ..
+        } => {
             let before = match as_before {
                 Some(AsBefore::Targets { now, wanted }) => {
                     format!(" as before, with {now} of {wanted} targets healthy")
@@ -66,7 +76,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("stopped; {revision} is left while rolling back")
         }
         Ending::Superseded { revision } => {
-            format!("another deployment took over; ecs-bg does nothing more about {revision}")
+            format!("somebody else took over; this process changes nothing more about {revision}")
         }
         Ending::Promoted { revision, at } => {
             let at = match at {
@@ -186,7 +196,7 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Tasks => "its tasks failed",
         Reason::EcsRollback => "ECS rolled the service back",
         Reason::Deadline => "no progress for too long",
-        Reason::Blind => "AWS did not tell its target health for too long",
+        Reason::Blind => "AWS did not report its target health for too long",
         Reason::BlueChanged => "somebody else deployed to the service that serves",
         Reason::Refused => "AWS refused a change",
         Reason::Bound => "gave up after too many changes that had no effect",

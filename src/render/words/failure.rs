@@ -1,6 +1,6 @@
 //! Calls to AWS that failed, in words, and what helps.
 
-use super::{about, refusal};
+use super::{refusal, time};
 use crate::call::Call;
 use crate::error::{
     COMMAND_FOR_NO_CONTAINER, COMMAND_NOT_STORED, Failure, FailureKind, HALF_A_KEY, NOT_STARTED,
@@ -59,7 +59,7 @@ fn interrupted(left: &LeftBehind) -> String {
         LeftBehind::Owner { deployment, dead_after, .. } => format!(
             "interrupted; the record of {deployment} may name this process as its owner for another {}; nothing else \
              was changed",
-            about(*dead_after)
+            time(*dead_after)
         ),
     }
 }

@@ -30,8 +30,8 @@ pub(crate) fn fact(fact: &Fact) -> String {
              good as soon as it runs"
         ),
         Fact::NoGrace { service, group, unhealthy_after } => format!(
-            "{service} has no health check grace period: a new task that does not answer {group} within {} is \
-             stopped",
+            "{service} has no health check grace period: a new task that fails the health checks of target \
+             group {group} for {} is stopped",
             time(*unhealthy_after)
         ),
         Fact::LongDrain { group, delay, .. } => format!(
@@ -170,10 +170,10 @@ fn secret_id(from: &str) -> String {
     from.split(':').take(7).collect::<Vec<_>>().join(":")
 }
 
-/// What helps: a command, or what to write where. `again`: options that a command of ours needs as well.
-pub(crate) fn fix(fact: &Fact, location: &Location, again: &str) -> Option<String> {
+/// What helps: a command, or what to write where.
+pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
     let Location { cluster, service, .. } = location;
-    let options = format!("--cluster {cluster} --service {service}{again}");
+    let options = format!("--cluster {cluster} --service {service}");
     let update = |service: &str, what: &str| {
         format!("aws ecs update-service --cluster {cluster} --service {service} {what}")
     };

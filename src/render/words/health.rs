@@ -1,6 +1,7 @@
 //! Tasks and targets that failed, in words.
 
 use super::time;
+use crate::event::{BeforeEnded, Cause, Ended, WaitReason};
 use crate::model::health::{CheckOf, Meaning, Sick, Sickness, TaskFailure};
 
 /// How a task failed.
@@ -83,8 +84,70 @@ fn means(meaning: Meaning) -> &'static str {
     }
 }
 
-/// What helps against it.
-#[cfg(test)]
+/// What helps against why it ended so, where that is known. As Markdown.
+pub(crate) fn advice(ended: &Ended) -> Option<&'static str> {
+    let cause = ended.why.as_ref()?;
+    let failed = || ended.failures.iter().filter(|one| one.old.is_none());
+    against(cause).or_else(|| match cause {
+        Cause::EcsFailed { .. }
+        | Cause::EcsRolledBack { .. }
+        | Cause::NoProgress { .. }
+        | Cause::PhaseTooLong { .. }
+        | Cause::TooFewHealthy { .. } => failed().find_map(|one| one.failure.meaning).map(helps),
+        _ => None,
+    })
+}
+
+fn against(cause: &Cause) -> Option<&'static str> {
+    let of = |task: &TaskFailure| task.meaning.map(helps);
+    match cause {
+        Cause::Tasks { task, .. } => of(task),
+        Cause::Before { ended: BeforeEnded::Failed(task), .. } => of(task),
+        Cause::EcsFailed { task, .. }
+        | Cause::EcsRolledBack { task, .. }
+        | Cause::TooFewTasks { task, .. } => task.as_ref().and_then(of),
+        Cause::NoProgress { lacks, task, .. } => {
+            task.as_ref().and_then(of).or_else(|| lacks.as_ref().and_then(obstacle))
+        }
+        Cause::PhaseTooLong { lacks, .. } => obstacle(lacks),
+        Cause::Target { target, .. } => helps_target(&target.what),
+        Cause::RestartFails { why } | Cause::OldSideFails { why: Some(why), .. } => against(why),
+        Cause::Both { new, .. } => against(new),
+        _ => None,
+    }
+}
+
+fn obstacle(lacks: &WaitReason) -> Option<&'static str> {
+    match lacks {
+        WaitReason::Tasks { meaning, .. } => meaning.map(helps),
+        _ => None,
+    }
+}
+
+fn helps_target(sick: &Sick) -> Option<&'static str> {
+    match sick {
+        Sick::Code { answered } => Some(match answered.as_bytes().first() {
+            Some(b'3') => {
+                "Give the health check a path that does not redirect, for example to HTTPS or to a login."
+            }
+            Some(b'4') => "Give the health check a path that exists and needs no login.",
+            Some(b'5') => {
+                "Look in the log: the application answers its health check with an error."
+            }
+            _ => "Compare what the path answers with the matcher of the target group.",
+        }),
+        Sick::Timeout => {
+            Some("Open the security group for the load balancer; give a slow start a grace period.")
+        }
+        Sick::Refused => {
+            Some("Compare the port of the container and of the target group; listen on 0.0.0.0.")
+        }
+        Sick::Zone => Some("Enable the zone, or take the subnet out of the service."),
+        Sick::NoRule => Some("Add a rule, or name the right target group."),
+        Sick::NotInUse | Sick::Registering | Sick::Starting | Sick::Other { .. } => None,
+    }
+}
+
 fn helps(meaning: Meaning) -> &'static str {
     match meaning {
         Meaning::NoImage => "Push the image, or correct the tag.",
@@ -132,25 +195,25 @@ fn helps(meaning: Meaning) -> &'static str {
             "Build the image from a base that has the library, or link statically."
         }
         Meaning::NoCommand | Meaning::ShellNoCommand => {
-            "Correct `command` or `entryPoint`: `--command`."
+            "Correct `command` or `entryPoint` (`--command`)."
         }
         Meaning::NotExecutable => "`chmod +x` it in the image, and check the user that runs it.",
         Meaning::PortTwice => "Give each container of the task a port of its own.",
         Meaning::PortTaken => "Use a dynamic host port (0), or more instances than tasks.",
         Meaning::DiskFull => "Raise `ephemeralStorage`, or free space on the instance.",
-        Meaning::Memory => "`--memory`, or find the leak.",
-        Meaning::Sigkill => "`--memory`; or raise `stopTimeout`, if it was stopping.",
+        Meaning::Memory => "Give it more memory (`--memory`), or find the leak.",
+        Meaning::Sigkill => {
+            "Give it more memory (`--memory`); or raise `stopTimeout`, if it was stopping."
+        }
         Meaning::Sigsegv | Meaning::Sigabrt | Meaning::Sigbus => "Look for a crash in the log.",
         Meaning::Sigill => "Build for the CPU that the task runs on.",
         Meaning::Sigterm => "Find out who stopped it: a supervisor in the container, or a person.",
         Meaning::NoCapacity | Meaning::NoRoom | Meaning::NoGpu => {
-            "`ecs-bg` waits. Add instances or subnets in other zones."
+            "Add instances or subnets in other zones."
         }
-        Meaning::NoInterface => "`ecs-bg` waits. Add instances, or turn on `awsvpcTrunking`.",
-        Meaning::Quota => "`ecs-bg` waits. Ask for a higher quota in Service Quotas.",
-        Meaning::Throttled | Meaning::AwsError => {
-            "`ecs-bg` waits. Look at the AWS Health Dashboard if it lasts."
-        }
+        Meaning::NoInterface => "Add instances, or turn on `awsvpcTrunking`.",
+        Meaning::Quota => "Ask for a higher quota in Service Quotas.",
+        Meaning::Throttled | Meaning::AwsError => "Look at the AWS Health Dashboard if it lasts.",
         Meaning::Resources => "Read the rest of the reason: a secret, the network or a volume.",
     }
 }
@@ -282,6 +345,18 @@ mod tests {
             return;
         }
         assert_eq!(&page[start..end], list(), "run it with UPDATE_SCHEMA=1");
+    }
+
+    #[test]
+    fn the_docs_have_what_helps_a_target() {
+        let page = std::fs::read_to_string(PAGE).expect(PAGE);
+        let code = |code: &str| Sick::Code { answered: code.to_owned() };
+        let codes = ["301", "404", "503", "12"].map(code);
+        let others = [Sick::Timeout, Sick::Refused, Sick::Zone, Sick::NoRule];
+        for sick in codes.into_iter().chain(others) {
+            let helps = helps_target(&sick).expect("advice");
+            assert!(page.contains(&format!("| {helps} |\n")), "{helps}");
+        }
     }
 
     /// Texts as the developer guide ("Stopped tasks error messages", "API failure reasons") and container

@@ -22,7 +22,7 @@ pub(crate) use engine::{begun, planned};
 pub(crate) use failure::{fault, fault_fix, what_lacks};
 pub(crate) use finding::{fact, fix};
 pub(crate) use gate::printed;
-pub(crate) use health::{sickness, task};
+pub(crate) use health::{advice, sickness, task};
 pub(crate) use plan::{engine_reason, step, with};
 pub(crate) use refusal::{again, what as refused};
 pub(crate) use wait::{reached, wait};
@@ -147,7 +147,7 @@ fn scaled(scaling: &Scaling) -> String {
 fn stop_reason(why: StopReason) -> &'static str {
     match why {
         StopReason::Interrupted => "interrupted",
-        StopReason::TimedOut => "it took too long",
+        StopReason::TimedOut => "it ran longer than --timeout",
         StopReason::RollingBack => "the deployment rolls back",
     }
 }
@@ -218,9 +218,4 @@ pub(crate) fn time(duration: Duration) -> String {
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
     let text: String = parts.map(|(count, unit)| format!("{count}{unit}")).collect();
     if text.is_empty() { "0s".to_owned() } else { text }
-}
-
-/// Whole seconds, in words: `2m 37s`.
-fn about(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }

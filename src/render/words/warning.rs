@@ -163,7 +163,7 @@ pub(crate) fn warning(warning: &Warning) -> String {
             "the desired count of {service} is 0: no task starts, so nothing shows whether the new version works"
         ),
         Warning::ServingSideUnknown { service, twin } => format!(
-            "which of {service} and {twin} serves cannot be told: the task runs as those of {service}"
+            "ecs-bg cannot see which of {service} and {twin} serves: the task runs as those of {service}"
         ),
         Warning::TwinUnchecked { service, twin } => format!(
             "{service} has a twin, {twin}: the engine rolling does not check which of them has the traffic"
@@ -214,7 +214,7 @@ fn unchecked(why: &Unchecked) -> String {
 
 fn next(then: &Then) -> String {
     match then {
-        Then::LooksAgain => "; reading again what is there".to_owned(),
+        Then::LooksAgain => "; reading the state again".to_owned(),
         Then::TriesAgain => "; trying again".to_owned(),
         Then::GoesOn => String::new(),
         Then::WithoutTasks => {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::event::refusal::{Doubt, PairRefused};
 use crate::model::world::Check;
+use crate::render::words::time;
 
 pub(super) fn what(refusal: &PairRefused) -> String {
     use PairRefused as R;
@@ -34,7 +35,7 @@ pub(super) fn what(refusal: &PairRefused) -> String {
             twin_ports.join(", ")
         ),
         R::AmbiguousGroups { service, ports, .. } => format!(
-            "{service} registers {} in two target groups, and nothing tells which belongs to which",
+            "{service} registers {} in two target groups, and it is not clear which belongs to which",
             ports.join(", ")
         ),
         R::SharedGroup { service, twin, group } => format!(
@@ -131,8 +132,8 @@ fn summary(check: &Check) -> String {
         check.path,
         check.port,
         check.matcher,
-        humantime::format_duration(check.interval),
-        humantime::format_duration(check.timeout),
+        time(check.interval),
+        time(check.timeout),
         check.unhealthy,
         check.healthy
     )

@@ -2,7 +2,7 @@
 
 use crate::event::refusal::RecordRefused;
 use crate::render::words::record::{ignored, unreadable};
-use crate::render::words::{about, or_another};
+use crate::render::words::{or_another, time};
 
 pub(super) fn what(refusal: &RecordRefused) -> String {
     use RecordRefused as R;
@@ -29,12 +29,12 @@ pub(super) fn what(refusal: &RecordRefused) -> String {
         }
         R::Forgotten { deployment, silent, .. } => format!(
             "{deployment} is unfinished, and no process has driven it for {}",
-            about(*silent)
+            time(*silent)
         ),
         R::Driven { deployment, silent, dead_after } => format!(
             "another process drives {deployment}: its last heartbeat was {} ago (it counts as dead after {})",
-            about(*silent),
-            about(*dead_after)
+            time(*silent),
+            time(*dead_after)
         ),
         R::PromotedByOther { deployment, .. } => {
             format!("somebody else promotes {deployment} at the same moment")

@@ -19,7 +19,7 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
             "{service} has the deployment strategy {strategy}: ECS shifts its traffic itself"
         ),
         R::IdleSide { service, twin, .. } => format!(
-            "{service} is the side of a pair that does not serve; {twin} does: no user would reach the new version"
+            "{service} is the idle service of a pair, and {twin} serves: a new version in {service} would get no traffic"
         ),
         R::NotShiftedByEcs { service } => {
             format!("{service} has the deployment strategy ROLLING: ECS shifts no traffic")
@@ -30,6 +30,9 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
         ),
         R::UnknownStrategy { service, strategy } => format!(
             "{service} has the deployment strategy {strategy}, which ecs-bg could not put back"
+        ),
+        R::DaemonHasNoCount { service } => format!(
+            "{service} is a DAEMON service: ECS runs one task on each instance, and takes no desired count"
         ),
         R::Daemon { service } => format!(
             "{service} is a DAEMON service: its tasks cannot run beside those of another version"
@@ -117,7 +120,7 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "aws ecs describe-task-sets --cluster {cluster} --service {service}: deploy it with the tool that made \
              them"
         ),
-        R::ShiftedByEcs { .. } => "--engine native, without --twin".to_owned(),
+        R::ShiftedByEcs { .. } => "leave out --engine and --twin".to_owned(),
         R::IdleSide { service, cluster, .. } => format!(
             "{} --tag TAG starts the new version there and shifts the traffic",
             super::command("deploy", cluster, service)
@@ -142,6 +145,7 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "enable the zone, or take its subnet out of {service}: aws elbv2 describe-load-balancers \
              --load-balancer-arns {load_balancer} --query 'LoadBalancers[].AvailabilityZones'"
         ),
+        R::DaemonHasNoCount { .. } => "leave out --desired-count".to_owned(),
         R::NoRoomToReplace { is_daemon: true, .. } => "--min-healthy 0".to_owned(),
         R::NoRoomToReplace { is_daemon: false, .. } => "--max-percent 200".to_owned(),
         R::PortHeld { desired, .. } => {

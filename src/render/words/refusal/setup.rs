@@ -33,7 +33,7 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             "minimumHealthyPercent of {service} is {min_healthy}: ECS would stop tasks before the new ones are healthy"
         ),
         R::LastFailed { service, .. } => {
-            format!("the last deployment of {service} failed: it must be well first")
+            format!("the last deployment of {service} failed: first deploy a version that works")
         }
         R::Deploying { service, .. } => format!("ECS deploys {service} right now"),
         R::TestRuleIsProduction => "--test-rule: it is the production rule".to_owned(),

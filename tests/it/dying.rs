@@ -1,0 +1,250 @@
+//! Versions that fail after they served, and services that nothing answers for.
+
+use std::time::Duration;
+
+use ecs_bg_sandbox::journal::Change;
+
+use crate::cases::native::{deploy as deploy_native, native, runs};
+use crate::support::fate::is_read;
+use crate::support::invariants::serves;
+use crate::support::lives::{Life, REPOSITORY, World, call, deploy};
+
+const NATIVE: &str = "--cluster shop --service shop";
+const PAIR: &str = "--cluster shop --service web";
+const API: &str = "--cluster shop --service api";
+
+fn ends(life: &Life, code: u8, says: &[&str]) {
+    assert_eq!(life.code, Some(code), "{}", life.text);
+    for part in says {
+        assert!(life.text.contains(part), "{part}\n{}", life.text);
+    }
+}
+
+/// An image whose tasks end, or answer with errors, so long after they start.
+fn dies(image: &str, how: &str, after: &str) -> String {
+    format!("[[image]]\nref = '{image}'\n{how}\nafter = '{after}'\n")
+}
+
+/// No task can be placed in this time.
+fn no_room(from: &str, until: Option<&str>) -> String {
+    let until = until.map_or(String::new(), |until| format!("until = '{until}'\n"));
+    format!("[[capacity]]\nname = 'gone'\nfrom = '{from}'\n{until}")
+}
+
+/// ECS's circuit breaker does not count a task that ran.
+#[test]
+fn native_rolls_back_while_the_old_version_is_there_whenever_the_new_one_dies() {
+    let breaker = "[[service]]\ncluster = 'shop'\nserviceName = 'shop'\ndeploymentConfiguration = { strategy = \
+                   'BLUE_GREEN', bakeTimeInMinutes = 5, deploymentCircuitBreaker = { enable = true, rollback = true } }\n";
+    let canary = "--strategy canary:50/10m --bake 10m";
+    for how in ["does = 'exit'\ncode = 1", "does = 'sick'\nstatus = 500"] {
+        for after in [110, 150, 200, 300] {
+            for options in ["", canary] {
+                for room in [String::new(), no_room("90s", None)] {
+                    let image = dies("shop/shop:5", how, &format!("{after}s"));
+                    let world = native(&format!("{image}{breaker}{room}"));
+                    let life = world.run(&deploy_native("5", options));
+                    let case = format!("{how} {after} {options} {room}\n{}", life.text);
+                    assert_eq!(life.code, Some(1), "{case}");
+                    assert!(life.text.contains("  failed  "), "{case}");
+                    runs(&world, "1").unwrap_or_else(|why| panic!("{why}: {case}"));
+                }
+            }
+        }
+    }
+}
+
+/// Nothing answers, and nobody rewrote a rule: the next command puts it right.
+#[test]
+fn in_an_outage_of_a_native_service_a_fix_and_a_rollback_go_out() {
+    let outage = || {
+        let image = dies("shop/shop:2", "does = 'exit'\ncode = 1", "25m");
+        let world = native(&format!("{image}{}", no_room("20m", Some("32m"))));
+        ends(&world.run(&deploy_native("2", "")), 0, &[]);
+        world.wait(1560);
+        assert!(runs(&world, "2").is_err(), "it serves");
+        world
+    };
+    let world = outage();
+    ends(&world.run(&format!("rollback {NATIVE}")), 0, &[]);
+    let serving = format!("{:?}", world.cloud().serving());
+    assert!(serving.contains("shop/shop:1"), "{serving}");
+    let world = outage();
+    ends(&world.run(&deploy_native("5", "")), 0, &[]);
+    runs(&world, "5").unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// ECS is done with the old version, and then the new one dies.
+#[test]
+fn a_native_service_that_nothing_answers_for_is_not_told_to_have_other_weights() {
+    let mut met = 0;
+    for after in (380..470).step_by(5) {
+        let image = dies("shop/shop:5", "does = 'exit'\ncode = 1", &format!("{after}s"));
+        let world = native(&format!("{image}{}", no_room("90s", Some("20m"))));
+        let life = world.run(&deploy_native("5", "--bake 5m"));
+        assert!(!life.text.contains("did not write"), "{after}: {}", life.text);
+        if life.code != Some(4) {
+            continue;
+        }
+        met += 1;
+        let says = ["neither shop:2 nor shop:1 serves in shop", "hint: ecs-bg rollback"];
+        ends(&life, 4, &says);
+        world.wait(1200);
+        ends(&world.run(&format!("rollback {NATIVE}")), 0, &[]);
+        let serving = format!("{:?}", world.cloud().serving());
+        assert!(serving.contains("shop/shop:1"), "{after}: {serving}");
+    }
+    assert!(met > 0, "no deployment ended between");
+}
+
+/// UpdateService answers before ECS lists its deployment.
+#[test]
+fn what_ecs_does_not_list_yet_is_aborted_rolled_back_and_not_run_over() {
+    for verb in ["abort", "rollback"] {
+        let world = World::new("native");
+        ends(&world.run(&deploy_native("2", "--no-wait")), 0, &[]);
+        ends(&world.run(&format!("{verb} {NATIVE}")), 1, &[]);
+        world.wait(600);
+        runs(&world, "1").unwrap_or_else(|why| panic!("{verb}: {why}"));
+    }
+    let world = World::new("native");
+    ends(&world.run(&deploy_native("2", "--no-wait")), 0, &[]);
+    ends(&world.run(&deploy_native("5", "")), 3, &["ECS deploys shop:2 to shop right now"]);
+    world.wait(600);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+}
+
+fn desired(world: &World, service: &str) -> u64 {
+    let body = format!(r#"{{"cluster":"shop","services":["{service}"]}}"#);
+    let told = call(&mut world.cloud().clone(), "ecs", "DescribeServices", &body);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    told["services"][0]["desiredCount"].as_u64().expect("a count")
+}
+
+/// The side that has all the traffic keeps it.
+#[test]
+fn a_rollback_to_a_side_that_does_not_start_is_given_up_soon() {
+    // 3 answers with 500, 4 exits at once.
+    for tag in ["3", "4"] {
+        let world = World::new("shop");
+        ends(&world.run(&deploy(tag, "")), 1, &[]);
+        world.wait(120);
+        let begin = world.now();
+        let life = world.run(&format!("rollback {PAIR} --to web-green"));
+        let says =
+            ["not rolled back: web:1 still serves in web", "  failed  ", "hint: ecs-bg deploy"];
+        ends(&life, 4, &says);
+        assert!(world.now() - begin < Duration::from_secs(600), "{}", life.text);
+        serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!((desired(&world, "web"), desired(&world, "web-green")), (2, 0), "{}", life.text);
+        ends(&world.run(&deploy("2", "")), 0, &[]);
+    }
+}
+
+#[test]
+fn a_kept_side_that_cannot_run_does_not_take_over() {
+    // Its tasks die, and for an hour nothing takes their place.
+    let image = dies("shop/web:1", "does = 'exit'\ncode = 1", "20m");
+    let room = no_room("4m", Some("60m"));
+    let world = World::parsed(&format!("extends = 'shop'\n{image}{room}"));
+    ends(&world.run(&deploy("2", "--bake 0s --keep-old")), 0, &[]);
+    world.wait(1260);
+    let begin = world.now();
+    let life = world.run(&format!("rollback {PAIR}"));
+    ends(&life, 4, &["not rolled back: web:2 still serves in web-green", "hint: ecs-bg deploy"]);
+    assert!(world.now() - begin < Duration::from_secs(1800), "{}", life.text);
+    serves(&world.cloud(), &format!("{REPOSITORY}:2"), 2).unwrap_or_else(|why| panic!("{why}"));
+    ends(&world.run("sweep --cluster shop"), 0, &["nothing to do"]);
+    ends(&world.run(&deploy("5", "")), 0, &[]);
+}
+
+#[test]
+fn of_several_deployments_of_ecs_the_completed_one_is_the_way_back() {
+    let world = World::new("solo");
+    for tag in ["2", "3"] {
+        ends(&world.run(&format!("deploy {API} --tag {tag} --no-wait")), 0, &[]);
+        world.wait(20);
+    }
+    ends(&world.run(&format!("rollback {API}")), 0, &["api:1"]);
+    let serving = format!("{:?}", world.cloud().serving());
+    assert!(!serving.contains("shop/api:2") && !serving.contains("shop/api:3"), "{serving}");
+}
+
+#[test]
+fn where_no_task_is_wanted_none_is_said_to_serve() {
+    let world = World::new("solo");
+    let body = r#"{"cluster":"shop","service":"api","desiredCount":0}"#;
+    world.call("ecs", "UpdateService", body);
+    world.wait(300);
+    let life = world.run(&format!("deploy {API} --tag 3 --desired-count 2"));
+    ends(&life, 1, &["rolled back: api is on api:1; its desired count is 0, so no task runs"]);
+    let status = world.run(&format!("status {API}"));
+    assert!(!status.text.contains("no target group has any weight"), "{}", status.text);
+}
+
+/// A pair on instances whose ports ECS chooses; 2 is good.
+fn pair_on_instances() -> World {
+    let machine = |name: &str| {
+        format!(
+            "[[container_instance]]\nname = '{name}'\ncluster = 'shop'\naz = 'a'\ncpu = 4096\nmemory = 8192\n"
+        )
+    };
+    let service = |name: &str, group: &str, twin: &str, count: u32| {
+        format!(
+            "[[service]]\ncluster = 'shop'\nserviceName = '{name}'\ntaskDefinition = 'box:1'\ndesiredCount = {count}\n\
+             launchType = 'EC2'\ntags = {{ 'ecs-bg:twin' = '{twin}' }}\n\
+             loadBalancers = [{{ targetGroup = '{group}', containerName = 'box', containerPort = 8080 }}]\n"
+        )
+    };
+    let group = |name: &str| {
+        format!("[[target_group]]\nname = '{name}'\nport = 8080\ntargetType = 'instance'\n")
+    };
+    let repository = REPOSITORY.replace("/web", "/box");
+    World::parsed(&format!(
+        "extends = 'solo'\n{}{}{}{}\
+         [[repository]]\nname = 'shop/box'\nimages = ['1', '2', '4']
+         [[image]]\nref = 'shop/box:4'\ndoes = 'exit'\ncode = 1
+         [[listener]]\nname = 'box'\nloadBalancer = 'shop'\nport = 8080\nprotocol = 'HTTP'
+         actions = [{{ type = 'forward', targetGroups = [{{ targetGroup = 'box-a', weight = 1 }}, {{ targetGroup = 'box-b', weight = 0 }}] }}]
+         [[task_definition]]\nfamily = 'box'\nrequiresCompatibilities = ['EC2']\nnetworkMode = 'bridge'
+         [[task_definition.containerDefinitions]]\nname = 'box'\nimage = '{repository}:1'\nmemory = 256\nessential = true
+         portMappings = [{{ containerPort = 8080, hostPort = 0, protocol = 'tcp' }}]\n{}{}",
+        machine("one"),
+        machine("two"),
+        group("box-a"),
+        group("box-b"),
+        service("box", "box-a", "box-green", 2),
+        service("box-green", "box-b", "box", 0),
+    ))
+}
+
+#[test]
+fn who_may_not_name_instances_deploys_with_one_warning() {
+    let line = |tag: &str| format!("deploy --cluster shop --service box --tag {tag} --follow 60s");
+    let world = pair_on_instances();
+    ends(&world.run(&line("2")), 0, &[]);
+    let life = pair_on_instances().run_denied(&line("2"), &["DescribeContainerInstances"]);
+    ends(&life, 0, &["DescribeContainerInstances"]);
+    assert_eq!(life.text.matches("warning: ").count(), 1, "{}", life.text);
+    let life = pair_on_instances().run_denied(&line("4"), &["DescribeContainerInstances"]);
+    ends(&life, 1, &[]);
+}
+
+#[test]
+fn a_daemon_service_takes_no_desired_count() {
+    let path = "tests/cases/static_port.toml";
+    let text = std::fs::read_to_string(path).expect(path);
+    let count = "desiredCount = 1\n";
+    assert!(text.contains(count));
+    let daemon = text.replace(count, "schedulingStrategy = 'DAEMON'\ndeploymentConfiguration = { minimumHealthyPercent = 0, maximumPercent = 100 }\n");
+    let world = World::parsed(&daemon);
+    world.wait(120);
+    let from = world.cloud().journal().len();
+    let line = "deploy --cluster lab --service edge --image edge=registry.example.com:5000/edge:2";
+    let life = world.run(&format!("{line} --desired-count 3"));
+    ends(&life, 3, &["takes no desired count", "hint: leave out --desired-count"]);
+    let changes = world.journal(from).into_iter().filter(|entry| entry.call.is_some());
+    assert!(!changes.into_iter().any(|one| matches!(one.change, Change::Registered { .. })));
+    assert!(life.operations.iter().all(|operation| is_read(operation)), "{:?}", life.operations);
+    ends(&world.run(line), 0, &[]);
+}
