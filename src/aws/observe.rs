@@ -13,6 +13,7 @@ use super::raw::Capture;
 use super::{Aws, once, rules, wire};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
+use crate::model::arn;
 use crate::model::reads::{Moment, Part};
 use crate::model::world::{Entry, Look, Rule, Service, Target, Task, World};
 use crate::record::Record;
@@ -539,7 +540,7 @@ impl Aws {
 
     /// Listeners of a load balancer: ARN, `balancer:port` for people, and where requests reach it.
     async fn listeners(&self, balancer: &str) -> Result<Vec<(String, String, Entry)>, Failure> {
-        let name = balancer.rsplit('/').nth(1).unwrap_or(balancer);
+        let name = arn::name(balancer);
         let request = self.elb.describe_listeners().load_balancer_arn(balancer);
         let listeners =
             request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;

@@ -10,14 +10,14 @@ use crate::call::Call;
 use crate::error::Failure;
 use crate::event::refusal::DefinitionRefused;
 use crate::event::{Error, Refusal};
-use crate::model::arn::short;
+use crate::model::arn;
 use crate::model::revision::Revision;
 use crate::record::Record;
 
 impl Aws {
     /// A revision, by ARN or name, with its tags.
     pub async fn revision(&self, name: &str) -> Result<Revision, Failure> {
-        let call = Call::DescribeTaskDefinition.on(short(name));
+        let call = Call::DescribeTaskDefinition.on(arn::short(name));
         let answer = Capture::default();
         let request = self
             .ecs
@@ -66,7 +66,7 @@ impl Aws {
             let arn =
                 arn.map_err(of(Call::ListTaskDefinitions.on(format!("of family {family}"))))?;
             // The prefix of a family is also that of others.
-            if short(&arn).rsplit_once(':').is_some_and(|(own, _)| own == family) {
+            if arn::family(&arn) == family {
                 arns.push(arn);
             }
             if arns.len() >= most {
@@ -89,7 +89,7 @@ impl Aws {
     /// Takes a revision out of use. Services on it keep running.
     pub async fn deregister(&self, arn: &str) -> Result<(), Failure> {
         let request = self.ecs.deregister_task_definition().task_definition(arn);
-        request.send().await.map_err(of(Call::DeregisterTaskDefinition.on(short(arn))))?;
+        request.send().await.map_err(of(Call::DeregisterTaskDefinition.on(arn::short(arn))))?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::rules::{flatten, versioned};
 use super::signed::IAM;
 use crate::call::{About, Call};
 use crate::error::Failure;
+use crate::model::arn::short;
 use crate::plan::setup::RoleSettings;
 
 /// The code of an answer about a role that is not there.
@@ -20,11 +21,6 @@ fn region_of_roles(region: &str) -> &'static str {
         _ if region.starts_with("eusc-") => "eusc-de-east-1",
         _ => "us-east-1",
     }
-}
-
-/// The name at the end of a role's ARN.
-fn name_of(role: &str) -> &str {
-    role.rsplit('/').next().unwrap_or(role)
 }
 
 impl Aws {
@@ -48,7 +44,7 @@ impl Aws {
     }
 
     async fn role_leaves(&self, role: &str) -> Result<Option<Vec<(String, String)>>, Failure> {
-        match self.ask(Call::GetRole.on(role), &[("RoleName", name_of(role))]).await {
+        match self.ask(Call::GetRole.on(role), &[("RoleName", short(role))]).await {
             Err(failure) if failure.code == MISSING => Ok(None),
             leaves => leaves.map(Some),
         }

@@ -11,6 +11,7 @@ use super::observe::Take;
 use crate::call::Call;
 use crate::error::{Failure, FailureKind};
 use crate::event::Unchecked;
+use crate::model::arn::family;
 use crate::model::revision::Revision;
 use crate::model::world::{Check, Group, Look, Service, Target, World};
 use crate::plan::{Digest, Survey, trust};
@@ -59,10 +60,8 @@ impl Aws {
     /// plan asks. What cannot be read is not there.
     pub async fn with_older(&self, mut survey: Survey, most: usize) -> Survey {
         let services = survey.world.services.values();
-        let families: BTreeSet<String> = services
-            .filter_map(|one| crate::model::arn::short(&one.revision).rsplit_once(':'))
-            .map(|(family, _)| family.to_owned())
-            .collect();
+        let families: BTreeSet<String> =
+            services.map(|one| family(&one.revision).to_owned()).collect();
         for family in families {
             let arns = self.active(&family, most).await.unwrap_or_default();
             let unread = arns.iter().filter(|arn| !survey.revisions.contains_key(*arn)).cloned();
@@ -315,11 +314,7 @@ impl Aws {
             // With an external deployment controller it is the task sets that have revisions.
             .filter(|arn| !arn.is_empty())
             .collect();
-        let families: BTreeSet<String> = arns
-            .iter()
-            .filter_map(|arn| crate::model::arn::short(arn).rsplit_once(':'))
-            .map(|(family, _)| family.to_owned())
-            .collect();
+        let families: BTreeSet<String> = arns.iter().map(|arn| family(arn).to_owned()).collect();
         let newest = try_join_all(families.iter().map(|family| self.newest(family, NEWEST)));
         let (newest, given_up) = join(newest, self.given_up(cluster, world)).await;
         let newest: Vec<String> = newest?.into_iter().flatten().collect();

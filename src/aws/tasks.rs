@@ -12,7 +12,7 @@ use super::raw::{Capture, SendBody};
 use super::{Aws, once, wire};
 use crate::call::Call;
 use crate::error::Failure;
-use crate::model::arn::short;
+use crate::model::arn::{family, short};
 use crate::model::world::{Service, Task, World};
 use crate::plan::run_task::started_by;
 use crate::record::Record;
@@ -168,7 +168,7 @@ impl Aws {
         if !running.is_empty() {
             return Ok(running);
         }
-        let family = record.name().rsplit_once(':').map_or("", |(family, _)| family);
+        let family = family(&record.revision);
         let stopped = self.ecs.list_tasks().cluster(cluster).family(family);
         let stopped = stopped.desired_status(DesiredStatus::Stopped).into_paginator().items();
         stopped.send().collect::<Result<Vec<_>, _>>().await.map_err(of(&call))

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::{Failure, FailureKind};
 use crate::event::refusal::DefinitionRefused;
 use crate::event::{Error, Event, Kind, NoRecord, Refusal, Then, Warning};
-use crate::model::arn::short;
+use crate::model::arn::{family, short};
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
 use crate::plan::{Plan, Tags, not_cloned};
@@ -45,7 +45,7 @@ pub async fn register(
 ) -> Result<(Record, Kept), Error> {
     let mut record = plan.record.clone();
     if let Some(body) = &plan.way_back {
-        let family = short(&record.from).rsplit_once(':').map_or("", |(family, _)| family);
+        let family = family(&record.from);
         let is_it = |found: &Revision| is_since(found, plan) && is_as_sent(found, body);
         let (aws, clock) = (setting.aws, setting.clock);
         record.from = register_once(aws, clock, registration, family, body, is_it).await?;

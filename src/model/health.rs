@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use crate::model::arn::short;
+use crate::model::arn::{name, short};
 use crate::model::world::{Container, Group, Target, Task};
 
 /// A task that failed. Its words are in `render::words`.
@@ -400,7 +400,7 @@ pub fn plain(text: &str) -> String {
         let (arn, after) = arn.split_once(')').unwrap_or((arn, ""));
         plain += before;
         plain += "target group ";
-        plain += arn.rsplit('/').nth(1).unwrap_or(arn);
+        plain += name(arn);
         rest = after;
     }
     plain + rest

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::arn::short;
+use super::arn::{family, short};
 use super::definition::{self, Flaw};
 use super::raw_json::RawObject;
 
@@ -204,7 +204,6 @@ impl Revision {
 
     /// The family.
     pub fn family(&self) -> &str {
-        let short = short(&self.arn);
-        short.rsplit_once(':').map_or(short, |(family, _)| family)
+        family(&self.arn)
     }
 }

@@ -1,6 +1,7 @@
 //! What AWS said in one look: types only. Engine-neutral, keyed by ARN. A part
 //! that was not read is absent (`None`, or no entry), never empty: absent does not mean that there is none.
 
+use super::arn::short;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
@@ -464,7 +465,7 @@ impl Task {
 impl Rule {
     /// The last part of its ARN.
     pub fn id(&self) -> &str {
-        self.arn.rsplit('/').next().unwrap_or(&self.arn)
+        short(&self.arn)
     }
 
     /// Whether AWS means it by this ARN: its own, or for a default rule that of its listener.

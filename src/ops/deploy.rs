@@ -17,7 +17,7 @@ use crate::event::refusal::{RecordRefused, ServiceRefused};
 use crate::event::{
     Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
 };
-use crate::model::arn::short;
+use crate::model::arn::{family, number};
 use crate::model::reads::Moment;
 use crate::plan::trust::{Verdict, judge};
 use crate::plan::{self, Decision, Survey};
@@ -291,10 +291,7 @@ async fn rival(
     survey: &Survey,
     ours: &Record,
 ) -> Result<Option<Record>, Error> {
-    let number =
-        |arn: &str| arn.rsplit_once(':').and_then(|(_, number)| number.parse::<u64>().ok());
-    let family = short(&ours.revision).rsplit_once(':').map_or("", |(family, _)| family);
-    for arn in setting.aws.newest(family, 5).await? {
+    for arn in setting.aws.newest(family(&ours.revision), 5).await? {
         if survey.newest.contains(&arn) || number(&arn) >= number(&ours.revision) {
             continue;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::aws::Aws;
 use crate::error::Failure;
-use crate::model::arn::short;
+use crate::model::arn::family;
 use crate::model::world::World;
 use crate::plan::trust::is_of_the_same_pair;
 use crate::record::Record;
@@ -22,7 +22,7 @@ pub async fn prune(
     world: &World,
     keep: Keep,
 ) -> Result<Vec<String>, Failure> {
-    let family = short(&record.revision).rsplit_once(':').map_or("", |(family, _)| family);
+    let family = family(&record.revision);
     let (most, everybody) = match keep {
         Keep::OfOurs(most) => (most, false),
         Keep::OfFamily(most) => (most, true),

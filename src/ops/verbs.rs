@@ -17,7 +17,7 @@ use crate::event::refusal::{OptionsRefused, RecordRefused};
 use crate::event::{
     Ended, Ending, Error, Event, Hint, Kind, Nothing, Paused, Refusal, Refused, Then, Warning,
 };
-use crate::model::arn::short;
+use crate::model::arn::{family, short};
 use crate::model::reads::Moment;
 use crate::model::revision::Revision;
 use crate::model::service_deployment::ServiceDeployment;
@@ -434,8 +434,7 @@ async fn back_to(
     let base = match to {
         // The newest of a family may be the very one that failed.
         Some(name) if !name.contains(':') => {
-            let family = short(&blue.revision);
-            let family = family.rsplit_once(':').map_or(family, |(family, _)| family);
+            let family = family(&blue.revision);
             return refuse(RecordRefused::NamesNoRevision {
                 to: name.to_owned(),
                 service: target.service.clone(),
@@ -460,7 +459,7 @@ async fn back_to(
     let reading = or_interrupted(&setting.interrupts, setting.aws.revision(&base));
     let base = match (reading.await, &survey.twin) {
         (Err(Error::Aws(error)), twin) if error.code == "ClientException" => {
-            let family = short(&blue.revision).rsplit_once(':').map_or("", |(one, _)| one);
+            let family = family(&blue.revision);
             return refuse(RecordRefused::NothingToGoBackTo {
                 to: base,
                 service: target.service.clone(),

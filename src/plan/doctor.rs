@@ -12,7 +12,7 @@ use super::engine::{Engine, engine};
 use super::{Decision, Digest, Survey, live, quota, unfinished, wanted};
 use crate::call::Call;
 use crate::event::{EngineReason, Fact, Finding, Level, Owner, Quota, Refusal, Unchecked, Warning};
-use crate::model::arn::short;
+use crate::model::arn::{self, name, number, short};
 use crate::model::quota::Quotas;
 use crate::model::revision::Revision;
 use crate::model::scaling::Policy;
@@ -518,7 +518,7 @@ fn quota_of_targets(exam: &Exam<'_>) -> Vec<Fact> {
             true => quota::TARGETS_OF_ALB,
             false => quota::TARGETS_OF_NLB,
         };
-        exceeded.extend(quota::exceeded(quotas, name, quota::name(balancer), used, more));
+        exceeded.extend(quota::exceeded(quotas, name, arn::name(balancer), used, more));
     }
     exceeded.into_iter().map(Fact::Quota).collect()
 }
@@ -630,7 +630,7 @@ fn scaling_label(exam: &Exam<'_>) -> Vec<Fact> {
             service: exam.service(),
             cluster: exam.survey.cluster_name().to_owned(),
             policy: policy.name.clone(),
-            group: label.rsplit('/').nth(1).unwrap_or(label).to_owned(),
+            group: name(label).to_owned(),
             is_swapped,
         })
     });
@@ -657,7 +657,6 @@ fn suspended(exam: &Exam<'_>) -> Vec<Fact> {
 
 /// The next `terraform apply`, or `--from latest`, deploys what nobody deployed yet.
 fn newer_revision(exam: &Exam<'_>) -> Vec<Fact> {
-    let number = |arn: &str| short(arn).rsplit_once(':')?.1.parse::<u64>().ok();
     let Some(live) = exam.revision else { return vec![] };
     let newest = exam.survey.newest.iter().filter_map(|arn| exam.survey.revisions.get(arn));
     // What a deployment of ours left behind is a failed one.

@@ -47,7 +47,7 @@ fn takes(_: &Request, survey: &Survey) -> Option<Result<EngineReason, Refusal>> 
 
 /// What must be true before.
 const CHECKS: &[Check] = &[
-    Check { code: "options", run: |case| options::for_rolling_only(case.request) },
+    Check { code: "options", run: |case| options::fit_listener(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },

@@ -52,7 +52,7 @@ fn takes(request: &Request, survey: &Survey) -> Option<Result<EngineReason, Refu
 
 /// What must be true before.
 const CHECKS: &[Check] = &[
-    Check { code: "options", run: |case| options::for_native(case.request) },
+    Check { code: "options", run: |case| options::fit_native(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },

@@ -11,7 +11,7 @@ use super::setup::policy_arn;
 use super::{Survey, engine};
 use crate::call::Call;
 use crate::event::Refusal;
-use crate::model::arn::short;
+use crate::model::arn::family;
 use crate::model::revision::Revision;
 use crate::request::Request;
 use crate::request::image::ImageRef;
@@ -342,8 +342,6 @@ impl Resources {
                     format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}-??????")
                 }
             });
-        let family =
-            |arn: &String| short(arn).rsplit_once(':').map(|(family, _)| family.to_owned());
         let rules = world.rules.values();
         Self {
             name: survey.cluster_name().to_owned(),
@@ -351,7 +349,7 @@ impl Resources {
             families: world
                 .services
                 .values()
-                .filter_map(|one| family(&one.revision))
+                .map(|one| family(&one.revision))
                 .map(|family| format!("{ecs}:task-definition/{family}:*"))
                 .collect(),
             rules: rules.clone().filter(|one| !one.is_default).map(|one| one.arn.clone()).collect(),

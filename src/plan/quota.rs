@@ -1,6 +1,7 @@
 //! Quotas of Elastic Load Balancing that would be exceeded. Pure.
 
 use crate::event::Quota;
+use crate::model::arn::name;
 use crate::model::quota::Quotas;
 
 pub(super) const GROUPS: &str = "target-groups";
@@ -39,11 +40,6 @@ pub(super) fn for_rule(quotas: &Quotas, balancer: &str, used: usize) -> Option<Q
 
 pub(super) fn is_application(balancer: &str) -> bool {
     balancer.contains(":loadbalancer/app/")
-}
-
-/// The name in a load balancer's ARN: `…:loadbalancer/app/NAME/ID`.
-pub(super) fn name(balancer: &str) -> &str {
-    balancer.rsplit('/').nth(1).unwrap_or(balancer)
 }
 
 #[cfg(test)]

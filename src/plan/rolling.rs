@@ -34,7 +34,7 @@ pub(super) const ENGINE: Engine = Engine {
 
 /// What must be true before.
 const CHECKS: &[Check] = &[
-    Check { code: "options", run: |case| options::for_listener_only(case.request) },
+    Check { code: "options", run: |case| options::fit_rolling(case.request) },
     Check { code: "image", run: |case| case.wanted.check(case.digests) },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },

@@ -7,7 +7,7 @@ use super::Digest;
 use super::trust::{Verdict, judge};
 use crate::event::refusal::Doubt;
 use crate::event::{Cause, IgnoredRecord, Location, Objection, Refusal};
-use crate::model::arn::place;
+use crate::model::arn::{place, short};
 use crate::model::gate::GateFault;
 use crate::model::revision::Revision;
 use crate::model::scaling::{Policy, Scalable};
@@ -87,7 +87,7 @@ impl Survey {
 
     /// The cluster's name.
     pub fn cluster_name(&self) -> &str {
-        self.cluster.rsplit('/').next().unwrap_or(&self.cluster)
+        short(&self.cluster)
     }
 
     /// The record of an unfinished deployment of this pair, if there is one: first on what the
@@ -197,7 +197,7 @@ impl Survey {
         let arn = serving.chain(self.newest.first()).find(|arn| {
             self.revisions.get(*arn).is_some_and(|revision| Record::is_newer(&revision.tags))
         })?;
-        Some(crate::model::arn::short(arn).to_owned())
+        Some(short(arn).to_owned())
     }
 
     /// The record on a revision, where it counts.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::Survey;
 use crate::event::refusal::Doubt;
 use crate::event::{Number, Objection};
-use crate::model::arn::short;
+use crate::model::arn::{family, number, short};
 use crate::model::revision::Revision;
 use crate::model::world::{Rule, Service, World};
 use crate::record::{Asked, Change, Record};
@@ -282,13 +282,7 @@ fn is_known(survey: &Survey, arn: &str) -> bool {
     runs || survey.given_up.iter().chain(&survey.history).any(|known| known == arn)
 }
 
-fn family(arn: &str) -> &str {
-    let name = short(arn);
-    name.rsplit_once(':').map_or(name, |(family, _)| family)
-}
-
 fn is_earlier(arn: &str, carrier: &Revision) -> bool {
-    let number = |arn: &str| arn.rsplit_once(':').and_then(|(_, n)| n.parse::<u64>().ok());
     number(arn).zip(number(&carrier.arn)).is_some_and(|(one, other)| one < other)
 }
 

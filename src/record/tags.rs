@@ -10,7 +10,7 @@ use super::{
     Asked, Change, Closed, End, Had, Heading, Held, Native, Prepare, Reason, Record, Released,
     Suspensions,
 };
-use crate::model::arn::short;
+use crate::model::arn::{family, short};
 use crate::model::scaling::Suspended;
 use crate::request::{EngineName, LONGEST, Share, WaitFor};
 
@@ -89,8 +89,7 @@ impl Record {
     pub fn to_tags(&self, others: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
         let seconds =
             |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let family =
-            short(&self.revision).rsplit_once(':').map_or("", |(family, _)| family).to_owned();
+        let family = family(&self.revision).to_owned();
         let revision = |arn: &str| match short(arn).rsplit_once(':') {
             Some((same, number)) if same == family => number.to_owned(),
             _ => short(arn).to_owned(),

@@ -1,5 +1,6 @@
 //! Several services: a row each.
 
+use crate::model::arn::short;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -18,7 +19,7 @@ pub(super) struct Overview {
 }
 
 pub(super) fn overview(cluster: &str, surveys: &[Survey], again: &str) -> Overview {
-    let cluster = cluster.rsplit('/').next().unwrap_or(cluster).to_owned();
+    let cluster = short(cluster).to_owned();
     Overview { cluster, statuses: surveys.iter().map(|survey| status(survey, again)).collect() }
 }
 

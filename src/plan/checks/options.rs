@@ -7,8 +7,8 @@ use crate::model::gate::GateFault;
 use crate::request::Request;
 use crate::request::strategy::Stage;
 
-/// Options that only mean something where ECS replaces the tasks.
-pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal> {
+/// Options that mean something where `ecs-bg` moves weights.
+pub(in crate::plan) fn fit_listener(request: &Request) -> Result<(), Refusal> {
     if let Some(strategy) = request.strategy.filter(|strategy| strategy.shares().is_none()) {
         let strategy = strategy.to_string();
         return refuse(OptionsRefused::StrategyNotWhole { strategy });
@@ -36,8 +36,8 @@ pub(in crate::plan) fn for_rolling_only(request: &Request) -> Result<(), Refusal
     }
 }
 
-/// Options that only mean something where weights are moved.
-pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusal> {
+/// Options that mean something where ECS replaces the tasks.
+pub(in crate::plan) fn fit_rolling(request: &Request) -> Result<(), Refusal> {
     let of_ecs =
         [("--strategy", request.strategy.is_some()), ("--pause-at", !request.pauses.is_empty())];
     if let Some((option, _)) = of_ecs.iter().find(|(_, given)| *given) {
@@ -68,7 +68,7 @@ pub(in crate::plan) fn for_listener_only(request: &Request) -> Result<(), Refusa
 }
 
 /// Options that mean nothing where ECS shifts the traffic.
-pub(in crate::plan) fn for_native(request: &Request) -> Result<(), Refusal> {
+pub(in crate::plan) fn fit_native(request: &Request) -> Result<(), Refusal> {
     if let (Some(twin), Some(engine)) = (&request.twin, request.engine) {
         return refuse(OptionsRefused::TwinWithEngine {
             twin: twin.clone(),

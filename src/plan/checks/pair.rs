@@ -10,7 +10,7 @@ use super::service::{existing, for_a_service, replaceable, weighable};
 use super::traffic::{by_weight, no_rule, no_third_group, serving_well, unsticky};
 use crate::event::refusal::PairRefused;
 use crate::event::{Refusal, Warning};
-use crate::model::arn::short;
+use crate::model::arn::family;
 use crate::model::world::{Group, Rule, Service};
 use crate::plan::{Sides, Survey, Wanted};
 use crate::route::{group_pairs, shifted};
@@ -138,15 +138,13 @@ pub(in crate::plan) fn shared_rule<'a>(
 
 /// Who deploys a pair is found by its family; and its load balancer reaches containers by name.
 pub(in crate::plan) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<(), Refusal> {
-    let family =
-        |arn: &str| short(arn).rsplit_once(':').map_or("", |(family, _)| family).to_owned();
     let own = family(&sides.blue.revision);
     if wanted.base.family() != own {
         return refuse(PairRefused::OtherFamily {
             revision: wanted.base.name.clone(),
             family: wanted.base.family().to_owned(),
             service: sides.blue.name.clone(),
-            service_family: own,
+            service_family: own.to_owned(),
         });
     }
     for_a_service(wanted, sides.blue)

@@ -5,7 +5,7 @@ use super::refuse;
 use super::service::usable;
 use crate::event::refusal::{ServiceRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
-use crate::model::arn::short;
+use crate::model::arn::{name, short};
 use crate::model::rule::{GroupPair, green_per_mille, holds, weights};
 use crate::model::world::{Group, Rule, Service};
 use crate::plan::{Sides, Survey, replaced};
@@ -197,8 +197,7 @@ pub(in crate::plan) fn no_third_group(rules: &[&Rule], pairs: &[GroupPair]) -> R
         if let Some((group, _)) =
             weights.iter().find(|(group, weight)| *weight > 0 && !known(group))
         {
-            // `…:targetgroup/NAME/ID`
-            let group = group.rsplit('/').nth(1).unwrap_or(group);
+            let group = name(group);
             return refuse(TrafficRefused::ThirdGroup {
                 rule: rule.name.clone(),
                 arn: rule.arn.clone(),

@@ -23,6 +23,7 @@ use super::checks::refuse;
 use super::{Digest, Survey, group_name};
 use crate::event::refusal::{SetupRefused, TrafficRefused};
 use crate::event::{Refusal, Warning};
+use crate::model::arn;
 use crate::model::quota::Quotas;
 use crate::model::rule::{GroupPair, green_stands, weights, with_green};
 use crate::model::scaling::Policy;
@@ -498,7 +499,7 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
     };
     let second = seen.second.as_ref().map(|group| &group.arn);
     for (group, weight) in weights(&chosen.actions) {
-        let name = group.rsplit('/').nth(1).unwrap_or(&group);
+        let name = arn::name(&group);
         if group == first.arn || (Some(&group) == second && weight == 0) {
             continue;
         }

@@ -3,6 +3,7 @@
 use super::warning::warning;
 use super::{quota, raise, refusal, time};
 use crate::event::{Fact, Location, Owner};
+use crate::model::arn::{name, short};
 
 /// What was found.
 pub(crate) fn fact(fact: &Fact) -> String {
@@ -134,7 +135,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         ),
         Fact::ZoneNotEnabled { service, subnet, zone, load_balancer, enabled } => format!(
             "tasks of {service} in {subnet} get no requests: load balancer {} has enabled {}, not {zone}",
-            balancer_name(load_balancer),
+            name(load_balancer),
             enabled.join(", ")
         ),
         Fact::FewAddresses { service, needed, free, subnets } => format!(
@@ -158,11 +159,6 @@ pub(crate) fn fact(fact: &Fact) -> String {
              old ones"
         ),
     }
-}
-
-/// The name in a load balancer's ARN: `…:loadbalancer/app/NAME/ID`.
-fn balancer_name(arn: &str) -> &str {
-    arn.rsplit('/').nth(1).unwrap_or(arn)
 }
 
 /// A `valueFrom` without the JSON key and the version after the secret's ARN.
@@ -239,11 +235,11 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
             format!("docker buildx build --platform {needed} --tag {image} --push .")
         }
         Fact::NoRole { role, .. } => {
-            format!("aws iam get-role --role-name {}", role.rsplit('/').next().unwrap_or(role))
+            format!("aws iam get-role --role-name {}", short(role))
         }
         Fact::RoleNotAssumable { role, .. } => format!(
             "aws iam get-role --role-name {} --query Role.AssumeRolePolicyDocument",
-            role.rsplit('/').next().unwrap_or(role)
+            short(role)
         ),
         Fact::NoSecret { from, .. } => match from.contains(":secret:") {
             true => format!("aws secretsmanager describe-secret --secret-id {}", secret_id(from)),

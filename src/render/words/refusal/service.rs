@@ -1,7 +1,7 @@
 //! What is in the way of deploying one service.
 
 use crate::event::refusal::{ServiceRefused, Through};
-use crate::model::arn::short;
+use crate::model::arn::{family, short};
 use crate::render::words::or_another;
 
 pub(super) fn what(refusal: &ServiceRefused) -> String {
@@ -172,7 +172,7 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             format!("ecs-bg status --cluster {cluster} --service {service}")
         }
         R::OnInactive { revision, .. } => {
-            let family = revision.rsplit_once(':').map_or(&**revision, |(family, _)| family);
+            let family = family(revision);
             format!("aws ecs list-task-definitions --family-prefix {family} --sort DESC")
         }
     }
