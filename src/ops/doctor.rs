@@ -9,9 +9,9 @@ use crate::drive::Setting;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
 use crate::model::world::{Service, Subnet};
-use crate::plan::doctor::{
-    More, Report, deployed, examine, has_fixed_instances, log_groups, may_be_set_up, named_roles,
-    named_values, parameter_of, quotas_matter, secret_of, subnets,
+use crate::plan::doctor::{More, Report, deployed, examine, may_be_set_up, quotas_matter};
+use crate::plan::named::{
+    has_fixed_instances, log_groups, named_roles, named_values, parameter_of, secret_of, subnets,
 };
 use crate::plan::{Decision, Survey, live, wanted};
 use crate::request::Request;

@@ -10,6 +10,7 @@ mod fits;
 pub mod history;
 pub mod kept;
 mod listener;
+pub mod named;
 pub mod native;
 mod notes;
 pub mod policy;

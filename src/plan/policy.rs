@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::doctor::{definition, log_groups, named_roles, named_secrets, runs_on_instances};
+use super::named::{definition, log_groups, named_roles, named_secrets, runs_on_instances};
 use super::setup::policy_arn;
 use super::{Survey, engine};
 use crate::call::Call;

@@ -1,0 +1,110 @@
+//! How many tasks run, and where they would.
+
+use super::Exam;
+use crate::event::Fact;
+use crate::model::world::Service;
+use crate::plan::checks::service::setting_at;
+use serde_json::Value;
+
+pub(super) fn short_of_tasks(exam: &Exam<'_>) -> Vec<Fact> {
+    let Service { running, desired, .. } = *exam.live;
+    match running < desired {
+        true => vec![Fact::ShortOfTasks { service: exam.service(), running, desired }],
+        false => vec![],
+    }
+}
+
+/// What runs beside the old tasks: what `maximumPercent` allows, or a second set.
+pub(super) fn room(exam: &Exam<'_>) -> Vec<Fact> {
+    let Some(left) = &exam.more.left else { return vec![] };
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    let sum = |member: &str| -> u64 {
+        let own = exam.containers().filter_map(|(_, one)| number(&one[member])).sum();
+        number(&exam.definition[member]).unwrap_or(own)
+    };
+    let (cpu, memory) = (sum("cpu"), sum("memory"));
+    let needed = exam.beside();
+    let times = |left: u64, of: u64| left.checked_div(of).unwrap_or(u64::MAX);
+    let fit = left.iter().map(|&(cpus, mib)| times(cpus, cpu).min(times(mib, memory)));
+    let fit = fit.fold(0u64, u64::saturating_add);
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    match fit < needed {
+        true => {
+            vec![Fact::NoRoom { service: exam.service(), needed: count(needed), fit: count(fit) }]
+        }
+        false => vec![],
+    }
+}
+
+/// Each task with a network interface of its own takes an address of its subnet (Developer Guide, "Task
+/// networking for Amazon ECS").
+pub(super) fn addresses(exam: &Exam<'_>) -> Vec<Fact> {
+    let free: Option<u32> = exam.more.subnets.iter().map(|subnet| subnet.free).sum();
+    let needed = u32::try_from(exam.beside()).unwrap_or(u32::MAX);
+    match free {
+        Some(free)
+            if exam.network_mode() == "awsvpc"
+                && !exam.more.subnets.is_empty()
+                && free < needed =>
+        {
+            let subnets = exam.more.subnets.iter().map(|subnet| subnet.id.clone()).collect();
+            vec![Fact::FewAddresses { service: exam.service(), needed, free, subnets }]
+        }
+        _ => vec![],
+    }
+}
+
+pub(super) fn downtime(exam: &Exam<'_>) -> Vec<Fact> {
+    match !exam.engine.second_set && exam.live.desired > 0 && exam.keeps() == 0 {
+        true => less(exam),
+        false => vec![],
+    }
+}
+
+pub(super) fn fewer_while_deploying(exam: &Exam<'_>) -> Vec<Fact> {
+    let keeps = exam.keeps();
+    let is_less = keeps > 0 && keeps < exam.live.desired;
+    match !exam.engine.second_set && is_less && !exam.is_daemon() {
+        true => less(exam),
+        false => vec![],
+    }
+}
+
+pub(super) fn less(exam: &Exam<'_>) -> Vec<Fact> {
+    vec![Fact::FewerWhileDeploying {
+        service: exam.service(),
+        keeps: exam.keeps(),
+        desired: exam.live.desired,
+        min_healthy: exam.live.min_healthy_percent,
+    }]
+}
+
+pub(super) fn one_task(exam: &Exam<'_>) -> Vec<Fact> {
+    match exam.live.desired == 1 && !exam.is_daemon() {
+        true => vec![Fact::OneTask { service: exam.service() }],
+        false => vec![],
+    }
+}
+
+pub(super) fn one_subnet(exam: &Exam<'_>) -> Vec<Fact> {
+    let path = ["networkConfiguration", "awsvpcConfiguration", "subnets"];
+    match setting_at(exam.live, &path).and_then(Value::as_array).map(Vec::as_slice) {
+        Some([one]) => vec![Fact::OneSubnet {
+            service: exam.service(),
+            subnet: one.as_str().unwrap_or_default().to_owned(),
+        }],
+        _ => vec![],
+    }
+}
+
+pub(super) fn only_spot(exam: &Exam<'_>) -> Vec<Fact> {
+    let strategy = setting_at(exam.live, &["capacityProviderStrategy"]).and_then(Value::as_array);
+    let counts = |one: &&Value| one["weight"].as_u64() > Some(0) || one["base"].as_u64() > Some(0);
+    let mut providers = strategy.into_iter().flatten().filter(counts).peekable();
+    let all = providers.peek().is_some()
+        && providers.all(|one| one["capacityProvider"] == "FARGATE_SPOT");
+    match all {
+        true => vec![Fact::OnlySpot { service: exam.service() }],
+        false => vec![],
+    }
+}
