@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 use crate::model::arn::{name, short};
-use crate::model::world::{Container, Group, Target, Task};
+use crate::model::world::{Container, Group, Service, Target, Task};
 
 /// A task that failed. Its words are in `render::words`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -406,8 +406,17 @@ pub fn plain(text: &str) -> String {
     plain + rest
 }
 
+/// What ECS said last of a service, since then, of what keeps tasks from starting or serving.
+pub fn obstacle(service: &Service, since: Option<SystemTime>) -> Option<String> {
+    let mut events = service.events.iter().take_while(|one| since.is_none_or(|at| one.at >= at));
+    let message = &events.find(|one| is_obstacle(&one.message))?.message;
+    let said = message.split_once(") ").map_or(message.as_str(), |(_, said)| said);
+    let said = said.split(" For more information, see").next().unwrap_or(said);
+    Some(plain(said.trim_end_matches('.')))
+}
+
 /// Whether a service event names something that keeps tasks from starting or serving.
-pub fn is_obstacle(message: &str) -> bool {
+fn is_obstacle(message: &str) -> bool {
     let texts = ["unable to", "could not", "throttled", "misconfigured", ") is unhealthy in"];
     texts.iter().any(|text| message.contains(text))
 }

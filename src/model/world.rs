@@ -448,6 +448,14 @@ impl Target {
     }
 }
 
+impl World {
+    /// Whether a target is a task of a revision that runs in a service; `None`: its tasks were not read.
+    pub fn runs(&self, service: &Service, target: &Target, revision: &str) -> Option<bool> {
+        let mut tasks = self.tasks.get(&service.arn)?.iter();
+        Some(tasks.any(|task| task.revision == revision && !task.is_stopped() && task.is(target)))
+    }
+}
+
 impl Task {
     /// Whether a target of a target group is this task.
     pub fn is(&self, target: &Target) -> bool {

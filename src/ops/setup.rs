@@ -15,7 +15,7 @@ use crate::event::{
     Nothing, Refusal, Then, WaitReason, Warning, Weight,
 };
 use crate::model::arn::short;
-use crate::model::health::{is_obstacle, plain};
+use crate::model::health::obstacle;
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::world::{Look, Rule, Service, Told};
@@ -339,15 +339,7 @@ impl Run<'_, '_> {
             };
             let lacks = match own.running < own.desired {
                 true => {
-                    let since = own.created;
-                    let events =
-                        service.events.iter().take_while(|one| since.is_none_or(|at| one.at >= at));
-                    let obstacle = events.into_iter().find(|one| is_obstacle(&one.message));
-                    let said = |message: &str| {
-                        let said = message.split_once(") ").map_or(message, |(_, said)| said);
-                        plain(said.trim_end_matches('.'))
-                    };
-                    let obstacle = obstacle.map(|one| said(&one.message));
+                    let obstacle = obstacle(service, own.created);
                     WaitReason::tasks(own.running, own.desired, own.pending, obstacle)
                 }
                 false => WaitReason::Completion {

@@ -466,6 +466,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_sign_of_life_is_in_the_future_beyond_what_clocks_differ_by() {
+        let record = record();
+        let border = record.seen - SKEW;
+        let second = Duration::from_secs(1);
+        assert!(!record.is_seen_in_the_future(record.seen + second));
+        assert!(!record.is_seen_in_the_future(border));
+        assert!(record.is_seen_in_the_future(border - second));
+    }
+
+    #[test]
     fn a_record_says_what_it_is_about() {
         let pair = record();
         assert_eq!((pair.name(), pair.route().as_str()), ("web:43", "from web to web-green"));

@@ -573,10 +573,8 @@ fn not_serving(view: &View<'_>, service: &Service, revision: &str) -> Option<Sig
         if healthy.is_empty() && service.desired > 0 {
             return Some(sight());
         }
-        let Some(tasks) = world.tasks.get(&service.arn) else { continue };
-        let is_of =
-            |target: &Target| tasks.iter().any(|task| task.revision == revision && task.is(target));
-        if !healthy.iter().all(|target| is_of(target)) {
+        let is_foreign = |target: &&Target| world.runs(service, target, revision) == Some(false);
+        if healthy.iter().any(is_foreign) {
             return Some(sight());
         }
     }

@@ -12,9 +12,9 @@ use super::{
 use crate::call::Call;
 use crate::event::{Cause, Kind, Sight, WaitReason};
 use crate::model::arn::short;
-use crate::model::health::{Outlook, is_obstacle, plain};
+use crate::model::health::{self, Outlook};
 use crate::model::reads::Part;
-use crate::model::world::{Deployment, Look, Service, Target};
+use crate::model::world::{Deployment, Look, Service};
 use crate::record::{Change, End, Held, Reason};
 use crate::request::{EngineName, WaitFor};
 
@@ -227,16 +227,12 @@ fn given_up_by_ecs(view: &View<'_>, service: &Service) -> Option<Cause> {
 /// A target of ours that is not healthy though it was, or had the time to become so.
 fn sick_target(view: &View<'_>, service: &Service) -> Option<Cause> {
     // Tasks of both revisions stand in the same groups: whose a target is, its task tells.
-    let Some(tasks) = view.world.tasks.get(&service.arn) else {
-        // Once no other task is left, it is ours.
-        let alone = view.watch.tasks_denied && view.others_leave() == Some(false);
-        return trouble::sick_target(view, service, |target| alone && target.state == "unhealthy");
-    };
-    let ours = |target: &Target| {
-        let own = |task: &&crate::model::world::Task| task.is(target) && !task.is_stopped();
-        tasks.iter().filter(own).any(|task| task.revision == view.record.revision)
-    };
-    trouble::sick_target(view, service, ours)
+    // Once no other task is left, it is ours.
+    let alone = view.watch.tasks_denied && view.others_leave() == Some(false);
+    trouble::sick_target(view, service, |target| {
+        let ours = view.world.runs(service, target, &view.record.revision);
+        ours.unwrap_or(alone && target.state == "unhealthy")
+    })
 }
 
 /// It served, nothing else is left that could, and nothing answers.
@@ -438,12 +434,7 @@ fn lacks_tasks(view: &View<'_>, service: &Service, towards: &Deployment) -> Opti
 
 /// What ECS said last of what is in its way.
 pub(super) fn obstacle(view: &View<'_>, service: &Service) -> Option<String> {
-    let since = |event: &&crate::model::world::ServiceEvent| event.at >= view.record.start;
-    let event =
-        service.events.iter().take_while(since).find(|event| is_obstacle(&event.message))?;
-    let said = event.message.split_once(") ").map_or(event.message.as_str(), |(_, said)| said);
-    let said = said.split(" For more information, see").next().unwrap_or(said);
-    Some(plain(said.trim_end_matches('.')))
+    health::obstacle(service, Some(view.record.start))
 }
 
 fn lacks_completion(

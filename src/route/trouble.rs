@@ -163,10 +163,7 @@ fn is_ours(view: &View<'_>, green: &Service, target: &Target) -> bool {
     if view.others_leave() == Some(false) {
         return true;
     }
-    let tasks = view.world.tasks.get(&green.arn).into_iter().flatten();
-    tasks
-        .filter(|task| task.is(target) && !task.is_stopped())
-        .any(|task| task.revision == view.record.revision)
+    view.world.runs(green, target, &view.record.revision) == Some(true)
 }
 
 /// A target that the load balancer calls unhealthy though it was healthy, or had the time to become

@@ -380,20 +380,14 @@ impl<'a> View<'a> {
             let targets = self.world.targets(&attachment.group).unwrap_or_default();
             let healthy: Vec<&Target> =
                 targets.iter().filter(|target| target.is_healthy()).collect();
-            if let Some(tasks) = self.world.tasks.get(&green.arn) {
-                let ours = |target: &Target| {
-                    tasks.iter().any(|task| {
-                        task.revision == self.record.revision
-                            && !task.is_stopped()
-                            && task.is(target)
-                    })
-                };
-                if let Some(stranger) = healthy.iter().find(|target| !ours(target)) {
-                    return Some(WaitReason::ForeignTarget {
-                        target: format!("{}:{}", stranger.id, stranger.port),
-                        revision: self.record.name().to_owned(),
-                    });
-                }
+            let is_foreign = |target: &&&Target| {
+                self.world.runs(green, target, &self.record.revision) == Some(false)
+            };
+            if let Some(stranger) = healthy.iter().find(is_foreign) {
+                return Some(WaitReason::ForeignTarget {
+                    target: format!("{}:{}", stranger.id, stranger.port),
+                    revision: self.record.name().to_owned(),
+                });
             }
             let healthy = count(healthy.len());
             if healthy < wanted {
