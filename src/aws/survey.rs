@@ -168,17 +168,16 @@ impl Aws {
                 None => Ok(None),
             }
         };
-        let (
-            (
-                ((balancing, unused, rule_counts, blind), (revisions, given_up, newest)),
-                (scalable, policies),
-            ),
+        let (balancing, revisions, scaling, deployments) = tokio::try_join!(
+            biased;
+            balancing,
+            self.revisions(cluster, &world),
+            scaling,
             deployments,
-        ) = try_join(
-            try_join(try_join(balancing, self.revisions(cluster, &world)), scaling),
-            deployments,
-        )
-        .await?;
+        )?;
+        let (balancing, unused, rule_counts, blind) = balancing;
+        let (revisions, given_up, newest) = revisions;
+        let (scalable, policies) = scaling;
         let world = World { at: self.date(), deployments, scalable, ..balancing };
         let candidate = match &twin {
             Some(_) => None,

@@ -18,15 +18,10 @@ use crate::request::image_changes;
 ///
 /// Copies the newest ACTIVE revision of a family with your changes, or registers a file.
 #[derive(Debug, Args)]
-#[command(before_help = EXAMPLE)]
+#[command(before_help = EXAMPLE, override_usage = "ecs-bg register (--family <FAMILY> | --task-definition <FILE>) [OPTIONS]")]
 pub(super) struct Register {
     /// Copy the newest ACTIVE revision of this family, or FAMILY:REVISION
-    #[arg(
-        long,
-        value_name = "FAMILY",
-        required_unless_present = "task_definition",
-        conflicts_with = "task_definition"
-    )]
+    #[arg(long, value_name = "FAMILY", conflicts_with = "task_definition")]
     family: Option<String>,
     #[command(flatten)]
     changes: Changes,
@@ -44,6 +39,10 @@ pub(super) async fn run(
     render: &Render<'_>,
 ) -> Result<u8, Error> {
     let Register { family, changes } = arguments;
+    if family.is_none() && changes.task_definition.is_none() {
+        let hint = "--family FAMILY --tag TAG, or --task-definition FILE";
+        return Err(Error::Usage(Usage::new("nothing to register: name a family or a file", hint)));
+    }
     let images = image_changes(&changes.images, &changes.tags).map_err(Error::Usage)?;
     let typed = changes.edits(Base::Service, render).map_err(Error::Usage)?;
     let edits = Edits::new(&typed).map_err(Error::Usage)?;

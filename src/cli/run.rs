@@ -22,7 +22,7 @@ use crate::request::names::Names;
 /// The exit code is the container's, or 125 if that is larger; 126 if the container has none or --timeout stopped
 /// the task; 130 if you interrupted it; 2 or 3 also if ecs-bg refused and started nothing.
 #[derive(Debug, Args)]
-#[command(before_help = EXAMPLE, after_help = DURATION, override_usage = "ecs-bg run --cluster <CLUSTER> --service <SERVICE> [OPTIONS]")]
+#[command(before_help = EXAMPLE, after_help = DURATION, override_usage = "ecs-bg run --cluster <CLUSTER> (--service <SERVICE> | --task-definition <FAMILY>) [OPTIONS]")]
 pub(super) struct Run {
     /// Cluster, by name or ARN [default: that of --service CLUSTER/SERVICE, or ECS_BG_CLUSTER]
     #[arg(long, value_name = "CLUSTER")]

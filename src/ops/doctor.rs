@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
 
+use serde_json::Value;
+
 use super::look::{Looked, decided, look_on, survey};
+use crate::aws::Aws;
+use crate::call::Call;
 use crate::drive::Setting;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
@@ -39,22 +43,32 @@ pub async fn doctor(request: &Request, setting: &Setting<'_>) -> Result<(Survey,
     Ok((survey, report))
 }
 
+/// Calls that are not allowed: what they would tell stays open.
+#[derive(Default)]
+struct Denied(Vec<Call>);
+
+impl Denied {
+    fn known<T>(&mut self, answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match answer {
+            Ok(known) => Ok(Some(known)),
+            Err(Failure { kind: FailureKind::Denied, call: Some(call), .. }) => {
+                self.0.push(call);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
 /// What only doctor reads. What is not allowed is said; nothing depends on it.
 async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Result<More, Failure> {
     let Ok(live) = live(request, survey) else { return Ok(More::default()) };
-    let mut more = More::default();
     let aws = setting.aws;
-    let mut allowed = |failure: Failure| match (failure.kind, failure.call) {
-        (FailureKind::Denied, Some(call)) => {
-            more.denied.push(call);
-            Ok(())
-        }
-        _ => Err(failure),
-    };
+    let (_, definition) = deployed(request, survey, live);
     let left = async {
         match has_fixed_instances(live) {
-            true => Some(aws.room(&survey.cluster).await),
-            false => None,
+            true => aws.room(&survey.cluster).await.map(Some),
+            false => Ok(None),
         }
     };
     let named = live.alarms();
@@ -64,34 +78,10 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             false => aws.alarms(&named).await,
         }
     };
-    let (_, definition) = deployed(request, survey, live);
     let groups = log_groups(&definition);
     let there = groups.iter().map(|(name, region)| aws.has_log_group(name, region.as_deref()));
-    let named = async {
-        let roles: Vec<String> = named_roles(&definition).into_iter().collect();
-        let values = named_values(&definition);
-        let secrets: BTreeSet<String> = values.iter().filter_map(|from| secret_of(from)).collect();
-        let known = values.iter().filter_map(|from| parameter_of(from, &live.arn));
-        let parameters: Vec<String> = known.collect::<BTreeSet<_>>().into_iter().collect();
-        let trusts = join_all(roles.iter().map(|role| aws.trust_policy(role)));
-        let there = join_all(secrets.iter().map(|id| aws.has_secret(id)));
-        let found = async {
-            match parameters.is_empty() {
-                true => Ok(vec![]),
-                false => aws.parameters(&parameters).await,
-            }
-        };
-        let (trusts, (there, found)) = join(trusts, join(there, found)).await;
-        let there: BTreeMap<String, Result<bool, Failure>> =
-            secrets.into_iter().zip(there).collect();
-        (roles, trusts, values, there, found)
-    };
-    let around = around(setting, survey, live);
-    let platforms = async {
-        let images = images(request, survey, live);
-        let built = join_all(images.values().map(|image| aws.platforms(image))).await;
-        images.into_iter().zip(built).collect::<Vec<_>>()
-    };
+    let images = images(request, survey, live);
+    let built = join_all(images.values().map(|image| aws.platforms(image)));
     let policies = async {
         match (&survey.policies, survey.scalable(&live.name)) {
             (None, Some(_)) => aws.policies_of(live).await,
@@ -100,63 +90,50 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
     };
     let quotas = async {
         match quotas_matter(survey, live) {
-            true => Some(aws.quotas(may_be_set_up(survey, live)).await),
-            false => None,
+            true => aws.quotas(may_be_set_up(survey, live)).await.map(Some),
+            false => Ok(None),
         }
     };
-    let looking = join(join(named, around), join(join(platforms, policies), quotas));
-    let (((left, states), there), ((named, around), ((platforms, policies), quotas))) =
-        join(join(join(left, states), join_all(there)), looking).await;
-    match quotas {
-        None => {}
-        Some(Ok(quotas)) => more.quotas = Some(quotas),
-        Some(Err(failure)) => allowed(failure)?,
-    }
-    match policies {
-        Ok(policies) => {
-            more.policies = policies;
-            more.policies.retain(|policy| policy.service == live.name);
-        }
-        Err(failure) => allowed(failure)?,
-    }
-    match left {
-        None => {}
-        Some(Ok(left)) => more.left = Some(left),
-        Some(Err(failure)) => allowed(failure)?,
-    }
-    match states {
-        Ok(states) => {
-            let firing = states.into_iter().filter(|alarm| alarm.fires);
-            more.firing = firing.map(|alarm| alarm.name).collect();
-        }
-        Err(failure) => allowed(failure)?,
-    }
+    // Always in this order.
+    let (left, states, there, named, around, built, policies, quotas) = tokio::join!(
+        biased;
+        left,
+        states,
+        join_all(there),
+        named_things(aws, &definition, &live.arn),
+        around(setting, survey, live),
+        built,
+        policies,
+        quotas,
+    );
+    let mut denied = Denied::default();
+    let mut more = More {
+        left: denied.known(left)?.flatten(),
+        quotas: denied.known(quotas)?.flatten(),
+        policies: denied.known(policies)?.unwrap_or_default(),
+        subnets: denied.known(around.0)?.unwrap_or_default(),
+        zones: denied.known(around.1)?.unwrap_or_default(),
+        ..More::default()
+    };
+    more.policies.retain(|policy| policy.service == live.name);
+    let firing = denied.known(states)?.into_iter().flatten().filter(|alarm| alarm.fires);
+    more.firing = firing.map(|alarm| alarm.name).collect();
     for (name, is_there) in groups.into_keys().zip(there) {
-        match is_there {
-            Ok(true) => {}
-            Ok(false) => more.no_log_groups.push(name),
-            Err(failure) => allowed(failure)?,
-        }
+        more.no_log_groups.extend(denied.known(is_there)?.filter(|is| !is).map(|_| name));
     }
-    let (roles, trusts, values, secrets, parameters) = named;
-    for (role, trust) in roles.into_iter().zip(trusts) {
-        match trust {
-            Ok(trust) => drop(more.roles.insert(role, trust)),
-            Err(failure) => allowed(failure)?,
-        }
+    for ((container, image), built_for) in images.into_iter().zip(built) {
+        let built_for = denied.known(built_for)?;
+        more.platforms.extend(built_for.map(|all| (container, (image.to_string(), all))));
     }
-    let (mut gone, mut known) = (BTreeSet::new(), None);
+    let Named { roles, secrets, parameters } = named;
+    for (role, trust) in roles {
+        more.roles.extend(denied.known(trust)?.map(|trust| (role, trust)));
+    }
+    let mut gone = BTreeSet::new();
     for (id, is_there) in secrets {
-        match is_there {
-            Ok(true) => {}
-            Ok(false) => drop(gone.insert(id)),
-            Err(failure) => allowed(failure)?,
-        }
+        gone.extend(denied.known(is_there)?.filter(|is| !is).map(|_| id));
     }
-    match parameters {
-        Ok(found) => known = Some(found),
-        Err(failure) => allowed(failure)?,
-    }
+    let known = denied.known(parameters)?;
     let is_gone = |from: &String| match secret_of(from) {
         Some(id) => gone.contains(&id),
         None => match (parameter_of(from, &live.arn), &known) {
@@ -164,27 +141,46 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             _ => false,
         },
     };
-    more.no_secrets = values.into_iter().filter(is_gone).collect();
-    let (subnets, zones) = around;
-    match subnets {
-        Ok(subnets) => more.subnets = subnets,
-        Err(failure) => allowed(failure)?,
-    }
-    match zones {
-        Ok(zones) => more.zones = zones,
-        Err(failure) => allowed(failure)?,
-    }
-    for ((container, image), built_for) in platforms {
-        match built_for {
-            Ok(built_for) => {
-                more.platforms.insert(container, (image.to_string(), built_for));
-            }
-            Err(failure) => allowed(failure)?,
-        }
-    }
+    more.no_secrets = named_values(&definition).into_iter().filter(is_gone).collect();
+    more.denied = denied.0;
     more.denied.sort_unstable();
     more.denied.dedup();
     Ok(more)
+}
+
+/// What a definition names, and what AWS says of it.
+struct Named {
+    /// The trust policies of the roles; `None`: there is no such role.
+    roles: Vec<(String, Result<Option<String>, Failure>)>,
+    /// Whether secrets are there.
+    secrets: Vec<(String, Result<bool, Failure>)>,
+    /// The parameters that are.
+    parameters: Result<Vec<String>, Failure>,
+}
+
+async fn named_things(aws: &Aws, definition: &Value, own: &str) -> Named {
+    let roles: Vec<String> = named_roles(definition).into_iter().collect();
+    let values = named_values(definition);
+    let secrets: BTreeSet<String> = values.iter().filter_map(|from| secret_of(from)).collect();
+    let known = values.iter().filter_map(|from| parameter_of(from, own));
+    let parameters: Vec<String> = known.collect::<BTreeSet<_>>().into_iter().collect();
+    let found = async {
+        match parameters.is_empty() {
+            true => Ok(vec![]),
+            false => aws.parameters(&parameters).await,
+        }
+    };
+    let (trusts, there, parameters) = tokio::join!(
+        biased;
+        join_all(roles.iter().map(|role| aws.trust_policy(role))),
+        join_all(secrets.iter().map(|id| aws.has_secret(id))),
+        found,
+    );
+    Named {
+        roles: roles.into_iter().zip(trusts).collect(),
+        secrets: secrets.into_iter().zip(there).collect(),
+        parameters,
+    }
 }
 
 /// A parameter without a path may be written with a slash before it.

@@ -271,6 +271,8 @@ fn hint(
             verb(if is_first { "status" } else { "rollback" })
         }
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
+        // Who asked for it knows why.
+        Outcome::WentBack(_) if record.heading == Heading::Back(Reason::Asked) => return None,
         Outcome::WentBack(_) => verb("history"),
         Outcome::Drifted(_) => Hint { accept_drift: true, ..verb("resume") },
         _ => verb("status"),

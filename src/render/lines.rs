@@ -235,10 +235,13 @@ pub(super) fn status(status: &Status) -> String {
             other => format!("  {}", field(other)),
         };
         let (name, revision) = (field(&service.name), field(&service.revision));
-        // While ECS replaces tasks, those of this revision count.
-        let primary = service.revisions.iter().find(|one| one.revision == service.revision);
-        let (running, desired) =
-            primary.map_or((service.running, service.desired), |one| (one.running, one.desired));
+        // While ECS replaces tasks, those of this revision count, whichever of its deployments started them.
+        let own = service.revisions.iter().filter(|one| one.revision == service.revision);
+        let running = match service.revisions.is_empty() {
+            true => service.running,
+            false => own.map(|one| one.running).sum(),
+        };
+        let desired = service.desired;
         let _ =
             writeln!(text, "{name}  {revision}  {running}/{desired} tasks running{pending}{state}");
         for one in &service.revisions {

@@ -79,9 +79,10 @@ pub(super) fn fix(refusal: &OptionsRefused) -> String {
         R::OnlyForPair { option, ecs_shifts: false } => {
             format!("leave out {option}, or name the other service of a pair with --twin SERVICE")
         }
-        R::NotSetUpFor { service, cluster, .. } => {
-            format!("ecs-bg setup --cluster {cluster} --service {service}")
-        }
+        R::NotSetUpFor { option, service, cluster } => format!(
+            "leave out {option}, or prepare {service} for it: ecs-bg setup --cluster {cluster} --service {service} \
+             --dry-run"
+        ),
         R::StrategyNotWhole { .. } => "--strategy canary:10/5m".to_owned(),
         R::TwinWithEngine { engine, service, .. } => format!(
             "leave out --engine {engine} to deploy the pair, or --twin to deploy {service} alone"

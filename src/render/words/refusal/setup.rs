@@ -35,7 +35,7 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::LastFailed { service, .. } => {
             format!("the last deployment of {service} failed: first deploy a version that works")
         }
-        R::Deploying { service, .. } => format!("ECS deploys {service} right now"),
+        R::Deploying { service, .. } => format!("ECS has not completed its last deployment of {service}"),
         R::TestRuleIsProduction => "--test-rule: it is the production rule".to_owned(),
         R::NoTestRule { arn } => format!("--test-rule: there is no {arn}"),
         R::TestRuleOfOthers { rule, group } => {
@@ -156,8 +156,8 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
             "if the pair is not used any more: aws ecs untag-resource --resource-arn {arn} --tag-keys ecs-bg:twin"
         ),
         R::SetupOfUnknownStrategy { service, cluster, .. }
-        | R::LastFailed { service, cluster }
-        | R::Deploying { service, cluster } => of_service("status", cluster, service),
+        | R::LastFailed { service, cluster } => of_service("status", cluster, service),
+        R::Deploying { .. } => "wait a minute, then run the same command again".to_owned(),
         R::SetupOfClassicLoadBalancer { .. } => super::NEW_BALANCER.to_owned(),
         R::SeveralLoadBalancers { .. } => {
             "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service \
