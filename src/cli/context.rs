@@ -99,9 +99,22 @@ impl Context {
         }
     }
 
+    /// What a command ends with: the world of the sandbox is kept, whatever came out.
+    pub(super) async fn finish<T>(
+        &self,
+        cluster: &str,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.save()?;
+        match result {
+            Err(error) => Err(self.explain(cluster, error).await),
+            result => result,
+        }
+    }
+
     /// An ARN also names its account: if AWS does not find the cluster or denies the call, the error says when
     /// that is not the account of the credentials.
-    pub(super) async fn explain(&self, cluster: &str, error: Error) -> Error {
+    async fn explain(&self, cluster: &str, error: Error) -> Error {
         let is_elsewhere = matches!(
             &error,
             Error::Aws(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Denied)

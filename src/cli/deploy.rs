@@ -277,9 +277,5 @@ pub(super) async fn run(
             deploy(&request, &setting, &mut emit).await.map(|ended| ended.exit_code)
         }
     };
-    context.save()?;
-    match result {
-        Ok(code) => Ok(code),
-        Err(error) => Err(context.explain(&request.cluster, error).await),
-    }
+    context.finish(&request.cluster, result).await
 }

@@ -56,16 +56,11 @@ pub(super) async fn run(
     let setting = context.setting(&request.cluster, OnCancel::Rollback);
     let examining = doctor(&request, &setting);
     let examined = or_interrupted(&setting.interrupts, examining).await;
-    context.save()?;
-    match examined {
-        Ok((survey, report)) => {
-            render.doctor(&survey, &report, &context.aws.calls());
-            Ok(match (report.count(Level::Error), report.count(Level::Warning)) {
-                (1.., _) => 3,
-                (0, 1..) if strict => 1,
-                _ => 0,
-            })
-        }
-        Err(error) => Err(context.explain(&request.cluster, error).await),
-    }
+    let (survey, report) = context.finish(&request.cluster, examined).await?;
+    render.doctor(&survey, &report, &context.aws.calls());
+    Ok(match (report.count(Level::Error), report.count(Level::Warning)) {
+        (1.., _) => 3,
+        (0, 1..) if strict => 1,
+        _ => 0,
+    })
 }

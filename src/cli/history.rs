@@ -40,10 +40,6 @@ pub(super) async fn run(
     context.check_region(&cluster)?;
     let reading = history(&context.aws, &cluster, &service, twin.as_deref(), typed.limit);
     let read = or_interrupted(&context.interrupts, reading).await;
-    context.save()?;
-    match read {
-        Ok(history) => render.history(&history),
-        Err(error) => return Err(context.explain(&cluster, error).await),
-    }
+    render.history(&context.finish(&cluster, read).await?);
     Ok(0)
 }

@@ -96,10 +96,6 @@ pub(super) async fn run(
     context.check_region(&request.cluster)?;
     let setting = context.setting(&request.cluster, OnCancel::Rollback);
     let policy = least(&request, beside, &setting).await;
-    context.save()?;
-    match policy {
-        Ok(policy) => render.policy(&policy),
-        Err(error) => return Err(context.explain(&request.cluster, error).await),
-    }
+    render.policy(&context.finish(&request.cluster, policy).await?);
     Ok(0)
 }

@@ -146,9 +146,5 @@ pub(super) async fn run(
     let setting = context.setting(&task.cluster, OnCancel::Hold);
     let mut emit = |event| render.event(&event);
     let result = ops::run::run(&task, &edits, &setting, &mut emit).await;
-    context.save()?;
-    match result {
-        Ok(ended) => Ok(ended.exit_code),
-        Err(error) => Err(context.explain(&task.cluster, error).await),
-    }
+    Ok(context.finish(&task.cluster, result).await?.exit_code)
 }

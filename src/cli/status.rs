@@ -67,11 +67,7 @@ pub(super) async fn run(
     context.check_region(&cluster)?;
     let surveying = overview(&context.aws, &cluster, services);
     let surveys = or_interrupted(&context.interrupts, surveying).await;
-    context.save()?;
-    match surveys {
-        Ok(surveys) => render.overview(&cluster, &surveys),
-        Err(error) => return Err(context.explain(&cluster, error).await),
-    }
+    render.overview(&cluster, &context.finish(&cluster, surveys).await?);
     Ok(0)
 }
 
@@ -87,11 +83,7 @@ async fn one(
     context.check_region(&cluster)?;
     let surveying = survey(&context.aws, &cluster, &service, twin.as_deref());
     let survey = or_interrupted(&context.interrupts, surveying).await;
-    context.save()?;
-    match survey {
-        Ok(survey) => render.status(&survey),
-        Err(error) => return Err(context.explain(&cluster, error).await),
-    }
+    render.status(&context.finish(&cluster, survey).await?);
     Ok(0)
 }
 

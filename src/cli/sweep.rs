@@ -41,9 +41,5 @@ pub(super) async fn run(
     let setting = context.setting(&cluster, OnCancel::Hold);
     let mut emit = |event| render.event(&event);
     let result = sweep::run(&setting, &mut emit).await;
-    context.save()?;
-    match result {
-        Ok(ended) => Ok(ended.exit_code),
-        Err(error) => Err(context.explain(&cluster, error).await),
-    }
+    Ok(context.finish(&cluster, result).await?.exit_code)
 }

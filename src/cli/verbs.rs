@@ -161,9 +161,5 @@ pub(super) async fn run(
     let setting = Setting { accept_drift, ..setting };
     let mut emit = |event| render.event(&event);
     let result = verbs::run(&verb, &target, &setting, &mut emit).await;
-    context.save()?;
-    match result {
-        Ok(ended) => Ok(ended.exit_code),
-        Err(error) => Err(context.explain(&target.cluster, error).await),
-    }
+    Ok(context.finish(&target.cluster, result).await?.exit_code)
 }

@@ -12,8 +12,9 @@ mod wait;
 mod warning;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use crate::model::serial::seconds;
 use serde::{Serialize, Serializer};
 
 pub use cause::{BeforeEnded, Cause, Grace, Number};
@@ -177,8 +178,4 @@ fn optional_rfc3339<S: Serializer>(
         Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),
     }
-}
-
-fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(time.as_secs())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::serial::millis;
 use serde::Serialize;
 
 /// What one run of a gate came to.
@@ -70,8 +71,4 @@ pub enum GateFault {
         /// Why, in the words of the operating system.
         reason: String,
     },
-}
-
-fn millis<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

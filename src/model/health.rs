@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::model::arn::{name, short};
+use crate::model::serial::seconds;
 use crate::model::world::{Container, Group, Service, Target, Task};
 
 /// A task that failed. Its words are in `render::words`.
@@ -37,6 +38,12 @@ pub struct TaskFailure {
     /// When it was found to be unhealthy, where that is why it was stopped.
     #[serde(skip)]
     pub unhealthy_at: Option<SystemTime>,
+    /// When it was asked for.
+    #[serde(skip)]
+    pub created: Option<SystemTime>,
+    /// When ECS began to stop it.
+    #[serde(skip)]
+    pub ended: Option<SystemTime>,
 }
 
 /// What a reason or an exit code means.
@@ -292,6 +299,8 @@ pub fn failure(task: &Task) -> Option<TaskFailure> {
         signature,
         outlook,
         unhealthy_at: task.stopping.filter(|_| unhealthy),
+        created: task.created,
+        ended: task.stopping,
     })
 }
 
@@ -520,10 +529,6 @@ pub enum Sick {
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
-}
-
-fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(time.as_secs())
 }
 
 /// Why a target is not healthy.

@@ -12,6 +12,7 @@ pub mod reads;
 pub mod revision;
 pub mod rule;
 pub mod scaling;
+pub mod serial;
 pub mod served;
 pub mod service_deployment;
 pub mod world;

@@ -2,10 +2,11 @@
 //! that was not read is absent (`None`, or no entry), never empty: absent does not mean that there is none.
 
 use super::arn::short;
+use super::serial::seconds;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::reads::{Answered, Moment, Part};
@@ -236,10 +237,6 @@ pub struct Check {
     pub unhealthy: u32,
     /// Good checks that make an unhealthy target healthy again.
     pub healthy: u32,
-}
-
-fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(time.as_secs())
 }
 
 /// A target and its health.

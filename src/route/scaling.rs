@@ -38,26 +38,18 @@ impl Pair<'_> {
     }
 }
 
-/// The scalable targets were not read yet.
-struct Unread;
-
-impl Unread {
-    /// Then they are.
-    fn next(view: &View<'_>) -> Option<Next> {
-        let why = WaitReason::Scaling { service: view.record.blue.clone() };
-        Some(Next::Wait(Wait { why, look_in: Duration::from_secs(1), look: Look::Whole }))
-    }
-}
-
-/// Both scalable targets. `None`: nothing scales the pair (any more).
-fn pair<'a>(view: &View<'a>) -> Result<Option<Pair<'a>>, Unread> {
-    let Some(found) = view.record.scaling else { return Ok(None) };
+/// Both scalable targets; or what is next without them: they are read, or nothing scales the pair (any more).
+fn pair<'a>(view: &View<'a>) -> Result<Pair<'a>, Option<Next>> {
+    let found = view.record.scaling.ok_or(None)?;
     if view.world.scalable.is_none() {
-        return Err(Unread);
+        let why = WaitReason::Scaling { service: view.record.blue.clone() };
+        let look_in = Duration::from_secs(1);
+        return Err(Some(Next::Wait(Wait { why, look_in, look: Look::Whole })));
     }
     let [blue, green] =
         [&view.record.blue, &view.record.green].map(|name| view.world.scalable(name));
-    Ok(blue.zip(green).map(|(blue, green)| Pair { found, blue, green }))
+    let (blue, green) = blue.zip(green).ok_or(None)?;
+    Ok(Pair { found, blue, green })
 }
 
 /// The one of the two services that is scaled, where somebody deregistered the other one meanwhile.
@@ -68,17 +60,6 @@ pub(super) fn only<'a>(view: &View<'a>) -> Option<&'a Scalable> {
         _ => None,
     }
     .filter(|_| view.record.scaling.is_some())
-}
-
-/// Both targets, for a step.
-macro_rules! pair_or_return {
-    ($view:expr) => {
-        match pair($view) {
-            Ok(Some(pair)) => pair,
-            Ok(None) => return None,
-            Err(Unread) => return Unread::next($view),
-        }
-    };
 }
 
 fn scale(
@@ -98,7 +79,10 @@ fn is_handed_over(view: &View<'_>) -> bool {
 /// Blue is not scaled in while green takes its traffic. Nothing scales green but, once it is to have traffic,
 /// a policy that scales out.
 pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
-    let pair = pair_or_return!(view);
+    let pair = match pair(view) {
+        Ok(pair) => pair,
+        Err(next) => return next,
+    };
     if is_handed_over(view) || view.watch.gone.is_some() {
         return None;
     }
@@ -123,7 +107,10 @@ pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
 
 /// Before green has traffic, its policies may scale it out as blue's did.
 pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
-    let pair = pair_or_return!(view);
+    let pair = match pair(view) {
+        Ok(pair) => pair,
+        Err(next) => return next,
+    };
     let (scale_out, green) = (pair.found.blue.scale_out, pair.green);
     let is_over = is_handed_over(view) || view.watch.gone.is_some();
     if is_over || green.suspended.scale_out == scale_out {
@@ -155,7 +142,10 @@ pub(super) fn arm(view: &View<'_>) -> Option<Next> {
         let (service, other) = (only.service.clone(), other.clone());
         return Some(Next::Done(Outcome::Stuck(Cause::OneIsNotScaled { service, other })));
     }
-    let pair = pair_or_return!(view);
+    let pair = match pair(view) {
+        Ok(pair) => pair,
+        Err(next) => return next,
+    };
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();
     if (green.min, green.max, green.suspended) != (min, max, found) {
@@ -180,7 +170,10 @@ pub(super) fn unfreeze(view: &View<'_>) -> Option<Next> {
             _ => None,
         };
     }
-    let pair = pair_or_return!(view);
+    let pair = match pair(view) {
+        Ok(pair) => pair,
+        Err(next) => return next,
+    };
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();
     if (blue.min, blue.max, blue.suspended) != (min, max, found) {
@@ -200,6 +193,6 @@ pub(super) fn hand_over(view: &View<'_>) -> Option<Next> {
 
 /// The most tasks that auto scaling lets the pair have; more are taken away again.
 pub(super) fn most(view: &View<'_>) -> Option<u32> {
-    let pair = pair(view).ok().flatten()?;
+    let pair = pair(view).ok()?;
     Some(pair.limits().1.max(1))
 }

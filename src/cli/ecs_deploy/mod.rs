@@ -255,11 +255,7 @@ async fn connected(
         Some(name) => task_definition(name, &changes, &edits, flags, &setting, render).await,
         None => deploy_service(flags, services.concat(), changes, edits, &setting, render).await,
     };
-    context.save()?;
-    match result {
-        Ok(code) => Ok(code),
-        Err(error) => Err(context.explain(&cluster, error).await),
-    }
+    context.finish(&cluster, result).await
 }
 
 /// What is cloned instead of the revision that the service runs.
