@@ -15,7 +15,7 @@ use crate::model::world::{Service, World};
 use crate::plan::serving;
 use crate::record::{End, Heading, Reason, Record};
 use crate::request::WaitFor;
-use crate::route::native::traffic;
+use crate::route::native::{answers_nowhere, traffic};
 use crate::route::{Outcome, View};
 
 /// Lines of a service's history that a report shows.
@@ -108,8 +108,9 @@ fn ended(
         let old = Some(short(&record.from).to_owned());
         Failed { old, failure: failure.clone() }
     });
+    let dead = record.native.is_some() && answers_nowhere(&view).is_some();
     Ended {
-        ending: ending(outcome, record, world),
+        ending: ending(outcome, record, world, dead),
         exit_code: outcome.exit_code(),
         interrupted: *interrupted,
         deployment: Some(record.name().to_owned()),
@@ -129,14 +130,20 @@ fn ended(
             (Some(service), None) => running(service).percent,
             _ => BTreeMap::new(),
         },
-        hint: hint(outcome, record, *recorded, cluster, service),
+        hint: match outcome {
+            // The version before ran: it can be deployed again.
+            Outcome::Stuck(_) if dead && record.forward() && record.closed.is_some() => {
+                Some(Hint::new("rollback", cluster, service))
+            }
+            outcome => hint(outcome, record, *recorded, cluster, service),
+        },
         undo: good.then(|| undo(record, *recorded, cluster, service)),
         api_calls,
     }
 }
 
 /// What became of it.
-fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
+fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Ending {
     let revision = record.name().to_owned();
     let green = record.green.clone();
     match outcome {
@@ -165,7 +172,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
             no_tasks: world.service(&record.blue).is_some_and(|old| old.desired == 0),
         },
         Outcome::Left(_) => Ending::Left { revision, service: green },
-        Outcome::Stuck(cause) => match record.closed.map(|closed| closed.end) {
+        Outcome::Stuck(_) => match record.closed.map(|closed| closed.end) {
             Some(End::Live) => Ending::NotRolledBack {
                 revision,
                 service: green,
@@ -173,7 +180,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World) -> Ending {
                 blue: record.blue.clone(),
             },
             Some(End::Neither) => neither(record),
-            Some(_) if matches!(cause, Cause::TooFewTasks { .. }) => neither(record),
+            Some(_) if dead => neither(record),
             Some(_) => Ending::FewerTasks { revision: serves(record, world).to_owned() },
             None => Ending::Stuck { revision },
         },
@@ -256,8 +263,6 @@ fn hint(
         Outcome::Left(_) => verb("rollback"),
         // Only who knows the command of --before can go on.
         Outcome::Stuck(_) if record.forward() && record.is_preparing() => verb("rollback"),
-        // The version before ran: it can be deployed again.
-        Outcome::Stuck(Cause::TooFewTasks { .. }) if record.forward() => verb("rollback"),
         Outcome::Stuck(_) if record.closed.is_some() => verb("status"),
         // Only who knows the checks that judge it can go on, too; anybody can go back.
         Outcome::Drifted(sight) if sight.is_beyond_weights() || record.twin().is_none() => {

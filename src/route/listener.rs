@@ -12,6 +12,7 @@ use super::{
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
+use crate::model::health::TaskFailure;
 use crate::model::reads::Part;
 use crate::model::rule::{green_per_mille, green_stands, weights, with_green, with_share};
 use crate::model::world::{Look, Rule, Service, Target};
@@ -300,10 +301,13 @@ pub fn given_up(view: &View<'_>) -> Option<Cause> {
     let (blue, green) = (view.blue().filter(|_| asked && record.judges.is_none())?, view.green()?);
     let serves = view.all_read(100) && green.desired > 0 && view.green_is_whole();
     let is_down = view.world.healthy(blue) == Some(0);
-    let hopeless = || match view.old_is_hopeless()? {
-        Cause::OldSideFails { why: Some(why), .. } => Some(*why),
-        cause => Some(cause),
-    };
+    // What failed there before is no reason not to try.
+    let begin = view.watch.back_since?;
+    let is_new = |one: &&TaskFailure| one.created.is_some_and(|at| at >= begin);
+    let failures: Vec<_> = view.watch.old_failures.iter().filter(is_new).cloned().collect();
+    // Where nothing ran there, the same end twice is no accident.
+    let early = record.had.is_some_and(|had| had.running == 0);
+    let hopeless = || trouble::failing(&failures, blue, early, true);
     (serves && is_down).then(|| hopeless().or_else(|| late(view)))?
 }
 

@@ -124,7 +124,7 @@ pub fn decide(view: &View<'_>) -> (&'static str, Next) {
             End::Overtaken => Outcome::Superseded(Cause::Replaced),
             End::Left => Outcome::Superseded(Cause::LeftBefore),
             End::Short => {
-                let few = native::answers_nowhere(view).or_else(|| rolling::shortfall(view));
+                let few = native::shortage(view).or_else(|| rolling::shortfall(view));
                 Outcome::Stuck(few.unwrap_or_else(|| Cause::FewerTasks {
                     revision: view.record.name().to_owned(),
                 }))

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
-use crate::model::health::Outlook;
+use crate::model::health::{Outlook, TaskFailure};
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::served::Served;
@@ -112,7 +112,15 @@ const WATCHFUL: Duration = Duration::from_secs(6);
 /// Two looks that agree are as far apart.
 const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at a service's history.
-const HISTORY_EVERY: Duration = Duration::from_secs(60);
+const HISTORY_EVERY: Duration = Duration::from_secs(50);
+/// Everything is read once more so shortly before a bake ends.
+const LAST_LOOK: Duration = Duration::from_secs(15);
+/// ECS has started another task in place of one that was taken away.
+const REPLACED_WITHIN: Duration = Duration::from_secs(300);
+/// Tasks that fail so soon one after the other leave nothing that answers.
+const TOGETHER: Duration = Duration::from_secs(30);
+/// The first health checks of a Network Load Balancer take so long (Elastic Load Balancing, "Health checks").
+const FIRST_CHECKS: Duration = Duration::from_secs(300);
 /// Between looks while ECS only lets time pass.
 const SPARSE: Duration = Duration::from_secs(30);
 /// UpdateService answers before its service deployment is listed.
@@ -142,19 +150,25 @@ fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
 }
 
 /// While tasks start, ECS says in the service's history what is in the way; later, which tasks it replaced: its
-/// own count of failed tasks leaves out those that had run.
+/// own count of failed tasks leaves out those that had run. Users' traffic calls for the health of targets.
 fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     let own = current(view);
-    let lost = own.is_some_and(|own| has_lost_tasks(view, own) || runs_fewer(own));
+    let closes = bake_left(view).is_some_and(|left| left <= LAST_LOOK);
+    let lost = own.is_some_and(|own| has_lost_tasks(view, own) || runs_fewer(own)) || closes;
     let occasion = Occasion { unexplained: occasion.unexplained || lost, ..*occasion };
-    let wants_tasks = occasion.unexplained || occasion.look > Look::Glance;
+    let wants_tasks = occasion.unexplained || occasion.look > Look::Glance || has_sick(view);
+    let goes_on = own.is_some_and(|own| own.phase() == Phase::Forward);
     let wants_service = match own {
         None => true,
         Some(own) if own.is_starting() => true,
-        Some(own) => own.phase() == Phase::Forward && history_is_old(view),
+        Some(_) => goes_on && (closes || history_is_old(view)),
     };
-    let services = wants_service.then_some(Part::Services);
-    services.into_iter().chain(view.tasks_read(&occasion).filter(|_| wants_tasks)).collect()
+    let is_due = closes || has_sick(view) || history_is_old(view);
+    let serves = goes_on && view.watch.serves_since.is_some();
+    let serving = view.green().filter(|_| serves && is_due);
+    let services = wants_service.then_some(Part::Services).into_iter();
+    let targets = view.world.target_parts(serving);
+    services.chain(targets).chain(view.tasks_read(&occasion).filter(|_| wants_tasks)).collect()
 }
 
 fn history_is_old(view: &View<'_>) -> bool {
@@ -163,39 +177,75 @@ fn history_is_old(view: &View<'_>) -> bool {
     read.max().is_none_or(|at| view.since(at) >= HISTORY_EVERY)
 }
 
+/// Whether a target of either group is unhealthy: whose it is, the tasks tell.
+fn has_sick(view: &View<'_>) -> bool {
+    let groups = view.green().into_iter().flat_map(Service::groups);
+    let mut targets = groups.filter_map(|group| view.world.targets(group)).flatten();
+    targets.any(|target| target.state.starts_with("unhealthy"))
+}
+
+/// A target of our revision's that is not healthy though it was, or had the time to become so.
+fn sick(view: &View<'_>, service: &Service) -> Option<Cause> {
+    let ours =
+        |target: &Target| view.world.runs(service, target, &view.record.revision) == Some(true);
+    trouble::sick_target(view, service, ours)
+}
+
 /// Whether tasks that had all started are not there any more.
 fn runs_fewer(own: &ServiceDeployment) -> bool {
     let [wanted, running, _] = own.tasks;
     own.phase() == Phase::Forward && !own.is_starting() && running < wanted
 }
 
-/// Whether the new revision has users' traffic, and fewer tasks than its service is to have at least.
+/// Whether the new revision has users' traffic, and fewer tasks than its service is to have at least. Tasks that a
+/// changed count calls for have not been lost: they start.
 fn is_short(view: &View<'_>) -> bool {
     let (Some(own), Some(service)) = (current(view), view.green()) else { return false };
-    let [wanted, running, _] = own.tasks;
-    // Tasks that it was scaled out by meanwhile have not been lost: they start.
-    let need = u64::from(wanted.min(view.record.count));
-    let least = (need * u64::from(service.min_healthy_percent)).div_ceil(100).max(1);
-    let serves = own.production.is_some_and(|percent| percent > 0.0);
+    let [_, running, _] = own.tasks;
+    let (_, most) = view.watch.steady;
+    let least = (u64::from(most) * u64::from(service.min_healthy_percent)).div_ceil(100).max(1);
+    let serves = view.watch.serves_since.is_some() && most > 0;
     serves && runs_fewer(own) && u64::from(running) < least
 }
 
-/// The new revision has users' traffic and too few tasks to answer it, as long as ECS would take it back.
+/// The new revision has users' traffic and too few tasks to answer it. As long as some do and none failed, ECS has
+/// the time to start others.
 fn too_few_tasks(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
     let since = view.watch.short_since?;
     let [wanted, running, _] = own.tasks;
-    let limit = if running == 0 { LOOK_TWICE } else { trouble::SHORT_FOR };
+    let limit = match running {
+        0 => LOOK_TWICE,
+        _ if failed_since(view).next().is_some() => trouble::SHORT_FOR,
+        _ => REPLACED_WITHIN,
+    };
     (view.since(since) >= limit).then(|| too_few(view, running, wanted))
 }
 
-/// As many tasks failed since users reach them as there are: for a while nothing answered, though no look came then.
-fn all_failed(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
-    let [wanted, ..] = own.tasks;
-    let failures = view.watch.failures.get(view.watch.unserved..)?;
-    let failures: Vec<_> =
-        failures.iter().filter(|failure| failure.outlook != Outlook::Passing).collect();
+/// Tasks that failed since users reach the new revision.
+fn failed_since<'a>(view: &View<'a>) -> impl Iterator<Item = &'a TaskFailure> {
+    let since = view.watch.serves_since;
+    let counts = move |one: &&TaskFailure| {
+        let late = one.ended.zip(since).is_some_and(|(ended, since)| ended >= since);
+        late && one.outlook != Outlook::Passing
+    };
+    view.watch.failures.iter().filter(counts)
+}
+
+/// As many tasks failed at a time as there were: nothing answered then, though no look came.
+fn all_failed(view: &View<'_>) -> Option<Cause> {
+    let failures: Vec<&TaskFailure> = failed_since(view).collect();
+    let wanted = view.watch.most_wanted.max(1);
+    let together = |one: &&&TaskFailure| {
+        let near = |other: &&&TaskFailure| {
+            let apart = one.ended.zip(other.ended);
+            apart.is_some_and(|(one, other)| {
+                one <= other && other.duration_since(one).is_ok_and(|apart| apart <= TOGETHER)
+            })
+        };
+        failures.iter().filter(near).count() >= wanted as usize
+    };
+    let task = (**failures.iter().find(together)?).clone();
     let count = u32::try_from(failures.len()).unwrap_or(u32::MAX);
-    let task = (*failures.last().filter(|_| count >= wanted.max(1))?).clone();
     Some(Cause::Tasks { count, task, repeated: count > 1, grace: None })
 }
 
@@ -204,12 +254,20 @@ fn too_few(view: &View<'_>, running: u32, wanted: u32) -> Cause {
     Cause::TooFewTasks { service, running, wanted, task }
 }
 
-/// No target of the service is healthy, whatever the rules say: nobody has to look at them.
+/// No target of the service is healthy, and the rules are not to blame: each leads to one of its groups.
 pub fn answers_nowhere(view: &View<'_>) -> Option<Cause> {
     let service = view.green().filter(|service| service.desired > 0 && service.is_advanced())?;
+    let leads = |(attachment, rule): (&Attachment, Option<&Rule>)| {
+        let other = attachment.advanced.as_ref().map(|advanced| &advanced.alternate);
+        let own = [Some(&attachment.group), other];
+        rule.is_some_and(|rule| matches!(&serving(rule)[..], [one] if own.contains(&Some(one))))
+    };
+    production_rules(&view.world.rules, service).into_iter().all(leads).then_some(())?;
     let mut targets = service.groups().map(|group| view.world.targets(group));
     targets.all(|all| all.is_some_and(|all| !all.iter().any(Target::is_healthy))).then_some(())?;
-    Some(too_few(view, service.primary().map_or(0, |one| one.running), service.desired))
+    let running = service.primary().map_or(0, |one| one.running);
+    let few = || too_few(view, running, service.desired);
+    Some(if running < service.desired { few() } else { sick(view, service).unwrap_or_else(few) })
 }
 
 /// Whether ECS counts more failed tasks than were read.
@@ -295,13 +353,16 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
             return is_told.then(|| failed(own.reason.as_deref()));
         }
     }
+    // What is being stopped is nothing to go back to.
+    if own.stage.as_deref() == Some("CLEAN_UP") {
+        return None;
+    }
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
     }
-    // What is being stopped is nothing to go back to.
-    let is_whole = own.stage.as_deref() != Some("CLEAN_UP");
-    let down = || too_few_tasks(view, own).or_else(|| all_failed(view, own));
-    if let Some(cause) = is_whole.then(down).flatten() {
+    let serves = view.watch.serves_since.is_some();
+    let down = || too_few_tasks(view, own).or_else(|| all_failed(view));
+    if let Some(cause) = serves.then(|| down().or_else(|| sick(view, service))).flatten() {
         return Some(Trouble { reason: Reason::Sick, cause });
     }
     if let Some(trouble) = of_judges(view) {
@@ -437,13 +498,17 @@ fn look_in(view: &View<'_>) -> Duration {
     if own.phase() == Phase::Back {
         return back_look(view, view.watch.stage.as_ref().map(|(_, since)| *since));
     }
-    if view.watch.short_since.is_some() {
+    if view.watch.short_since.is_some() || view.watch.serves_since.is_some() && has_sick(view) {
         return LOOK_TWICE;
     }
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
         // A bake is known to take its time; what ends it early is told soon enough.
-        Some("BAKE_TIME") => bake_left(view).map_or(WATCHFUL, |left| left.clamp(DENSE, SPARSE)),
+        Some("BAKE_TIME") => bake_left(view).map_or(WATCHFUL, |left| {
+            // One look comes shortly before it ends: there is a way back as long as it lasts.
+            let before = left.checked_sub(LAST_LOOK / 2).filter(|before| *before > DENSE);
+            before.unwrap_or(left).clamp(DENSE, SPARSE)
+        }),
         Some("CLEAN_UP") => DENSE,
         _ if own.waiting_hooks().next().is_some() => WATCHFUL,
         _ if may_pause(view) => WATCHFUL / 2,
@@ -598,24 +663,40 @@ fn verify(view: &View<'_>) -> Option<Next> {
         service: service.name.clone(),
         revision: short(&one.revision).to_owned(),
     });
-    match other.or_else(|| not_serving(view, service, &view.record.revision)) {
-        Some(sight) => wait_or(view, sight),
-        // That end is the last thing that is written.
-        None => super::rolling::end_short(view)
-            .map(|end| tidy_after(view, view.record.forward()).unwrap_or(end)),
+    if let Some(sight) = other.or_else(|| not_serving(view, service, &view.record.revision)) {
+        return wait_or(view, sight);
     }
+    if sick(view, service).is_some() {
+        let since = view.watch.over_since.unwrap_or(view.now());
+        let why = WaitReason::TargetHealth;
+        let next = Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Listing });
+        let is_over = view.since(since) >= VERIFIED_WITHIN;
+        return Some(if is_over { end_short(view) } else { next });
+    }
+    super::rolling::shortfall(view).map(|_| end_short(view))
+}
+
+/// It serves with less than was planned, or not at all. That end is the last thing that is written.
+fn end_short(view: &View<'_>) -> Next {
+    let end = || Next::Act(Action::Write(Box::new(view.closed(End::Short))));
+    tidy_after(view, view.record.forward()).unwrap_or_else(end)
+}
+
+/// Why it is short of what was planned, where targets tell.
+pub fn shortage(view: &View<'_>) -> Option<Cause> {
+    view.record.native.as_ref()?;
+    answers_nowhere(view).or_else(|| sick(view, view.green()?))
 }
 
 /// Rules are read again for a while before what they show counts.
 fn wait_or(view: &View<'_>, sight: Sight) -> Option<Next> {
     let since = view.watch.over_since.unwrap_or(view.now());
-    if view.since(since) >= VERIFIED_WITHIN {
-        // Where nothing answers, no rule is to blame.
-        let dead = || Next::Act(Action::Write(Box::new(view.closed(End::Short))));
-        return Some(match answers_nowhere(view) {
-            Some(_) => tidy_after(view, view.record.forward()).unwrap_or_else(dead),
-            None => Next::Done(Outcome::Drifted(sight)),
-        });
+    let dead = answers_nowhere(view).is_some();
+    let groups = view.green().into_iter().flat_map(Service::groups);
+    let mut targets = groups.filter_map(|group| view.world.targets(group)).flatten();
+    let starts = dead && targets.any(|target| target.state == "initial");
+    if view.since(since) >= if starts { FIRST_CHECKS } else { VERIFIED_WITHIN } {
+        return Some(if dead { end_short(view) } else { Next::Done(Outcome::Drifted(sight)) });
     }
     let why = WaitReason::SecondLook(sight);
     Some(Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Listing }))

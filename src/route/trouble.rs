@@ -173,23 +173,23 @@ pub(super) fn sick_target(
     green: &Service,
     ours: impl Fn(&Target) -> bool,
 ) -> Option<Cause> {
-    green.attachments.iter().find_map(|attachment| {
-        let group = view.world.groups.get(&attachment.group);
+    green.groups().find_map(|arn| {
+        let group = view.world.groups.get(arn);
         let patience = group.map_or(green.grace, |group| {
             green.grace + group.check.interval * group.check.unhealthy.saturating_sub(1)
         });
-        let targets = view.world.targets(&attachment.group)?;
+        let targets = view.world.targets(arn)?;
         let outside = |t: &&Target| not_in_use(t) == Some(NotInUse::Zone) && ours(t);
         if let Some(outside) = targets.iter().find(outside) {
             return Some(Cause::Target { target: sickness(outside, group), grace: None });
         }
         let overdue = |target: &Target| {
-            let unproved = view.watch.unproved_for(&attachment.group, target, view.now());
+            let unproved = view.watch.unproved_for(arn, target, view.now());
             unproved.is_none_or(|unproved| unproved >= patience)
         };
         let sick =
             targets.iter().find(|t| t.state.starts_with("unhealthy") && overdue(t) && ours(t))?;
-        let slow = view.watch.unproved_for(&attachment.group, sick, view.now()).is_some();
+        let slow = view.watch.unproved_for(arn, sick, view.now()).is_some();
         let slow = slow && answers_nothing(sick);
         let grace = slow.then(|| short_grace(green));
         Some(Cause::Target { target: sickness(sick, group), grace })

@@ -447,9 +447,7 @@ impl<'a> View<'a> {
     /// Why the old side never gets whole again, where its own tasks say so.
     pub fn old_is_hopeless(&self) -> Option<Cause> {
         let blue = self.blue().filter(|_| !self.record.forward())?;
-        // Where nothing ran there, the same end twice is no accident.
-        let early = self.record.had.is_some_and(|had| had.running == 0);
-        let why = Some(Box::new(failing(&self.watch.old_failures, blue, early, true)?));
+        let why = Some(Box::new(failing(&self.watch.old_failures, blue, false, true)?));
         let revision = short(&self.record.from).to_owned();
         Some(Cause::OldSideFails { revision, never_ran: false, why })
     }

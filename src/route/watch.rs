@@ -114,8 +114,12 @@ pub struct Watch {
     pub tasks_denied: bool,
     /// Since when ECS lists no deployment of our revision, though it was asked for one.
     pub unlisted_since: Option<SystemTime>,
-    /// Tasks of our revision that failed before it had users' traffic, where ECS shifts that.
-    pub unserved: usize,
+    /// Since when our revision is seen to have users' traffic, where ECS shifts that.
+    pub serves_since: Option<SystemTime>,
+    /// Tasks that ECS's deployment wants, and the most that were seen to run since it wants so many.
+    pub steady: (u32, u32),
+    /// The most tasks that it wanted since it has users' traffic.
+    pub most_wanted: u32,
     /// The stage of ECS's deployment, and since when it was seen to be that.
     pub stage: Option<(String, SystemTime)>,
     /// Since when ECS stops it, or has stopped it, without a rollback.
@@ -168,7 +172,9 @@ impl Watch {
             old_explained: false,
             tasks_denied: false,
             unlisted_since: None,
-            unserved: 0,
+            serves_since: None,
+            steady: (0, 0),
+            most_wanted: 0,
             stage: None,
             stopped_since: None,
             over_since: None,
@@ -282,10 +288,9 @@ impl Watch {
             self.best = (progress, world.at);
             self.lacked = Duration::ZERO;
         }
-        for attachment in &green.attachments {
-            for target in world.targets(&attachment.group).unwrap_or_default() {
-                let seen =
-                    self.targets.entry(key(&attachment.group, target)).or_insert((world.at, false));
+        for group in green.groups() {
+            for target in world.targets(group).unwrap_or_default() {
+                let seen = self.targets.entry(key(group, target)).or_insert((world.at, false));
                 seen.1 |= target.is_healthy();
             }
         }
@@ -314,10 +319,16 @@ impl Watch {
             None => (None, false),
         };
         let serves = own.and_then(|own| own.production).is_some_and(|percent| percent > 0.0);
+        let tasks = own.map(|own| own.tasks);
         let is_stopped = own.is_some_and(|own| own.phase() == Phase::Stopped);
         self.launched |= own.is_some();
-        if !serves {
-            self.unserved = self.failures.len();
+        self.serves_since = serves.then(|| self.serves_since.unwrap_or(world.at));
+        if let Some([wanted, running, _]) = tasks {
+            self.steady = match self.steady {
+                (known, most) if known == wanted => (known, most.max(running)),
+                _ => (wanted, running),
+            };
+            self.most_wanted = if serves { self.most_wanted.max(wanted) } else { 0 };
         }
         self.unlisted_since = is_unlisted.then(|| self.unlisted_since.unwrap_or(world.at));
         self.stopped_since = is_stopped.then(|| self.stopped_since.unwrap_or(world.at));

@@ -1,11 +1,13 @@
 //! Versions that fail after they served, and services that nothing answers for.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ecs_bg_sandbox::journal::Change;
+use ecs_bg_sandbox::{Does, Image};
 
-use crate::cases::native::{deploy as deploy_native, native, runs};
-use crate::support::fate::is_read;
+use crate::cases::native::{deploy as deploy_native, native, production_rule, runs};
+use crate::support::fate::{Act, Fate, Outsider, When, is_read};
 use crate::support::invariants::serves;
 use crate::support::lives::{Life, REPOSITORY, World, call, deploy};
 
@@ -247,4 +249,125 @@ fn a_daemon_service_takes_no_desired_count() {
     assert!(!changes.into_iter().any(|one| matches!(one.change, Change::Registered { .. })));
     assert!(life.operations.iter().all(|operation| is_read(operation)), "{:?}", life.operations);
     ends(&world.run(line), 0, &[]);
+}
+
+/// Somebody who does these things at these seconds of a life.
+fn outsiders(world: &World, acts: Vec<(u64, Act)>) -> Fate {
+    let begin = world.now();
+    let at = |second| When::Time(begin + Duration::from_secs(second));
+    let acts = acts.into_iter().map(|(second, act)| (at(second), act)).collect();
+    Fate { outsider: Some(Outsider(Mutex::new(acts))), ..Fate::default() }
+}
+
+fn counted(count: u32) -> Act {
+    let body = format!(r#"{{"cluster":"shop","service":"shop","desiredCount":{count}}}"#);
+    Box::new(move |cloud| {
+        call(cloud, "ecs", "UpdateService", &body);
+    })
+}
+
+/// Takes one running task of the newest revision away, as lost hardware does.
+fn one_is_lost() -> Act {
+    Box::new(|cloud| {
+        let list = r#"{"cluster":"shop","serviceName":"shop"}"#;
+        let arns = call(cloud, "ecs", "ListTasks", list);
+        let arns: serde_json::Value = serde_json::from_str(&arns).expect("JSON");
+        let body = serde_json::json!({"cluster": "shop", "tasks": arns["taskArns"]});
+        let told = call(cloud, "ecs", "DescribeTasks", &body.to_string());
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        let tasks = told["tasks"].as_array().expect("tasks");
+        let new = |task: &&serde_json::Value| {
+            task["taskDefinitionArn"].as_str().is_some_and(|arn| arn.ends_with(":2"))
+        };
+        let lost = tasks.iter().find(new).expect("a new task");
+        let body = serde_json::json!({"cluster": "shop", "task": lost["taskArn"]});
+        call(cloud, "ecs", "StopTask", &body.to_string());
+    })
+}
+
+fn native_of(count: u32, bake: u32, more: &str) -> World {
+    native(&format!(
+        "[[service]]\ncluster = 'shop'\nserviceName = 'shop'\ndesiredCount = {count}\n\
+         deploymentConfiguration = {{ strategy = 'BLUE_GREEN', bakeTimeInMinutes = {bake} }}\n{more}"
+    ))
+}
+
+/// A task that is replaced, and a count that somebody changes, say nothing about the new version.
+#[test]
+fn native_does_not_roll_back_a_good_version_for_a_lost_task_or_another_count() {
+    let slow = "[timing]\npull = '75s'\n";
+    for (count, acts) in [
+        (2, vec![(200, one_is_lost())]),
+        (10, vec![(200, one_is_lost())]),
+        (4, vec![(200, counted(1)), (260, counted(4))]),
+        (2, vec![(200, counted(0)), (260, counted(2))]),
+        (0, vec![(200, counted(2))]),
+        (2, vec![(200, counted(6))]),
+    ] {
+        let world = native_of(count, 8, slow);
+        let seconds: Vec<u64> = acts.iter().map(|(second, _)| *second).collect();
+        let fate = outsiders(&world, acts);
+        let life = world.live(&deploy_native("2", ""), fate);
+        let what = format!("{count} at {seconds:?}");
+        assert!(matches!(life.code, Some(0 | 4)), "{what}: {}", life.text);
+        assert!(!life.text.contains("rolling back"), "{what}: {}", life.text);
+        let serving = format!("{:?}", world.cloud().serving());
+        assert!(serving.contains("shop/shop:2"), "{what}: {serving}");
+    }
+}
+
+/// What failed before users came, or before this process, was made good.
+#[test]
+fn native_counts_no_failure_from_before_the_traffic() {
+    let image = dies("shop/shop:5", "does = 'exit'\ncode = 1", "5s");
+    let world = native_of(1, 5, &image);
+    let good: Act =
+        Box::new(|cloud| cloud.set_image(Image::new("shop/shop:5".to_owned(), Does::Serve)));
+    let (count, interrupts) = tokio::sync::watch::channel(0);
+    let stop: Act = Box::new(move |_| drop(count.send_replace(1)));
+    let fate = outsiders(&world, vec![(20, good), (250, stop)]);
+    let fate = Fate { interrupts: Some(interrupts), ..fate };
+    let life = world.live(&deploy_native("5", "--on-cancel hold"), fate);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("  failed  "), "{}", life.text);
+    ends(&world.run(&format!("resume {NATIVE}")), 0, &[]);
+    runs(&world, "5").unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// ECS lets unhealthy tasks run on for the whole grace period.
+#[test]
+fn native_rolls_back_when_targets_fall_sick_whose_tasks_run_on() {
+    for after in [110, 150, 200, 250] {
+        let sick = dies("shop/shop:5", "does = 'sick'\nstatus = 500", &format!("{after}s"));
+        let grace = "[[service]]\ncluster = 'shop'\nserviceName = 'shop'\nhealthCheckGracePeriodSeconds = 3600\n";
+        let world = native_of(2, 5, &format!("{sick}{grace}"));
+        let life = world.run(&deploy_native("5", ""));
+        ends(&life, 1, &["answered 500", "to fix"]);
+        runs(&world, "1").unwrap_or_else(|why| panic!("{after}: {why}"));
+    }
+}
+
+#[test]
+fn a_rule_that_somebody_takes_away_is_to_blame_and_not_the_version() {
+    let world = native_of(2, 5, "");
+    let rule = production_rule(&world);
+    let body = format!("RuleArn={rule}");
+    let act: Act = Box::new(move |cloud| {
+        call(cloud, "elasticloadbalancing", "DeleteRule", &body);
+    });
+    let fate = outsiders(&world, vec![(200, act)]);
+    let life = world.live(&deploy_native("2", ""), fate);
+    ends(&life, 4, &["somebody deleted or rewrote it"]);
+    assert!(!life.text.contains("neither shop:2 nor"), "{}", life.text);
+}
+
+/// It failed long ago, on its way into retirement, and starts well now.
+#[test]
+fn a_rollback_to_a_side_whose_failures_are_old_goes_back() {
+    let image = dies("shop/web:1", "does = 'exit'\ncode = 1", "260s");
+    let world = World::parsed(&format!("extends = 'shop'\n{image}"));
+    world.wait(265);
+    ends(&world.run(&deploy("2", "--bake 30s")), 0, &[]);
+    world.wait(1200);
+    ends(&world.run(&format!("rollback --to web {PAIR}")), 1, &["web:1 serves in web"]);
 }

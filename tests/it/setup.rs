@@ -306,7 +306,11 @@ fn setup_refuses_a_service_whose_image_or_revision_is_gone_or_that_deploys() {
     world.call("ecs", "UpdateService", &body);
     let life = world.run(&setup(ROLE));
     assert_eq!(life.code, Some(3), "{}", life.text);
-    assert!(life.text.contains("ECS has not completed its last deployment of api"), "{}", life.text);
+    assert!(
+        life.text.contains("ECS has not completed its last deployment of api"),
+        "{}",
+        life.text
+    );
 }
 
 #[test]

@@ -56,7 +56,6 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     }
     let tags = tags::of_request(request)?;
     let daemon = request.text_of("schedulingStrategy") == Some("DAEMON");
-    takes_count(&request.value, request.int_of("desiredCount").map(count_of).transpose()?)?;
     let desired = match request.int_of("desiredCount") {
         None if daemon => 0,
         None => {
@@ -72,6 +71,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
         members.shift_remove(own);
     }
     check_service::check(&members)?;
+    takes_count(&members, request.int_of("desiredCount").map(count_of).transpose()?)?;
     let controllers = ["ECS", "CODE_DEPLOY", "EXTERNAL"];
     if !controllers.contains(&controller(&members)) {
         return Err(Fault::parameter(

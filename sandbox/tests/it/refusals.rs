@@ -115,8 +115,12 @@ fn services_that_cannot_be_are_refused() {
             parameter,
             "desiredCount should be greater than or equal to 0.",
         ),
-        (json!({"schedulingStrategy": "DAEMON", "desiredCount": null}), parameter, "DAEMON"),
-        (json!({"schedulingStrategy": "DAEMON"}), parameter, "does not support a desired count"),
+        (json!({"schedulingStrategy": "DAEMON"}), parameter, "DAEMON"),
+        (
+            json!({"schedulingStrategy": "DAEMON", "launchType": "EC2"}),
+            parameter,
+            "does not support a desired count",
+        ),
         (json!({"schedulingStrategy": "ALL"}), parameter, "Invalid schedulingStrategy: 'ALL'."),
         (json!({"launchType": "LAMBDA"}), parameter, "Invalid launchType: 'LAMBDA'."),
         (

@@ -64,7 +64,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("neither {revision} nor {old} serves in {service}")
         }
         Ending::FewerTasks { revision } => {
-            format!("{revision} serves with fewer tasks than planned")
+            format!("{revision} serves with fewer healthy tasks than planned")
         }
         Ending::Stuck { revision } | Ending::Drifted { revision } => {
             format!("{revision} is neither live nor rolled back: a person must look")

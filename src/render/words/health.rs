@@ -89,8 +89,7 @@ pub(crate) fn advice(ended: &Ended) -> Option<&'static str> {
     let cause = ended.why.as_ref()?;
     let failed = || ended.failures.iter().filter(|one| one.old.is_none());
     against(cause).or_else(|| match cause {
-        Cause::EcsFailed { .. }
-        | Cause::EcsRolledBack { .. }
+        Cause::EcsRolledBack { .. }
         | Cause::NoProgress { .. }
         | Cause::PhaseTooLong { .. }
         | Cause::TooFewHealthy { .. } => failed().find_map(|one| one.failure.meaning).map(helps),
@@ -103,9 +102,15 @@ fn against(cause: &Cause) -> Option<&'static str> {
     match cause {
         Cause::Tasks { task, .. } => of(task),
         Cause::Before { ended: BeforeEnded::Failed(task), .. } => of(task),
-        Cause::EcsFailed { task, .. }
-        | Cause::EcsRolledBack { task, .. }
-        | Cause::TooFewTasks { task, .. } => task.as_ref().and_then(of),
+        // An alarm or a person has other reasons.
+        Cause::EcsFailed { task, reason: Some(reason), .. }
+            if reason.contains("circuit breaker") =>
+        {
+            task.as_ref().and_then(of)
+        }
+        Cause::EcsRolledBack { task, .. } | Cause::TooFewTasks { task, .. } => {
+            task.as_ref().and_then(of)
+        }
         Cause::NoProgress { lacks, task, .. } => {
             task.as_ref().and_then(of).or_else(|| lacks.as_ref().and_then(obstacle))
         }
