@@ -39,12 +39,12 @@ impl Pair<'_> {
 }
 
 /// Both scalable targets; or what is next without them: they are read, or nothing scales the pair (any more).
-fn pair<'a>(view: &View<'a>) -> Result<Pair<'a>, Option<Next>> {
+fn pair<'a>(view: &View<'a>) -> Result<Pair<'a>, Option<Box<Next>>> {
     let found = view.record.scaling.ok_or(None)?;
     if view.world.scalable.is_none() {
         let why = WaitReason::Scaling { service: view.record.blue.clone() };
         let look_in = Duration::from_secs(1);
-        return Err(Some(Next::Wait(Wait { why, look_in, look: Look::Whole })));
+        return Err(Some(Box::new(Next::Wait(Wait { why, look_in, look: Look::Whole }))));
     }
     let [blue, green] =
         [&view.record.blue, &view.record.green].map(|name| view.world.scalable(name));
@@ -81,7 +81,7 @@ fn is_handed_over(view: &View<'_>) -> bool {
 pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
     let pair = match pair(view) {
         Ok(pair) => pair,
-        Err(next) => return next,
+        Err(next) => return next.map(|next| *next),
     };
     if is_handed_over(view) || view.watch.gone.is_some() {
         return None;
@@ -109,7 +109,7 @@ pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
 pub(super) fn scale_out(view: &View<'_>) -> Option<Next> {
     let pair = match pair(view) {
         Ok(pair) => pair,
-        Err(next) => return next,
+        Err(next) => return next.map(|next| *next),
     };
     let (scale_out, green) = (pair.found.blue.scale_out, pair.green);
     let is_over = is_handed_over(view) || view.watch.gone.is_some();
@@ -144,7 +144,7 @@ pub(super) fn arm(view: &View<'_>) -> Option<Next> {
     }
     let pair = match pair(view) {
         Ok(pair) => pair,
-        Err(next) => return next,
+        Err(next) => return next.map(|next| *next),
     };
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();
@@ -172,7 +172,7 @@ pub(super) fn unfreeze(view: &View<'_>) -> Option<Next> {
     }
     let pair = match pair(view) {
         Ok(pair) => pair,
-        Err(next) => return next,
+        Err(next) => return next.map(|next| *next),
     };
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);
     let (min, max) = pair.limits();
