@@ -324,7 +324,9 @@ fn native_counts_no_failure_from_before_the_traffic() {
     let good: Act =
         Box::new(|cloud| cloud.set_image(Image::new("shop/shop:5".to_owned(), Does::Serve)));
     let (count, interrupts) = tokio::sync::watch::channel(0);
-    let stop: Act = Box::new(move |_| drop(count.send_replace(1)));
+    let stop: Act = Box::new(move |_| {
+        count.send_replace(1);
+    });
     let fate = outsiders(&world, vec![(20, good), (250, stop)]);
     let fate = Fate { interrupts: Some(interrupts), ..fate };
     let life = world.live(&deploy_native("5", "--on-cancel hold"), fate);
