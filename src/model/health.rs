@@ -332,8 +332,7 @@ fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
 /// A reason without what is named in it: references, paths, ARNs, and what is quoted.
 fn without_names(text: &str) -> String {
     let is_name = |word: &&str| {
-        let is_quoted =
-            word.len() > 2 && word.starts_with(['"', '\'']) && !word.contains("resource:");
+        let is_quoted = word.starts_with(['"', '\'']) && !word.contains("resource:");
         is_quoted || word.starts_with("arn:") || (word.contains('/') && !word.starts_with("i/o"))
     };
     text.split_whitespace().filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")

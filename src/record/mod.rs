@@ -476,6 +476,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn one_that_nobody_drove_for_a_day_is_a_person_s() {
+        let record = record();
+        let border = record.seen + FORGOTTEN_AFTER;
+        assert!(!record.is_forgotten(border));
+        assert!(record.is_forgotten(border + Duration::from_secs(1)));
+    }
+
+    #[test]
     fn a_record_says_what_it_is_about() {
         let pair = record();
         assert_eq!((pair.name(), pair.route().as_str()), ("web:43", "from web to web-green"));

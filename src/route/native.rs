@@ -2,11 +2,15 @@
 //! BLUE_GREEN, LINEAR and CANARY). We say what it is to run, follow ECS's own record of that, and have ECS
 //! roll it back. Rules are read and never written.
 
+mod health;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+pub use self::health::answers_nowhere;
+use self::health::{has_lost_tasks, has_sick, is_short, runs_fewer, sick};
 use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, of_judges, out_of_time};
 use super::{
@@ -15,7 +19,6 @@ use super::{
 };
 use crate::event::{Cause, Pause, Sight, WaitReason};
 use crate::model::arn::short;
-use crate::model::health::{Outlook, TaskFailure};
 use crate::model::reads::Part;
 use crate::model::rule::weights;
 use crate::model::served::Served;
@@ -115,10 +118,6 @@ const LOOK_TWICE: Duration = Duration::from_secs(5);
 const HISTORY_EVERY: Duration = Duration::from_secs(50);
 /// Everything is read once more so shortly before a bake ends.
 const LAST_LOOK: Duration = Duration::from_secs(15);
-/// ECS has started another task in place of one that was taken away.
-const REPLACED_WITHIN: Duration = Duration::from_secs(300);
-/// Tasks that fail so soon one after the other leave nothing that answers.
-const TOGETHER: Duration = Duration::from_secs(30);
 /// The first health checks of a Network Load Balancer take so long (Elastic Load Balancing, "Health checks").
 const FIRST_CHECKS: Duration = Duration::from_secs(300);
 /// Between looks while ECS only lets time pass.
@@ -175,104 +174,6 @@ fn history_is_old(view: &View<'_>) -> bool {
     let parts = [Part::Services, Part::Settings];
     let read = parts.iter().filter_map(|part| view.world.answered.get(part)).map(|at| at.aws);
     read.max().is_none_or(|at| view.since(at) >= HISTORY_EVERY)
-}
-
-/// Whether a target of either group is unhealthy: whose it is, the tasks tell.
-fn has_sick(view: &View<'_>) -> bool {
-    let groups = view.green().into_iter().flat_map(Service::groups);
-    let mut targets = groups.filter_map(|group| view.world.targets(group)).flatten();
-    targets.any(|target| target.state.starts_with("unhealthy"))
-}
-
-/// A target of our revision's that is not healthy though it was, or had the time to become so.
-fn sick(view: &View<'_>, service: &Service) -> Option<Cause> {
-    let ours =
-        |target: &Target| view.world.runs(service, target, &view.record.revision) == Some(true);
-    trouble::sick_target(view, service, ours)
-}
-
-/// Whether tasks that had all started are not there any more.
-fn runs_fewer(own: &ServiceDeployment) -> bool {
-    let [wanted, running, _] = own.tasks;
-    own.phase() == Phase::Forward && !own.is_starting() && running < wanted
-}
-
-/// Whether the new revision has users' traffic, and fewer tasks than its service is to have at least. Tasks that a
-/// changed count calls for have not been lost: they start.
-fn is_short(view: &View<'_>) -> bool {
-    let (Some(own), Some(service)) = (current(view), view.green()) else { return false };
-    let [_, running, _] = own.tasks;
-    let (_, most) = view.watch.steady;
-    let least = (u64::from(most) * u64::from(service.min_healthy_percent)).div_ceil(100).max(1);
-    let serves = view.watch.serves_since.is_some() && most > 0;
-    serves && runs_fewer(own) && u64::from(running) < least
-}
-
-/// The new revision has users' traffic and too few tasks to answer it. As long as some do and none failed, ECS has
-/// the time to start others.
-fn too_few_tasks(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
-    let since = view.watch.short_since?;
-    let [wanted, running, _] = own.tasks;
-    let limit = match running {
-        0 => LOOK_TWICE,
-        _ if failed_since(view).next().is_some() => trouble::SHORT_FOR,
-        _ => REPLACED_WITHIN,
-    };
-    (view.since(since) >= limit).then(|| too_few(view, running, wanted))
-}
-
-/// Tasks that failed since users reach the new revision.
-fn failed_since<'a>(view: &View<'a>) -> impl Iterator<Item = &'a TaskFailure> {
-    let since = view.watch.serves_since;
-    let counts = move |one: &&TaskFailure| {
-        let late = one.ended.zip(since).is_some_and(|(ended, since)| ended >= since);
-        late && one.outlook != Outlook::Passing
-    };
-    view.watch.failures.iter().filter(counts)
-}
-
-/// As many tasks failed at a time as there were: nothing answered then, though no look came.
-fn all_failed(view: &View<'_>) -> Option<Cause> {
-    let failures: Vec<&TaskFailure> = failed_since(view).collect();
-    let wanted = view.watch.most_wanted.max(1);
-    let together = |one: &&&TaskFailure| {
-        let near = |other: &&&TaskFailure| {
-            let apart = one.ended.zip(other.ended);
-            apart.is_some_and(|(one, other)| {
-                one <= other && other.duration_since(one).is_ok_and(|apart| apart <= TOGETHER)
-            })
-        };
-        failures.iter().filter(near).count() >= wanted as usize
-    };
-    let task = (**failures.iter().find(together)?).clone();
-    let count = u32::try_from(failures.len()).unwrap_or(u32::MAX);
-    Some(Cause::Tasks { count, task, repeated: count > 1, grace: None })
-}
-
-fn too_few(view: &View<'_>, running: u32, wanted: u32) -> Cause {
-    let (service, task) = (view.record.green.clone(), view.watch.failures.last().cloned());
-    Cause::TooFewTasks { service, running, wanted, task }
-}
-
-/// No target of the service is healthy, and the rules are not to blame: each leads to one of its groups.
-pub fn answers_nowhere(view: &View<'_>) -> Option<Cause> {
-    let service = view.green().filter(|service| service.desired > 0 && service.is_advanced())?;
-    let leads = |(attachment, rule): (&Attachment, Option<&Rule>)| {
-        let other = attachment.advanced.as_ref().map(|advanced| &advanced.alternate);
-        let own = [Some(&attachment.group), other];
-        rule.is_some_and(|rule| matches!(&serving(rule)[..], [one] if own.contains(&Some(one))))
-    };
-    production_rules(&view.world.rules, service).into_iter().all(leads).then_some(())?;
-    let mut targets = service.groups().map(|group| view.world.targets(group));
-    targets.all(|all| all.is_some_and(|all| !all.iter().any(Target::is_healthy))).then_some(())?;
-    let running = service.primary().map_or(0, |one| one.running);
-    let few = || too_few(view, running, service.desired);
-    Some(if running < service.desired { few() } else { sick(view, service).unwrap_or_else(few) })
-}
-
-/// Whether ECS counts more failed tasks than were read.
-fn has_lost_tasks(view: &View<'_>, own: &ServiceDeployment) -> bool {
-    own.failed as usize > view.watch.failures.len() && !view.watch.tasks_denied
 }
 
 /// What can end or turn a deployment whatever step it is in.
@@ -360,9 +261,7 @@ fn trouble(view: &View<'_>, service: &Service) -> Option<Trouble> {
     if let Some(cause) = failing_tasks(view, service, own.is_starting()) {
         return Some(Trouble { reason: Reason::Tasks, cause });
     }
-    let serves = view.watch.serves_since.is_some();
-    let down = || too_few_tasks(view, own).or_else(|| all_failed(view));
-    if let Some(cause) = serves.then(|| down().or_else(|| sick(view, service))).flatten() {
+    if let Some(cause) = health::trouble(view, service, own) {
         return Some(Trouble { reason: Reason::Sick, cause });
     }
     if let Some(trouble) = of_judges(view) {
@@ -498,7 +397,7 @@ fn look_in(view: &View<'_>) -> Duration {
     if own.phase() == Phase::Back {
         return back_look(view, view.watch.stage.as_ref().map(|(_, since)| *since));
     }
-    if view.watch.short_since.is_some() || view.watch.serves_since.is_some() && has_sick(view) {
+    if health::is_in_doubt(view, own) {
         return LOOK_TWICE;
     }
     match own.stage.as_deref() {
