@@ -64,7 +64,9 @@ impl Run<'_> {
         let unexplained = self.watch.wants_tasks(&self.record, &self.world);
         let now = self.setting.clock.moment(self.world.at);
         let since_targets = self.world.targets_answered().map_or(Duration::MAX, |at| at.age(&now));
-        let occasion = Occasion { look, unexplained, since_targets };
+        let ages = self.world.answered.values().map(|at| at.age(&now));
+        let since_look = ages.min().unwrap_or_default();
+        let occasion = Occasion { look, unexplained, since_targets, since_look };
         let mut parts = (engine.parts)(look);
         parts.extend((engine.reads)(&view, &occasion));
         if look > Look::Glance {

@@ -67,6 +67,8 @@ pub struct Occasion {
     pub unexplained: bool,
     /// How long ago targets were looked at.
     pub since_targets: Duration,
+    /// How long ago anything was.
+    pub since_look: Duration,
 }
 
 /// The row of an engine.

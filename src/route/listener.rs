@@ -299,7 +299,9 @@ pub fn given_up(view: &View<'_>) -> Option<Cause> {
     let record = view.record;
     let asked = record.heading == Heading::Back(Reason::Asked) && record.twin().is_some();
     let (blue, green) = (view.blue().filter(|_| asked && record.judges.is_none())?, view.green()?);
-    let serves = view.all_read(100) && green.desired > 0 && view.green_is_whole();
+    // Where it went forth and back, what was written last tells.
+    let has_all = view.all_read(100) || record.to == Some(100);
+    let serves = has_all && green.desired > 0 && view.green_is_whole();
     let is_down = view.world.healthy(blue) == Some(0);
     // What failed there before is no reason not to try.
     let begin = view.watch.back_since?;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 pub use self::health::answers_nowhere;
-use self::health::{has_lost_tasks, has_sick, is_short, runs_fewer, sick};
+use self::health::{has_lost_tasks, has_sick, is_short, runs_fewer};
 use super::listener::explain;
 use super::trouble::{failed_by_ecs, failing_tasks, of_judges, out_of_time};
 use super::{
@@ -116,8 +116,10 @@ const WATCHFUL: Duration = Duration::from_secs(6);
 const LOOK_TWICE: Duration = Duration::from_secs(5);
 /// Between two looks at a service's history.
 const HISTORY_EVERY: Duration = Duration::from_secs(50);
-/// Everything is read once more so shortly before a bake ends.
+/// So shortly before a bake ends looks are dense, and everything is read again.
 const LAST_LOOK: Duration = Duration::from_secs(15);
+/// Between two looks at a service's history then.
+const DENSE_HISTORY: Duration = Duration::from_secs(12);
 /// The first health checks of a Network Load Balancer take so long (Elastic Load Balancing, "Health checks").
 const FIRST_CHECKS: Duration = Duration::from_secs(300);
 /// Between looks while ECS only lets time pass.
@@ -152,28 +154,35 @@ fn later<'a>(view: &View<'a>) -> Option<&'a ServiceDeployment> {
 /// own count of failed tasks leaves out those that had run. Users' traffic calls for the health of targets.
 fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     let own = current(view);
-    let closes = bake_left(view).is_some_and(|left| left <= LAST_LOOK);
+    // What was answered is so much older than this look.
+    let ahead = occasion.since_look;
+    let closes = bake_ends(view, ahead) && history_is_old(view, ahead, DENSE_HISTORY);
     let lost = own.is_some_and(|own| has_lost_tasks(view, own) || runs_fewer(own)) || closes;
     let occasion = Occasion { unexplained: occasion.unexplained || lost, ..*occasion };
     let wants_tasks = occasion.unexplained || occasion.look > Look::Glance || has_sick(view);
     let goes_on = own.is_some_and(|own| own.phase() == Phase::Forward);
+    let is_due = closes || history_is_old(view, ahead, HISTORY_EVERY);
     let wants_service = match own {
         None => true,
         Some(own) if own.is_starting() => true,
-        Some(_) => goes_on && (closes || history_is_old(view)),
+        Some(_) => goes_on && is_due,
     };
-    let is_due = closes || has_sick(view) || history_is_old(view);
     let serves = goes_on && view.watch.serves_since.is_some();
-    let serving = view.green().filter(|_| serves && is_due);
+    let serving = view.green().filter(|_| serves && (is_due || has_sick(view)));
     let services = wants_service.then_some(Part::Services).into_iter();
     let targets = view.world.target_parts(serving);
     services.chain(targets).chain(view.tasks_read(&occasion).filter(|_| wants_tasks)).collect()
 }
 
-fn history_is_old(view: &View<'_>) -> bool {
+fn history_is_old(view: &View<'_>, ahead: Duration, limit: Duration) -> bool {
     let parts = [Part::Services, Part::Settings];
     let read = parts.iter().filter_map(|part| view.world.answered.get(part)).map(|at| at.aws);
-    read.max().is_none_or(|at| view.since(at) >= HISTORY_EVERY)
+    read.max().is_none_or(|at| view.since(at) + ahead >= limit)
+}
+
+/// Whether the bake may end soon after a look so long from now.
+pub(super) fn bake_ends(view: &View<'_>, ahead: Duration) -> bool {
+    bake_left(view).is_some_and(|left| left <= ahead + LAST_LOOK)
 }
 
 /// What can end or turn a deployment whatever step it is in.
@@ -403,11 +412,13 @@ fn look_in(view: &View<'_>) -> Duration {
     match own.stage.as_deref() {
         None | Some("RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP") => WATCHFUL,
         // A bake is known to take its time; what ends it early is told soon enough.
-        Some("BAKE_TIME") => bake_left(view).map_or(WATCHFUL, |left| {
-            // One look comes shortly before it ends: there is a way back as long as it lasts.
-            let before = left.checked_sub(LAST_LOOK / 2).filter(|before| *before > DENSE);
-            before.unwrap_or(left).clamp(DENSE, SPARSE)
-        }),
+        Some("BAKE_TIME") => match bake_left(view) {
+            None => WATCHFUL,
+            // There is a way back as long as it lasts; ECS may take its time to end it.
+            Some(Duration::ZERO) if stands_still(view) => WATCHFUL,
+            Some(left) if left <= LAST_LOOK => 2 * DENSE,
+            Some(left) => (left - LAST_LOOK / 2).clamp(2 * DENSE, SPARSE),
+        },
         Some("CLEAN_UP") => DENSE,
         _ if own.waiting_hooks().next().is_some() => WATCHFUL,
         _ if may_pause(view) => WATCHFUL / 2,
@@ -423,19 +434,29 @@ fn back_look(view: &View<'_>, since: Option<SystemTime>) -> Duration {
     if since < Duration::from_secs(60) { DENSE } else { WATCHFUL }
 }
 
+/// Whether the stage lasts for longer than looks may be dense.
+fn stands_still(view: &View<'_>) -> bool {
+    let bake = view.green().and_then(|service| {
+        let own = service.settings.get("deploymentConfiguration")?;
+        own.get("bakeTimeInMinutes").and_then(Value::as_u64)
+    });
+    let most = Duration::from_secs(bake.unwrap_or_default() * 60) + VERIFIED_WITHIN;
+    view.since(view.watch.stage_after) > most
+}
+
 /// Somebody waits to be told that it pauses.
 fn may_pause(view: &View<'_>) -> bool {
     let own = view.green().and_then(|service| service.settings.get("deploymentConfiguration"));
     own.is_some_and(|own| !configuration::pauses(own).is_empty())
 }
 
-/// What is left of the bake at most, counted from when it was seen first.
+/// What is left of the bake at least: it may have begun right after the look before it was seen.
 fn bake_left(view: &View<'_>) -> Option<Duration> {
-    let (stage, since) = view.watch.stage.as_ref()?;
+    let (stage, _) = view.watch.stage.as_ref()?;
     let configuration = view.green()?.settings.get("deploymentConfiguration")?;
     let minutes = configuration.get("bakeTimeInMinutes").and_then(Value::as_u64)?;
-    (stage == "BAKE_TIME").then_some(())?;
-    Duration::from_secs(minutes * 60).checked_sub(view.since(*since))
+    let passed = view.since(view.watch.stage_after);
+    (stage == "BAKE_TIME").then(|| Duration::from_secs(minutes * 60).saturating_sub(passed))
 }
 
 /// The rules that users' requests come through, for each load balancer of the service. A Network Load
@@ -565,7 +586,7 @@ fn verify(view: &View<'_>) -> Option<Next> {
     if let Some(sight) = other.or_else(|| not_serving(view, service, &view.record.revision)) {
         return wait_or(view, sight);
     }
-    if sick(view, service).is_some() {
+    if health::any_sick(view, service).is_some() {
         let since = view.watch.over_since.unwrap_or(view.now());
         let why = WaitReason::TargetHealth;
         let next = Next::Wait(Wait { why, look_in: WATCHFUL, look: Look::Listing });
@@ -584,7 +605,7 @@ fn end_short(view: &View<'_>) -> Next {
 /// Why it is short of what was planned, where targets tell.
 pub fn shortage(view: &View<'_>) -> Option<Cause> {
     view.record.native.as_ref()?;
-    answers_nowhere(view).or_else(|| sick(view, view.green()?))
+    answers_nowhere(view).or_else(|| health::any_sick(view, view.green()?))
 }
 
 /// Rules are read again for a while before what they show counts.

@@ -122,6 +122,10 @@ pub struct Watch {
     pub most_wanted: u32,
     /// The stage of ECS's deployment, and since when it was seen to be that.
     pub stage: Option<(String, SystemTime)>,
+    /// When another stage was seen last: the present one is not older than that.
+    pub stage_after: SystemTime,
+    /// When it was looked at last.
+    looked: SystemTime,
     /// Since when ECS stops it, or has stopped it, without a rollback.
     pub stopped_since: Option<SystemTime>,
     /// Since when ECS does nothing more about it.
@@ -176,6 +180,8 @@ impl Watch {
             steady: (0, 0),
             most_wanted: 0,
             stage: None,
+            stage_after: start,
+            looked: start,
             stopped_since: None,
             over_since: None,
             unscaled_since: None,
@@ -335,8 +341,12 @@ impl Watch {
         self.over_since = is_over.then(|| self.over_since.unwrap_or(world.at));
         self.stage = stage.map(|stage| match self.stage.take() {
             Some((known, since)) if known == stage => (known, since),
-            _ => (stage, world.at),
+            _ => {
+                self.stage_after = self.looked;
+                (stage, world.at)
+            }
         });
+        self.looked = world.at;
     }
 
     fn see_blue(&mut self, record: &Record, world: &World) {
@@ -400,7 +410,9 @@ impl Watch {
         let failed: u32 = old.map(|one| one.failed).sum();
         let since = self.back_since.unwrap_or(world.at);
         let replaced = started(blue, since).saturating_sub(blue.desired);
-        failed.max(replaced) as usize > self.old_failures.len()
+        let is_new = |one: &&TaskFailure| one.created.is_some_and(|at| at >= since);
+        let new = self.old_failures.iter().filter(is_new).count();
+        failed as usize > self.old_failures.len() || replaced as usize > new
     }
 }
 

@@ -48,7 +48,8 @@ fn native_rolls_back_while_the_old_version_is_there_whenever_the_new_one_dies() 
                     let life = world.run(&deploy_native("5", options));
                     let case = format!("{how} {after} {options} {room}\n{}", life.text);
                     assert_eq!(life.code, Some(1), "{case}");
-                    assert!(life.text.contains("  failed  "), "{case}");
+                    let why = ["  failed  ", "answered 500"];
+                    assert!(why.iter().any(|why| life.text.contains(why)), "{case}");
                     runs(&world, "1").unwrap_or_else(|why| panic!("{why}: {case}"));
                 }
             }
@@ -316,6 +317,32 @@ fn native_does_not_roll_back_a_good_version_for_a_lost_task_or_another_count() {
     }
 }
 
+/// There is a way back until the bake ends, and not a second longer.
+#[test]
+fn native_rolls_back_what_dies_shortly_before_the_bake_ends() {
+    let mut late = 0;
+    for after in (200..=300).step_by(4) {
+        let image = dies("shop/shop:5", "does = 'exit'\ncode = 1", &format!("{after}s"));
+        let world = native_of(2, 3, &image);
+        let from = world.cloud().journal().len();
+        let life = world.run(&deploy_native("5", ""));
+        let journal = world.journal(from);
+        let cleans =
+            |change: &Change| matches!(change, Change::Stage { stage, .. } if stage == "CLEAN_UP");
+        let cleaned = journal.iter().find(|entry| cleans(&entry.change)).map(|entry| entry.at);
+        let dies =
+            |change: &Change| matches!(change, Change::Task { from, .. } if from == "RUNNING");
+        let died = journal.iter().find(|entry| dies(&entry.change)).map(|entry| entry.at);
+        let in_time = died
+            .zip(cleaned)
+            .is_none_or(|(died, cleaned)| died + Duration::from_secs(8) <= cleaned);
+        let what = format!("{after} s, {died:?}, {cleaned:?}: {}", life.text);
+        assert!(!in_time || life.code == Some(1), "{what}");
+        late += usize::from(!in_time);
+    }
+    assert!((1..25).contains(&late), "{late} of 26 are too late");
+}
+
 /// What failed before users came, or before this process, was made good.
 #[test]
 fn native_counts_no_failure_from_before_the_traffic() {
@@ -339,7 +366,7 @@ fn native_counts_no_failure_from_before_the_traffic() {
 /// ECS lets unhealthy tasks run on for the whole grace period.
 #[test]
 fn native_rolls_back_when_targets_fall_sick_whose_tasks_run_on() {
-    for after in [110, 150, 200, 250] {
+    for after in [30, 50, 70, 110, 150, 200, 250] {
         let sick = dies("shop/shop:5", "does = 'sick'\nstatus = 500", &format!("{after}s"));
         let grace = "[[service]]\ncluster = 'shop'\nserviceName = 'shop'\nhealthCheckGracePeriodSeconds = 3600\n";
         let world = native_of(2, 5, &format!("{sick}{grace}"));

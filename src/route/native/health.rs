@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{LOOK_TWICE, current, production_rules, serving};
+use super::{LOOK_TWICE, bake_ends, current, production_rules, serving};
 use crate::event::Cause;
-use crate::model::health::{Outlook, TaskFailure};
+use crate::model::health::{Outlook, TaskFailure, sickness};
 use crate::model::reads::Part;
 use crate::model::service_deployment::{Phase, ServiceDeployment};
-use crate::model::world::{Attachment, Rule, Service, Target};
+use crate::model::world::{Attachment, Group, Rule, Service, Target};
 use crate::route::{View, trouble as judge};
 
 /// ECS has started another task in place of one that was taken away.
@@ -22,7 +22,8 @@ pub(super) fn trouble(
     own: &ServiceDeployment,
 ) -> Option<Cause> {
     view.watch.serves_since?;
-    too_few_tasks(view, own).or_else(|| all_failed(view)).or_else(|| sick(view, service))
+    let down = too_few_tasks(view, own).or_else(|| all_failed(view));
+    down.or_else(|| none_healthy(view, service)).or_else(|| sick(view, service))
 }
 
 /// Whether a target of either group is unhealthy: whose it is, the tasks tell.
@@ -52,6 +53,30 @@ pub(super) fn is_in_doubt(view: &View<'_>, own: &ServiceDeployment) -> bool {
     is_sick || view.watch.short_since.is_some_and(|since| view.since(since) < REPLACED_WITHIN)
 }
 
+/// The targets of our revision's tasks, as far as it is known whose they are.
+fn ours<'a>(view: &View<'a>, service: &'a Service) -> Vec<(&'a Target, Option<&'a Group>)> {
+    let world = view.world;
+    let of = |group: &'a String| {
+        let targets = world.targets(group).unwrap_or_default().iter();
+        let ours = |one: &&Target| world.runs(service, one, &view.record.revision) == Some(true);
+        targets.filter(ours).map(|one| (one, world.groups.get(group)))
+    };
+    service.groups().flat_map(of).collect()
+}
+
+/// An unhealthy target of our revision, whatever time it is to have.
+pub(super) fn any_sick(view: &View<'_>, service: &Service) -> Option<Cause> {
+    let ours = ours(view, service).into_iter();
+    let mut sick = ours.filter(|(target, _)| target.state.starts_with("unhealthy"));
+    sick.next().map(|(one, group)| Cause::Target { target: sickness(one, group), grace: None })
+}
+
+/// None of our targets is healthy: ECS waited until they were, before it gave them users.
+fn none_healthy(view: &View<'_>, service: &Service) -> Option<Cause> {
+    let answers = ours(view, service).iter().any(|(target, _)| target.is_healthy());
+    any_sick(view, service).filter(|_| !answers)
+}
+
 /// Whether tasks that had all started are not there any more.
 pub(super) fn runs_fewer(own: &ServiceDeployment) -> bool {
     let [wanted, running, _] = own.tasks;
@@ -75,6 +100,8 @@ fn too_few_tasks(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
     let since = view.watch.short_since?;
     let [wanted, running, _] = own.tasks;
     let limit = match running {
+        // ECS is about to stop the old tasks.
+        0 if bake_ends(view, Duration::ZERO) => Duration::ZERO,
         0 => LOOK_TWICE,
         _ if failed_since(view).next().is_some() => judge::SHORT_FOR,
         _ => REPLACED_WITHIN,
@@ -128,7 +155,10 @@ pub fn answers_nowhere(view: &View<'_>) -> Option<Cause> {
     targets.all(|all| all.is_some_and(|all| !all.iter().any(Target::is_healthy))).then_some(())?;
     let running = service.primary().map_or(0, |one| one.running);
     let few = || too_few(view, running, service.desired);
-    Some(if running < service.desired { few() } else { sick(view, service).unwrap_or_else(few) })
+    Some(match running < service.desired {
+        true => few(),
+        false => any_sick(view, service).unwrap_or_else(few),
+    })
 }
 
 /// Whether ECS counts more failed tasks than were read.
