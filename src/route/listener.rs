@@ -458,8 +458,8 @@ fn bake(view: &View<'_>) -> Option<Next> {
 /// scaled down right after its weight was 0.
 fn follow(view: &View<'_>) -> Option<Next> {
     view.record.to?;
-    if view.record.forward() && (view.record.keep_old || view.watch.given_up.is_some()) {
-        // Nothing is emptied, or nothing that had traffic.
+    if view.record.forward() && view.record.keep_old {
+        // Nothing is emptied.
         return None;
     }
     let since = view.record.held?.since;

@@ -400,3 +400,31 @@ fn a_rollback_to_a_side_whose_failures_are_old_goes_back() {
     world.wait(1200);
     ends(&world.run(&format!("rollback --to web {PAIR}")), 1, &["web:1 serves in web"]);
 }
+
+/// It failed long ago, and fails again; or it starts well, and dies as soon as users come.
+#[test]
+fn a_rollback_to_a_side_that_fails_again_ends_on_the_other_one() {
+    for (tag, after) in [("exit", "5s"), ("exit", "60s"), ("sick", "60s")] {
+        let how =
+            if tag == "sick" { "does = 'sick'\nstatus = 500" } else { "does = 'exit'\ncode = 1" };
+        let world =
+            World::parsed(&format!("extends = 'shop'\n{}", dies("shop/web:1", how, "260s")));
+        world.wait(265);
+        ends(&world.run(&deploy("2", "--bake 30s")), 0, &[]);
+        world.wait(1200);
+        let failing =
+            World::parsed(&format!("extends = 'shop'\n{}", dies("shop/web:1", how, after)));
+        let image =
+            failing.cloud().images().iter().find(|one| one.reference == "shop/web:1").cloned();
+        world.cloud().set_image(image.expect("the image"));
+        let begin = world.now();
+        let life = world.run(&format!("rollback --to web {PAIR}"));
+        let what = format!("{tag} after {after}");
+        assert_eq!(life.code, Some(4), "{what}: {}", life.text);
+        assert!(life.text.contains("not rolled back: web:2 still serves"), "{what}: {}", life.text);
+        assert!(world.now() - begin < Duration::from_secs(900), "{what}: {}", life.text);
+        world.wait(600);
+        serves(&world.cloud(), &format!("{REPOSITORY}:2"), 2)
+            .unwrap_or_else(|why| panic!("{what}: {why}"));
+    }
+}
