@@ -694,7 +694,15 @@ fn recover(view: &View<'_>) -> Option<Next> {
     if *old == view.record.revision && !view.record.is_restart() {
         let (service, revision) = (service.name.clone(), short(&view.record.from).to_owned());
         let why = WaitReason::Revision { service, revision };
-        let next = Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole });
+        // Somebody may have deployed our revision once more: then ECS went back to that.
+        let since = view.watch.over_since.or(view.watch.back_since).unwrap_or(view.now());
+        let next = match view.since(since) >= VERIFIED_WITHIN {
+            true => {
+                let lacks = Some(why);
+                Next::Done(Outcome::Stuck(Cause::RollbackTooLong { lacks }))
+            }
+            false => Next::Wait(Wait { why, look_in: DENSE, look: Look::Whole }),
+        };
         // One that never got to ECS left nothing to wait for.
         return view.watch.launched.then_some(next);
     }

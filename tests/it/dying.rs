@@ -428,3 +428,19 @@ fn a_rollback_to_a_side_that_fails_again_ends_on_the_other_one() {
             .unwrap_or_else(|why| panic!("{what}: {why}"));
     }
 }
+
+/// ECS goes back to what it completed or replaced last, and that is the new version again.
+#[test]
+fn a_rollback_of_ecs_to_the_new_version_itself_is_not_waited_for_all_day() {
+    let world = native("");
+    let again: Act = Box::new(|cloud| {
+        let body = r#"{"cluster":"shop","service":"shop","taskDefinition":"shop:2","forceNewDeployment":true}"#;
+        call(cloud, "ecs", "UpdateService", body);
+    });
+    let begin = world.now();
+    let fate = outsiders(&world, vec![(225, again)]);
+    let line = deploy_native("2", "--pause-at after-traffic --pause-limit 2m");
+    let life = world.live(&line, fate);
+    ends(&life, 4, &["rolling back takes too long: waiting for shop to be on shop:1"]);
+    assert!(world.now() - begin < Duration::from_secs(1800), "{}", life.text);
+}
