@@ -348,6 +348,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_state_of_an_alarm_is_its_own_in_whatever_order_its_members_come() {
+        let fires = |members: &[(&str, &str)]| alarm(members).map(|one| (one.name, one.fires));
+        let first = [("AlarmName", "errors"), ("StateValue", "ALARM")];
+        let last = [("StateValue", "ALARM"), ("Metrics.member.1.Id", "m"), ("AlarmName", "errors")];
+        assert_eq!(fires(&first), Some(("errors".to_owned(), true)));
+        assert_eq!(fires(&last), Some(("errors".to_owned(), true)));
+        assert_eq!(
+            fires(&[("StateValue", "OK"), ("AlarmName", "a")]),
+            Some(("a".to_owned(), false))
+        );
+        assert_eq!(fires(&[("AlarmName", "a")]), None);
+    }
+
+    #[test]
     fn a_service_is_in_the_domain_of_its_partition() {
         for (region, fips, expected) in [
             ("eu-central-1", false, "monitoring.eu-central-1.amazonaws.com"),

@@ -294,7 +294,7 @@ fn drifted(view: &View<'_>) -> Option<Next> {
 }
 
 /// Why a rollback that a person asked for is given up: the side that is to take over does not come up, and the other
-/// one has all the traffic and is whole. Checks that judge that side are no business of whoever rolls back.
+/// one has all the traffic and is whole. Checks that judge that side say nothing about a rollback.
 pub fn given_up(view: &View<'_>) -> Option<Cause> {
     let record = view.record;
     let asked = record.heading == Heading::Back(Reason::Asked) && record.twin().is_some();

@@ -436,12 +436,7 @@ fn back_look(view: &View<'_>, since: Option<SystemTime>) -> Duration {
 
 /// Whether the stage lasts for longer than looks may be dense.
 fn stands_still(view: &View<'_>) -> bool {
-    let bake = view.green().and_then(|service| {
-        let own = service.settings.get("deploymentConfiguration")?;
-        own.get("bakeTimeInMinutes").and_then(Value::as_u64)
-    });
-    let most = Duration::from_secs(bake.unwrap_or_default() * 60) + VERIFIED_WITHIN;
-    view.since(view.watch.stage_after) > most
+    view.since(view.watch.stage_after) > bake(view).unwrap_or_default() + VERIFIED_WITHIN
 }
 
 /// Somebody waits to be told that it pauses.
@@ -452,11 +447,16 @@ fn may_pause(view: &View<'_>) -> bool {
 
 /// What is left of the bake at least: it may have begun right after the look before it was seen.
 fn bake_left(view: &View<'_>) -> Option<Duration> {
-    let (stage, _) = view.watch.stage.as_ref()?;
+    view.watch.stage.as_ref().filter(|(stage, _)| stage == "BAKE_TIME")?;
+    let passed = view.since(view.watch.stage_after);
+    Some(bake(view)?.saturating_sub(passed))
+}
+
+/// The service's bake time.
+fn bake(view: &View<'_>) -> Option<Duration> {
     let configuration = view.green()?.settings.get("deploymentConfiguration")?;
     let minutes = configuration.get("bakeTimeInMinutes").and_then(Value::as_u64)?;
-    let passed = view.since(view.watch.stage_after);
-    (stage == "BAKE_TIME").then(|| Duration::from_secs(minutes * 60).saturating_sub(passed))
+    Some(Duration::from_secs(minutes * 60))
 }
 
 /// The rules that users' requests come through, for each load balancer of the service. A Network Load

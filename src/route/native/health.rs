@@ -34,7 +34,7 @@ pub(super) fn has_sick(view: &View<'_>) -> bool {
 }
 
 /// A target of our revision's that is not healthy though it was, or had the time to become so.
-pub(super) fn sick(view: &View<'_>, service: &Service) -> Option<Cause> {
+fn sick(view: &View<'_>, service: &Service) -> Option<Cause> {
     let ours =
         |target: &Target| view.world.runs(service, target, &view.record.revision) == Some(true);
     judge::sick_target(view, service, ours)
