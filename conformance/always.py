@@ -221,6 +221,14 @@ SSM = {
     ),
 }
 
+QUOTAS = {
+    "GetServiceQuota": _in(
+        "Quota",
+        "ServiceCode ServiceName QuotaArn QuotaCode QuotaName Value Unit Adjustable GlobalQuota UsageMetric "
+        "QuotaAppliedAtLevel",
+    ),
+}
+
 EC2 = {
     "DescribeSubnets": _in(
         "Subnets[]",
@@ -236,6 +244,7 @@ CLOUDWATCH = {
         "InsufficientDataActions[] StateValue StateReason StateUpdatedTimestamp Dimensions[]",
     ),
     "PutMetricAlarm": "",
+    "GetMetricStatistics": "Label Datapoints[]",
     "SetAlarmState": "",
     "DeleteAlarms": "",
 }
@@ -250,6 +259,7 @@ MODELLED = {
     "iam": IAM,
     "secretsmanager": SECRETS,
     "ssm": SSM,
+    "service-quotas": QUOTAS,
     "ec2": EC2,
     "cloudwatch": CLOUDWATCH,
 }

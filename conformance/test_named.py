@@ -1,5 +1,6 @@
 """What task definitions name and other services have: roles, secrets, parameters, subnets and images."""
 
+import datetime
 import json
 import subprocess
 
@@ -23,6 +24,10 @@ trusts = 'ecs.amazonaws.com'
 [[repository]]
 name = 'shop/api'
 platforms = {{ 2 = ['linux/arm64', 'linux/amd64'] }}
+
+[[limit]]
+name = 'Fargate On-Demand vCPU resource count'
+max = 12
 
 [[subnet]]
 name = 'subnet-b'
@@ -182,6 +187,35 @@ def test_subnets(shop):
         ec2.describe_subnets(SubnetIds=["subnet-a", "subnet-x"])
     with pytest.raises(ClientError, match="The subnet IDs 'subnet-x, subnet-y' do not exist"):
         ec2.describe_subnets(SubnetIds=["subnet-y", "subnet-x"][::-1])
+
+
+def test_quota_of_fargate(shop):
+    quota = shop.quotas.get_service_quota(ServiceCode="fargate", QuotaCode="L-3032A538")["Quota"]
+    assert (quota["QuotaName"], quota["Value"]) == ("Fargate On-Demand vCPU resource count", 12.0)
+    spot = shop.quotas.get_service_quota(ServiceCode="fargate", QuotaCode="L-36FBB829")["Quota"]
+    assert spot["QuotaName"] == "Fargate Spot vCPU resource count" and spot["Value"] != 12.0
+    for service, code_ in (("fargate", "L-00000000"), ("ec2", "L-3032A538")):
+        wrong = dict(ServiceCode=service, QuotaCode=code_)
+        assert code(shop.quotas.get_service_quota, **wrong) == "NoSuchResourceException"
+
+
+def test_usage_of_fargate(shop):
+    metric = shop.quotas.get_service_quota(ServiceCode="fargate", QuotaCode="L-3032A538")["Quota"]["UsageMetric"]
+    dimensions = [{"Name": name, "Value": value} for name, value in metric["MetricDimensions"].items()]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    read = lambda **other: shop.alarms.get_metric_statistics(**{
+        "Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"], "Dimensions": dimensions,
+        "StartTime": now - datetime.timedelta(minutes=15), "EndTime": now, "Period": 60,
+        "Statistics": [metric["MetricStatisticRecommendation"], "SampleCount"],
+    } | other)
+    (point,) = read()["Datapoints"]
+    # Two tasks of a quarter of a vCPU.
+    assert (point["Maximum"], point["SampleCount"], point["Unit"]) == (0.5, 1.0, "None")
+    spot = [one | {"Value": one["Value"].replace("OnDemand", "Spot")} for one in dimensions]
+    for other in (dict(Dimensions=spot), dict(Dimensions=dimensions[:3]), dict(MetricName="CallCount")):
+        assert read(**other)["Datapoints"] == []
+    assert code(read, Period=0) == "InvalidParameterValueException"
+    assert code(read, Statistics=[]) == "InvalidParameterCombinationException"
 
 
 def test_an_index_of_images(shop):

@@ -45,6 +45,7 @@ class Clients:
     secrets = property(lambda self: self.client("secretsmanager"))
     ssm = property(lambda self: self.client("ssm"))
     ec2 = property(lambda self: self.client("ec2"))
+    quotas = property(lambda self: self.client("service-quotas"))
     alarms = property(lambda self: self.client("cloudwatch"))
     scaling = property(lambda self: self.client("application-autoscaling"))
 

@@ -105,6 +105,10 @@ pub enum Call {
     DescribeLoadBalancers,
     /// How many target groups, rules and targets there may be.
     DescribeAccountLimits,
+    /// How many vCPUs Fargate may run at a time.
+    GetServiceQuota,
+    /// How many it runs.
+    GetMetricStatistics,
     /// For which platforms an image is built.
     BatchGetImage,
     /// Credentials of another role.
@@ -170,7 +174,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 52] = {
+const TABLE: [(Call, CallInfo); 54] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -372,6 +376,18 @@ const TABLE: [(Call, CallInfo); 52] = {
             "DescribeAccountLimits",
             &["elasticloadbalancing:DescribeAccountLimits"],
             Some(Loss::QuotaCheck),
+        ),
+        read(
+            GetServiceQuota,
+            "GetServiceQuota",
+            &["servicequotas:GetServiceQuota"],
+            Some(Loss::Advice),
+        ),
+        read(
+            GetMetricStatistics,
+            "GetMetricStatistics",
+            &["cloudwatch:GetMetricStatistics"],
+            Some(Loss::Advice),
         ),
         read(BatchGetImage, "BatchGetImage", &["ecr:BatchGetImage"], Some(Loss::Advice)),
         read(AssumeRole, "AssumeRole", &["sts:AssumeRole"], Some(Loss::OtherRole)),

@@ -2,7 +2,7 @@
 """Asks the tests about every mutant that `cargo mutants` lists, with one build for all of them.
 
 Each function is given all of its mutated bodies beside its own; ECS_BG_MUTANT chooses one when a test
-runs. That is a second for each mutant instead of a build for each. See docs/mutants.md.
+runs. A mutant is asked only of the tests that come to its function. See docs/mutants.md.
 
     python3 tests/mutants.py [PART OF A NAME ...]
 
@@ -15,26 +15,41 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
+import tempfile
+import time
 
 TREE = pathlib.Path("target/mutants/tree").absolute()
-# Left out: tests that assert something about the source text, or about time outside of a decision.
-NEVER = "^tidy|^rooms|each_line_is_told_once|completion_is_told"
-TESTS = ["--lib", "--test", "it", "--test", "sweeps"]
-BUILT = ["--binaries-metadata", "target/binaries.json", "--cargo-metadata", "target/packages.json"]
+BUILD = pathlib.Path("target/mutants/build").absolute()
+# Left out: tests that assert something about the source text, that open sockets, or that assert something about
+# time outside of a decision.
+NEVER = re.compile("^(tidy|rooms|cases|credentials|endpoints|listening)::|each_line_is_told_once|completion_is_told")
+# Of the sweeps, those that are fast.
+SWEEPS = re.compile("^cases::rolling::")
+# Seconds of tests that a mutant is asked of, the fastest first; and how often one of them may take as long as without.
+BUDGET, PATIENCE = 120, 4
 CHOICE = """
-pub(crate) fn mutant() -> u32 {
+pub(crate) fn mutant(function: usize) -> u32 {
     static MUTANT: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    static REACHED: std::sync::Mutex<std::collections::BTreeSet<usize>> =
+        std::sync::Mutex::new(std::collections::BTreeSet::new());
+    if let Some(folder) = std::env::var_os("ECS_BG_REACHED") {
+        if REACHED.lock().expect("no panic in here").insert(function) {
+            std::fs::write(std::path::Path::new(&folder).join(function.to_string()), "").expect("a folder");
+        }
+    }
     let chosen = || std::env::var("ECS_BG_MUTANT").ok().and_then(|mutant| mutant.parse().ok());
     *MUTANT.get_or_init(|| chosen().unwrap_or(u32::MAX))
 }
 """
 
 
-def cargo(*arguments, **more):
+def cargo(*arguments):
     arguments = ["cargo", "--config", "profile.dev.debug=0", *arguments]
-    return subprocess.run(arguments, cwd=TREE, capture_output=True, text=True, **more)
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(BUILD)}
+    return subprocess.run(arguments, cwd=TREE, capture_output=True, text=True, env=environment)
 
 
 def git(*arguments, cwd=TREE):
@@ -63,11 +78,11 @@ def write(mutants, dropped):
     owners = collections.defaultdict(list)
     for path, own in mutants.items():
         text, written, done = git("show", f"HEAD:{path}"), "", 0
-        for (first, last, name), these in sorted(own.items()):
+        for (first, last, name), (reached, these) in sorted(own.items()):
             start, end = at(text, {"line": first, "column": 1}), at(text, {"line": last + 1, "column": 1})
             function = text[start:end]
             begin, close = body(function, name)
-            written += text[done:start] + function[:begin] + " match crate::mutant() {\n"
+            written += text[done:start] + function[:begin] + f" match crate::mutant({reached}) {{\n"
             for number, mutant in these:
                 if number in dropped:
                     continue
@@ -106,29 +121,50 @@ def those_that_fail_to_compile(owners):
 
 
 def build():
-    """The tests as they are built now, and what nextest needs to run them without asking cargo again."""
-    listed = cargo("nextest", "list", "--locked", *TESTS, "--list-type", "binaries-only", "--message-format", "json")
-    if listed.returncode:
-        sys.exit(listed.stderr)
-    (TREE / "target/binaries.json").write_text(listed.stdout)
-    (TREE / "target/packages.json").write_text(cargo("metadata", "--locked", "--format-version", "1").stdout)
+    """The tests: the program and the name of each."""
+    built = cargo("test", "--no-run", "--locked", "--lib", "--test", "it", "--test", "sweeps", "--message-format=json")
+    if built.returncode:
+        sys.exit(built.stderr)
+    tests = []
+    for message in map(json.loads, built.stdout.splitlines()):
+        if not message.get("executable") or not message["profile"]["test"]:
+            continue
+        listed = subprocess.run([message["executable"], "--list", "--format", "terse"], capture_output=True, text=True)
+        names = [line.removesuffix(": test") for line in listed.stdout.splitlines() if line.endswith(": test")]
+        wanted = SWEEPS if message["target"]["name"] == "sweeps" else re.compile("")
+        tests += [(message["executable"], name) for name in names if wanted.search(name) and not NEVER.search(name)]
+    return tests
 
 
-def noticed(path, environment, threads=()):
-    """The tests that fail."""
-    engine = "src/route/rolling.rs" == path
-    skipped = NEVER + ("|kept_moment|^rivals|^before|^drift|^deployments" if engine else "")
-    if engine or not path.startswith("src/route"):
-        skipped += "|no_disturbance"
-    if path != "src/route/scaling.rs":
-        skipped += "|scaling_ends_as_it_was_found"
-    # Of the sweeps, the profile asks those of the engine `rolling`.
-    which = f"not test(/{skipped}/)" + ("" if engine else " and not binary(sweeps)")
-    run = cargo("nextest", "run", *BUILT, "--profile", "mutants", *threads, "-E", which, env={**os.environ, **environment})
-    if run.returncode not in (0, 100):
-        sys.exit(run.stderr)
-    failed = re.findall(r"^ +(?:FAIL|TIMEOUT|SIGABRT) .*?\) (.*)$", run.stderr, re.MULTILINE)
-    return sorted(set(failed)) if run.returncode else []
+def passes(test, limit, **environment):
+    """Whether a test passes within some seconds of work. Work, not time: a machine may be busy, or stopped."""
+    program, name = test
+    allowed = lambda: resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 1))
+    run = subprocess.Popen(
+        [program, name, "--exact", "--test-threads", "1"],
+        cwd=TREE,
+        env={**os.environ, "CARGO_MANIFEST_DIR": str(TREE), "RUST_BACKTRACE": "0", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=allowed,
+    )
+    for _ in range(20):
+        try:
+            return run.wait(30) == 0
+        except subprocess.TimeoutExpired:
+            pass
+    run.kill()
+    run.wait()
+    return False
+
+
+def reached(test):
+    """The seconds that a test takes, and the functions that it comes to. None where it fails without any change."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = time.monotonic()
+        good = passes(test, 600, ECS_BG_REACHED=folder)
+        return (time.monotonic() - before, {int(name) for name in os.listdir(folder)}) if good else None
 
 
 def main(parts):
@@ -137,46 +173,66 @@ def main(parts):
     git("checkout", "--quiet", "--force", "--detach", git("rev-parse", "HEAD", cwd=".").strip())
     listed = list(enumerate(json.loads(cargo("mutants", "--list", "--json").stdout)))
     wanted = [(n, m) for n, m in listed if not parts or any(part in m["name"] for part in parts)]
-    mutants = collections.defaultdict(lambda: collections.defaultdict(list))
+    mutants, functions = collections.defaultdict(dict), {}
     apart = [mutant for mutant in wanted if not mutant[1]["function"]]
     for number, mutant in wanted:
         if mutant["function"]:
             span, name = mutant["function"]["span"], mutant["function"]["function_name"]
             place = (span["start"]["line"], span["end"]["line"], name)
-            mutants[mutant["file"]][place].append((number, mutant))
+            function = functions.setdefault((mutant["file"], place), len(functions))
+            mutants[mutant["file"]].setdefault(place, (function, []))[1].append((number, mutant))
     dropped = set()
     while failing := those_that_fail_to_compile(write(mutants, dropped)):
         dropped |= failing
     print(f"{len(wanted)} mutants, {len(dropped)} of them do not compile", flush=True)
-    build()
-    if failed := noticed("src/route/view.rs", {}) or noticed("src/route/rolling.rs", {}):
-        sys.exit("these tests fail without any change: " + ", ".join(failed))
-    missed = 0
-
-    def ask(number, mutant, threads=()):
-        nonlocal missed
-        if not noticed(mutant["file"], {"ECS_BG_MUTANT": str(number)}, threads):
-            missed += 1
-            print("MISSED", mutant["name"], flush=True)
-
-    # One mutant for each core: most of them fail in the first tests, which have no work for two.
+    tests = build()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The file that only whole deployments test comes last.
-        wanted.sort(key=lambda one: one[1]["file"] == "src/plan/mod.rs")
-        asked = [pool.submit(ask, number, mutant, ["--test-threads", "1"])
-                 for number, mutant in wanted if mutant["function"] and number not in dropped]
+        known = dict(zip(tests, pool.map(reached, tests)))
+    if failing := [name for (_, name), found in known.items() if found is None]:
+        print("left out, they fail without any change:", ", ".join(failing), flush=True)
+    known = {test: found for test, found in known.items() if found}
+    print(f"{len(known)} tests, {sum(seconds for seconds, _ in known.values()):.0f} s", flush=True)
+    missed = 0
+    noticed = collections.defaultdict(collections.Counter)
+
+    def ask(number, mutant, function):
+        """Of the tests that come to its function: first those that noticed another mutant of it, then the fastest."""
+        nonlocal missed
+        own = [test for test, (_, found) in known.items() if function is None or function in found]
+        own.sort(key=lambda test: (-noticed[function][test], known[test][0]))
+        spent = 0
+        for at, test in enumerate(own):
+            seconds = known[test][0]
+            if at and (spent := spent + seconds) > BUDGET:
+                break
+            if not passes(test, 10 + PATIENCE * seconds, ECS_BG_MUTANT=str(number)):
+                noticed[function][test] += 1
+                return
+        missed += 1
+        print("MISSED", mutant["name"], f"({len(own)} tests come to it)", flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        asked = [
+            pool.submit(ask, number, mutant, function)
+            # The file that only whole deployments test comes last.
+            for _, own in sorted(mutants.items(), key=lambda one: one[0] == "src/plan/mod.rs")
+            for function, these in own.values()
+            for number, mutant in these
+            if number not in dropped
+        ]
         for done, one in enumerate(concurrent.futures.as_completed(asked), 1):
             one.result()
             if done % 100 == 0:
                 print(f"{done} of {len(asked)} asked", flush=True)
     git("checkout", "--quiet", ".")
     for number, mutant in apart:
-        # Not in a function: a build of its own.
+        # Not in a function: a build of its own, whose programs may have other names.
         text, span = git("show", f"HEAD:{mutant['file']}"), mutant["span"]
         changed = text[: at(text, span["start"])] + mutant["replacement"] + text[at(text, span["end"]) :]
         (TREE / mutant["file"]).write_text(changed)
-        build()
-        ask(number, mutant)
+        seconds = {name: took for (_, name), (took, _) in known.items()}
+        known = {test: (seconds[test[1]], set()) for test in build() if test[1] in seconds}
+        ask(number, mutant, None)
         git("checkout", "--quiet", ".")
     print(f"{missed} missed")
 

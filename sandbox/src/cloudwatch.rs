@@ -1,5 +1,5 @@
-//! Amazon CloudWatch, as far as deployments need it: alarms and their states. No metrics: an alarm has the
-//! state that a scenario, SetAlarmState or a control call gives it.
+//! Amazon CloudWatch, as far as deployments need it: alarms and their states, and the usage metric of AWS
+//! Fargate. An alarm has the state that a scenario, SetAlarmState or a control call gives it.
 
 use std::sync::LazyLock;
 
@@ -15,6 +15,7 @@ use crate::{
         query::{self, Answer},
         shapes::{Shapes, Wire},
     },
+    quotas,
     state::Here,
 };
 
@@ -23,7 +24,7 @@ static SHAPES: LazyLock<Shapes> =
 
 /// Whether there is such an operation.
 pub(crate) fn knows(operation: &str) -> bool {
-    ["DescribeAlarms", "PutMetricAlarm", "SetAlarmState", "DeleteAlarms"].contains(&operation)
+    SHAPES.knows(operation)
 }
 
 /// Answers a request of any of the three protocols: `wire` says whether scalars are text.
@@ -42,6 +43,7 @@ pub(crate) fn call(
         "PutMetricAlarm" => put(here, request),
         "SetAlarmState" => set(here, request),
         "DeleteAlarms" => delete(here, request),
+        "GetMetricStatistics" => statistics(here, request, wire),
         _ => Err(Fault::new(
             "InvalidAction",
             format!("Could not find operation {operation} for version 2010-08-01"),
@@ -182,6 +184,55 @@ fn set(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     let reason = query::text(request, "StateReason").map(str::to_owned);
     here.region.alarms.entry(name).or_default().reason = reason;
     Ok(Map::new())
+}
+
+/// One point for each period, with what is used now: of the past nothing is kept. Other metrics have no data
+/// (API reference of GetMetricStatistics; ECS Developer Guide, "AWS Fargate usage metrics").
+fn statistics(here: &mut Here<'_>, request: &Map<String, Value>, wire: Wire) -> Answer {
+    let (namespace, name) = (filled(request, "Namespace")?, filled(request, "MetricName")?);
+    let period = int(request.get("Period")).unwrap_or_default();
+    if period < 1 {
+        let text =
+            format!("The parameter Period must be greater than or equal to 1, but was {period}");
+        return Err(Fault::new("InvalidParameterValue", text));
+    }
+    let wanted = texts(request.get("Statistics"));
+    if wanted.is_empty() && !request.contains_key("ExtendedStatistics") {
+        let text =
+            "At least one of the parameters Statistics and ExtendedStatistics must be specified.";
+        return Err(Fault::new("InvalidParameterCombination", text));
+    }
+    let dimensions = request.get("Dimensions").and_then(Value::as_array);
+    let dimension = |name: &str| {
+        let own = dimensions.into_iter().flatten().find(|own| own["Name"] == name);
+        own.and_then(|own| own["Value"].as_str())
+    };
+    let is_usage = (namespace, name) == ("AWS/Usage", "ResourceCount")
+        && dimensions.is_some_and(|all| all.len() == 4)
+        && ["Service", "Type", "Resource"].map(dimension)
+            == ["Fargate", "Resource", "vCPU"].map(Some);
+    let quota = dimension("Class").filter(|_| is_usage).and_then(quotas::by_class);
+    let used = quota.map(|quota| quotas::used(here.region, quota)).filter(|used| *used > 0);
+    let points = used.map(|used| {
+        let vcpus = f64::from(i32::try_from(used).unwrap_or(i32::MAX)) / 1024.0;
+        let at = match wire {
+            Wire::Query => json!(here.now().rfc3339()),
+            Wire::Json => json!(here.now().seconds()),
+        };
+        let mut point = json!({"Timestamp": at, "Unit": "None"});
+        for statistic in &wanted {
+            point[statistic] = match (statistic.as_str(), wire) {
+                ("SampleCount", Wire::Json) => json!(1.0),
+                ("SampleCount", Wire::Query) => json!("1.0"),
+                (_, Wire::Json) => json!(vcpus),
+                (_, Wire::Query) => json!(format!("{vcpus:?}")),
+            };
+        }
+        point
+    });
+    let points: Vec<Value> = points.into_iter().collect();
+    let answer = [("Label", json!(name)), ("Datapoints", json!(points))];
+    Ok(answer.into_iter().map(|(member, value)| (member.to_owned(), value)).collect())
 }
 
 fn missing(name: &str) -> Fault {

@@ -22,7 +22,7 @@
 //!   the timers. This is what is saved. `past`: the state as stale reads see it.
 //! - `network`: which task has an address, and what it replies.
 //! - `elb/`: load balancers; `health` for targets, `rule` for how weights reach the nodes. `ecr`, `logs`,
-//!   `sts`, `cloudwatch`, `ec2`, `named`: the other services that ECS or a client needs.
+//!   `sts`, `cloudwatch`, `ec2`, `named`, `quotas`: the other services that ECS or a client needs.
 //! - `ecs/`: how services (`scheduler`; `native` for the strategies that shift traffic) and tasks (`task`)
 //!   change, and the operations of Amazon ECS.
 //!   `autoscaling`: scalable targets, which set the desired count of a service.
@@ -61,6 +61,7 @@ mod network;
 mod partition;
 mod past;
 mod protocol;
+mod quotas;
 #[cfg(any(feature = "http", feature = "sdk"))]
 mod reply;
 mod roles;

@@ -86,7 +86,9 @@ fn kind_of(code: &str, status: u16) -> FailureKind {
         code if code.starts_with("AccessDenied") || code == "UnauthorizedOperation" => {
             FailureKind::Denied
         }
-        code if code.contains("NotFound") => FailureKind::Missing,
+        code if code.contains("NotFound") || code == "NoSuchResourceException" => {
+            FailureKind::Missing
+        }
         _ if status >= 500 || status == 408 => FailureKind::Unknown,
         _ => FailureKind::Refused,
     }

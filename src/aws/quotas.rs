@@ -1,12 +1,19 @@
-//! Quotas of Elastic Load Balancing, and what is counted against them.
+//! Quotas of Elastic Load Balancing and of AWS Fargate, and what is counted against them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use super::Aws;
 use super::error::of;
+use super::observe::unreadable;
+use super::rules::{flatten, members, versioned};
+use super::signed::{CLOUDWATCH, QUOTAS};
 use crate::call::Call;
 use crate::error::Failure;
-use crate::model::quota::Quotas;
+use crate::error::FailureKind;
+use crate::model::quota::{Fargate, Quotas};
 
 impl Aws {
     /// Quotas of this account and region. `counts`: and its target groups.
@@ -42,4 +49,62 @@ impl Aws {
             }
         }
     }
+
+    /// How many vCPUs Fargate may run in this region at a time. `None`: AWS does not say.
+    pub async fn most_vcpus(&self, of: Fargate) -> Result<Option<f64>, Failure> {
+        let about = Call::GetServiceQuota.on(of.code());
+        let body = serde_json::json!({ "ServiceCode": "fargate", "QuotaCode": of.code() });
+        match self.signed.send(QUOTAS, &self.region, about.clone(), body.to_string()).await {
+            // Not in every region.
+            Err(failure) if failure.kind == FailureKind::Missing => Ok(None),
+            Err(failure) => Err(failure),
+            Ok(answer) => {
+                let answer: Value =
+                    serde_json::from_str(&answer).map_err(|error| unreadable(&about, error))?;
+                Ok(answer["Quota"]["Value"].as_f64())
+            }
+        }
+    }
+
+    /// How many it runs: the newest value of the usage metric, which AWS has where something runs.
+    pub async fn vcpus_in_use(&self, of: Fargate) -> Result<Option<f64>, Failure> {
+        let call = Call::GetMetricStatistics;
+        let time = |time: SystemTime| humantime::format_rfc3339_seconds(time).to_string();
+        let now = self.date();
+        let mut parameters = [
+            ("Namespace", "AWS/Usage".to_owned()),
+            ("MetricName", "ResourceCount".to_owned()),
+            ("StartTime", time(now - RECENT)),
+            ("EndTime", time(now)),
+            ("Period", "60".to_owned()),
+            ("Statistics.member.1", "Maximum".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        let own = [
+            ("Service", "Fargate"),
+            ("Type", "Resource"),
+            ("Resource", "vCPU"),
+            ("Class", of.class()),
+        ];
+        for (number, (name, value)) in (1..).zip(own) {
+            parameters.push((format!("Dimensions.member.{number}.Name"), name.to_owned()));
+            parameters.push((format!("Dimensions.member.{number}.Value"), value.to_owned()));
+        }
+        let body = versioned(call.operation(), "2010-08-01", &parameters);
+        let about = call.on("of AWS Fargate");
+        let answer = self.signed.send(CLOUDWATCH, &self.region, about.clone(), body).await?;
+        let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
+        let points = members(&leaves, "GetMetricStatisticsResult.Datapoints.");
+        let value = |point: &[(&str, &str)]| {
+            let get = |name| point.iter().find(|(path, _)| *path == name).map(|(_, text)| *text);
+            Some((get("Timestamp")?.to_owned(), get("Maximum")?.parse::<f64>().ok()?))
+        };
+        // In no order (API reference); times of one form are in theirs as text.
+        let newest = points.iter().filter_map(|point| value(point)).max_by(|a, b| a.0.cmp(&b.0));
+        Ok(newest.map(|(_, used)| used))
+    }
 }
+
+/// How old a value of the usage metric may be.
+const RECENT: Duration = Duration::from_secs(15 * 60);

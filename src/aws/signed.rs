@@ -40,12 +40,14 @@ enum Protocol {
     Json { target: &'static str },
 }
 
-const CLOUDWATCH: Api = Api { host: "monitoring", protocol: Protocol::Query };
+pub(super) const CLOUDWATCH: Api = Api { host: "monitoring", protocol: Protocol::Query };
 const EC2: Api = Api { host: "ec2", protocol: Protocol::Query };
 pub(super) const IAM: Api = Api { host: "iam", protocol: Protocol::Query };
 const SECRETS: Api =
     Api { host: "secretsmanager", protocol: Protocol::Json { target: "secretsmanager" } };
 const PARAMETERS: Api = Api { host: "ssm", protocol: Protocol::Json { target: "AmazonSSM" } };
+pub(super) const QUOTAS: Api =
+    Api { host: "servicequotas", protocol: Protocol::Json { target: "ServiceQuotasV20190624" } };
 const LOGS: Api = Api { host: "logs", protocol: Protocol::Json { target: "Logs_20140328" } };
 
 /// What signs and sends.

@@ -51,7 +51,7 @@ pub(super) async fn run(
         pace: pace.filter(|_| globals.output == Output::Lines),
         sandbox: Some(sandbox.clone()),
         // A request to stop ends all of them.
-        interrupts: Some(interrupts),
+        interrupts: Some(interrupts.clone()),
         // Nothing is deployed.
         github: None,
     };
@@ -66,7 +66,13 @@ pub(super) async fn run(
             )
             .await,
         );
+        if *interrupts.borrow() > 0 {
+            break;
+        }
     }
+    // What serves then is told whether it was stopped or not.
+    let is_stopped = *interrupts.borrow() > 0;
+    let inner = if is_stopped { Host { interrupts: None, ..inner } } else { inner };
     let status = match globals.output {
         Output::Lines => {
             command(&["status", "--cluster", "shop", "--service", "web"], globals, &inner).await
@@ -84,6 +90,9 @@ pub(super) async fn run(
             && answering
                 .all(|target| target.answers && target.image.as_deref() == Some(first.as_str()))
     };
+    if let (true, Some(last)) = (is_stopped, codes.last()) {
+        return Ok(*last);
+    }
     let good = codes == [0, 1, 1] && status == 0 && serves;
     render.demo(&codes, serves, &first);
     Ok(if good { 0 } else { 4 })

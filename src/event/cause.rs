@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::seconds;
 use super::wait::{Sight, WaitReason};
 use crate::error::Failure;
+use crate::model::ecs_reason::EcsReason;
 use crate::model::gate::GateFault;
 use crate::model::health::{Sickness, TaskFailure};
 
@@ -25,6 +26,9 @@ pub enum Cause {
         /// ECS's `rolloutStateReason`.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// What it means.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        meaning: Option<EcsReason>,
         /// The alarms that the deployment watches, where the reason speaks of one.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         alarms: Vec<String>,

@@ -82,6 +82,9 @@ pub enum Ending {
         /// The service of the old side, where that keeps running.
         #[serde(skip_serializing_if = "Option::is_none")]
         kept: Option<String>,
+        /// The revision that served before, where that is another one: `web:42`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
     },
     /// ECS deploys it; nobody waited.
     Accepted {

@@ -376,6 +376,19 @@ pub enum Fact {
     },
     /// The load balancer takes no more targets for what runs beside the old tasks.
     Quota(Quota),
+    /// AWS Fargate runs no more vCPUs for what runs beside the old tasks.
+    Vcpus {
+        /// The region.
+        region: String,
+        /// The code of the quota in Service Quotas.
+        quota: &'static str,
+        /// What the account runs.
+        used_vcpus: f64,
+        /// What is needed beside it.
+        more_vcpus: f64,
+        /// What it may run.
+        max_vcpus: f64,
+    },
     /// `ecs-bg setup` could not make what it needs.
     SetupQuota(Quota),
     /// The instances of the cluster have no room for what runs beside the old tasks.

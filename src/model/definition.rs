@@ -264,6 +264,13 @@ fn units(raw: &str) -> String {
     }
 }
 
+/// The vCPUs of a task.
+pub fn vcpus(definition: &Value) -> Option<f64> {
+    let units = units(&definition.get("cpu")?.to_string());
+    let units: f64 = serde_json::from_str::<String>(&units).ok()?.parse().ok()?;
+    Some(units / 1024.0)
+}
+
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

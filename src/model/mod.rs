@@ -3,6 +3,7 @@
 pub mod arn;
 pub mod definition;
 pub mod diff;
+pub mod ecs_reason;
 pub mod gate;
 pub mod health;
 pub mod log;

@@ -72,7 +72,8 @@ pub async fn preview(
     request: &Request,
     setting: &Setting<'_>,
 ) -> Result<(Survey, Decision), Error> {
-    let (survey, decision) = or_interrupted(&setting.interrupts, decide(request, setting)).await?;
+    let (survey, decision) =
+        or_interrupted(&setting.interrupts, decide(request, setting, &mut |_| {})).await?;
     not_newer(&survey, &decision, setting.on_conflict)?;
     if let Decision::Unfinished(record) | Decision::Adopt(record) = &decision {
         if record.is_forgotten(survey.world.at) {
@@ -94,7 +95,14 @@ async fn turn(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<Ended>, Error> {
     let looked = setting.clock.moment(setting.aws.date());
-    let decided = or_interrupted(&setting.interrupts, decide(request, setting)).await;
+    let located = &mut so_far.located;
+    let mut locate = |survey: &Survey| {
+        if !std::mem::replace(located, true) {
+            setting.tell(emit, Kind::Location(survey.location()));
+        }
+    };
+    let deciding = decide(request, setting, &mut locate);
+    let decided = or_interrupted(&setting.interrupts, deciding).await;
     let (survey, decision) = match decided {
         // Somebody else's deployment is waited for like one of ours.
         Err(Error::Refused(refusal))
@@ -114,9 +122,6 @@ async fn turn(
         decided => decided?,
     };
     so_far.ended = None;
-    if !std::mem::replace(&mut so_far.located, true) {
-        setting.tell(emit, Kind::Location(survey.location()));
-    }
     not_newer(&survey, &decision, setting.on_conflict)?;
     let service = &request.service;
     match decision {

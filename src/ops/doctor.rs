@@ -12,10 +12,14 @@ use crate::call::Call;
 use crate::drive::Setting;
 use crate::error::{Failure, FailureKind};
 use crate::event::{Error, Refusal};
+use crate::model::quota::Vcpus;
 use crate::model::world::{Service, Subnet};
-use crate::plan::doctor::{More, Report, deployed, examine, may_be_set_up, quotas_matter};
+use crate::plan::doctor::{
+    More, Report, deployed, examine, may_be_set_up, quotas_matter, usage_matters,
+};
 use crate::plan::named::{
-    has_fixed_instances, log_groups, named_roles, named_values, parameter_of, secret_of, subnets,
+    fargate, has_fixed_instances, log_groups, named_roles, named_values, parameter_of, secret_of,
+    subnets,
 };
 use crate::plan::{Decision, Survey, live, wanted};
 use crate::request::Request;
@@ -94,8 +98,20 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
             false => Ok(None),
         }
     };
+    let vcpus = async {
+        let Some(of) = fargate(live) else { return Ok((None, None)) };
+        let Some(max) = aws.most_vcpus(of).await? else {
+            return Ok((None, Some(Call::GetServiceQuota)));
+        };
+        if !usage_matters(live, &definition, max) {
+            return Ok((None, None));
+        }
+        let used = aws.vcpus_in_use(of).await?;
+        let unsaid = used.is_none().then_some(Call::GetMetricStatistics);
+        Ok((used.map(|used| Vcpus { of, max, used }), unsaid))
+    };
     // Always in this order.
-    let (left, states, there, named, around, built, policies, quotas) = tokio::join!(
+    let (left, states, there, named, around, built, policies, quotas, vcpus) = tokio::join!(
         biased;
         left,
         states,
@@ -105,6 +121,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         built,
         policies,
         quotas,
+        vcpus,
     );
     let mut denied = Denied::default();
     let mut more = More {
@@ -115,6 +132,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         zones: denied.known(around.1)?.unwrap_or_default(),
         ..More::default()
     };
+    (more.vcpus, more.unsaid) = denied.known(vcpus)?.unwrap_or_default();
     more.policies.retain(|policy| policy.service == live.name);
     let firing = denied.known(states)?.into_iter().flatten().filter(|alarm| alarm.fires);
     more.firing = firing.map(|alarm| alarm.name).collect();

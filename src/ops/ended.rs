@@ -160,7 +160,9 @@ fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Endi
             };
             let runs = world.service(&record.blue).is_some_and(|old| old.desired > 0);
             let kept = (record.keep_old && runs).then(|| record.blue.clone());
-            Ending::Live { revision, service: green, proof, kept }
+            let was = short(&record.from).to_owned();
+            let was = Some(was).filter(|was| *was != revision);
+            Ending::Live { revision, service: green, proof, kept, was }
         }
         Outcome::WentBack(_) => Ending::RolledBack {
             revision,
@@ -275,6 +277,8 @@ fn hint(
             let is_first = record.had.is_some_and(|had| had.running == 0);
             verb(if is_first { "status" } else { "rollback" })
         }
+        // A service deployment that ECS could not roll back stays as it is: another one is begun.
+        Outcome::Stuck(Cause::EcsFailed { .. }) if record.native.is_some() => verb("rollback"),
         Outcome::Stuck(_) | Outcome::Stopped => verb("resume"),
         // Who asked for it knows why.
         Outcome::WentBack(_) if record.heading == Heading::Back(Reason::Asked) => return None,

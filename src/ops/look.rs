@@ -22,20 +22,20 @@ pub(super) struct Looked {
     pub(super) wanted: Result<(Wanted, BTreeMap<String, Digest>), Refusal>,
 }
 
-/// What would be done about a request, and what was seen. Changes nothing.
+/// What would be done about a request, and what was seen. Changes nothing. `located`: is told where it is, before
+/// anything is refused.
 pub(super) async fn decide(
     request: &Request,
     setting: &Setting<'_>,
+    located: &mut dyn FnMut(&Survey),
 ) -> Result<(Survey, Decision), Error> {
-    let Looked { survey, wanted } = look(request, setting).await?;
+    let survey = survey(request, setting).await?;
+    survey.known(&request.service)?;
+    located(&survey);
+    let Looked { survey, wanted } = look_on(request, setting, survey).await?;
     let (wanted, digests) = wanted?;
     let decision = decided(request, setting, &survey, &wanted, &digests).await?;
     Ok((survey, decision))
-}
-
-/// Reads all that a plan depends on.
-async fn look(request: &Request, setting: &Setting<'_>) -> Result<Looked, Error> {
-    look_on(request, setting, survey(request, setting).await?).await
 }
 
 /// A survey. What ECS was told to deploy a moment ago, and does not list yet, is waited for.

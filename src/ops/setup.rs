@@ -15,6 +15,7 @@ use crate::event::{
     Nothing, Refusal, Then, WaitReason, Warning, Weight,
 };
 use crate::model::arn::short;
+use crate::model::ecs_reason::EcsReason;
 use crate::model::health::obstacle;
 use crate::model::reads::Part;
 use crate::model::rule::weights;
@@ -433,7 +434,8 @@ fn lost(service: &Service, ours: Option<&str>) -> Cause {
     match own.filter(|one| one.rollout.as_deref() == Some("FAILED")) {
         Some(own) => {
             let reason = own.reason.clone();
-            Cause::EcsFailed { service: name, reason, alarms: vec![], task: None }
+            let meaning = reason.as_deref().and_then(EcsReason::of);
+            Cause::EcsFailed { service: name, reason, meaning, alarms: vec![], task: None }
         }
         None => Cause::OldSideChanged { service: name, revision: None },
     }

@@ -26,8 +26,8 @@ use crate::plan::{self, Identity, Survey, live, unfinished};
 use crate::record::{Closed, End, Heading, Reason, Record, Released};
 use crate::request::image::ImageRef;
 use crate::request::{Request, Scale};
-use crate::route::View;
 use crate::route::watch::Watch;
+use crate::route::{self, View};
 
 /// What a person may do with a deployment.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ pub async fn run(
     let surveying = listed(setting, cluster, service, twin.as_deref());
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     survey.known(&target.service)?;
+    setting.tell(emit, Kind::Location(survey.location()));
     if let Verb::Rollback { now: true, .. } = verb
         && survey.twin.is_none()
     {
@@ -91,7 +92,6 @@ pub async fn run(
     };
     let setting = &Setting { now, on_conflict, by_name: true, ..setting.clone() };
     if matches!(verb, Verb::Retire) {
-        setting.tell(emit, Kind::Location(survey.location()));
         return retire(survey, looked, setting, emit).await;
     }
     if let Verb::Rollback { to: Some(to), .. } = verb
@@ -137,15 +137,11 @@ pub async fn run(
         };
         return Ok(superseded(setting, record.name(), by, Some(hint), emit));
     }
-    if open.is_some() {
-        setting.tell(emit, Kind::Location(survey.location()));
-    }
     // ECS rolls back on request, also what another tool began.
     if let (Verb::Abort | Verb::Rollback { to: None, .. }, None) = (verb, &open)
         && let Some(running) = plan::native::running(&survey)
         && let Some(record) = plan::native::back(&survey, running, &identity(setting))
     {
-        setting.tell(emit, Kind::Location(survey.location()));
         let (world, service) = (survey.world.clone(), &target.service);
         let kept = Kept::Memory;
         return Ok(drive_back(setting, record, kept, world, looked, service, emit).await);
@@ -154,7 +150,6 @@ pub async fn run(
     if let (Verb::Rollback { to: None, .. }, None) = (verb, &open)
         && let Some(kept) = survey.kept()
     {
-        setting.tell(emit, Kind::Location(survey.location()));
         return back_to_service(&kept.blue, target, survey, looked, setting, emit).await;
     }
     let service = &target.service;
@@ -182,6 +177,9 @@ pub async fn run(
                 setting,
                 emit,
             )
+        }
+        (Verb::Rollback { to, .. }, Some(record)) if is_stuck(&record, &survey) => {
+            back_to(to.as_deref().or(Some(&record.from)), target, &survey, setting, emit).await
         }
         (Verb::Rollback { .. } | Verb::Abort, Some(record)) => {
             let back = Heading::Back(Reason::Asked);
@@ -277,7 +275,6 @@ async fn go_on(
             stage,
         });
     }
-    setting.tell(emit, Kind::Location(survey.location()));
     for hook in hooks {
         setting.aws.continue_deployment(&running.arn, &hook.id).await?;
     }
@@ -384,6 +381,13 @@ fn ended(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Error> {
     Ok(ended.unwrap_or_else(|| nothing(setting, Nothing::EndedMeanwhile, emit)))
+}
+
+/// Whether ECS could not roll a deployment back, and does nothing more about it.
+fn is_stuck(record: &Record, survey: &Survey) -> bool {
+    let watch = Watch::new(survey.world.at);
+    let view = View { record, watch: &watch, world: &survey.world };
+    !record.forward() && route::native::is_stuck(&view)
 }
 
 /// The record without the rest of the present hold.

@@ -1,5 +1,5 @@
-//! Finds two mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, and a
-//! name that is both a variable and a secret. Pure.
+//! Finds mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, a definition that is
+//! too large, and a name that is both a variable and a secret. Pure.
 
 use serde_json::Value;
 
@@ -20,6 +20,9 @@ const FARGATE: [(u64, u64, u64, u64); 7] = [
     (16384, 32768, 122_880, 8192),
 ];
 
+/// What a task definition may have (General Reference, "Amazon ECS endpoints and quotas").
+const MAX_BYTES: usize = 64 * 1024;
+
 /// The one step that 256 units do not have.
 const NOT: (u64, u64) = (256, 1536);
 
@@ -27,9 +30,16 @@ const NOT: (u64, u64) = (256, 1536);
 pub(super) fn fits(wanted: &Wanted) -> Result<(), Refusal> {
     let body =
         clone_request(&wanted.base.raw, &wanted.changes(), &std::collections::BTreeMap::new());
-    let body = body.and_then(|body| serde_json::from_str::<Value>(&body));
     // A definition that cannot be read is refused where it is registered.
-    let Ok(body) = body else { return Ok(()) };
+    let Ok(text) = body else { return Ok(()) };
+    if text.len() > MAX_BYTES {
+        return Err(Refusal::new(DefinitionRefused::TooLarge {
+            revision: wanted.base.name.clone(),
+            bytes: text.len(),
+            max_bytes: MAX_BYTES,
+        }));
+    }
+    let Ok(body) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
     size(&wanted.base.name, &body)?;
     names(&wanted.base.name, &body)
 }

@@ -1,5 +1,6 @@
 //! What a task definition or a service names: roles, secrets, log groups, subnets, where its tasks run. Pure.
 
+use crate::model::quota::Fargate;
 use crate::model::revision::Revision;
 use crate::model::world::Service;
 use crate::plan::checks::service::setting_at;
@@ -92,6 +93,25 @@ pub fn runs_on_instances(service: &Service) -> bool {
     let providers = strategy.into_iter().flatten();
     let mut names = providers.filter_map(|one| one["capacityProvider"].as_str());
     has_fixed_instances(service) || names.any(|name| !matches!(name, "FARGATE" | "FARGATE_SPOT"))
+}
+
+/// The one kind of Fargate capacity that the service's tasks run on.
+pub fn fargate(service: &Service) -> Option<Fargate> {
+    let strategy = setting_at(service, &["capacityProviderStrategy"]).and_then(Value::as_array);
+    let counts = |one: &&Value| one["weight"].as_u64() > Some(0) || one["base"].as_u64() > Some(0);
+    let mut providers = strategy.into_iter().flatten().filter(counts).peekable();
+    if providers.peek().is_none() {
+        let own = setting_at(service, &["launchType"]).and_then(Value::as_str);
+        return (own == Some("FARGATE")).then_some(Fargate::OnDemand);
+    }
+    let kinds: BTreeSet<Option<Fargate>> = providers
+        .map(|one| match one["capacityProvider"].as_str() {
+            Some("FARGATE") => Some(Fargate::OnDemand),
+            Some("FARGATE_SPOT") => Some(Fargate::Spot),
+            _ => None,
+        })
+        .collect();
+    kinds.first().copied().flatten().filter(|_| kinds.len() == 1)
 }
 
 #[cfg(test)]

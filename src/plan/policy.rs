@@ -73,6 +73,8 @@ const DOCTOR: &[Call] = {
         DescribeSubnets,
         DescribeLoadBalancers,
         DescribeAccountLimits,
+        GetServiceQuota,
+        GetMetricStatistics,
         BatchGetImage,
     ]
 };
@@ -170,6 +172,8 @@ fn scope(call: Call) -> On {
         | DescribeSubnets
         | DescribeLoadBalancers
         | DescribeAccountLimits
+        | GetServiceQuota
+        | GetMetricStatistics
         | GetAuthorizationToken
         | AssumeRole => On::Everything,
     }

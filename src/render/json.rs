@@ -25,8 +25,17 @@ fn ours(complete: Complete<'_>) -> Words<'_> {
 }
 
 /// One event, on one line.
-pub(super) fn event(event: &Event, elapsed: Duration, complete: Complete<'_>) -> String {
-    line(one(&event.kind, Some(event.at), elapsed, &ours(complete)))
+pub(super) fn event(
+    event: &Event,
+    elapsed: Duration,
+    deployment: Option<&str>,
+    complete: Complete<'_>,
+) -> String {
+    let mut object = one(&event.kind, Some(event.at), elapsed, &ours(complete));
+    if let Some(deployment) = deployment.filter(|_| object.get("deployment").is_none()) {
+        object["deployment"] = deployment.into();
+    }
+    line(object)
 }
 
 fn one(kind: &Kind, at: Option<SystemTime>, elapsed: Duration, said: &Words<'_>) -> Value {
@@ -192,6 +201,9 @@ mod tests {
         at: Option<String>,
         /// Whole seconds since the first event.
         elapsed_seconds: u64,
+        /// The deployment that it is about, once there is one: `web:43`
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deployment: Option<String>,
         /// The same in words. They may change; the other members do not, within a version.
         message: String,
         #[serde(flatten)]

@@ -7,7 +7,7 @@ use super::Listening;
 use super::report::{RevisionTasks, Status};
 use super::sanitise::field;
 use super::words;
-use crate::event::{Cause, Ended, Failed, Kind, Location, Nothing};
+use crate::event::{Cause, Ended, Ending, Failed, Kind, Location, Nothing};
 use crate::model::arn::short;
 use crate::model::health::TaskFailure;
 use crate::model::served::Served;
@@ -81,6 +81,13 @@ fn told(kind: &Kind) -> (&'static str, String) {
     }
 }
 
+/// A task that failed as the one before it.
+pub(super) fn failed_alike(old: Option<&str>, failure: &TaskFailure, elapsed: Duration) -> String {
+    let of = old.map_or(String::new(), |old| format!(" of {old}"));
+    let what = format!("task {}{of}: the same", words::brief(&failure.task));
+    format!("{}  {:<8}  {}", clock(elapsed), "failed", field(&what))
+}
+
 fn failed(old: Option<&str>, failure: &TaskFailure) -> String {
     let of = old.map_or(String::new(), |old| format!(" of {old}"));
     format!("task {}{of}: {}", words::brief(&failure.task), words::task(failure))
@@ -127,6 +134,9 @@ pub(super) fn details(ended: &Ended, again: &str) -> String {
     let mut row = |name: &str, what: &str| {
         let _ = write!(text, "\n  {name:<8}  {}", field(what));
     };
+    if let Ending::Live { was: Some(was), .. } = &ended.ending {
+        row("was", was);
+    }
     if let Some(why) = &ended.why {
         row("why", &words::cause(why));
     }

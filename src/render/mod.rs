@@ -30,8 +30,11 @@ pub use ecs_deploy::Words;
 use crate::clock::Clock;
 use crate::drive::OnCancel;
 use crate::error::Usage;
-use crate::event::{Cause, Ended, Ending, Error, Event, FaultKind, Kind, WaitReason, Warning};
+use crate::event::{
+    Cause, Ended, Ending, Error, Event, FaultKind, Kind, Location, WaitReason, Warning,
+};
 use crate::host::{Host, Screen, Stream};
+use crate::model::health::TaskFailure;
 use crate::ops::history::History;
 use crate::plan::doctor::Report;
 use crate::plan::{Decision, Survey};
@@ -71,8 +74,12 @@ pub struct Render<'a> {
     again: String,
     /// The same for the aws CLI.
     of_aws: String,
-    /// The registry of the account and region that were named first: it need not be named again.
-    registry: RefCell<Option<String>>,
+    /// The place that was named: it, and its registry, need not be named again.
+    location: RefCell<Option<Location>>,
+    /// How the last task failed.
+    failed: RefCell<Option<String>>,
+    /// The deployment that began last.
+    deployment: RefCell<Option<String>>,
     /// The step of GitHub Actions that this command reports to.
     report: Option<github::Report<'a>>,
     /// Rows that are redrawn below the lines.
@@ -107,7 +114,7 @@ impl Listening<'_> {
 impl<'a> Render<'a> {
     /// A renderer for one command.
     pub fn new(host: &'a Host, output: Output) -> Self {
-        let (start, last, registry) = (Cell::new(None), Cell::new(None), RefCell::new(None));
+        let (start, last, location) = (Cell::new(None), Cell::new(None), RefCell::new(None));
         let (words, report, live, again) = (None, None, None, String::new());
         Self {
             host,
@@ -117,7 +124,9 @@ impl<'a> Render<'a> {
             last,
             again,
             of_aws: String::new(),
-            registry,
+            location,
+            failed: RefCell::new(None),
+            deployment: RefCell::new(None),
             report,
             live,
         }
@@ -204,6 +213,11 @@ impl<'a> Render<'a> {
 
     /// One event of a deployment.
     pub fn event(&self, event: &Event) {
+        if let Kind::Location(location) = &event.kind
+            && self.location.replace(Some(location.clone())).as_ref() == Some(location)
+        {
+            return;
+        }
         let start = self.start.get().unwrap_or(event.at);
         self.start.set(Some(start));
         self.pace(event.at);
@@ -234,16 +248,17 @@ impl<'a> Render<'a> {
 
     fn told(&self, event: &Event, elapsed: Duration) {
         let last = matches!(event.kind, Kind::Outcome(_));
-        if self.output == Output::Json && self.words.is_none() {
-            print(
-                &self.host.out,
-                &json::event(event, elapsed, &|command| self.hinted(command)),
-                last,
-            );
-            return;
+        if let Kind::Registered { revision: own, .. } | Kind::Begun { deployment: own, .. } =
+            &event.kind
+        {
+            self.deployment.replace(Some(own.clone()));
         }
-        if let Kind::Location(location) = &event.kind {
-            self.registry.replace(lines::registry(location));
+        if self.output == Output::Json && self.words.is_none() {
+            let deployment = self.deployment.borrow();
+            let hinted = |command: &str| self.hinted(command);
+            let line = json::event(event, elapsed, deployment.as_deref(), &hinted);
+            print(&self.host.out, &line, last);
+            return;
         }
         if let Some((words, said)) = &self.words {
             let line = match &event.kind {
@@ -270,14 +285,31 @@ impl<'a> Render<'a> {
             }
             Kind::Outcome(ended) => self.end(ended, elapsed),
             kind => {
-                let mut line = lines::event(kind, elapsed);
+                let mut line = match kind {
+                    Kind::TaskFailed { old, failure } if self.is_repeated(failure) => {
+                        lines::failed_alike(old.as_deref(), failure, elapsed)
+                    }
+                    kind => lines::event(kind, elapsed),
+                };
                 if matches!(kind, Kind::Waiting { why: WaitReason::Pause { .. }, .. }) {
                     line.push_str(&self.again);
                 }
-                let registry = self.registry.borrow();
-                let line = registry.as_ref().map_or(line.clone(), |own| line.replace(own, ""));
-                self.show(&self.host.out, &line, false);
+                self.show(&self.host.out, &self.briefly(line), false);
             }
+        }
+    }
+
+    /// Whether the last task that failed did so in the same way.
+    fn is_repeated(&self, failure: &TaskFailure) -> bool {
+        let said = words::task(failure);
+        self.failed.replace(Some(said.clone())).as_ref() == Some(&said)
+    }
+
+    /// Images without the registry that was named.
+    fn briefly(&self, text: String) -> String {
+        match self.location.borrow().as_ref().and_then(lines::registry) {
+            Some(registry) => text.replace(&registry, ""),
+            None => text,
         }
     }
 
@@ -303,7 +335,15 @@ impl<'a> Render<'a> {
                 if let Decision::Deploy(plan) = decision {
                     plan.warnings.iter().for_each(|one| self.warn(&words::warning(one)));
                 }
-                self.out(&lines::plan(survey, decision));
+                let text = lines::plan(survey, decision);
+                if matches!(decision, Decision::Deploy(_)) {
+                    self.out(&text);
+                    return;
+                }
+                let location = survey.location();
+                self.out(&sanitise::field(&lines::location(&location)));
+                self.location.replace(Some(location));
+                self.out(&self.briefly(text));
             }
         }
     }
@@ -313,7 +353,10 @@ impl<'a> Render<'a> {
         let status = report::status(survey, &self.again);
         match self.output {
             Output::Json => self.out(&json::document(&status)),
-            Output::Lines => self.out(&lines::status(&status)),
+            Output::Lines => {
+                self.location.replace(Some(survey.location()));
+                self.out(&self.briefly(lines::status(&status)));
+            }
         }
     }
 
@@ -326,11 +369,8 @@ impl<'a> Render<'a> {
                 .out(&json::document(&doctor::Document::of(&location, report, calls, &complete))),
             Output::Lines => {
                 let screen = doctor::screen(&location, report, &complete);
-                let registry = lines::registry(&location).unwrap_or_default();
-                match registry.is_empty() {
-                    true => self.out(&screen),
-                    false => self.out(&screen.replace(&registry, "")),
-                }
+                self.location.replace(Some(location.clone()));
+                self.out(&self.briefly(screen));
             }
         }
     }

@@ -276,7 +276,12 @@ fn record<'a>(
     let route = record.route();
     let name = record.name();
     let brief = match (record.closed, step) {
-        (Some(closed), _) => format!("{name} {}", words::end(closed.end)),
+        (Some(closed), _) => {
+            let ago = survey.world.at.duration_since(closed.at).unwrap_or_default();
+            let by =
+                if record.by.is_empty() { String::new() } else { format!(", by {}", record.by) };
+            format!("{name} {} {} ago{by}", words::end(closed.end), words::coarse(ago))
+        }
         (None, Some(step)) => match pause(&record, survey) {
             Some((share, _)) => format!("{name} paused at {share} %"),
             None => {

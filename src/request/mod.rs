@@ -407,6 +407,7 @@ pub fn duration(argument: &str, text: &str) -> Result<Duration, Usage> {
     // What a deployment needs time for takes no 0, and a share needs its percentage.
     let hint = match argument {
         "--shares" => "--shares 10:5m,50:5m,100".to_owned(),
+        "--pause-limit" => "--pause-limit 15m, or 1h, or up to 14d".to_owned(),
         timeout if timeout.ends_with("timeout") => format!("{timeout} 15m, or 90s"),
         other => format!("{other} 60s, or 15m, or 0"),
     };

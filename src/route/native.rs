@@ -674,12 +674,20 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             .or_else(|| Some(Next::Act(Action::Write(Box::new(view.closed(End::Live)))))),
         Phase::RolledBack => None,
         Phase::RollbackFailed | Phase::Stopped => {
-            let service = view.green()?;
-            let cause = failed_by_ecs(view, service, own.reason.as_deref());
-            let serves = service.primary().is_some_and(|one| one.revision == view.record.from);
-            (!serves || own.phase() == Phase::RollbackFailed)
-                .then_some(Next::Done(Outcome::Stuck(cause)))
+            let cause = failed_by_ecs(view, view.green()?, own.reason.as_deref());
+            is_stuck(view).then_some(Next::Done(Outcome::Stuck(cause)))
         }
+    }
+}
+
+/// ECS has given up, and the old revision is not what it works towards.
+pub fn is_stuck(view: &View<'_>) -> bool {
+    let (Some(own), Some(service)) = (current(view), view.green()) else { return false };
+    let is_back = service.primary().is_some_and(|one| one.revision == view.record.from);
+    match own.phase() {
+        Phase::RollbackFailed => true,
+        Phase::Stopped => !is_back,
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::{View, alarms, gates};
 use crate::event::{Cause, Grace, WaitReason};
 use crate::model::arn::short;
+use crate::model::ecs_reason::EcsReason;
 use crate::model::health::{NotInUse, Outlook, TaskFailure, not_in_use, sickness};
 use crate::model::reads::Part;
 use crate::model::world::{Deployment, Service, Target};
@@ -113,6 +114,7 @@ pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&
     Cause::EcsFailed {
         service: service.name.clone(),
         reason: reason.map(str::to_owned),
+        meaning: reason.and_then(EcsReason::of),
         alarms: if is_alarm { service.alarms() } else { vec![] },
         task: view.watch.failures.first().cloned(),
     }

@@ -243,7 +243,7 @@ fn a_refusal_is_told_as_facts_and_in_the_same_words_everywhere() {
         if code != 3 {
             continue;
         }
-        let line = json.lines().find(|line| line.starts_with('{')).expect("an outcome");
+        let line = json.lines().rfind(|line| line.starts_with('{')).expect("an outcome");
         let outcome: Value = serde_json::from_str(line).expect("JSON");
         let errors = outcome["errors"].as_array().expect("errors");
         let mut facts_of_deploy = Vec::new();

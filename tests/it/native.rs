@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::Unverified;
 use ecs_bg_sandbox::iam::Policy;
 use ecs_bg_sandbox::journal::{Change, Entry};
 use serde_json::Value;
@@ -489,4 +490,19 @@ fn the_way_back_of_two_deployments_that_nobody_waited_for_is_the_one_before_both
     let life = world.run(&format!("rollback {SERVICE}"));
     ends(&life, 1);
     runs(&world, "1").unwrap_or_else(|why| panic!("{why}: {}", life.text));
+}
+
+/// ECS could not roll back, and does nothing more: `rollback` begins another deployment, once that can work.
+#[test]
+fn what_ecs_could_not_roll_back_is_rolled_back_by_another_deployment() {
+    let world = native("[native]\ninfrastructure_role = 'no-modify'");
+    let life = world.run(&deploy("2", ""));
+    ends(&life, 4);
+    assert!(life.text.contains(&format!("hint: ecs-bg rollback {SERVICE}")), "{}", life.text);
+    let life = world.run(&format!("resume {SERVICE}"));
+    ends(&life, 4);
+    world.cloud().set_unverified(Unverified::default());
+    let life = world.run(&format!("rollback {SERVICE}"));
+    ends(&life, 0);
+    runs(&world, "1").unwrap_or_else(|why| panic!("{why}"));
 }

@@ -151,6 +151,7 @@ const NAMES: &[&str] = &[
     "used",
     "value",
     "variable",
+    "was",
     "zone",
 ];
 /// What AWS or a container said.

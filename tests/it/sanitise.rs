@@ -151,7 +151,13 @@ fn failure() -> TaskFailure {
 
 fn cause() -> Cause {
     let task = Some(failure());
-    Cause::EcsFailed { service: nasty(), reason: Some(nasty()), alarms: vec![nasty()], task }
+    Cause::EcsFailed {
+        service: nasty(),
+        reason: Some(nasty()),
+        meaning: None,
+        alarms: vec![nasty()],
+        task,
+    }
 }
 
 /// Members that are written into one object have names of their own.

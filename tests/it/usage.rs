@@ -169,7 +169,7 @@ fn a_service_is_shown_alone_several_in_rows_and_without_a_name_all_of_them() {
     assert!(lines[2].starts_with("web + web-green"), "{}", life.text);
     world.run("deploy --cluster shop --service web --tag shop/web=3");
     let life = world.run("status --cluster shop");
-    assert!(life.text.ends_with("  web:2 rolled back\n"), "{:?}", life.text);
+    assert!(life.text.ends_with("  web:2 rolled back 0s ago\n"), "{:?}", life.text);
     let life = world.run("status --cluster shop --service web --service nope");
     assert_eq!(life.code, Some(3), "{}", life.text);
     assert!(life.text.contains("has no service nope"), "{}", life.text);

@@ -10,6 +10,7 @@ use crate::{
     elb,
     image::{self, Behaviour},
     protocol::json::texts,
+    quotas,
     state::{
         Here,
         ecs::{Attachment, Container, ContainerDefinition, Definition, Shortage, Tags, Task},
@@ -194,8 +195,14 @@ fn subnets(order: &Order) -> Vec<String> {
     texts(vpc.and_then(|vpc| vpc.get("subnets")))
 }
 
+/// Developer Guide, "Amazon ECS service event messages".
+const TOO_MANY: &str = "You've reached the limit on the number of vCPUs you can run concurrently";
+
 /// The subnet that has the fewest tasks of the service, and its Availability Zone.
 fn on_fargate(here: &Here<'_>, order: &Order) -> Result<(String, String), Unplaced> {
+    if !quotas::has_room(here.region, order.service.as_deref(), order.definition.cpu) {
+        return Err(instance::unplaced(TOO_MANY));
+    }
     let service = order.service.as_ref().and_then(|arn| here.region.ecs.services.get(arn));
     let others: Vec<&Task> = service
         .into_iter()

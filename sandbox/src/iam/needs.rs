@@ -208,6 +208,9 @@ pub(crate) fn logs(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
 
 /// CloudWatch: an alarm by its name; what lists them, on all of them (Service Authorization Reference).
 pub(crate) fn alarms(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    if place.call.operation == "GetMetricStatistics" {
+        return vec![place.need("*")];
+    }
     let mut names = asked.texts("AlarmNames");
     names.extend(asked.text("AlarmName").map(str::to_owned));
     if names.is_empty() {

@@ -209,9 +209,16 @@ struct Limit {
 
 pub(super) fn limit(build: &mut Build<'_>, item: &Item) -> Result<(), String> {
     let Limit { name, max } = typed(&item.table)?;
-    if !crate::elb::is_limit(&name) {
-        return Err("DescribeAccountLimits shows no limit of that name".to_owned());
-    }
-    build.cloud.here(build.region).region.elb.limits.insert(name, max);
+    let region = build.cloud.here(build.region).region;
+    let limits = match crate::elb::is_limit(&name) {
+        true => &mut region.elb.limits,
+        false if crate::quotas::by_name(&name).is_some() => &mut region.vcpus,
+        false => {
+            return Err(
+                "neither DescribeAccountLimits nor AWS Fargate has a limit of that name".to_owned()
+            );
+        }
+    };
+    limits.insert(name, max);
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::{
     lambda::Lambda,
     protocol::{Fault, json::Request, query},
     state::Region,
+    unverified::{InfrastructureRole, Unverified},
 };
 
 /// 2026-01-15T12:00:00Z: where each world begins.
@@ -31,7 +32,9 @@ impl Cloud {
         cloud.set_throttling(scenario.throttling);
         cloud.shared.timing = scenario.timing.clone();
         cloud.shared.merges_settings = scenario.merges_settings;
-        cloud.shared.unverified = scenario.unverified.clone();
+        // The services came to rest with a role that allowed it.
+        let infrastructure_role = InfrastructureRole::default();
+        cloud.shared.unverified = Unverified { infrastructure_role, ..scenario.unverified.clone() };
         cloud.shared.subnets.clone_from(&scenario.subnets);
         let mut build = Build { cloud, region: &scenario.region };
         for (section, make) in SECTIONS {
@@ -45,6 +48,7 @@ impl Cloud {
             }
         }
         build.cloud.advance(EPOCH);
+        build.cloud.shared.unverified = scenario.unverified.clone();
         for item in scenario.sections.get("service").into_iter().flatten() {
             hooks(&mut build, item).map_err(|what| {
                 let place = Some("lifecycleHooks");

@@ -66,8 +66,8 @@
 //! name = 'subnet-a'
 //! addresses = 3
 //! [[limit]]                           # a quota of Elastic Load Balancing, by the name that
-//! name = 'target-groups'              # DescribeAccountLimits gives it
-//! max = 4
+//! name = 'target-groups'              # DescribeAccountLimits gives it, or of AWS Fargate:
+//! max = 4                             # 'Fargate On-Demand vCPU resource count'
 //! ```
 //!
 //! The other sections are `load_balancer`, `target_group`, `listener`, `rule`, `cluster`, `repository`,

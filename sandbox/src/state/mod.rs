@@ -96,6 +96,9 @@ pub(crate) struct Region {
     pub(crate) logs: Logs,
     #[serde(default)]
     pub(crate) named: Named,
+    /// How many vCPUs Fargate may run at a time, by the names of the quotas, where a scenario says so.
+    #[serde(default)]
+    pub(crate) vcpus: BTreeMap<String, usize>,
     /// What alarms say of themselves, by their names.
     #[serde(default)]
     pub(crate) alarms: BTreeMap<String, Alarm>,

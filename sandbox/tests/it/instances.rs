@@ -264,6 +264,22 @@ fn fargate_without_capacity_starts_nothing_until_there_is_some() {
 }
 
 #[test]
+fn no_more_vcpus_run_than_the_quota_allows() {
+    let quota = "[[limit]]\nname = 'Fargate On-Demand vCPU resource count'\nmax = 1";
+    let mut world = World::with(&format!("extends = 'shop'\n{quota}"));
+    // Each has a quarter of one.
+    world.update("web", json!({"desiredCount": 5}));
+    world.pass(120);
+    assert_eq!(world.service("web")["runningCount"], 4);
+    let text = "(service web) was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently";
+    assert!(world.events("web").iter().any(|event| event == text), "{:?}", world.events("web"));
+    // Spot has a quota of its own.
+    world.update("web", json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}], "forceNewDeployment": true}));
+    world.pass(300);
+    assert_eq!(world.service("web")["runningCount"], 5);
+}
+
+#[test]
 fn one_zone_without_capacity_is_left_out() {
     let mut world = World::with("extends = 'shop'\n[[capacity]]\nname = 'a'\naz = 'a'");
     world.update("web", json!({"forceNewDeployment": true}));

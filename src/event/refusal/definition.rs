@@ -42,6 +42,15 @@ pub enum DefinitionRefused {
         /// All that there are with these CPU units.
         sizes: Vec<u64>,
     },
+    /// It is larger than a task definition may be.
+    TooLarge {
+        /// The task definition.
+        revision: String,
+        /// Its size.
+        bytes: usize,
+        /// What there may be.
+        max_bytes: usize,
+    },
     /// A name is both a variable and a secret.
     VariableAndSecret {
         /// The task definition.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use self::quota::{may_be_set_up, quotas_matter};
+pub use self::quota::{may_be_set_up, quotas_matter, usage_matters};
 use super::checks::service::is_daemon;
 use super::clone::clone_request;
 use super::engine::{Engine, engine};
@@ -21,7 +21,7 @@ use super::{Decision, Digest, Survey, live, unfinished, wanted};
 use crate::call::Call;
 use crate::event::{EngineReason, Fact, Finding, Level, Refusal, Unchecked, Warning};
 use crate::model::arn::short;
-use crate::model::quota::Quotas;
+use crate::model::quota::{Quotas, Vcpus};
 use crate::model::revision::Revision;
 use crate::model::scaling::Policy;
 use crate::model::world::{Group, Service, Subnet};
@@ -51,8 +51,12 @@ pub struct More {
     pub policies: Vec<Policy>,
     /// Quotas of Elastic Load Balancing.
     pub quotas: Option<Quotas>,
+    /// The vCPUs that AWS Fargate may run and runs.
+    pub vcpus: Option<Vcpus>,
     /// Calls that are not allowed.
     pub denied: Vec<Call>,
+    /// A call whose answer did not say them.
+    pub unsaid: Option<Call>,
 }
 
 /// What doctor says.
@@ -110,6 +114,7 @@ fn is_for(call: Call, code: &str) -> bool {
         Call::GetRole => code == "role",
         Call::DescribeSecret | Call::DescribeParameters => code == "secret",
         Call::DescribeAccountLimits => code.ends_with("quota"),
+        Call::GetServiceQuota | Call::GetMetricStatistics => code == "vcpus",
         Call::DescribeSubnets => matches!(code, "zone" | "addresses" | "one-subnet"),
         Call::DescribeLoadBalancers => code == "zone",
         Call::DescribeScalingPolicies => matches!(code, "scaling-label" | "forecast"),
@@ -138,6 +143,7 @@ const TABLE: &[Row] = &[
     row("role", Level::Warning, definition::role),
     row("secret", Level::Warning, definition::secret),
     row("quota", Level::Warning, quota::quota_of_targets),
+    row("vcpus", Level::Warning, quota::quota_of_vcpus),
     row("zone", Level::Warning, traffic::zone),
     row("addresses", Level::Warning, tasks::addresses),
     row("settings-left", Level::Warning, history::settings_left),
@@ -227,7 +233,7 @@ pub fn examine(
         let (name, definition) = deployed(request, survey, live);
         let exam = Exam { survey, more, engine, live, revision, name, definition };
         let mut denied = unread(survey, live, &[]);
-        denied.extend(&more.denied);
+        denied.extend(more.denied.iter().chain(&more.unsaid));
         denied.extend(survey.blind.as_ref().map(|_| Call::DescribeTargetGroups));
         for Row { code, level, run } in TABLE {
             match run(&exam) {
@@ -316,6 +322,10 @@ impl Exam<'_> {
 
     fn revision(&self) -> String {
         self.name.clone()
+    }
+
+    fn region(&self) -> &str {
+        self.live.arn.split(':').nth(3).unwrap_or_default()
     }
 
     /// The groups that its tasks stand in.

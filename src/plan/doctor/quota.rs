@@ -1,13 +1,15 @@
-//! Quotas of Elastic Load Balancing that would be exceeded.
+//! Quotas of Elastic Load Balancing and of AWS Fargate that would be exceeded.
 
 use super::Exam;
 use crate::event::Fact;
 use crate::event::Quota;
 use crate::model::arn;
+use crate::model::definition::vcpus;
 use crate::model::world::Group;
 use crate::model::world::Service;
 use crate::plan::Survey;
 use crate::plan::quota;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Old and new tasks are targets at the same time: of one group or of two, behind the same load balancer.
@@ -43,6 +45,33 @@ pub(super) fn quota_of_targets(exam: &Exam<'_>) -> Vec<Fact> {
     exceeded.into_iter().map(Fact::Quota).collect()
 }
 
+/// What AWS Fargate runs of the account, and what runs beside the old tasks.
+pub(super) fn quota_of_vcpus(exam: &Exam<'_>) -> Vec<Fact> {
+    let (Some(vcpus), Some(each)) = (exam.more.vcpus, vcpus(&exam.definition)) else {
+        return vec![];
+    };
+    let tasks = u32::try_from(exam.beside()).unwrap_or(u32::MAX);
+    let more = f64::from(tasks) * each;
+    match more > 0.0 && vcpus.used + more > vcpus.max {
+        true => vec![Fact::Vcpus {
+            region: exam.region().to_owned(),
+            quota: vcpus.of.code(),
+            used_vcpus: vcpus.used,
+            more_vcpus: more,
+            max_vcpus: vcpus.max,
+        }],
+        false => vec![],
+    }
+}
+
+/// A quota of which the tasks of a service take so small a part leaves room for them, whatever else runs.
+const SMALL_PART: f64 = 0.01;
+
+/// Whether what runs is worth a call: what a second set of tasks takes is not a small part of the quota.
+pub fn usage_matters(live: &Service, definition: &Value, max: f64) -> bool {
+    f64::from(live.desired) * vcpus(definition).unwrap_or(0.0) > max * SMALL_PART
+}
+
 /// So few targets are far below every quota of them: AWS allows 1,000 and more (Application Load Balancers User
 /// Guide, "Quotas").
 const FEW_TARGETS: u32 = 100;
@@ -64,7 +93,7 @@ pub(super) fn quota_of_setup(exam: &Exam<'_>) -> Vec<Fact> {
     else {
         return vec![];
     };
-    let region = exam.live.arn.split(':').nth(3).unwrap_or_default();
+    let region = exam.region();
     let mut exceeded: Vec<Quota> = Vec::new();
     for balancer in exam.groups().flat_map(|group| &group.load_balancers) {
         exceeded.extend(quota::for_group(quotas, region, balancer));

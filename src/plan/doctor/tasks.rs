@@ -2,8 +2,10 @@
 
 use super::Exam;
 use crate::event::Fact;
+use crate::model::quota::Fargate;
 use crate::model::world::Service;
 use crate::plan::checks::service::setting_at;
+use crate::plan::named::fargate;
 use serde_json::Value;
 
 pub(super) fn short_of_tasks(exam: &Exam<'_>) -> Vec<Fact> {
@@ -98,13 +100,8 @@ pub(super) fn one_subnet(exam: &Exam<'_>) -> Vec<Fact> {
 }
 
 pub(super) fn only_spot(exam: &Exam<'_>) -> Vec<Fact> {
-    let strategy = setting_at(exam.live, &["capacityProviderStrategy"]).and_then(Value::as_array);
-    let counts = |one: &&Value| one["weight"].as_u64() > Some(0) || one["base"].as_u64() > Some(0);
-    let mut providers = strategy.into_iter().flatten().filter(counts).peekable();
-    let all = providers.peek().is_some()
-        && providers.all(|one| one["capacityProvider"] == "FARGATE_SPOT");
-    match all {
-        true => vec![Fact::OnlySpot { service: exam.service() }],
-        false => vec![],
+    match fargate(exam.live) {
+        Some(Fargate::Spot) => vec![Fact::OnlySpot { service: exam.service() }],
+        _ => vec![],
     }
 }

@@ -1,5 +1,6 @@
 //! Why a deployment rolls back, cannot go on, or was taken over, in words.
 
+use super::ecs_reason::means;
 use super::ending::{hint, reason};
 use super::failure::{failure as failed, fault};
 use super::gate::gate;
@@ -7,14 +8,21 @@ use super::health::{sickness, task};
 use super::wait::{sight, wait};
 use super::{brief, counted, stop_reason, time};
 use crate::event::{BeforeEnded, Cause, Grace, Number, Scaling, Sight};
+use crate::model::ecs_reason::EcsReason;
 use crate::model::health::TaskFailure;
 use crate::record::Reason;
 
 pub(crate) fn cause(fact: &Cause) -> String {
     match fact {
-        Cause::EcsFailed { service, reason, alarms, task } => {
+        Cause::EcsFailed { service, reason, meaning, alarms, task } => {
             let what = match reason {
-                Some(reason) => format!("ECS: {}", reason.trim_end_matches('.')),
+                Some(reason) => {
+                    // These two are plain words as they are.
+                    let is_plain = |own: &EcsReason| matches!(own, EcsReason::Breaker | EcsReason::Alarm);
+                    let meaning = meaning.filter(|own| !is_plain(own));
+                    let means = meaning.map_or(String::new(), |own| format!("{}; ", means(own)));
+                    format!("{means}ECS: {}", reason.trim_end_matches('.'))
+                }
                 None => format!("ECS says that the deployment of {service} failed"),
             };
             let alarms = match &alarms[..] {

@@ -11,10 +11,10 @@ pub(crate) fn outcome(ending: &Ending) -> String {
         Ending::Accepted { revision, service } => {
             format!("ECS deploys {revision} to {service}; ecs-bg does not wait")
         }
-        Ending::Live { revision, service, proof: Proof::Healthy, kept: None } => {
+        Ending::Live { revision, service, proof: Proof::Healthy, kept: None, .. } => {
             format!("{revision} serves in {service}")
         }
-        Ending::Live { revision, service, proof: Proof::Healthy, kept: Some(kept) } => {
+        Ending::Live { revision, service, proof: Proof::Healthy, kept: Some(kept), .. } => {
             format!("{revision} serves in {service}; {kept} keeps running")
         }
         Ending::Live { revision, service, proof: Proof::Runs, .. } => {

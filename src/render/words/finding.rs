@@ -153,6 +153,10 @@ pub(crate) fn fact(fact: &Fact) -> String {
             "the deploymentConfiguration of {service} still has what {deployment} wrote into it for itself"
         ),
         Fact::Quota(own) => quota(own),
+        Fact::Vcpus { region, quota, used_vcpus, more_vcpus, max_vcpus } => format!(
+            "{used_vcpus} vCPUs of AWS Fargate run in {region}, and {more_vcpus} more are needed beside them: quota \
+             {quota} is {max_vcpus}"
+        ),
         Fact::SetupQuota(own) => format!("ecs-bg setup would be refused: {}", quota(own)),
         Fact::NoRoom { service, needed, fit } => format!(
             "the instances of the cluster have room for {fit} of the {needed} tasks of {service} that run beside the \
@@ -259,6 +263,11 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
             update(service, &format!("--deployment-configuration '{without}'"))
         }
         Fact::Quota(own) | Fact::SetupQuota(own) => raise(own),
+        Fact::Vcpus { quota, more_vcpus, used_vcpus, .. } => format!(
+            "aws service-quotas request-service-quota-increase --service-code fargate --quota-code {quota} \
+             --desired-value {}",
+            (used_vcpus + more_vcpus).ceil()
+        ),
         Fact::NoRoom { .. } => {
             format!("aws ecs list-container-instances --cluster {cluster}")
         }

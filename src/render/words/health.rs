@@ -1,7 +1,8 @@
 //! Tasks and targets that failed, in words.
 
-use super::time;
+use super::{ecs_reason, time};
 use crate::event::{BeforeEnded, Cause, Ended, WaitReason};
+use crate::model::ecs_reason::EcsReason;
 use crate::model::health::{CheckOf, Meaning, Sick, Sickness, TaskFailure};
 
 /// How a task failed.
@@ -103,11 +104,10 @@ fn against(cause: &Cause) -> Option<&'static str> {
         Cause::Tasks { task, .. } => of(task),
         Cause::Before { ended: BeforeEnded::Failed(task), .. } => of(task),
         // An alarm or a person has other reasons.
-        Cause::EcsFailed { task, reason: Some(reason), .. }
-            if reason.contains("circuit breaker") =>
-        {
+        Cause::EcsFailed { task, meaning: Some(EcsReason::Breaker), .. } => {
             task.as_ref().and_then(of)
         }
+        Cause::EcsFailed { meaning: Some(meaning), .. } => ecs_reason::helps(*meaning),
         Cause::EcsRolledBack { task, .. } | Cause::TooFewTasks { task, .. } => {
             task.as_ref().and_then(of)
         }

@@ -2,6 +2,7 @@
 //! decision, exit code or fact.
 
 mod cause;
+mod ecs_reason;
 mod ending;
 mod engine;
 mod failure;
@@ -179,6 +180,15 @@ pub(crate) fn raise(quota: &Quota) -> String {
               https://console.aws.amazon.com/servicequotas/home/services/elasticloadbalancing/quotas"
             .to_owned(),
     }
+}
+
+/// A time long ago: `3h`, `2d`.
+pub(crate) fn coarse(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
+    let fitting = units.iter().find(|(length, _)| seconds >= *length);
+    let (length, unit) = fitting.copied().unwrap_or((1, 's'));
+    format!("{}{unit}", seconds / length)
 }
 
 /// `1 task`, `2 tasks`.

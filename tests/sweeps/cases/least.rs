@@ -263,7 +263,12 @@ fn scenes() -> Vec<Scene> {
             "--with tasks",
             vec![line(format!("run {API} --command migrate"))],
         ),
-        ("doctor", extends("solo", ""), "--with doctor", vec![line(format!("doctor {API}"))]),
+        (
+            "doctor",
+            extends("solo", FEW_VCPUS),
+            "--with doctor",
+            vec![line(format!("doctor {API}"))],
+        ),
         (
             "doctor of logs and parameters",
             logged("solo", "api").replace(
@@ -482,6 +487,9 @@ fn under_the_least_policy_nothing_is_different() {
     });
     all_well(&failures, scenes.len());
 }
+
+/// So few that doctor looks at how many are in use.
+const FEW_VCPUS: &str = "[[limit]]\nname = 'Fargate On-Demand vCPU resource count'\nmax = 6";
 
 /// Actions that are asked for in such a scene and that nobody misses there, and why.
 const SILENT: [(&str, &[&str], &str); 10] = [

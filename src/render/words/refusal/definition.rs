@@ -16,6 +16,9 @@ pub(super) fn what(refusal: &DefinitionRefused) -> String {
         R::FargateMemory { revision, cpu, memory, .. } => {
             format!("{revision}: Fargate has no task with cpu {cpu} and memory {memory}")
         }
+        R::TooLarge { revision, bytes, max_bytes } => format!(
+            "the new revision of {revision} would have {bytes} bytes, and a task definition has at most {max_bytes}"
+        ),
         R::VariableAndSecret { revision, container, variable } => format!(
             "{revision}, container {container}: {variable} is in `environment` and in `secrets`, and ECS takes a name \
              once"
@@ -46,6 +49,10 @@ pub(super) fn fix(refusal: &DefinitionRefused) -> String {
                 sizes => listed(sizes, "or"),
             };
             format!("--memory {nearest} (with cpu {cpu}: {fitting})")
+        }
+        R::TooLarge { .. } => {
+            "move variables into a file in Amazon S3 (`environmentFiles`), or into one secret"
+                .to_owned()
         }
         R::VariableAndSecret { container, variable, .. } => format!(
             "take {variable} out of one of them, or replace both: --env {container}:{variable}=VALUE"
