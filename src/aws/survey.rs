@@ -138,7 +138,9 @@ impl Aws {
         };
         let twin = twin.map(str::to_owned).or(tagged);
         let balancing = async {
-            match self.balancing(&world, twin.is_some()).await {
+            // ECS looks after the targets of a service alone whose tasks it replaces.
+            let needed = twin.is_some() || world.services.values().any(Service::is_advanced);
+            match self.balancing(&world, needed).await {
                 Ok((balancing, unused, counts)) => Ok((balancing, unused, counts, None)),
                 // What cannot do without it refuses; ECS itself can.
                 Err(error) if error.kind == FailureKind::Denied => {
@@ -213,7 +215,7 @@ impl Aws {
     async fn balancing(
         &self,
         world: &World,
-        pair: bool,
+        needs_health: bool,
     ) -> Result<(World, Vec<(String, Target)>, BTreeMap<String, usize>), Failure> {
         let services = world.services.values();
         let arns: BTreeSet<&str> = services.flat_map(Service::groups).map(String::as_str).collect();
@@ -224,8 +226,7 @@ impl Aws {
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
         let health = try_join_all(arns.iter().map(|arn| async move {
             match self.health(arn).await {
-                // ECS looks after the targets of a service alone.
-                Err(error) if !pair && error.kind == FailureKind::Denied => Ok(None),
+                Err(error) if !needs_health && error.kind == FailureKind::Denied => Ok(None),
                 health => health.map(Some),
             }
         }));

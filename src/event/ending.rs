@@ -300,6 +300,8 @@ pub enum Proof {
     Runs,
     /// Its tasks run and are healthy; whether its service or the twin has the traffic was not looked at.
     OneSide,
+    /// Its tasks run, as ECS says; the health of its targets may not be read.
+    Unread,
     /// The service's desired count is 0: no task shows whether it works.
     NoTasks,
 }

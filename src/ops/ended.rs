@@ -156,6 +156,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Endi
                 _ if wants_none => Proof::NoTasks,
                 WaitFor::Started | WaitFor::Running => Proof::Runs,
                 _ if is_one_side(record, world) => Proof::OneSide,
+                _ if is_unread(record, world) => Proof::Unread,
                 _ => Proof::Healthy,
             };
             let runs = world.service(&record.blue).is_some_and(|old| old.desired > 0);
@@ -239,6 +240,12 @@ fn why(
             Some(Cause::Drift { sight: sight.clone(), back })
         }
     }
+}
+
+/// Whether nothing is known of the targets of the new version.
+fn is_unread(record: &Record, world: &World) -> bool {
+    let mut groups = world.service(&record.green).into_iter().flat_map(Service::groups).peekable();
+    groups.peek().is_some() && groups.all(|group| world.targets(group).is_none())
 }
 
 /// What to do next.

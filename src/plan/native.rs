@@ -10,10 +10,11 @@ use super::{
     prepare, preparing, registered, runs_already,
 };
 use crate::call::Call;
-use crate::event::refusal::{ServiceRefused, TrafficRefused};
+use crate::event::refusal::{PairRefused, ServiceRefused, TrafficRefused};
 use crate::event::{EngineReason, Part, Planned, Refusal, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
+use crate::model::rule::weights;
 use crate::model::service_deployment::ServiceDeployment;
 use crate::model::world::{Deployment, Rule, Service};
 use crate::record::{Asked, Change, Heading, Native, Reason, Record};
@@ -101,8 +102,11 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
 /// No other service deployment runs.
 fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
-    let running = case.survey.world.deployments.iter().flatten();
-    let Some(other) = running.into_iter().find(|one| one.is_running()) else { return Ok(()) };
+    let Some(running) = &case.survey.world.deployments else {
+        let service = service.name.clone();
+        return refuse(ServiceRefused::ServiceDeploymentsUnread { service });
+    };
+    let Some(other) = running.iter().find(|one| one.is_running()) else { return Ok(()) };
     refuse(ServiceRefused::ServiceDeploymentRuns {
         service: service.name.clone(),
         revision: other.revision.as_deref().map(|arn| short(arn).to_owned()),
@@ -127,8 +131,13 @@ fn targets_can_be_healthy(case: &Case<'_>) -> Result<(), Refusal> {
 fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case).filter(|service| service.is_advanced()) else { return Ok(()) };
     let world = &case.survey.world;
-    if case.survey.blind.is_some() {
-        return Ok(());
+    match &case.survey.blind {
+        // What is put back comes first: of that there is a warning.
+        Some(_) if case.request.is_rollback => return Ok(()),
+        Some(reason) => {
+            return refuse(PairRefused::LoadBalancersUnread { reason: reason.clone() });
+        }
+        None => {}
     }
     let name = |arn: &String| group_name(world, arn);
     for (attachment, rule) in production_rules(&world.rules, service) {
@@ -144,6 +153,14 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
             });
         };
         let live = serving(rule);
+        let test = advanced
+            .test
+            .as_ref()
+            .and_then(|arn| world.rules.values().find(|rule| rule.is_named(arn)));
+        let named = |group: &String| {
+            let rules = [Some(rule), test].into_iter().flatten();
+            rules.flat_map(|rule| weights(&rule.actions)).any(|(own, _)| own == *group)
+        };
         let group = match &live[..] {
             [group] if group == one || group == other => group,
             [group] => {
@@ -165,6 +182,14 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
                 });
             }
         };
+        if let Some(missing) = [one, other].into_iter().find(|group| !named(group)) {
+            return refuse(TrafficRefused::NotInRule {
+                service: service.name.clone(),
+                group: name(missing),
+                rule: rule.name.clone(),
+                arn: rule.arn.clone(),
+            });
+        }
         // What is put back comes first: of that rule there is a warning.
         let foreign = unmoved(&world.rules, service).find(|(_, live)| live.contains(group));
         if let Some((foreign, _)) = foreign.filter(|_| !case.request.is_rollback) {
@@ -363,9 +388,6 @@ fn oddities(survey: &Survey, service: &Service, native: &Native) -> Vec<Warning>
     }
     if let Some(reason) = survey.blind.clone().filter(|_| service.is_advanced()) {
         warnings.push(Warning::RulesUnread { reason });
-    }
-    if survey.world.deployments.is_none() {
-        warnings.push(Warning::ServiceDeploymentsUnread);
     }
     let live: Vec<String> = production_rules(&survey.world.rules, service)
         .into_iter()

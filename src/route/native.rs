@@ -168,8 +168,10 @@ fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
         Some(_) => goes_on && is_due,
     };
     let serves = goes_on && view.watch.serves_since.is_some();
-    let serving = view.green().filter(|_| serves && (is_due || has_sick(view)));
+    let wants_rules = goes_on && own.is_some_and(|own| health::wants_rules(view, own));
+    let serving = view.green().filter(|_| serves && (is_due || wants_rules || has_sick(view)));
     let services = wants_service.then_some(Part::Services).into_iter();
+    let services = services.chain(wants_rules.then_some(Part::Rules));
     let targets = view.world.target_parts(serving);
     services.chain(targets).chain(view.tasks_read(&occasion).filter(|_| wants_tasks)).collect()
 }

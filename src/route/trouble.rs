@@ -123,7 +123,9 @@ pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&
 /// Tasks that failed in a way that starting them again does not help, or too many of them. `early`:
 /// nothing served yet, so that the same end twice is no accident.
 pub(super) fn failing_tasks(view: &View<'_>, green: &Service, early: bool) -> Option<Cause> {
-    failing(&view.watch.failures, green, early, view.watch.proved.is_some())
+    // ECS gives a version users once it is healthy.
+    let proved = view.watch.proved.is_some() || view.watch.serves_since.is_some();
+    failing(&view.watch.failures, green, early, proved)
 }
 
 /// The same of these failures of one side; `proved`: it was whole once.

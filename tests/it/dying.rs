@@ -9,7 +9,7 @@ use ecs_bg_sandbox::{Does, Image};
 use crate::cases::native::{deploy as deploy_native, native, production_rule, runs};
 use crate::support::fate::{Act, Fate, Outsider, When, is_read};
 use crate::support::invariants::serves;
-use crate::support::lives::{Life, REPOSITORY, World, call, deploy};
+use crate::support::lives::{Life, REPOSITORY, World, call, deploy, parts};
 
 const NATIVE: &str = "--cluster shop --service shop";
 const PAIR: &str = "--cluster shop --service web";
@@ -443,4 +443,122 @@ fn a_rollback_of_ecs_to_the_new_version_itself_is_not_waited_for_all_day() {
     let life = world.live(&line, fate);
     ends(&life, 4, &["rolling back takes too long: waiting for shop to be on shop:1"]);
     assert!(world.now() - begin < Duration::from_secs(1800), "{}", life.text);
+}
+
+/// Who may not read tasks knows from the rule whose targets are sick.
+#[test]
+fn native_rolls_back_what_falls_sick_also_where_tasks_may_not_be_read() {
+    for denied in [&["ListTasks"][..], &["DescribeTasks"], &["ListTasks", "DescribeTasks"]] {
+        for tasks in [1, 2] {
+            let image = dies("shop/shop:5", "does = 'sick'\nstatus = 500", "200s");
+            let world =
+                native_of(tasks, 5, &format!("healthCheckGracePeriodSeconds = 3600\n{image}"));
+            let life = world.run_denied(&deploy_native("5", ""), denied);
+            ends(&life, 1, &["answered 500"]);
+            runs(&world, "1").unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+        }
+    }
+    let world = native("");
+    let life = world.run_denied(&deploy_native("2", ""), &["ListTasks"]);
+    ends(&life, 0, &["shop:2 serves in shop"]);
+}
+
+/// What safety needs may not be read: nothing is begun.
+#[test]
+fn native_is_refused_where_nobody_could_tell_what_serves() {
+    for denied in [
+        &["DescribeRules"][..],
+        &["DescribeListeners"],
+        &["DescribeTargetGroups"],
+        &["DescribeTargetHealth"],
+        &["ListServiceDeployments"],
+        &["DescribeServiceDeployments"],
+        &["DescribeServiceRevisions"],
+    ] {
+        for command in ["deploy", "plan"] {
+            let world = native("");
+            let from = world.cloud().journal().len();
+            let line = deploy_native("2", "").replacen("deploy", command, 1);
+            let life = world.run_denied(&line, denied);
+            ends(&life, 3, &["error: ", "hint: allow ", denied[0]]);
+            assert_eq!(world.cloud().journal().len(), from, "{denied:?}: {}", life.text);
+        }
+    }
+}
+
+/// Where ECS alone knows whether targets are healthy, nobody says that they are.
+#[test]
+fn what_is_not_known_to_be_healthy_is_not_called_so() {
+    let world = World::new("solo");
+    let line = format!("deploy {API} --tag 2 --output json");
+    let life = world.run_denied(&line, &["DescribeTargetHealth"]);
+    ends(&life, 0, &["\"proof\":\"unread\""]);
+    let life = World::new("solo").run(&line);
+    ends(&life, 0, &["\"proof\":\"healthy\""]);
+}
+
+/// It was healthy, and served: a longer start would not have helped it.
+#[test]
+fn what_falls_sick_after_it_served_is_not_told_to_start_sooner() {
+    let image = dies("shop/shop:5", "does = 'sick'\nstatus = 500", "200s");
+    let world = native_of(3, 5, &image);
+    let life = world.run(&deploy_native("5", "--strategy linear:20/2m"));
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    assert!(!life.text.contains("grace period"), "{}", life.text);
+}
+
+/// The ARN of a target group.
+fn group(world: &World, name: &str) -> String {
+    let body = format!("Names.member.1={name}");
+    parts(&world.call("elasticloadbalancing", "DescribeTargetGroups", &body), "TargetGroupArn")
+        .remove(0)
+}
+
+/// The ARN of the rule for test traffic.
+fn test_rule(world: &World) -> Option<String> {
+    let body = r#"{"cluster":"shop","services":["shop"]}"#;
+    let answer: serde_json::Value =
+        serde_json::from_str(&world.call("ecs", "DescribeServices", body)).expect("JSON");
+    let advanced = &answer["services"][0]["loadBalancers"][0]["advancedConfiguration"];
+    advanced["testListenerRule"].as_str().map(str::to_owned)
+}
+
+/// All requests come to a group without targets, and the old version stands by.
+#[test]
+fn native_rolls_back_when_the_group_with_the_traffic_is_emptied() {
+    for count in [1, 2] {
+        let world = native_of(count, 5, "");
+        let group = group(&world, "shop-blue");
+        let life = world.run_beside(&deploy_native("2", ""), 200, move |cloud| {
+            let of = format!("TargetGroupArn={group}");
+            let health = call(cloud, "elasticloadbalancing", "DescribeTargetHealth", &of);
+            let numbered = parts(&health, "Id").into_iter().enumerate();
+            let targets: Vec<String> =
+                numbered.map(|(at, id)| format!("&Targets.member.{}.Id={id}", at + 1)).collect();
+            let body = format!("{of}{}", targets.concat());
+            call(cloud, "elasticloadbalancing", "DeregisterTargets", &body);
+        });
+        ends(&life, 1, &[&format!("shop has traffic and 0/{count} healthy targets")]);
+        runs(&world, "1").unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+    }
+}
+
+/// ECS would refuse what lacks a place for the new targets.
+#[test]
+fn a_target_group_that_no_rule_of_the_service_has_is_found_before() {
+    let world = native("");
+    let (live, production) = (group(&world, "shop-green"), production_rule(&world));
+    let rules = test_rule(&world).into_iter().chain([production]);
+    for rule in rules {
+        let alone = format!(
+            "RuleArn={rule}&Actions.member.1.Type=forward&Actions.member.1.TargetGroupArn={live}"
+        );
+        world.call("elasticloadbalancing", "ModifyRule", &alone);
+    }
+    let from = world.cloud().journal().len();
+    for command in ["plan", "deploy", "doctor"] {
+        let line = deploy_native("2", "").replacen("deploy", command, 1);
+        ends(&world.run(&line), 3, &["is neither in its production rule"]);
+    }
+    assert_eq!(world.cloud().journal().len(), from);
 }

@@ -309,10 +309,18 @@ fn options_that_mean_nothing_here_are_refused() {
 
 #[test]
 fn rules_that_may_not_be_read_are_said() {
-    let blind = native("");
-    let life = blind.run_denied(&deploy("2", ""), &["DescribeRules", "DescribeListeners"]);
+    let world = native("");
+    ends(&world.run(&deploy("2", "")), 0);
+    // What is put back comes first.
+    let back = format!("rollback {SERVICE}");
+    let life = world.run_denied(&back, &["DescribeRules", "DescribeListeners"]);
     ends(&life, 0);
     assert!(life.text.contains("allow elasticloadbalancing:Describe*"), "{}", life.text);
+    assert!(
+        life.text.contains("whether its targets are healthy could not be read"),
+        "{}",
+        life.text
+    );
 }
 
 #[test]

@@ -158,6 +158,11 @@ pub enum ServiceRefused {
         #[serde(skip_serializing_if = "Option::is_none")]
         old: Option<String>,
     },
+    /// What ECS deploys may not be read.
+    ServiceDeploymentsUnread {
+        /// The service.
+        service: String,
+    },
     /// A service deployment of it is in progress.
     ServiceDeploymentRuns {
         /// The service.

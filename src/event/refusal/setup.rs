@@ -45,7 +45,10 @@ pub enum SetupRefused {
         count: usize,
     },
     /// Its load balancer cannot be read.
-    LoadBalancerUnread,
+    LoadBalancerUnread {
+        /// What AWS said.
+        reason: String,
+    },
     /// A target group cannot be read.
     GroupUnread {
         /// The target group.

@@ -137,6 +137,17 @@ pub enum TrafficRefused {
         /// The production rule, which ECS moves.
         other_rule: String,
     },
+    /// A target group of the service is neither in its production rule nor in its test rule.
+    NotInRule {
+        /// The service.
+        service: String,
+        /// That target group.
+        group: String,
+        /// The production rule.
+        rule: String,
+        /// Its ARN.
+        arn: String,
+    },
     /// The production rule sends requests to a target group in which no task of the service stands.
     EmptyGroup {
         /// The rule.

@@ -171,8 +171,8 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
     if case.is_headless() {
         return Ok(());
     }
-    if seen.survey.blind.is_some() {
-        return refuse(SetupRefused::LoadBalancerUnread);
+    if let Some(reason) = seen.survey.blind.clone() {
+        return refuse(SetupRefused::LoadBalancerUnread { reason });
     }
     match case.is_advanced() {
         true => Ok(()),
@@ -186,8 +186,8 @@ fn made_is_known(asked: &Setup, seen: &Seen, own: &Service) -> Result<(), Refusa
     if balancers(own).is_empty() {
         return Ok(());
     }
-    if seen.survey.blind.is_some() {
-        return refuse(SetupRefused::LoadBalancerUnread);
+    if let Some(reason) = seen.survey.blind.clone() {
+        return refuse(SetupRefused::LoadBalancerUnread { reason });
     }
     let unread = |group: &str, part, action| {
         refuse(SetupRefused::GroupUnread { group: group.to_owned(), part, action })

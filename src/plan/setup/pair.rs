@@ -250,8 +250,8 @@ pub(super) fn check_pair(
         let count = service.attachments.len();
         return refuse(SetupRefused::PairOfSeveralGroups { service: name(), count });
     }
-    if survey.blind.is_some() {
-        return refuse(SetupRefused::LoadBalancerUnread);
+    if let Some(reason) = survey.blind.clone() {
+        return refuse(SetupRefused::LoadBalancerUnread { reason });
     }
     if twin == service.name {
         return refuse(SetupRefused::TwinTaken { twin: twin.to_owned(), is_itself: true });

@@ -26,6 +26,11 @@ pub(crate) fn outcome(ending: &Ending) -> String {
                  was not checked"
             )
         }
+        Ending::Live { revision, service, proof: Proof::Unread, .. } => {
+            format!(
+                "{revision} runs in {service}; whether its targets are healthy could not be read"
+            )
+        }
         Ending::Live { revision, service, proof: Proof::NoTasks, .. } => {
             format!("{service} is on {revision}; its desired count is 0, so no task runs")
         }

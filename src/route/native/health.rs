@@ -35,9 +35,57 @@ pub(super) fn has_sick(view: &View<'_>) -> bool {
 
 /// A target of our revision's that is not healthy though it was, or had the time to become so.
 fn sick(view: &View<'_>, service: &Service) -> Option<Cause> {
-    let ours =
-        |target: &Target| view.world.runs(service, target, &view.record.revision) == Some(true);
-    judge::sick_target(view, service, ours)
+    let ours = ours(view, service);
+    judge::sick_target(view, service, |target| ours.iter().any(|(own, _)| *own == target))
+}
+
+/// The target groups that users' requests come to, once ECS has moved all of them and the rules were read after that.
+/// Whose targets stand there is known without tasks.
+fn users_groups<'a>(view: &View<'a>) -> Vec<&'a String> {
+    let (Some(own), Some(service)) = (current(view), view.green()) else { return vec![] };
+    let stages = ["POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP"];
+    let has_moved = own.production == Some(100.0)
+        && own.stage.as_deref().is_some_and(|stage| stages.contains(&stage));
+    let rules = [Part::Rules, Part::Listing];
+    let read = rules.iter().filter_map(|part| view.world.answered.get(part)).map(|at| at.aws).max();
+    let since = view.watch.stage.as_ref().map(|(_, since)| *since);
+    if !(has_moved && read.is_some() && read >= since) {
+        return vec![];
+    }
+    let rules = production_rules(&view.world.rules, service).into_iter();
+    let served = rules.filter_map(|(_, rule)| match &serving(rule?)[..] {
+        [one] => service.groups().find(|group| *group == one),
+        _ => None,
+    });
+    served.collect()
+}
+
+/// The targets of a group, where they were read since users come to the new revision.
+fn targets_since<'a>(view: &View<'a>, group: &String) -> Option<&'a [Target]> {
+    let read = view.world.answered.get(&Part::Health(group.clone()))?;
+    view.world
+        .targets(group)
+        .filter(|_| view.watch.serves_since.is_some_and(|since| read.aws >= since))
+}
+
+/// Whether rules are to be read for `users_groups`: tasks may not be read, or one of the groups has nothing healthy.
+pub(super) fn wants_rules(view: &View<'_>, own: &ServiceDeployment) -> bool {
+    let mut groups = view.green().into_iter().flat_map(Service::groups);
+    let is_dead = |group: &String| {
+        targets_since(view, group).is_some_and(|all| !all.iter().any(Target::is_healthy))
+    };
+    let ends = own.stage.as_deref() == Some("CLEAN_UP");
+    view.watch.serves_since.is_some() && !ends && (view.watch.tasks_denied || groups.any(is_dead))
+}
+
+/// All requests come to a target group in which nothing is healthy, and nothing is about to be.
+fn is_unanswered(view: &View<'_>, own: &ServiceDeployment) -> bool {
+    let is_dead = |targets: &[Target]| {
+        !targets.iter().any(|target| target.is_healthy() || target.state == "initial")
+    };
+    let [wanted, ..] = own.tasks;
+    let is_dead = |group| targets_since(view, group).is_some_and(is_dead);
+    wanted > 0 && users_groups(view).into_iter().any(is_dead)
 }
 
 /// Whether the next look may show trouble: tasks are missing, or it is not known yet whose a sick target is.
@@ -55,10 +103,13 @@ pub(super) fn is_in_doubt(view: &View<'_>, own: &ServiceDeployment) -> bool {
 
 /// The targets of our revision's tasks, as far as it is known whose they are.
 fn ours<'a>(view: &View<'a>, service: &'a Service) -> Vec<(&'a Target, Option<&'a Group>)> {
-    let world = view.world;
+    let (world, served) = (view.world, users_groups(view));
     let of = |group: &'a String| {
+        let by_group = view.watch.tasks_denied && served.contains(&group);
         let targets = world.targets(group).unwrap_or_default().iter();
-        let ours = |one: &&Target| world.runs(service, one, &view.record.revision) == Some(true);
+        let ours = move |one: &&Target| {
+            world.runs(service, one, &view.record.revision).unwrap_or(by_group)
+        };
         targets.filter(ours).map(|one| (one, world.groups.get(group)))
     };
     service.groups().flat_map(of).collect()
@@ -91,7 +142,7 @@ pub(super) fn is_short(view: &View<'_>) -> bool {
     let (_, most) = view.watch.steady;
     let least = (u64::from(most) * u64::from(service.min_healthy_percent)).div_ceil(100).max(1);
     let serves = view.watch.serves_since.is_some() && most > 0;
-    serves && runs_fewer(own) && u64::from(running) < least
+    serves && (runs_fewer(own) && u64::from(running) < least || is_unanswered(view, own))
 }
 
 /// The new revision has users' traffic and too few tasks to answer it. As long as some do and none failed, ECS has
@@ -99,14 +150,27 @@ pub(super) fn is_short(view: &View<'_>) -> bool {
 fn too_few_tasks(view: &View<'_>, own: &ServiceDeployment) -> Option<Cause> {
     let since = view.watch.short_since?;
     let [wanted, running, _] = own.tasks;
+    let least = view.watch.steady.1;
+    // Read again since.
+    let is_unanswered = is_unanswered(view, own)
+        && view.world.targets_answered().is_some_and(|read| read.aws > since);
     let limit = match running {
         // ECS is about to stop the old tasks.
         0 if bake_ends(view, Duration::ZERO) => Duration::ZERO,
         0 => LOOK_TWICE,
+        _ if is_unanswered && bake_ends(view, Duration::ZERO) => Duration::ZERO,
+        _ if is_unanswered => LOOK_TWICE,
         _ if failed_since(view).next().is_some() => judge::SHORT_FOR,
         _ => REPLACED_WITHIN,
     };
-    (view.since(since) >= limit).then(|| too_few(view, running, wanted))
+    (view.since(since) >= limit).then(|| match is_unanswered && running >= least {
+        true => nothing_healthy(view, wanted),
+        false => too_few(view, running, wanted),
+    })
+}
+
+fn nothing_healthy(view: &View<'_>, wanted: u32) -> Cause {
+    Cause::TooFewHealthy { service: view.record.green.clone(), healthy: 0, wanted }
 }
 
 /// Tasks that failed since users reach the new revision.
@@ -154,10 +218,9 @@ pub fn answers_nowhere(view: &View<'_>) -> Option<Cause> {
     let mut targets = service.groups().map(|group| view.world.targets(group));
     targets.all(|all| all.is_some_and(|all| !all.iter().any(Target::is_healthy))).then_some(())?;
     let running = service.primary().map_or(0, |one| one.running);
-    let few = || too_few(view, running, service.desired);
     Some(match running < service.desired {
-        true => few(),
-        false => any_sick(view, service).unwrap_or_else(few),
+        true => too_few(view, running, service.desired),
+        false => any_sick(view, service).unwrap_or_else(|| nothing_healthy(view, service.desired)),
     })
 }
 

@@ -92,6 +92,9 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
                 "ECS deploys {revision} to {service} right now (service deployment {id}, {status}{stage})"
             )
         }
+        R::ServiceDeploymentsUnread { service } => format!(
+            "ECS's service deployments of {service} cannot be read: nobody would see how the deployment ends"
+        ),
         R::ServesWithoutTasks { service, .. } => {
             format!("{service} has the traffic, but its desired count is 0")
         }
@@ -165,6 +168,9 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "run the same command with --on-conflict wait, or roll that one back: aws ecs stop-service-deployment \
              --stop-type ROLLBACK --service-deployment-arn {arn}"
         ),
+        R::ServiceDeploymentsUnread { .. } => "allow ecs:ListServiceDeployments, \
+             ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions"
+            .to_owned(),
         R::ServesWithoutTasks { service, cluster } => format!(
             "aws ecs update-service --cluster {cluster} --service {service} --desired-count 1"
         ),

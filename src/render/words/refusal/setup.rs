@@ -20,8 +20,8 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::SeveralLoadBalancers { service, count } => {
             format!("{service} has {count} load balancers; setup works with one target group")
         }
-        R::LoadBalancerUnread => {
-            "the load balancer cannot be read: elasticloadbalancing:Describe* is not allowed".to_owned()
+        R::LoadBalancerUnread { reason } => {
+            format!("the load balancer cannot be read: {reason}")
         }
         R::GroupUnread { group, part, action } => {
             format!("the {part} of target group {group} cannot be read: {action} is not allowed")
@@ -164,7 +164,7 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
              --load-balancers …"
                 .to_owned()
         }
-        R::LoadBalancerUnread => {
+        R::LoadBalancerUnread { .. } => {
             "allow elasticloadbalancing:Describe* to these credentials".to_owned()
         }
         R::GroupUnread { action, .. } => format!("allow {action} to these credentials"),

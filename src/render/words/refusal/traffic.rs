@@ -55,6 +55,10 @@ pub(super) fn what(refusal: &TrafficRefused) -> String {
             "rule {rule} sends requests to {group}, too; ECS moves only the production rule, {production}: after the \
              deployment {rule} would lead to stopped tasks"
         ),
+        R::NotInRule { service, group, rule, .. } => format!(
+            "target group {group} of {service} is neither in its production rule, {rule}, nor in a test rule: ECS would \
+             refuse the deployment"
+        ),
         R::EmptyGroup { rule, service, group, other_group, .. } => format!(
             "rule {rule} sends requests to {group}, in which no task of {service} stands: somebody rewrote the rule, \
              and ECS would put both revisions into {other_group}"
@@ -90,6 +94,7 @@ pub(super) fn fix(refusal: &TrafficRefused) -> String {
         | R::ForeignRule { arn, .. }
         | R::StickyRule { arn, .. }
         | R::NoProductionRule { arn, .. }
+        | R::NotInRule { arn, .. }
         | R::OtherGroup { arn, .. }
         | R::NoTraffic { arn, .. }
         | R::SeveralGroups { arn, .. } => super::describe_rule(arn),
