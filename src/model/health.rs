@@ -601,6 +601,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn names_in_a_reason_say_nothing() {
+        for (text, rest) in [
+            ("pull \"no-space\" 'x' failed", "pull failed"),
+            ("role arn:aws:iam::1:role-x missing", "role missing"),
+            ("open /no/space failed: i/o timeout", "open failed: i/o timeout"),
+            ("on 'resource:x' denied", "on 'resource:x' denied"),
+        ] {
+            assert_eq!(without_names(text), rest);
+        }
+    }
+
+    #[test]
     fn a_task_stopped_on_purpose_or_with_its_machine_did_not_fail() {
         for (code, reason) in [
             ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)"),

@@ -515,6 +515,40 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_reason_comes_back_from_its_code() {
+        for reason in [Reason::Sick, Reason::Asked, Reason::Superseded, Reason::Abandoned] {
+            assert_eq!(Reason::of_code(reason.code()), Some(reason));
+        }
+        assert_eq!(Reason::of_code("none"), None);
+    }
+
+    #[test]
+    fn another_deployment_is_told_from_this_one_by_what_never_changes() {
+        let other = |change: fn(&mut Record)| {
+            let mut other = record();
+            change(&mut other);
+            other
+        };
+        let later = other(|one| {
+            (one.to, one.owner, one.seen) = (Some(100), "b2".into(), at(99));
+        });
+        assert!(record().is_same_as(&later));
+        for change in [
+            (|one: &mut Record| one.id = "x".into()) as fn(&mut Record),
+            |one| one.request = "x".into(),
+            |one| one.revision = "x".into(),
+            |one| one.cluster = "x".into(),
+            |one| one.blue = "x".into(),
+            |one| one.green = "x".into(),
+            |one| one.from = "x".into(),
+            |one| one.was = "x".into(),
+            |one| one.start = at(1),
+        ] {
+            assert!(!record().is_same_as(&other(change)));
+        }
+    }
+
+    #[test]
     fn turning_back_takes_back_only_what_was_given() {
         assert_eq!(record().turned_back(Reason::Sick).to, None);
         assert_eq!(Record { to: Some(100), ..record() }.turned_back(Reason::Sick).to, Some(0));

@@ -457,6 +457,7 @@ mod tests {
             let closed = Some(Closed { end, at: at(99) });
             stages.push(Record { closed, prepare, ..stages[2].clone() });
         }
+        stages.push(Record { heading: Heading::Overtaken, ..stages[2].clone() });
         for stage in stages {
             let tags = stage.to_tags(&BTreeMap::new()).unwrap();
             assert_eq!(Record::from_tags(&stage.revision, &tags), Some(Ok(stage)));
@@ -495,6 +496,18 @@ mod tests {
         assert_eq!([beside(&more, 38), beside(&more, 39)], [Some(12), None]);
         let named = |length| Record { cluster: "c".repeat(length), ..record() };
         assert_eq!([beside(&named(256), 0), beside(&named(257), 0)], [Some(10), None]);
+    }
+
+    /// Rules for tests that do not fit are left out; the record is written all the same.
+    #[test]
+    fn test_rules_are_written_where_they_fit() {
+        let plan = |test_rules: Vec<String>| {
+            let tags = Record { test_rules, ..record() }.to_tags(&BTreeMap::new());
+            tags.expect("it fits").remove("ecs-bg:plan").expect("a plan")
+        };
+        let room = TAG_VALUE_MAX - plan(vec![]).len() - " tests=".len();
+        assert_eq!(plan(vec!["r".repeat(room)]).len(), TAG_VALUE_MAX);
+        assert_eq!(plan(vec!["r".repeat(room + 1)]), plan(vec![]));
     }
 
     #[test]

@@ -85,6 +85,16 @@ mod tests {
     }
 
     #[test]
+    fn that_alarms_cannot_be_read_is_news_once() {
+        let (mut alarms, now) = (Alarms::default(), SystemTime::UNIX_EPOCH);
+        assert!(alarms.unread(now));
+        assert!(!alarms.unread(now + Duration::from_secs(9)));
+        assert_eq!(alarms.unread_since, Some(now));
+        alarms.see(&alarm(false), true);
+        assert!(alarms.unread(now));
+    }
+
+    #[test]
     fn a_process_that_takes_a_deployment_over_counts_what_is_on() {
         let mut alarms = Alarms::default();
         alarms.see(&alarm(true), false);

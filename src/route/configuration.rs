@@ -181,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_at_its_stage_and_a_function_is_none() {
+        let pauses: Vec<bool> = [Stage::PreScaleUp, Stage::PostTestTrafficShift]
+            .map(|stage| pauses_at(&service(), stage))
+            .to_vec();
+        assert_eq!(pauses, [true, false]);
+    }
+
+    #[test]
     fn nothing_is_sent_where_nothing_is_asked_for() {
         let none = Native { limit: 60, ..Native::default() };
         assert_eq!(for_deployment(Some(&service()), &none), None);

@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn it_is_news_where_a_gate_says_something_else() {
+        let mut gates = gates(3);
+        assert!(gates.is_news("smoke", &wrong()) && !gates.is_news("another", &wrong()));
+        gates.see("smoke", wrong());
+        assert!(!gates.is_news("smoke", &wrong()) && gates.is_news("smoke", &Verdict::Pass));
+    }
+
+    #[test]
     fn what_was_said_of_another_share_counts_no_more() {
         let mut gates = gates(2);
         gates.see("smoke", wrong());

@@ -1,9 +1,12 @@
 //! What is trouble, and from when on: each rule at both sides of its border.
 
 use super::*;
+use crate::model::gate::{GateFault, Verdict};
 use crate::model::health::{Outlook, TaskFailure};
-use crate::record::Held;
+use crate::record::{Had, Held};
 use crate::render::words::cause;
+use crate::request::gates::OnInconclusive;
+use crate::route::gates::{self, Gates};
 use crate::route::trouble::{PAST_MAX, failing_tasks, trouble};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -62,6 +65,34 @@ fn a_new_target_has_the_grace_period_and_its_checks_to_become_healthy() {
     assert_eq!(model.later(SECOND), None);
     assert_eq!(model.later(26 * SECOND), None);
     assert_eq!(model.later(SECOND), Some(Reason::Sick));
+}
+
+#[test]
+fn alarms_that_cannot_be_read_are_trouble_after_ten_minutes() {
+    let mut model = Model::serving(100);
+    let now = model.world.at;
+    model.watch.alarms.unread(now);
+    assert_eq!(model.later(599 * SECOND), None);
+    assert_eq!(model.later(SECOND), Some(Reason::Alarm));
+}
+
+/// The old side is being stopped: where it never ran, a check speaks to a person; else it has no say any more.
+#[test]
+fn a_check_says_nothing_against_the_only_side_but_where_nothing_ran_before() {
+    for (ran_before, stopped) in [(0, true), (0, false), (2, true), (2, false)] {
+        let mut model = Model::serving(100);
+        model.record.had = Some(Had { running: ran_before, healthy: None });
+        model.side(BLUE).desired = if stopped { 0 } else { 2 };
+        let held = model.record.held.expect("held");
+        model.watch.gates = Gates::new([("smoke".to_owned(), 1)], OnInconclusive::Hold);
+        model.watch.gates.judge(Some(100));
+        let holds = gates::hold(&model.view(), held, SECOND).is_some();
+        assert_eq!(holds, ran_before == 0 || !stopped, "{ran_before} {stopped}");
+        assert_eq!(gates::alone(&model.view()), None);
+        model.watch.gates.see("smoke", Verdict::Fail(GateFault::Status { status: 500 }));
+        let is_told = gates::alone(&model.view()).is_some();
+        assert_eq!(is_told, ran_before == 0 && stopped, "{ran_before} {stopped}");
+    }
 }
 
 #[test]

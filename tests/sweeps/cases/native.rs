@@ -1,8 +1,10 @@
 //! Services whose traffic ECS shifts: killed at every call, every fault at every call, somebody else or a
 //! request to stop at every moment. After each ending the service's deployment settings are as before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
+use ecs_bg_sandbox::journal::Change;
 use serde_json::Value;
 
 use super::faults::faults;
@@ -445,7 +447,114 @@ impl Ending {
         if self.outsider.is_none() && !is_kept && settings(&world) != before {
             return Err(told("settings are left behind".into()));
         }
-        Ok(())
+        match matches!(code, 0 | 1) && self.outsider.is_none() {
+            true => goes_through(&world).map_err(told),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Somebody else deploys: nothing of ours pauses or fails it.
+fn goes_through(world: &World) -> Result<(), String> {
+    let ask = |operation: &str, body: &str| -> Value {
+        serde_json::from_str(&world.call("ecs", operation, body)).expect("JSON")
+    };
+    ask("UpdateService", r#"{"cluster":"shop","service":"shop","forceNewDeployment":true}"#);
+    world.wait(2400);
+    let all = ask("ListServiceDeployments", r#"{"cluster":"shop","service":"shop"}"#);
+    match all["serviceDeployments"][0]["status"].as_str() {
+        Some("SUCCESSFUL") => Ok(()),
+        other => Err(format!("a deployment of somebody else's is {other:?} afterwards")),
+    }
+}
+
+/// What somebody does to the rule or to a pause.
+fn interfere(what: &str, rule: &str, groups: &[String; 2], cloud: &mut ecs_bg_sandbox::Cloud) {
+    let weights = match what {
+        "weighs both groups alike" => [1, 1],
+        "sends everything to the one" => [1, 0],
+        "sends everything to the other" => [0, 1],
+        _ => {
+            let ask = |cloud: &mut ecs_bg_sandbox::Cloud, operation: &str, body: &str| -> Value {
+                serde_json::from_str(&call(cloud, "ecs", operation, body)).unwrap_or_default()
+            };
+            let list = ask(
+                cloud,
+                "ListServiceDeployments",
+                r#"{"cluster":"shop","service":"shop","status":["IN_PROGRESS"]}"#,
+            );
+            let Some(arn) = list["serviceDeployments"][0]["serviceDeploymentArn"].as_str() else {
+                return;
+            };
+            let asked = format!(r#"{{"serviceDeploymentArns":["{arn}"]}}"#);
+            let shown = ask(cloud, "DescribeServiceDeployments", &asked);
+            let hooks = &shown["serviceDeployments"][0]["lifecycleHookDetails"];
+            for hook in hooks.as_array().into_iter().flatten() {
+                let id = hook["hookId"].as_str().unwrap_or_default();
+                let body = format!(
+                    r#"{{"serviceDeploymentArn":"{arn}","hookId":"{id}","action":"CONTINUE"}}"#
+                );
+                ask(cloud, "ContinueServiceDeployment", &body);
+            }
+            return;
+        }
+    };
+    let group = |at: usize| {
+        let start = format!("Actions.member.1.ForwardConfig.TargetGroups.member.{}", at + 1);
+        format!("&{start}.TargetGroupArn={}&{start}.Weight={}", groups[at], weights[at])
+    };
+    let body = format!("RuleArn={rule}&Actions.member.1.Type=forward{}{}", group(0), group(1));
+    call(cloud, "elasticloadbalancing", "ModifyRule", &body);
+}
+
+/// Somebody rewrites the production rule, or lets a pause go on, at every moment: what is told is so.
+#[test]
+fn an_outsider_at_the_rule_or_at_a_pause_brings_no_lie() {
+    let paused = "--pause-at each-step --pause-limit 2m --strategy canary:20/1m --bake 1m";
+    let rewrites = [
+        "weighs both groups alike",
+        "sends everything to the one",
+        "sends everything to the other",
+    ];
+    let cases = rewrites.into_iter().map(|what| (what, "")).chain([("continues", paused)]);
+    let cases = cases.flat_map(|(what, more)| {
+        ["2", "4", "5"]
+            .into_iter()
+            .flat_map(move |tag| (2..440).step_by(4).map(move |at| (what, more, tag, at)))
+    });
+    for (what, more, tag, second) in every_nth("native: rules and pauses of others", cases) {
+        let world = native("");
+        let before = settings(&world);
+        let rule = production_rule(&world);
+        let balancer = &service(&world)["loadBalancers"][0];
+        let own = |group: &Value| group.as_str().expect("an ARN").to_owned();
+        let groups = [
+            own(&balancer["targetGroupArn"]),
+            own(&balancer["advancedConfiguration"]["alternateTargetGroupArn"]),
+        ];
+        let life = world.run_beside(&deploy(tag, more), second, move |cloud| {
+            interfere(what, &rule, &groups, cloud);
+        });
+        let told = |why: String| {
+            format!("{what} at {second} s, {tag} {more}: {:?} {why}\n{}", life.code, life.text)
+        };
+        world.wait(120);
+        let answered = || match world.cloud().serving().iter().find(|side| {
+            side.weight > 0 && !side.behind.iter().any(|target| target.state == "healthy")
+        }) {
+            None => Ok(()),
+            Some(side) => Err(format!("nothing answers behind {side:?}")),
+        };
+        match life.code {
+            Some(0) => runs(&world, tag).and_then(|()| answered()),
+            Some(1) => runs(&world, "1").and_then(|()| answered()),
+            Some(3) => runs(&world, "1"),
+            Some(4 | 5) => Ok(()),
+            _ => Err("no such end".to_owned()),
+        }
+        .unwrap_or_else(|why| panic!("{}", told(why)));
+        let is_kept = life.code == Some(0) && more.contains("--strategy");
+        assert!(is_kept || settings(&world) == before, "{}", told("other settings".into()));
     }
 }
 
@@ -453,5 +562,66 @@ impl Ending {
 fn generated_endings_are_told_as_they_are() {
     for seed in every_nth("native: generated endings", 0..2000) {
         Ending::of(seed).judge().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    }
+}
+
+/// When something was told: the first line of JSON that says it, by its whole second.
+fn told_at(text: &str, says: impl Fn(&Value) -> bool) -> SystemTime {
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told = lines.into_iter().find(says).unwrap_or_else(|| panic!("never told: {text}"));
+    humantime::parse_rfc3339(told["at"].as_str().expect("a time")).expect("a time")
+}
+
+/// How long after ECS shows it an end, a way back and a pause are told, with stages that last differently.
+#[test]
+fn ends_ways_back_and_pauses_are_told_soon() {
+    let mut late: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    for seed in every_nth("native: told soon", 0..120u64) {
+        let timing = format!(
+            "[timing]\nstage = '{}ms'\nshift = '{}ms'\npull = '{}ms'\n",
+            5000 + seed * 137 % 4000,
+            30_000 + seed * 331 % 9000,
+            8000 + seed * 571 % 30_000
+        );
+        let breaks = "--pause-at before-traffic --pause-limit 5m --output json";
+        for (what, tag, more) in
+            [("end", "2", "--bake 1m"), ("way back", "4", "--output json"), ("pause", "2", breaks)]
+        {
+            let world = native(&timing);
+            let from = world.cloud().journal().len();
+            let life = world.run(&deploy(tag, more));
+            let ended = world.now();
+            let is_it = |change: &Change| match change {
+                Change::ServiceDeployment { status, .. } => match what {
+                    "end" => status == "SUCCESSFUL",
+                    "way back" => status.starts_with("ROLLBACK"),
+                    _ => false,
+                },
+                Change::Hook { status, .. } => what == "pause" && status == "AWAITING_ACTION",
+                _ => false,
+            };
+            let shown = world.journal(from).into_iter().find(|entry| is_it(&entry.change));
+            let shown = shown.unwrap_or_else(|| panic!("{what}: {}", life.text)).at;
+            let second = Duration::from_millis(1);
+            let passed = match what {
+                "end" => ended - shown,
+                _ => {
+                    let says = |line: &Value| match what {
+                        "pause" => line["waits_for"] == "pause",
+                        _ => line["event"] == "rolling-back",
+                    };
+                    let told = told_at(&life.text, says);
+                    told.duration_since(SystemTime::from(shown)).unwrap_or(second)
+                }
+            };
+            late.entry(what).or_default().push(passed);
+        }
+    }
+    for (what, mut all) in late {
+        all.sort();
+        let most = all[(all.len() * 99).div_ceil(100) - 1];
+        println!("{what}: told within {most:?} in 99 of 100 of {} runs", all.len());
+        let limit = if what == "pause" { 3 } else { 2 };
+        assert!(most <= Duration::from_secs(limit), "{what}: {most:?}");
     }
 }
