@@ -572,6 +572,17 @@ fn told_at(text: &str, says: impl Fn(&Value) -> bool) -> SystemTime {
     humantime::parse_rfc3339(told["at"].as_str().expect("a time")).expect("a time")
 }
 
+/// A function that says no to each version.
+const HOOK_THAT_FAILS: &str = "[[lambda]]
+name = 'smoke-test'
+does = 'fail'
+[[service]]
+serviceName = 'shop'
+deploymentConfiguration = { strategy = 'BLUE_GREEN', bakeTimeInMinutes = 1, lifecycleHooks = [{ hookTargetArn = \
+     'arn:aws:lambda:eu-central-1:123456789012:function:smoke-test', roleArn = 'arn:aws:iam::123456789012:role/hooks', \
+     lifecycleStages = ['POST_TEST_TRAFFIC_SHIFT'] }] }
+";
+
 /// How long after ECS shows it an end, a way back and a pause are told, with stages that last differently.
 #[test]
 fn ends_ways_back_and_pauses_are_told_soon() {
@@ -585,9 +596,11 @@ fn ends_ways_back_and_pauses_are_told_soon() {
         );
         let breaks = "--pause-at before-traffic --pause-limit 5m --output json";
         for (what, tag, more) in
-            [("end", "2", "--bake 1m"), ("way back", "4", "--output json"), ("pause", "2", breaks)]
+            [("end", "2", "--bake 1m"), ("way back", "2", "--output json"), ("pause", "2", breaks)]
         {
-            let world = native(&timing);
+            // ECS itself goes back.
+            let hook = if what == "way back" { HOOK_THAT_FAILS } else { "" };
+            let world = native(&format!("{timing}{hook}"));
             let from = world.cloud().journal().len();
             let life = world.run(&deploy(tag, more));
             let ended = world.now();
@@ -621,7 +634,12 @@ fn ends_ways_back_and_pauses_are_told_soon() {
         all.sort();
         let most = all[(all.len() * 99).div_ceil(100) - 1];
         println!("{what}: told within {most:?} in 99 of 100 of {} runs", all.len());
-        let limit = if what == "pause" { 3 } else { 2 };
+        let limit = match what {
+            "end" => 2,
+            "pause" => 3,
+            // Looks are 6 s apart while hooks run; what ECS takes back needs nothing of ours.
+            _ => 12,
+        };
         assert!(most <= Duration::from_secs(limit), "{what}: {most:?}");
     }
 }
