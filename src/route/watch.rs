@@ -124,8 +124,8 @@ pub struct Watch {
     pub stage: Option<(String, SystemTime)>,
     /// When another stage was seen last: the present one is not older than that.
     pub stage_after: SystemTime,
-    /// When it was looked at last.
-    looked: SystemTime,
+    /// When it was looked at last. Who takes a deployment over does not know when its stage began.
+    looked: Option<SystemTime>,
     /// Since when ECS stops it, or has stopped it, without a rollback.
     pub stopped_since: Option<SystemTime>,
     /// Since when ECS does nothing more about it.
@@ -181,7 +181,7 @@ impl Watch {
             most_wanted: 0,
             stage: None,
             stage_after: start,
-            looked: start,
+            looked: None,
             stopped_since: None,
             over_since: None,
             unscaled_since: None,
@@ -342,11 +342,11 @@ impl Watch {
         self.stage = stage.map(|stage| match self.stage.take() {
             Some((known, since)) if known == stage => (known, since),
             _ => {
-                self.stage_after = self.looked;
+                self.stage_after = self.looked.unwrap_or(record.start);
                 (stage, world.at)
             }
         });
-        self.looked = world.at;
+        self.looked = Some(world.at);
     }
 
     fn see_blue(&mut self, record: &Record, world: &World) {
