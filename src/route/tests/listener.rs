@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::event::{Cause, Sight, WaitReason};
+use crate::model::health::{Outlook, TaskFailure};
 use crate::model::reads::{Moment, Part};
-use crate::record::Held;
+use crate::record::{Had, Held};
 use crate::route::Wait;
-use crate::route::listener::{BACK, FORWARD, before_every_step};
+use crate::route::listener::{self, BACK, FORWARD, OVERTAKEN, before_every_step};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -185,6 +186,187 @@ fn drift_is_looked_at_twice_with_time_between() {
     };
     assert!(!decides(1, 5) && !decides(2, 4));
     assert!(decides(2, 5) && decides(3, 6));
+}
+
+/// A rule with a group of nobody's, and no rule at all, are looked at twice as well.
+#[test]
+fn a_third_group_and_a_rule_that_is_gone_are_looked_for_twice() {
+    let third = |model: &mut Model| {
+        let mut one = rule("one", 70, 30);
+        let prefix = "member.1.ForwardConfig.TargetGroups.member.3";
+        one.actions.push((format!("{prefix}.TargetGroupArn"), "group:other".into()));
+        one.actions.push((format!("{prefix}.Weight"), "10".into()));
+        model.world.rules.insert("one".into(), one);
+    };
+    let none = |model: &mut Model| model.world.rules.clear();
+    for change in [&third as &dyn Fn(&mut Model), &none] {
+        let ends = |looks: u32, seconds: u32| {
+            let mut model = Model::with_share(30);
+            change(&mut model);
+            model.watch.drift = Some((model.world.at, looks));
+            model.world.at += seconds * SECOND;
+            match before_every_step(&model.view()) {
+                Some(Next::Wait(wait)) => {
+                    assert_eq!(wait.look_in, 5 * SECOND);
+                    false
+                }
+                Some(Next::Done(Outcome::Drifted(_))) => true,
+                next => panic!("{next:?}"),
+            }
+        };
+        assert_eq!([ends(1, 5), ends(2, 4), ends(2, 5), ends(3, 6)], [false, false, true, true]);
+    }
+}
+
+/// A rollback that a person asked for is given up where the old side does not come up and the new one has all.
+#[test]
+fn a_rollback_is_given_up_where_the_new_side_has_all_and_the_old_one_fails_anew() {
+    let began = at(100);
+    let given_up = |change: &dyn Fn(&mut Model)| {
+        let mut model = Model::with_share(100);
+        model.record = model.record.turned_back(Reason::Asked);
+        (model.record.to, model.watch.back_since) = (Some(100), Some(began));
+        model.world.at = at(160);
+        model.healthy_are(BLUE, 0);
+        model.watch.old_failures = vec![TaskFailure {
+            task: "1".into(),
+            outlook: Outlook::Hopeless,
+            created: Some(began),
+            ..TaskFailure::default()
+        }];
+        change(&mut model);
+        listener::given_up(&model.view()).is_some()
+    };
+    assert!(given_up(&|_| {}));
+    // The weights are written already, or are about to be.
+    assert!(given_up(&|model| model.record.to = Some(0)));
+    let split = |model: &mut Model| {
+        for name in ["one", "two"] {
+            model.world.rules.insert(name.into(), rule(name, 50, 50));
+        }
+    };
+    assert!(given_up(&split));
+    assert!(!given_up(&|model| {
+        split(model);
+        model.record.to = Some(0);
+    }));
+    for not in [
+        (|model: &mut Model| model.record.heading = Heading::Back(Reason::Sick)) as fn(&mut Model),
+        |model| model.record.judges = Some("0a".into()),
+        |model| model.side(GREEN).desired = 0,
+        |model| model.is_sick(GREEN),
+        |model| model.healthy_are(BLUE, 1),
+        |model| model.watch.old_failures[0].created = Some(at(99)),
+        |model| model.watch.old_failures.clear(),
+    ] {
+        assert!(!given_up(&not));
+    }
+    // The same end twice is no accident where nothing ran.
+    let exits = |ran: u32| {
+        move |model: &mut Model| {
+            model.record.had = Some(Had { running: ran, healthy: None });
+            let exit = |task: &str| TaskFailure {
+                task: task.into(),
+                signature: "web:1".into(),
+                exit_code: Some(1),
+                outlook: Outlook::Doubtful,
+                created: Some(began),
+                ..TaskFailure::default()
+            };
+            model.watch.old_failures = vec![exit("1"), exit("2")];
+        }
+    };
+    assert!(given_up(&exits(0)) && !given_up(&exits(2)));
+}
+
+/// Another deployment takes over: all traffic goes to the side that answers, and else to where it was.
+#[test]
+fn what_is_overtaken_is_brought_to_one_side() {
+    // What answers, what the rules show, what is written.
+    let cases = [
+        ([2, 2], 50, Some(Some(0))),
+        ([2, 0], 50, Some(Some(0))),
+        ([0, 2], 50, Some(Some(100))),
+        ([0, 0], 50, Some(Some(0))),
+        ([0, 0], 0, None),
+        ([0, 0], 100, None),
+    ];
+    for ([blue, green], share, written) in cases {
+        let mut model = Model::with_share(share);
+        (model.record.heading, model.record.to) = (Heading::Overtaken, Some(50));
+        model.healthy_are(BLUE, blue);
+        model.healthy_are(GREEN, green);
+        let to = match model.step(OVERTAKEN, "return") {
+            Some(Next::Act(Action::Write(record))) => Some(record.to),
+            None => None,
+            next => panic!("{next:?}"),
+        };
+        assert_eq!(to, written, "{blue} {green} {share}");
+    }
+    // Where green never was to have any, nothing is brought back.
+    let mut model = Model::with_share(0);
+    model.record.heading = Heading::Overtaken;
+    assert_eq!(model.step(OVERTAKEN, "return"), None);
+    // What it has all the same is.
+    let mut model = Model::with_share(50);
+    model.record.heading = Heading::Overtaken;
+    assert!(matches!(model.step(OVERTAKEN, "return"), Some(Next::Act(Action::Write(_)))));
+    // The weights are written, and then held.
+    let mut model = Model::with_share(50);
+    (model.record.heading, model.record.to) = (Heading::Overtaken, Some(0));
+    assert!(matches!(model.step(OVERTAKEN, "return"), Some(Next::Act(Action::Weigh { .. }))));
+    let mut model = Model::with_share(0);
+    (model.record.heading, model.record.to) = (Heading::Overtaken, Some(0));
+    assert!(matches!(model.step(OVERTAKEN, "return"), Some(Next::Act(Action::Write(_)))));
+    model.record.held = Some(Held { share: 0, since: at(0) });
+    assert_eq!(model.step(OVERTAKEN, "return"), None);
+}
+
+/// Where nothing was given away, or neither side will answer, nobody waits for the old one.
+#[test]
+fn the_old_side_is_not_waited_for_where_that_changes_nothing() {
+    let waits = |change: &dyn Fn(&mut Model)| {
+        let mut model = Model::back();
+        model.healthy_are(BLUE, 0);
+        change(&mut model);
+        model.step(BACK, "revive").is_some()
+    };
+    let weights = |share: u32| {
+        move |model: &mut Model| {
+            model.record.to = None;
+            for name in ["one", "two"] {
+                model.world.rules.insert(name.into(), rule(name, 100 - share, share));
+            }
+        }
+    };
+    assert!(waits(&|_| {}) && waits(&weights(10)) && !waits(&weights(0)));
+    let hopeless = |model: &mut Model| {
+        model.watch.old_failures =
+            vec![TaskFailure { outlook: Outlook::Hopeless, ..TaskFailure::default() }];
+    };
+    let dead = |model: &mut Model| model.healthy_are(GREEN, 0);
+    assert!(waits(&hopeless) && waits(&dead));
+    assert!(!waits(&|model| {
+        hopeless(model);
+        dead(model);
+    }));
+}
+
+/// Nothing is asked of a share that nobody sees, nor before the load balancer follows.
+#[test]
+fn a_share_is_judged_once_somebody_sees_it() {
+    let judged = |share: u8, tests: bool, seconds: u32| {
+        let mut model = Model::with_share(u32::from(share));
+        model.record.held = Some(Held { share, since: model.world.at });
+        if tests {
+            model.record.test_rules = vec!["one".into()];
+        }
+        model.world.at += seconds * SECOND;
+        (model.view().engine().judged)(&model.view())
+    };
+    assert_eq!(judged(10, false, 0), Some(10));
+    assert_eq!([judged(0, false, 600), judged(0, true, 1)], [None, None]);
+    assert_eq!(judged(0, true, 600), Some(0));
 }
 
 #[test]
