@@ -364,6 +364,9 @@ impl Aws {
                 let account = repository.account.clone();
                 Ok(Digest::Unknown(Unchecked::OtherAccount { account }))
             }
+            Err(error) if error.code == "RepositoryNotFoundException" => {
+                Ok(Digest::NoRepository(error.message))
+            }
             Err(error) if error.kind == FailureKind::Missing => Ok(Digest::Missing(error.message)),
             Err(error) if error.kind == FailureKind::Denied => {
                 Ok(Digest::Unknown(Unchecked::Denied { reason: error.message }))

@@ -42,7 +42,7 @@ pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
 fn no_way_back(request: &Request, survey: &Survey) -> Vec<Warning> {
     let Ok(live) = super::live(request, survey) else { return vec![] };
     let gone = survey.way_back.iter().filter_map(|(container, (image, digest))| match digest {
-        Digest::Missing(why) => Some(Warning::NoWayBack {
+        Digest::Missing(why) | Digest::NoRepository(why) => Some(Warning::NoWayBack {
             revision: short(&live.revision).to_owned(),
             container: container.clone(),
             image: image.to_string(),

@@ -17,6 +17,8 @@ pub enum Digest {
     Known(String),
     /// It is not there, or cannot be pulled.
     Missing(String),
+    /// Its repository is not there.
+    NoRepository(String),
     /// That cannot be told, and why.
     Unknown(Unchecked),
 }

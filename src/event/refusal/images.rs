@@ -21,6 +21,8 @@ pub enum ImagesRefused {
         region: String,
         /// The repository.
         repository: String,
+        /// Whether that is there.
+        has_repository: bool,
     },
     /// A text of a file that is no image's name.
     NotAnImage {

@@ -14,7 +14,12 @@ pub(in crate::plan) fn missing_images(
     digests: &BTreeMap<String, Digest>,
 ) -> Result<(), Refusal> {
     for (container, image) in images {
-        if let (Some(Digest::Missing(why)), Some(ecr)) = (digests.get(container), image.ecr()) {
+        let (why, has_repository) = match digests.get(container) {
+            Some(Digest::Missing(why)) => (why, true),
+            Some(Digest::NoRepository(why)) => (why, false),
+            _ => continue,
+        };
+        if let Some(ecr) = image.ecr() {
             return refuse(ImagesRefused::ImageUnusable {
                 image: image.to_string(),
                 container: container.clone(),
@@ -22,6 +27,7 @@ pub(in crate::plan) fn missing_images(
                 account: ecr.account,
                 region: ecr.region,
                 repository: ecr.name,
+                has_repository,
             });
         }
     }

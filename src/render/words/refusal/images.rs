@@ -27,6 +27,10 @@ pub(super) fn what(refusal: &ImagesRefused) -> String {
 pub(super) fn fix(refusal: &ImagesRefused) -> String {
     use ImagesRefused as R;
     match refusal {
+        R::ImageUnusable { account, region, has_repository: false, .. } => format!(
+            "aws ecr describe-repositories --registry-id {account} --region {region} --query \
+             'repositories[].repositoryName'"
+        ),
         R::ImageUnusable { account, region, repository, .. } => format!(
             "aws ecr list-images --registry-id {account} --region {region} --repository-name {repository}"
         ),

@@ -120,8 +120,8 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
                 .to_owned()
         }
         R::OtherController { service, cluster, .. } => format!(
-            "aws ecs describe-task-sets --cluster {cluster} --service {service}: deploy it with the tool that made \
-             them"
+            "deploy it with the tool that made its task sets: aws ecs describe-task-sets --cluster {cluster} \
+             --service {service}"
         ),
         R::ShiftedByEcs { .. } => "leave out --engine and --twin".to_owned(),
         R::IdleSide { service, cluster, .. } => format!(
