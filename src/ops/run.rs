@@ -10,8 +10,8 @@ use crate::drive::random_id;
 use crate::drive::task::{Finished, NO_CODE, follow, start};
 use crate::error::FailureKind;
 use crate::event::refusal::{OneOffRefused, RunCommand, ServiceRefused};
-use crate::event::{Change, Ended, Ending, Error, Event, Kind, Refusal, Warning};
-use crate::model::arn::short;
+use crate::event::{Change, Ended, Ending, Error, Event, Kind, Location, Refusal, Warning};
+use crate::model::arn::{self, short};
 use crate::model::revision::Revision;
 use crate::model::world::Service;
 use crate::plan::live;
@@ -68,6 +68,7 @@ pub async fn run(
 ) -> Result<Ended, Error> {
     let ordering = ordered(task, edits, setting);
     let (order, warning) = or_interrupted(&setting.interrupts, ordering).await?;
+    setting.tell(emit, Kind::Location(location(task, &order)));
     if let Some(warning) = warning {
         setting.tell(emit, Kind::Warning(warning));
     }
@@ -93,6 +94,18 @@ pub async fn run(
         }
     };
     Ok(told(finished, lacking, setting, emit))
+}
+
+/// Where it runs, as the ARN of its revision says.
+fn location(task: &OneOff, order: &Order) -> Location {
+    let revision = order.body["taskDefinition"].as_str().unwrap_or_default();
+    let place = arn::place(revision);
+    Location {
+        service: task.service.clone().unwrap_or_else(|| short(revision).to_owned()),
+        cluster: short(&task.cluster).to_owned(),
+        account: place.map(|(account, _)| account.to_owned()),
+        region: place.map(|(_, region)| region.to_owned()),
+    }
 }
 
 /// What is asked of RunTask; what is wrong is found out before it is.

@@ -241,7 +241,7 @@ fn the_last_lines_of_a_task_that_has_stopped_can_be_asked_for() {
     assert_eq!(life.calls.get("GetLogEvents"), None);
     let described =
         call(&mut world.cloud(), "ecs", "DescribeTaskDefinition", r#"{"taskDefinition":"api"}"#);
-    let id = life.text.lines().next().and_then(|line| line.split_whitespace().nth(4));
+    let id = life.text.lines().nth(1).and_then(|line| line.split_whitespace().nth(4));
     let id = id.expect("the task's id").to_owned();
     let lines = with_aws(&world, async |aws| {
         let last = ecs_bg::drive::log::last(aws, &described, &id, "api", 10).await;
