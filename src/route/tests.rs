@@ -4,6 +4,7 @@
 mod drift;
 mod histories;
 mod listener;
+mod native;
 mod prepare;
 mod rolling;
 mod scaling;
