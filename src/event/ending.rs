@@ -113,6 +113,9 @@ pub enum Ending {
         /// The service's desired count is 0.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         no_tasks: bool,
+        /// The health of its targets could not be read.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        unread: bool,
     },
     /// A rollback that was asked for is given up: what was to be replaced serves on.
     NotRolledBack {

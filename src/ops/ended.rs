@@ -156,7 +156,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Endi
                 _ if wants_none => Proof::NoTasks,
                 WaitFor::Started | WaitFor::Running => Proof::Runs,
                 _ if is_one_side(record, world) => Proof::OneSide,
-                _ if is_unread(record, world) => Proof::Unread,
+                _ if is_unread(&record.green, world) => Proof::Unread,
                 _ => Proof::Healthy,
             };
             let runs = world.service(&record.blue).is_some_and(|old| old.desired > 0);
@@ -173,6 +173,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Endi
             not_deployed: record.is_preparing(),
             as_before: as_before(record, world),
             no_tasks: world.service(&record.blue).is_some_and(|old| old.desired == 0),
+            unread: is_unread(&record.blue, world),
         },
         Outcome::Left(_) => Ending::Left { revision, service: green },
         Outcome::Stuck(_) => match record.closed.map(|closed| closed.end) {
@@ -242,9 +243,9 @@ fn why(
     }
 }
 
-/// Whether nothing is known of the targets of the new version.
-fn is_unread(record: &Record, world: &World) -> bool {
-    let mut groups = world.service(&record.green).into_iter().flat_map(Service::groups).peekable();
+/// Whether nothing is known of a service's targets.
+fn is_unread(service: &str, world: &World) -> bool {
+    let mut groups = world.service(service).into_iter().flat_map(Service::groups).peekable();
     groups.peek().is_some() && groups.all(|group| world.targets(group).is_none())
 }
 

@@ -10,7 +10,7 @@ use super::{
     prepare, preparing, registered, runs_already,
 };
 use crate::call::Call;
-use crate::event::refusal::{PairRefused, ServiceRefused, TrafficRefused};
+use crate::event::refusal::{ServiceRefused, TrafficRefused};
 use crate::event::{EngineReason, Part, Planned, Refusal, Update, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
@@ -135,7 +135,7 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
         // What is put back comes first: of that there is a warning.
         Some(_) if case.request.is_rollback => return Ok(()),
         Some(reason) => {
-            return refuse(PairRefused::LoadBalancersUnread { reason: reason.clone() });
+            return refuse(ServiceRefused::TrafficUnread { reason: reason.clone() });
         }
         None => {}
     }
@@ -187,7 +187,7 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
                 service: service.name.clone(),
                 group: name(missing),
                 rule: rule.name.clone(),
-                arn: rule.arn.clone(),
+                arn: advanced.production.clone(),
             });
         }
         // What is put back comes first: of that rule there is a warning.

@@ -280,8 +280,11 @@ pub(super) fn status(status: &Status) -> String {
                 .iter()
                 .map(|(state, count)| format!("{count} {}", field(state)))
                 .collect();
-            let states =
-                if states.is_empty() { "no targets".to_owned() } else { states.join(", ") };
+            let states = match states.is_empty() {
+                true if group.unread => "could not be read".to_owned(),
+                true => "no targets".to_owned(),
+                false => states.join(", "),
+            };
             let _ = writeln!(text, "  {:<8}  {}: {states}", "targets", field(&group.name));
             for why in &group.why {
                 let _ = writeln!(text, "  {:<8}  {}", "", field(why));
@@ -290,6 +293,9 @@ pub(super) fn status(status: &Status) -> String {
     }
     for served in &status.serves {
         let _ = writeln!(text, "traffic     {}", field(&traffic(served)));
+    }
+    if let Some(reason) = &status.load_balancers_unread {
+        let _ = writeln!(text, "traffic     could not be read: {}", field(reason));
     }
     if let Some(own) = &status.service_deployment {
         let _ = writeln!(text, "ecs         {}", field(&own.what));

@@ -26,6 +26,9 @@ pub(super) struct Status {
     pub(super) services: Vec<Side>,
     /// Who has the traffic: of each rule, or of a service that no rule tells of.
     pub(super) serves: Vec<Served>,
+    /// Why load balancers could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) load_balancers_unread: Option<String>,
     /// What ECS is doing, where it shifts the traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_deployment: Option<ServiceDeploymentStatus>,
@@ -137,6 +140,9 @@ pub(super) struct GroupStatus {
     pub(super) name: String,
     /// How many targets are in which state.
     pub(super) targets: BTreeMap<String, usize>,
+    /// They could not be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unread: bool,
     /// Why those that are not healthy are not.
     pub(super) why: Vec<String>,
 }
@@ -200,6 +206,7 @@ pub(super) fn status(survey: &Survey, again: &str) -> Status {
                 })
                 .collect(),
         },
+        load_balancers_unread: survey.blind.clone(),
         service_deployment: service_deployment(survey, again),
         record: record(survey, services, again),
     }
@@ -221,6 +228,7 @@ fn side(survey: &Survey, world: &World, service: &Service) -> Side {
         GroupStatus {
             name: group.map_or(arn.clone(), |group| group.name.clone()),
             targets: states,
+            unread: world.targets(arn).is_none(),
             why: sick.map(|target| words::sickness(&sickness(target, group))).collect(),
         }
     });

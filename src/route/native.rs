@@ -169,7 +169,9 @@ fn reads(view: &View<'_>, occasion: &Occasion) -> Vec<Part> {
     };
     let serves = goes_on && view.watch.serves_since.is_some();
     let wants_rules = goes_on && own.is_some_and(|own| health::wants_rules(view, own));
-    let serving = view.green().filter(|_| serves && (is_due || wants_rules || has_sick(view)));
+    // There is a way back as long as the bake lasts: each of its last looks sees the targets.
+    let looks = is_due || bake_ends(view, ahead) || wants_rules || has_sick(view);
+    let serving = view.green().filter(|_| serves && looks);
     let services = wants_service.then_some(Part::Services).into_iter();
     let services = services.chain(wants_rules.then_some(Part::Rules));
     let targets = view.world.target_parts(serving);

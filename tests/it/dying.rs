@@ -596,3 +596,57 @@ fn a_target_group_that_no_rule_of_the_service_has_is_found_before() {
     }
     assert_eq!(world.cloud().journal().len(), from);
 }
+
+/// Nobody says of targets that could not be read that there are none, nor of rules that somebody deleted them.
+#[test]
+fn what_could_not_be_read_is_said_to_be_so() {
+    for (scenario, service) in [("shop", PAIR), ("native", NATIVE)] {
+        for denied in [&["DescribeRules"][..], &["DescribeTargetHealth"], &["DescribeTargetGroups"]]
+        {
+            let life = World::new(scenario).run_denied(&format!("status {service}"), denied);
+            ends(&life, 0, &["could not be read: ", denied[0]]);
+            assert!(!life.text.contains("no targets"), "{denied:?}: {}", life.text);
+        }
+    }
+    let world = World::new("shop");
+    let first = world.run_until(&deploy("2", "--bake 2m"), 60, Death::BeforeSend);
+    assert_eq!(first.code, None, "{}", first.text);
+    world.wait(181);
+    for verb in ["resume", "rollback"] {
+        let life = world.run_denied(&format!("{verb} {PAIR}"), &["DescribeRules"]);
+        ends(&life, 3, &["load balancers cannot be read", "DescribeRules"]);
+    }
+    // The way back of what ECS replaces is not called healthy either.
+    let image = dies("shop/api:2", "does = 'exit'\ncode = 1", "60s");
+    let world = World::parsed(&format!("extends = 'solo'\n{image}"));
+    let line = format!("deploy {API} --tag 2 --bake 2m");
+    let life = world.run_denied(&line, &["DescribeTargetHealth"]);
+    ends(&life, 1, &["whether its targets are healthy could not be read"]);
+}
+
+/// The last looks of a bake see the targets: what is sick in time is rolled back, and not told when it is too late.
+#[test]
+fn native_rolls_back_what_falls_sick_in_the_last_seconds_of_a_bake() {
+    let mut late = 0;
+    for after in (100..=150).step_by(2) {
+        let image = dies("shop/shop:5", "does = 'sick'\nstatus = 500", &format!("{after}s"));
+        let world = native_of(2, 1, &format!("healthCheckGracePeriodSeconds = 3600\n{image}"));
+        let from = world.cloud().journal().len();
+        let life = world.run(&deploy_native("5", ""));
+        let journal = world.journal(from);
+        let first = |is_it: &dyn Fn(&Change) -> bool| {
+            journal.iter().find(|entry| is_it(&entry.change)).map(|entry| entry.at)
+        };
+        let sick = first(
+            &|change| matches!(change, Change::Target { from, to, .. } if from == "healthy" && to.starts_with("unhealthy")),
+        );
+        let cleaned =
+            first(&|change| matches!(change, Change::Stage { stage, .. } if stage == "CLEAN_UP"));
+        let margin = Duration::from_secs(5);
+        let in_time = sick.is_some_and(|sick| cleaned.is_none_or(|at| sick + margin <= at));
+        let what = format!("{after} s, {sick:?}, {cleaned:?}: {}", life.text);
+        assert!(!in_time || life.code == Some(1), "{what}");
+        late += usize::from(!in_time);
+    }
+    assert!((1..25).contains(&late), "{late} of 26 are too late");
+}

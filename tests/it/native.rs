@@ -52,7 +52,8 @@ fn a_good_deployment_needs_few_calls_and_its_end_is_told_at_once() {
     let took = world.now() - begin;
     println!("{calls} calls in {took:?}, told after {late:?}: {:?}", life.calls);
     assert!(late <= Duration::from_secs(3), "{late:?}");
-    assert!(calls <= 131, "{calls} calls in {took:?}: {:?}", life.calls);
+    // Eight of them see the targets at the last looks of the bake.
+    assert!(calls <= 139, "{calls} calls in {took:?}: {:?}", life.calls);
 }
 
 /// Somebody else's deployment is waited for, where that is asked for; else it is refused.

@@ -119,6 +119,7 @@ fn events() -> Vec<Kind> {
         Kind::Outcome(Box::new(Ended {
             ending: Ending::RolledBack {
                 no_tasks: false,
+                unread: false,
                 revision: nasty(),
                 old: nasty(),
                 service: nasty(),

@@ -158,6 +158,11 @@ pub enum ServiceRefused {
         #[serde(skip_serializing_if = "Option::is_none")]
         old: Option<String>,
     },
+    /// Its load balancer may not be read.
+    TrafficUnread {
+        /// What AWS said.
+        reason: String,
+    },
     /// What ECS deploys may not be read.
     ServiceDeploymentsUnread {
         /// The service.

@@ -210,10 +210,13 @@ pub fn examine(
         }
         _ => false,
     };
+    let is_blind =
+        |code: &str| survey.blind.is_some() && matches!(code, "target-health" | "traffic");
     // What was refused before the checks leaves them unmade.
     let are_made = !is_open && failed.iter().all(|one| one.check.is_some());
     if let Some((engine, _)) = chosen.as_ref().filter(|_| are_made) {
         let codes = engine.checks.iter().map(|check| check.code);
+        let codes = codes.filter(|code| !is_blind(code));
         passed.extend(codes.filter(|code| failed.iter().all(|one| one.check != Some(code))));
     }
     let warned = match decision {
@@ -224,7 +227,8 @@ pub fn examine(
     for call in more.denied.iter().copied().chain(unsaid.unwrap_or_default()) {
         found("permissions", Level::Unknown, Fact::NotAllowed { call });
     }
-    if let Some(reason) = survey.blind.clone().filter(|_| warned.is_empty()) {
+    let is_told = failed.iter().any(|one| one.check == Some("traffic"));
+    if let Some(reason) = survey.blind.clone().filter(|_| warned.is_empty() && !is_told) {
         let blind = Warning::LoadBalancersUnread { reason };
         found("permissions", Level::Unknown, Fact::Plan(blind));
     }

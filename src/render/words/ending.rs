@@ -43,8 +43,19 @@ pub(crate) fn outcome(ending: &Ending) -> String {
             format!("rolled back: {service} is on {old}; its desired count is 0, so no task runs")
         }
         Ending::RolledBack {
-            revision, old, service, as_before, stopping, not_deployed, ..
+            revision,
+            old,
+            service,
+            as_before,
+            stopping,
+            not_deployed,
+            unread,
+            ..
         } => {
+            let unread = match unread {
+                true => "; whether its targets are healthy could not be read",
+                false => "",
+            };
             let before = match as_before {
                 Some(AsBefore::Targets { now, wanted }) => {
                     format!(" as before, with {now} of {wanted} targets healthy")
@@ -60,7 +71,7 @@ pub(crate) fn outcome(ending: &Ending) -> String {
                 (false, 0) => format!(", {revision} was stopped"),
                 (false, _) => format!(", {revision} is being stopped"),
             };
-            format!("rolled back: {old} serves in {service}{before}{stopped}")
+            format!("rolled back: {old} serves in {service}{before}{stopped}{unread}")
         }
         Ending::Left { revision, service } => {
             format!("{revision} failed and is left running in {service}")

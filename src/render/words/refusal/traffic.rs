@@ -94,10 +94,16 @@ pub(super) fn fix(refusal: &TrafficRefused) -> String {
         | R::ForeignRule { arn, .. }
         | R::StickyRule { arn, .. }
         | R::NoProductionRule { arn, .. }
-        | R::NotInRule { arn, .. }
         | R::OtherGroup { arn, .. }
         | R::NoTraffic { arn, .. }
         | R::SeveralGroups { arn, .. } => super::describe_rule(arn),
+        R::NotInRule { group, arn, .. } => {
+            let shown = match arn.contains(":listener/") {
+                true => format!("aws elbv2 describe-listeners --listener-arns {arn}"),
+                false => super::describe_rule(arn),
+            };
+            format!("add {group} to it with weight 0, or name a test rule that has it: {shown}")
+        }
         R::EmptyGroup { arn, other_arn, .. } => format!(
             "aws elbv2 modify-rule --rule-arn {arn} --actions Type=forward,TargetGroupArn={other_arn}"
         ),
