@@ -61,8 +61,8 @@ fn users_groups<'a>(view: &View<'a>) -> Vec<&'a String> {
 }
 
 /// The targets of a group, where they were read since users come to the new revision.
-fn targets_since<'a>(view: &View<'a>, group: &String) -> Option<&'a [Target]> {
-    let read = view.world.answered.get(&Part::Health(group.clone()))?;
+fn targets_since<'a>(view: &View<'a>, group: &str) -> Option<&'a [Target]> {
+    let read = view.world.answered.get(&Part::Health(group.to_owned()))?;
     view.world
         .targets(group)
         .filter(|_| view.watch.serves_since.is_some_and(|since| read.aws >= since))
@@ -84,7 +84,7 @@ fn is_unanswered(view: &View<'_>, own: &ServiceDeployment) -> bool {
         !targets.iter().any(|target| target.is_healthy() || target.state == "initial")
     };
     let [wanted, ..] = own.tasks;
-    let is_dead = |group| targets_since(view, group).is_some_and(is_dead);
+    let is_dead = |group: &String| targets_since(view, group).is_some_and(is_dead);
     wanted > 0 && users_groups(view).into_iter().any(is_dead)
 }
 
