@@ -99,7 +99,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         }
     };
     let vcpus = async {
-        let Some(of) = fargate(live) else { return Ok((None, None)) };
+        let Some(of) = fargate(live) else { return Ok::<_, Failure>((None, None)) };
         let Some(max) = aws.most_vcpus(of).await? else {
             return Ok((None, Some(Call::GetServiceQuota)));
         };
@@ -108,7 +108,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         }
         let used = aws.vcpus_in_use(of).await?;
         let unsaid = used.is_none().then_some(Call::GetMetricStatistics);
-        Ok((used.map(|used| Vcpus { of, max, used }), unsaid))
+        Ok::<_, Failure>((used.map(|used| Vcpus { of, max, used }), unsaid))
     };
     // Always in this order.
     let (left, states, there, named, around, built, policies, quotas, vcpus) = tokio::join!(
@@ -131,6 +131,11 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         subnets: denied.known(around.0)?.unwrap_or_default(),
         zones: denied.known(around.1)?.unwrap_or_default(),
         ..More::default()
+    };
+    // Service Quotas is not everywhere, and not in reach of every network.
+    let vcpus = match vcpus {
+        Err(failure) if failure.kind != FailureKind::Denied => Ok((None, failure.call)),
+        vcpus => vcpus,
     };
     (more.vcpus, more.unsaid) = denied.known(vcpus)?.unwrap_or_default();
     more.policies.retain(|policy| policy.service == live.name);

@@ -494,3 +494,15 @@ fn a_definition_that_is_too_large_is_found_before_anything_is_sent() {
     assert_eq!(life.code, Some(0), "{}", life.text);
     fs::remove_file(&file).expect("removed");
 }
+
+/// Service Quotas is not in reach of every network: the check is left out, and nothing else.
+#[test]
+fn where_quotas_do_not_answer_the_rest_is_judged() {
+    let world = World::new("solo");
+    let fault = r#"[{"operation": "GetServiceQuota", "does": "reset-before", "times": 9}]"#;
+    world.cloud().set_faults(serde_json::from_str(fault).expect("a fault")).expect("known");
+    let life = world.run(DOCTOR);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let report = report(&life);
+    assert!(!report["passed"].as_array().expect("passed").contains(&"vcpus".into()), "{report}");
+}
