@@ -214,8 +214,8 @@ def test_usage_of_fargate(shop):
     spot = [one | {"Value": one["Value"].replace("OnDemand", "Spot")} for one in dimensions]
     for other in (dict(Dimensions=spot), dict(Dimensions=dimensions[:3]), dict(MetricName="CallCount")):
         assert read(**other)["Datapoints"] == []
-    assert code(read, Period=0) == "InvalidParameterValueException"
-    assert code(read, Statistics=[]) == "InvalidParameterCombinationException"
+    assert code(read, Period=0) == "InvalidParameterValue"
+    assert code(read, Statistics=[]) == "InvalidParameterCombination"
 
 
 def test_an_index_of_images(shop):
