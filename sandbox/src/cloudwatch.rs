@@ -186,7 +186,7 @@ fn set(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
     Ok(Map::new())
 }
 
-/// One point for each period, with what is used now: of the past nothing is kept. Other metrics have no data
+/// One point, with what is used now: of the past nothing is kept. Other metrics have no data
 /// (API reference of GetMetricStatistics; ECS Developer Guide, "AWS Fargate usage metrics").
 fn statistics(here: &mut Here<'_>, request: &Map<String, Value>, wire: Wire) -> Answer {
     let (namespace, name) = (filled(request, "Namespace")?, filled(request, "MetricName")?);

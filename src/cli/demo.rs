@@ -70,7 +70,7 @@ pub(super) async fn run(
             break;
         }
     }
-    // What serves then is told whether it was stopped or not.
+    // The status comes last, also after an interruption.
     let is_stopped = *interrupts.borrow() > 0;
     let inner = if is_stopped { Host { interrupts: None, ..inner } } else { inner };
     let status = match globals.output {

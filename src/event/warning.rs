@@ -162,8 +162,6 @@ pub enum Warning {
         /// In AWS's words.
         reason: String,
     },
-    /// ECS's service deployments cannot be read.
-    ServiceDeploymentsUnread,
     /// ECS's own history of deployments cannot be read.
     HistoryUnread {
         /// The call.

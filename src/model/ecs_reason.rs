@@ -49,10 +49,10 @@ impl EcsReason {
     /// failed: what names its session or a status code is no user's hook.
     pub fn of(reason: &str) -> Option<Self> {
         const HOOK: &str = "lifecycle hook(s) failed";
-        const KNOWN: [(&[&str], EcsReason); 21] = [
-            (&["ECSNetworkingWithELB"], EcsReason::InfrastructureRole),
-            (&["missing permissions on ECS Infrastructure Role"], EcsReason::InfrastructureRole),
-            (&[HOOK, "Status Code:"], EcsReason::LoadBalancer),
+        const KNOWN: [(&[&str], EcsReason); 19] = [
+            (&["ecsnetworkingwithelb"], EcsReason::InfrastructureRole),
+            (&["missing permissions on ecs infrastructure role"], EcsReason::InfrastructureRole),
+            (&[HOOK, "status code:"], EcsReason::LoadBalancer),
             (&["was unable to assume role"], EcsReason::HookRole),
             (&["unable to invoke hook target"], EcsReason::HookPermission),
             (&["unable to parse the response from"], EcsReason::HookAnswer),
@@ -60,18 +60,17 @@ impl EcsReason {
             (&["pause hook timed out"], EcsReason::PauseTimeout),
             (&[HOOK], EcsReason::HookFailed),
             (&["circuit breaker"], EcsReason::Breaker),
-            (&["active alarm"], EcsReason::Alarm),
-            (&["alarm detected"], EcsReason::Alarm),
             (&["rules not found"], EcsReason::NoRule),
             (&["target group", "does not exist"], EcsReason::NoTargetGroup),
             (&["exactly one target group serving traffic"], EcsReason::NotOneServes),
             (&["unexpected target group"], EcsReason::OtherServes),
-            (&["must be associated with the productionListenerRule"], EcsReason::NotInRule),
+            (&["must be associated with the productionlistenerrule"], EcsReason::NotInRule),
             (&["is not associated with either"], EcsReason::NotInRule),
             (&["invalid networking configuration"], EcsReason::Networking),
-            (&["No rollback candidate"], EcsReason::NoWayBack),
             (&["no rollback candidate"], EcsReason::NoWayBack),
+            (&["alarm"], EcsReason::Alarm),
         ];
+        let reason = reason.to_lowercase();
         let known = KNOWN.iter().find(|(all, _)| all.iter().all(|one| reason.contains(one)));
         known.map(|(_, meaning)| *meaning)
     }
@@ -110,6 +109,10 @@ mod tests {
             ),
         ] {
             assert_eq!(EcsReason::of(&format!("{back}{rest}")), Some(meaning), "{rest}");
+        }
+        for alarm in ["rolled back because of one or more active alarms.", "an alarm was detected"]
+        {
+            assert_eq!(EcsReason::of(alarm), Some(EcsReason::Alarm));
         }
         assert_eq!(EcsReason::of("ECS deployment ecs-svc/1 in progress."), None);
     }

@@ -5,14 +5,11 @@ use super::prune::prune;
 use crate::drive::claim::{Claim, Claimed, OnConflict, claim, is_driven};
 use crate::drive::interrupt::or_skipped;
 use crate::drive::{self, Finished, Kept, Setting};
-use crate::event::refusal::PairRefused;
-use crate::event::{
-    Cause, Ended, Error, Event, Hint, Kind, Number, Refusal, Then, WaitReason, Warning,
-};
+use crate::event::{Cause, Ended, Error, Event, Hint, Kind, Number, Then, WaitReason, Warning};
 use crate::model::reads::Moment;
 use crate::model::world::World;
-use crate::plan::Survey;
 use crate::plan::trust::{Bounds, Limited};
+use crate::plan::{Survey, readable};
 use crate::record::{Closed, Heading, Reason, Record};
 use crate::request::{Keep, Scale};
 use crate::route::watch::Watch;
@@ -77,8 +74,8 @@ pub(super) async fn follow(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<(Ended, Vec<Limited>, Option<Closed>)>, Error> {
     // Rules that may not be read are none that somebody deleted.
-    if let Some(reason) = survey.blind.clone().filter(|_| record.twin().is_some()) {
-        return Err(Refusal::new(PairRefused::LoadBalancersUnread { reason }).into());
+    if record.twin().is_some() {
+        readable(survey)?;
     }
     let promoted = record.promoted;
     let name = record.name().to_owned();

@@ -22,8 +22,8 @@ pub(super) struct Looked {
     pub(super) wanted: Result<(Wanted, BTreeMap<String, Digest>), Refusal>,
 }
 
-/// What would be done about a request, and what was seen. Changes nothing. `located`: is told where it is, before
-/// anything is refused.
+/// What would be done about a request, and what was seen. Changes nothing. `located` gets the survey before anything
+/// is refused.
 pub(super) async fn decide(
     request: &Request,
     setting: &Setting<'_>,

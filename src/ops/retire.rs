@@ -2,13 +2,10 @@
 
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
-use crate::event::refusal::PairRefused;
-use crate::event::{
-    Cause, Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing, Refusal,
-};
+use crate::event::{Cause, Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing};
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
-use crate::plan::{Identity, Survey, unfinished};
+use crate::plan::{Identity, Survey, readable, unfinished};
 use crate::record::Record;
 use crate::request::gates::Gates;
 use crate::route::Outcome;
@@ -23,8 +20,8 @@ pub(super) async fn retire(
     if let Some(Ok(record)) = survey.open_record() {
         return Err(unfinished(&survey, &record).into());
     }
-    if let Some(reason) = survey.blind.clone().filter(|_| survey.twin.is_some()) {
-        return Err(Refusal::new(PairRefused::LoadBalancersUnread { reason }).into());
+    if survey.twin.is_some() {
+        readable(&survey)?;
     }
     let Some(kept) = survey.kept() else {
         let why = Nothing::NothingKept { service: survey.service.clone() };

@@ -30,6 +30,7 @@ use std::time::Duration;
 use self::checks::Case;
 use self::engine::engine;
 pub use back::{back_to, replaced};
+pub use checks::pair::readable;
 pub use engine::must_be_allowed;
 pub use notes::unchecked;
 pub use rolling::static_port;

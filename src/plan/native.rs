@@ -135,7 +135,7 @@ fn traffic_is_on_one_group(case: &Case<'_>) -> Result<(), Refusal> {
         // What is put back comes first: of that there is a warning.
         Some(_) if case.request.is_rollback => return Ok(()),
         Some(reason) => {
-            return refuse(ServiceRefused::TrafficUnread { reason: reason.clone() });
+            return refuse(ServiceRefused::LoadBalancerUnread { reason: reason.clone() });
         }
         None => {}
     }

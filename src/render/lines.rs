@@ -83,14 +83,16 @@ fn told(kind: &Kind) -> (&'static str, String) {
 
 /// A task that failed as the one before it.
 pub(super) fn failed_alike(old: Option<&str>, failure: &TaskFailure, elapsed: Duration) -> String {
-    let of = old.map_or(String::new(), |old| format!(" of {old}"));
-    let what = format!("task {}{of}: the same", words::brief(&failure.task));
-    format!("{}  {:<8}  {}", clock(elapsed), "failed", field(&what))
+    format!("{}  failed    {}", clock(elapsed), field(&of_task(old, failure, "the same")))
 }
 
 fn failed(old: Option<&str>, failure: &TaskFailure) -> String {
+    of_task(old, failure, &words::task(failure))
+}
+
+fn of_task(old: Option<&str>, failure: &TaskFailure, what: &str) -> String {
     let of = old.map_or(String::new(), |old| format!(" of {old}"));
-    format!("task {}{of}: {}", words::brief(&failure.task), words::task(failure))
+    format!("task {}{of}: {what}", words::brief(&failure.task))
 }
 
 pub(super) fn clock(elapsed: Duration) -> String {

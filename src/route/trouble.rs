@@ -110,12 +110,12 @@ pub(super) fn put_back(view: &View<'_>, service: &Service, primary: &Deployment)
 
 /// Why ECS failed a deployment, with the names of the alarms that it watches.
 pub(super) fn failed_by_ecs(view: &View<'_>, service: &Service, reason: Option<&str>) -> Cause {
-    let is_alarm = reason.is_some_and(|reason| reason.to_lowercase().contains("alarm"));
+    let meaning = reason.and_then(EcsReason::of);
     Cause::EcsFailed {
         service: service.name.clone(),
         reason: reason.map(str::to_owned),
-        meaning: reason.and_then(EcsReason::of),
-        alarms: if is_alarm { service.alarms() } else { vec![] },
+        meaning,
+        alarms: if meaning == Some(EcsReason::Alarm) { service.alarms() } else { vec![] },
         task: view.watch.failures.first().cloned(),
     }
 }

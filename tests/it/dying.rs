@@ -343,40 +343,6 @@ fn native_rolls_back_what_dies_shortly_before_the_bake_ends() {
     assert!((1..25).contains(&late), "{late} of 26 are too late");
 }
 
-/// Who takes over in the bake does not know when it began, and looks as if it ended soon.
-#[test]
-fn a_process_that_takes_over_in_the_bake_rolls_back_what_falls_sick_before_its_end() {
-    let mut late = 0;
-    for after in (370..=470).step_by(5) {
-        let image = dies("shop/shop:5", "does = 'sick'\nstatus = 500", &format!("{after}s"));
-        let world = native_of(2, 6, &format!("healthCheckGracePeriodSeconds = 3600\n{image}"));
-        let from = world.cloud().journal().len();
-        let line = deploy_native("5", "");
-        let first = world.run_until(&line, 60, Death::BeforeSend);
-        assert_eq!(first.code, None, "{}", first.text);
-        world.wait(181);
-        let begun = world.now() + Duration::from_secs(20);
-        let life = world.run(&line);
-        let journal = world.journal(from);
-        let stage = |name: &str| {
-            let is_it =
-                |change: &Change| matches!(change, Change::Stage { stage, .. } if stage == name);
-            journal.iter().find(|entry| is_it(&entry.change)).map(|entry| entry.at)
-        };
-        let dies = |change: &Change| matches!(change, Change::Target { from, to, .. } if from == "healthy" && to.starts_with("unhealthy"));
-        let died = journal.iter().find(|entry| dies(&entry.change)).map(|entry| entry.at);
-        // What failed while nobody looked was made good, or is seen by what it lacks.
-        let margin = Duration::from_secs(15);
-        let in_time = died.is_some_and(|died| {
-            died >= begun && stage("CLEAN_UP").is_none_or(|cleaned| died + margin <= cleaned)
-        });
-        let what = format!("{after} s, {died:?}, {:?}: {}", stage("CLEAN_UP"), life.text);
-        assert!(!in_time || life.code == Some(1), "{what}");
-        late += usize::from(!in_time);
-    }
-    assert!((1..20).contains(&late), "{late} of 21 are too late");
-}
-
 /// What failed before users came, or before this process, was made good.
 #[test]
 fn native_counts_no_failure_from_before_the_traffic() {

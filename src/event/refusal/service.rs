@@ -159,7 +159,7 @@ pub enum ServiceRefused {
         old: Option<String>,
     },
     /// Its load balancer may not be read.
-    TrafficUnread {
+    LoadBalancerUnread {
         /// What AWS said.
         reason: String,
     },

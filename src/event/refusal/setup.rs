@@ -44,11 +44,6 @@ pub enum SetupRefused {
         /// How many.
         count: usize,
     },
-    /// Its load balancer cannot be read.
-    LoadBalancerUnread {
-        /// What AWS said.
-        reason: String,
-    },
     /// A target group cannot be read.
     GroupUnread {
         /// The target group.

@@ -151,7 +151,7 @@ pub(in crate::plan) fn for_a_pair(wanted: &Wanted, sides: &Sides<'_>) -> Result<
 }
 
 /// Weights that cannot be read cannot be moved.
-pub(super) fn readable(survey: &Survey) -> Result<(), Refusal> {
+pub fn readable(survey: &Survey) -> Result<(), Refusal> {
     match &survey.blind {
         None => Ok(()),
         Some(why) => refuse(PairRefused::LoadBalancersUnread { reason: why.clone() }),

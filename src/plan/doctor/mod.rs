@@ -122,9 +122,11 @@ fn is_for(call: Call, code: &str) -> bool {
             matches!(code, "auto-scaling" | "scaling-label" | "forecast" | "suspended-scaling")
         }
         Call::DescribeTargetGroups => {
-            let of_groups = ["target-type", "zone", "check-port", "redirect", "quota"];
-            of_groups.contains(&code) || is_for(Call::DescribeTargetGroupAttributes, code)
+            let of_groups = ["target-type", "zone", "check-port", "redirect", "quota", "traffic"];
+            let others = [Call::DescribeTargetGroupAttributes, Call::DescribeTargetHealth];
+            of_groups.contains(&code) || others.into_iter().any(|call| is_for(call, code))
         }
+        Call::DescribeTargetHealth => code == "target-health",
         Call::DescribeTargetGroupAttributes => {
             matches!(code, "sticky-group" | "draining" | "slow-draining" | "stop-timeout")
         }
@@ -210,21 +212,24 @@ pub fn examine(
         }
         _ => false,
     };
-    let is_blind =
-        |code: &str| survey.blind.is_some() && matches!(code, "target-health" | "traffic");
+    let live = live(request, survey);
+    let mut denied = live.as_ref().map_or(vec![], |live| unread(survey, live, &[]));
+    denied.extend(more.denied.iter().chain(&more.unsaid));
+    denied.extend(survey.blind.as_ref().map(|_| Call::DescribeTargetGroups));
+    let is_unmade = |code: &str| denied.iter().any(|call| is_for(*call, code));
     // What was refused before the checks leaves them unmade.
     let are_made = !is_open && failed.iter().all(|one| one.check.is_some());
     if let Some((engine, _)) = chosen.as_ref().filter(|_| are_made) {
         let codes = engine.checks.iter().map(|check| check.code);
-        let codes = codes.filter(|code| !is_blind(code));
+        let codes = codes.filter(|code| !is_unmade(code));
         passed.extend(codes.filter(|code| failed.iter().all(|one| one.check != Some(code))));
     }
     let warned = match decision {
         Ok(Decision::Deploy(plan)) => &plan.warnings[..],
         _ => &[],
     };
-    let unsaid = live(request, survey).map(|live| unread(survey, live, warned));
-    for call in more.denied.iter().copied().chain(unsaid.unwrap_or_default()) {
+    let unsaid = live.as_ref().map_or(vec![], |live| unread(survey, live, warned));
+    for call in more.denied.iter().copied().chain(unsaid) {
         found("permissions", Level::Unknown, Fact::NotAllowed { call });
     }
     let is_told = failed.iter().any(|one| one.check == Some("traffic"));
@@ -232,16 +237,13 @@ pub fn examine(
         let blind = Warning::LoadBalancersUnread { reason };
         found("permissions", Level::Unknown, Fact::Plan(blind));
     }
-    if let (Some((engine, _)), Ok(live)) = (&chosen, live(request, survey)) {
+    if let (Some((engine, _)), Ok(live)) = (&chosen, live) {
         let revision = survey.revisions.get(&live.revision);
         let (name, definition) = deployed(request, survey, live);
         let exam = Exam { survey, more, engine, live, revision, name, definition };
-        let mut denied = unread(survey, live, &[]);
-        denied.extend(more.denied.iter().chain(&more.unsaid));
-        denied.extend(survey.blind.as_ref().map(|_| Call::DescribeTargetGroups));
         for Row { code, level, run } in TABLE {
             match run(&exam) {
-                facts if facts.is_empty() && denied.iter().any(|call| is_for(*call, code)) => {}
+                facts if facts.is_empty() && is_unmade(code) => {}
                 facts if facts.is_empty() => passed.push(code),
                 facts => facts.into_iter().for_each(|fact| found(code, *level, fact)),
             }
@@ -285,9 +287,7 @@ fn unread(survey: &Survey, live: &Service, warned: &[Warning]) -> Vec<Call> {
             live.groups().filter(is_known).any(|arn| !world.health.contains_key(arn)),
             |_| false,
         ),
-        (Call::DescribeServiceDeployments, is_shifted && world.deployments.is_none(), |one| {
-            matches!(one, Warning::ServiceDeploymentsUnread)
-        }),
+        (Call::DescribeServiceDeployments, is_shifted && world.deployments.is_none(), |_| false),
         (Call::DescribeScalableTargets, world.scalable.is_none(), |one| {
             matches!(one, Warning::ScalingUnchecked)
         }),
@@ -312,7 +312,6 @@ fn level(warning: &Warning) -> Level {
         | Warning::RepositoryUnchecked { .. }
         | Warning::LoadBalancersUnread { .. }
         | Warning::RulesUnread { .. }
-        | Warning::ServiceDeploymentsUnread
         | Warning::TwinUnchecked { .. } => Level::Unknown,
         Warning::RecordTagsCopied { .. } => Level::Hint,
         _ => Level::Warning,

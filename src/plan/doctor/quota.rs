@@ -64,7 +64,8 @@ pub(super) fn quota_of_vcpus(exam: &Exam<'_>) -> Vec<Fact> {
     }
 }
 
-/// A quota of which the tasks of a service take so small a part leaves room for them, whatever else runs.
+/// Where the tasks of a service take so small a part of a quota, room is assumed: other services would have to take
+/// all the rest.
 const SMALL_PART: f64 = 0.01;
 
 /// Whether what runs is worth a call: what a second set of tasks takes is not a small part of the quota.

@@ -8,7 +8,7 @@ use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
 use super::{CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, makes, named_arn, production, steps};
 use crate::event::Refusal;
-use crate::event::refusal::{SetupRefused, Unfit};
+use crate::event::refusal::{ServiceRefused, SetupRefused, Unfit};
 use crate::model::arn::short;
 use crate::model::world::Service;
 use crate::plan::checks::image::missing_images;
@@ -172,7 +172,7 @@ fn can_be_read(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     if let Some(reason) = seen.survey.blind.clone() {
-        return refuse(SetupRefused::LoadBalancerUnread { reason });
+        return refuse(ServiceRefused::LoadBalancerUnread { reason });
     }
     match case.is_advanced() {
         true => Ok(()),
@@ -187,7 +187,7 @@ fn made_is_known(asked: &Setup, seen: &Seen, own: &Service) -> Result<(), Refusa
         return Ok(());
     }
     if let Some(reason) = seen.survey.blind.clone() {
-        return refuse(SetupRefused::LoadBalancerUnread { reason });
+        return refuse(ServiceRefused::LoadBalancerUnread { reason });
     }
     let unread = |group: &str, part, action| {
         refuse(SetupRefused::GroupUnread { group: group.to_owned(), part, action })

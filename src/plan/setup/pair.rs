@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::checks::{group_fits, groups_can_be_read};
 use super::{GroupSettings, NEW_GROUP, Seen, Step, group_steps};
 use crate::event::Refusal;
-use crate::event::refusal::{SetupRefused, TrafficRefused};
+use crate::event::refusal::{ServiceRefused, SetupRefused, TrafficRefused};
 use crate::model::rule::{GroupPair, green_per_mille, green_stands, with_share};
 use crate::model::scaling::{Policy, Scalable};
 use crate::model::world::{Rule, Service};
@@ -251,7 +251,7 @@ pub(super) fn check_pair(
         return refuse(SetupRefused::PairOfSeveralGroups { service: name(), count });
     }
     if let Some(reason) = survey.blind.clone() {
-        return refuse(SetupRefused::LoadBalancerUnread { reason });
+        return refuse(ServiceRefused::LoadBalancerUnread { reason });
     }
     if twin == service.name {
         return refuse(SetupRefused::TwinTaken { twin: twin.to_owned(), is_itself: true });

@@ -122,9 +122,6 @@ pub(crate) fn warning(warning: &Warning) -> String {
             "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*"
                 .to_owned()
         }
-        Warning::ServiceDeploymentsUnread => {
-            "ECS's service deployments cannot be read; allow ecs:DescribeServiceDeployments".to_owned()
-        }
         Warning::HistoryUnread { failure } => {
             let allow = match failure.kind {
                 FailureKind::Denied => format!("; allow {}", failure.action()),

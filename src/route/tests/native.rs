@@ -6,7 +6,7 @@ use super::*;
 use crate::event::Cause;
 use crate::model::service_deployment::ServiceDeployment;
 use crate::record::Native;
-use crate::route::native::{BACK, current, is_stuck};
+use crate::route::native::{BACK, FORWARD, current, is_stuck};
 use crate::route::trouble::CHANGES_MAX;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -183,4 +183,30 @@ fn what_goes_on_is_rolled_back_and_waited_for() {
     };
     assert_eq!(waits(step("ROLLBACK_IN_PROGRESS")), Some(SECOND * 3 / 2));
     assert_eq!(step("ROLLBACK_SUCCESSFUL"), None);
+}
+
+/// A process that takes over does not know when the bake began: it looks as if it ended soon.
+#[test]
+fn a_bake_that_was_not_seen_to_begin_may_end_at_any_moment() {
+    let look_in = |seen_before: bool| {
+        let mut model = shifting("IN_PROGRESS", "POST_PRODUCTION_TRAFFIC_SHIFT");
+        model.watch = Watch::new(at(289));
+        if seen_before {
+            model.world.at = at(289);
+            model.watch.see(&model.record, &model.world);
+        }
+        model.own().stage = Some("BAKE_TIME".into());
+        let settings = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5});
+        model.side(BLUE).settings.insert("deploymentConfiguration".into(), settings);
+        model.world.at = at(290);
+        model.watch.see(&model.record, &model.world);
+        match (FORWARD.iter().find(|step| step.name == "shift").expect("a step").next)(
+            &model.view(),
+        ) {
+            Some(Next::Wait(wait)) => wait.look_in,
+            next => panic!("{next:?}"),
+        }
+    };
+    assert_eq!(look_in(true), 30 * SECOND);
+    assert_eq!(look_in(false), 3 * SECOND);
 }

@@ -92,7 +92,7 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
                 "ECS deploys {revision} to {service} right now (service deployment {id}, {status}{stage})"
             )
         }
-        R::TrafficUnread { reason } => format!("the load balancer cannot be read: {reason}"),
+        R::LoadBalancerUnread { reason } => format!("the load balancer cannot be read: {reason}"),
         R::ServiceDeploymentsUnread { service } => format!(
             "ECS's service deployments of {service} cannot be read: nobody would see how the deployment ends"
         ),
@@ -169,7 +169,7 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "run the same command with --on-conflict wait, or roll that one back: aws ecs stop-service-deployment \
              --stop-type ROLLBACK --service-deployment-arn {arn}"
         ),
-        R::TrafficUnread { .. } => "allow elasticloadbalancing:Describe*".to_owned(),
+        R::LoadBalancerUnread { .. } => "allow elasticloadbalancing:Describe*".to_owned(),
         R::ServiceDeploymentsUnread { .. } => "allow ecs:ListServiceDeployments, \
              ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions"
             .to_owned(),

@@ -20,9 +20,6 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::SeveralLoadBalancers { service, count } => {
             format!("{service} has {count} load balancers; setup works with one target group")
         }
-        R::LoadBalancerUnread { reason } => {
-            format!("the load balancer cannot be read: {reason}")
-        }
         R::GroupUnread { group, part, action } => {
             format!("the {part} of target group {group} cannot be read: {action} is not allowed")
         }
@@ -163,9 +160,6 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
             "add advancedConfiguration to each entry of loadBalancers yourself: aws ecs update-service \
              --load-balancers …"
                 .to_owned()
-        }
-        R::LoadBalancerUnread { .. } => {
-            "allow elasticloadbalancing:Describe* to these credentials".to_owned()
         }
         R::GroupUnread { action, .. } => format!("allow {action} to these credentials"),
         R::RunsInactive { service, cluster, .. } => {
