@@ -152,6 +152,9 @@ impl Run<'_> {
         if answered(&Part::Owner) {
             // A record that somebody made unreadable is still ours: our copy outranks it.
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());
+            if self.taken_over().is_none() {
+                self.ours = self.setting.clock.moment(self.world.at);
+            }
         }
         if answered(&Part::Services) || answered(&Part::Settings) {
             self.changed = false;
@@ -178,7 +181,7 @@ impl Run<'_> {
                 return Some(Stop::Refused(error));
             }
             if !denied {
-                return self.blind(error).await;
+                return self.blind(&part, error).await;
             }
             self.watch.tasks_denied = true;
             self.warn(error, Then::WithoutTasks);
@@ -200,9 +203,11 @@ impl Run<'_> {
     }
 
     /// A part of a look failed. As long as that may pass, it is tried again.
-    async fn blind(&mut self, error: Failure) -> Option<Stop> {
+    async fn blind(&mut self, part: &Part, error: Failure) -> Option<Stop> {
         self.failed += 1;
-        if !error.passes_while_driving() || self.failed > FAILURES_MAX {
+        // Whose the deployment is does not hold up the way back at once.
+        let passes = error.passes_while_driving() || *part == Part::Owner && !self.record.forward();
+        if !passes || self.failed > FAILURES_MAX {
             return Some(Stop::Blind(error));
         }
         self.warn(error, Then::TriesAgain);
@@ -213,8 +218,12 @@ impl Run<'_> {
     /// How old the last answer about a part is. On older ground than `FRESH` nothing is changed, nor
     /// written down: another process may be at work.
     pub(super) fn age(&self, part: &Part) -> Duration {
-        let now = self.setting.clock.moment(self.world.at);
-        self.world.answered.get(part).map_or(Duration::MAX, |at| at.age(&now))
+        self.world.answered.get(part).map_or(Duration::MAX, |at| self.age_of(*at))
+    }
+
+    /// How long ago that was.
+    pub(super) fn age_of(&self, at: Moment) -> Duration {
+        at.age(&self.setting.clock.moment(self.world.at))
     }
 
     /// Whether this process may have stood still, while it waited for what was to take no longer than

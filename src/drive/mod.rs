@@ -178,6 +178,7 @@ pub async fn run(
         missed: 0,
         late: 0,
         wrote: looked,
+        ours: looked,
         woke,
         changed: false,
         touched: kept == Kept::OlderTags,
@@ -253,6 +254,8 @@ struct Run<'a> {
     missed: u32,
     /// When the record was written last, or that was tried.
     wrote: Moment,
+    /// When the record was last read to be ours.
+    ours: Moment,
     /// Looks one after the other after which a change was still not ready.
     late: u32,
     /// This process may have stood still, and has not looked at everything since.

@@ -18,6 +18,7 @@ use crate::model::arn::short;
 use crate::model::reads::Part;
 use crate::model::world::{Look, Rule, Told, World};
 use crate::plan::run_task;
+use crate::route::watch::Side;
 use crate::route::{Action, engine};
 
 /// So many looks one after the other may leave a change on ground that is too old for it.
@@ -50,14 +51,23 @@ impl Run<'_> {
         if returns {
             // Nothing but these holds up weights on their way back: that blue was healthy when that was
             // last known is enough.
-            let owner = owner.map(|owner| (owner, OWNER_UNANSWERED));
             // Rules that cannot be read are written as they were read last: users are not left on a side that
             // is given up because of that.
             let unread = [Part::Rules, Part::Listing]
                 .iter()
                 .any(|part| self.world.unanswered.contains(part));
             let rules = if unread { Duration::MAX } else { FRESH };
-            return [(Part::Rules, rules)].into_iter().chain(owner).collect();
+            let is_ours = !self.woke && self.age_of(self.ours) < OWNER_UNANSWERED;
+            let mut parts = vec![(Part::Rules, rules)];
+            if self.recorded && !is_ours {
+                let is_asked = self.owner_is_unanswered() && !self.woke;
+                // The new side cannot answer and the old one can: whoever drives would write these weights.
+                let is_plain = is_asked && self.view().only_serves(Side::Blue);
+                let targets = self.world.target_parts(self.world.services.values());
+                parts.extend(targets.into_iter().filter(|_| is_asked).map(|part| (part, FRESH)));
+                parts.extend((!is_plain).then_some((Part::Owner, OWNER_UNANSWERED)));
+            }
+            return parts;
         }
         let mut parts = (engine(self.record.engine()).parts)(self.needed(action));
         if self.needed(action) > Look::Glance {
@@ -77,6 +87,17 @@ impl Run<'_> {
             parts.extend(self.recorded.then_some(Part::Owner));
         }
         parts.into_iter().map(|part| (part, FRESH)).collect()
+    }
+
+    /// Whether the record's owner was asked for last and not told.
+    fn owner_is_unanswered(&self) -> bool {
+        self.world.unanswered.contains(&Part::Owner)
+    }
+
+    /// Whether what is to be written is only kept in mind, so that it does not hold up weights on their way back.
+    fn keeps_in_mind(&self, action: &Action) -> bool {
+        let is_write = matches!(action, Action::Write(_)) && !action.closes();
+        is_write && !self.record.forward() && self.owner_is_unanswered()
     }
 
     /// Reads what a change lacks: only that, where the rest is young enough and stays so meanwhile.
@@ -131,8 +152,10 @@ impl Run<'_> {
     }
 
     pub(super) async fn act(&mut self, step: &'static str, action: Action) -> Option<Stop> {
-        if !self.ready(&action) {
-            return self.look_for(&action).await;
+        let keeps_in_mind = self.keeps_in_mind(&action);
+        if !self.ready(&action) && !keeps_in_mind {
+            let stop = self.look_for(&action).await;
+            return stop.filter(|_| !self.keeps_in_mind(&action));
         }
         self.late = 0;
         // A look that did not show the change: AWS may answer with the past. Give it time.
@@ -144,7 +167,10 @@ impl Run<'_> {
             return self.look(self.needed(&action)).await;
         }
         if let Action::Write(record) = action {
-            self.write(*record).await;
+            match keeps_in_mind {
+                true => (self.record, self.unwritten) = (*record, self.recorded),
+                false => self.write(*record).await,
+            }
             return None;
         }
         // Written before what it describes; but nothing holds up weights on their way back.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::view::{Drift, count};
-use super::watch::Seen;
+use super::watch::{Seen, Side};
 use super::{
     Action, Engine, Next, Occasion, Outcome, Step, Trouble, View, Wait, gates, prepare, scaling,
     trouble,
@@ -223,7 +223,7 @@ fn without_blue(view: &View<'_>, gone: Cause) -> Option<Next> {
 fn only_green_serves(view: &View<'_>) -> Option<Next> {
     let record = view.record;
     let blue_has_traffic = !view.all_read(100);
-    if !view.only_green_serves() || !blue_has_traffic || view.ours().is_none() {
+    if !view.only_serves(Side::Green) || !blue_has_traffic || view.ours().is_none() {
         return None;
     }
     // Nothing was meant for green yet, and it is not proved to be good.
@@ -504,7 +504,7 @@ fn give_back(view: &View<'_>) -> Option<Next> {
             .green_has_traffic()
             .then(|| Next::Act(Action::Write(Box::new(view.writing(0)))));
     };
-    if to != 0 && !view.only_green_serves() {
+    if to != 0 && !view.only_serves(Side::Green) {
         // It was given to green while blue could not take it.
         return write(view.writing(0));
     }

@@ -327,9 +327,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether nobody but green can answer, and that was seen twice.
-    pub fn only_green_serves(&self) -> bool {
-        let dead = self.watch.dead.filter(|(side, _)| *side == Side::Blue);
+    /// Whether nobody but this side can answer, and that was seen twice.
+    pub fn only_serves(&self, side: Side) -> bool {
+        let dead = self.watch.dead.filter(|(dead, _)| *dead != side);
         dead.is_some_and(|(_, seen)| seen.lasts(self.now()))
     }
 

@@ -3,13 +3,15 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use ecs_bg_sandbox::faults::Kind;
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::{Does, Image};
 
 use crate::cases::native::{deploy as deploy_native, native, production_rule, runs};
+use crate::cases::permanent::order;
 use crate::support::fate::{Act, Death, Fate, Outsider, When, is_read};
 use crate::support::invariants::serves;
-use crate::support::lives::{Life, REPOSITORY, World, call, deploy, parts};
+use crate::support::lives::{Life, REPOSITORY, World, call, deploy, outside, parts};
 
 const NATIVE: &str = "--cluster shop --service shop";
 const PAIR: &str = "--cluster shop --service web";
@@ -115,6 +117,28 @@ fn what_ecs_does_not_list_yet_is_aborted_rolled_back_and_not_run_over() {
     ends(&world.run(&deploy_native("5", "")), 3, &["ECS deploys shop:2 to shop right now"]);
     world.wait(600);
     runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// Whose a deployment is does not matter where only one side can answer.
+#[test]
+fn a_record_that_cannot_be_read_any_more_keeps_nobody_on_a_dead_version() {
+    for (how, kind) in [("denied", Kind::Denied), ("throttled", Kind::Throttle)] {
+        for after in [40, 100] {
+            let image = dies("shop/web:2", "does = 'sick'", "70s");
+            let world = World::parsed(&format!("extends = 'shop'\n{image}"));
+            let faults = vec![order("DescribeTaskDefinition", (how, kind, 0))];
+            let begin = world.now() + Duration::from_secs(after);
+            let outsider = outside(When::Time(begin), move |cloud| {
+                cloud.set_faults(faults.clone()).expect("faults");
+            });
+            let fate = Fate { outsider, ..Fate::default() };
+            let life = world.live(&deploy("2", "--bake 90s --follow 60s"), fate);
+            world.wait(60);
+            let image = format!("{REPOSITORY}:1");
+            serves(&world.cloud(), &image, 2).unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+            ends(&life, 4, &["DescribeTaskDefinition"]);
+        }
+    }
 }
 
 fn desired(world: &World, service: &str) -> u64 {

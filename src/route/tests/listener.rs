@@ -7,6 +7,7 @@ use crate::model::reads::{Moment, Part};
 use crate::record::{Had, Held};
 use crate::route::Wait;
 use crate::route::listener::{self, BACK, FORWARD, OVERTAKEN, before_every_step};
+use crate::route::watch::Side;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -109,7 +110,7 @@ fn all_traffic_goes_to_the_only_side_that_answers() {
     let dead = |mut model: Model| {
         model.healthy_are(BLUE, 0);
         model.watch.see(&model.record, &model.world);
-        assert!(!model.view().only_green_serves(), "one look is no knowledge");
+        assert!(!model.view().only_serves(Side::Green), "one look is no knowledge");
         model.world.at += 5 * SECOND;
         model.watch.see(&model.record, &model.world);
         model
