@@ -24,6 +24,24 @@ const SCANNED: usize = 200;
 /// Revisions that are read at a time.
 const AT_ONCE: usize = 5;
 
+/// What a survey finds at the load balancers.
+struct Balancing {
+    world: World,
+    /// Targets that are not in use, with their groups' ARNs.
+    unused: Vec<(String, Target)>,
+    /// How many rules each load balancer has.
+    rule_counts: BTreeMap<String, usize>,
+    rules_unread: Option<Failure>,
+    blind: Option<String>,
+}
+
+impl Balancing {
+    fn nothing(world: World) -> Self {
+        let (unused, rule_counts) = (vec![], BTreeMap::new());
+        Self { world, unused, rule_counts, rules_unread: None, blind: None }
+    }
+}
+
 impl Aws {
     /// Everything that a plan for `service` depends on but the images' digests.
     pub async fn survey(
@@ -141,12 +159,12 @@ impl Aws {
             // ECS looks after the targets of a service alone whose tasks it replaces.
             let needed = twin.is_some() || world.services.values().any(Service::is_advanced);
             match self.balancing(&world, needed).await {
-                Ok((balancing, unused, counts)) => Ok((balancing, unused, counts, None)),
                 // What cannot do without it refuses; ECS itself can.
                 Err(error) if error.kind == FailureKind::Denied => {
-                    Ok((world.clone(), vec![], BTreeMap::new(), Some(error.message)))
+                    let blind = Some(error.message);
+                    Ok(Balancing { blind, ..Balancing::nothing(world.clone()) })
                 }
-                Err(error) => Err(error),
+                balancing => balancing,
             }
         };
         let scaling = async {
@@ -177,10 +195,10 @@ impl Aws {
             scaling,
             deployments,
         )?;
-        let (balancing, unused, rule_counts, blind) = balancing;
         let (revisions, given_up, newest) = revisions;
         let (scalable, policies) = scaling;
-        let world = World { at: self.date(), deployments, scalable, ..balancing };
+        let Balancing { world, unused, rule_counts, rules_unread, blind } = balancing;
+        let world = World { at: self.date(), deployments, scalable, ..world };
         let candidate = match &twin {
             Some(_) => None,
             None => self.candidate(cluster, service, &world).await.unwrap_or_default(),
@@ -205,28 +223,25 @@ impl Aws {
             ran: BTreeMap::new(),
             unused,
             rule_counts,
+            rules_unread,
             instances: None,
             expires: self.expires,
         })
     }
 
-    /// The load balancers' side: groups, their attributes, targets, and every rule; the targets that are not
-    /// in use, with their groups' ARNs; and how many rules each load balancer has.
-    async fn balancing(
-        &self,
-        world: &World,
-        needs_health: bool,
-    ) -> Result<(World, Vec<(String, Target)>, BTreeMap<String, usize>), Failure> {
+    /// The load balancers' side: groups, their attributes, targets, and every rule. Unless all of it is `needed`,
+    /// targets and rules that may not be read are left out.
+    async fn balancing(&self, world: &World, needed: bool) -> Result<Balancing, Failure> {
         let services = world.services.values();
         let arns: BTreeSet<&str> = services.flat_map(Service::groups).map(String::as_str).collect();
         if arns.is_empty() {
-            return Ok((world.clone(), vec![], BTreeMap::new()));
+            return Ok(Balancing::nothing(world.clone()));
         }
         let described = self.groups(&arns);
         let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
         let health = try_join_all(arns.iter().map(|arn| async move {
             match self.health(arn).await {
-                Err(error) if !needs_health && error.kind == FailureKind::Denied => Ok(None),
+                Err(error) if !needed && error.kind == FailureKind::Denied => Ok(None),
                 health => health.map(Some),
             }
         }));
@@ -245,9 +260,13 @@ impl Aws {
                 group.attributes = attributes;
             }
         }
-        let (rules, counts) = self.rules_of(&world).await?;
+        let (rules, rules_unread) = match self.rules_of(&world).await {
+            Err(error) if !needed && error.kind == FailureKind::Denied => (None, Some(error)),
+            rules => (Some(rules?), None),
+        };
+        let (rules, rule_counts) = rules.unwrap_or_default();
         world.rules = rules;
-        Ok((world, unused, counts))
+        Ok(Balancing { world, unused, rule_counts, rules_unread, blind: None })
     }
 
     async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {

@@ -146,7 +146,9 @@ pub async fn run(
     let mut watch = Watch::new(world.at);
     let young = engine(record.engine()).young;
     let woke = looked.age(&setting.clock.moment(world.at)) >= young;
-    let accepted = setting.accept_drift.then(|| watch.accept(&record, &world)).flatten();
+    let view = View { record: &record, watch: &watch, world: &world };
+    let accepts = setting.accept_drift || view.is_alone();
+    let accepted = accepts.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
         setting.tell(emit, Kind::Warning(Warning::GoingOnFrom { share: accepted.to }));
     }

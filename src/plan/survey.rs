@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::Digest;
 use super::trust::{Verdict, judge};
+use crate::error::Failure;
 use crate::event::refusal::Doubt;
 use crate::event::{Cause, IgnoredRecord, Location, Objection, Refusal};
 use crate::model::arn::{place, short};
@@ -61,6 +62,8 @@ pub struct Survey {
     pub unused: Vec<(String, Target)>,
     /// How many rules each load balancer has, by its ARN; default rules are not counted.
     pub rule_counts: BTreeMap<String, usize>,
+    /// Why rules may not be read, where a deployment can do without them.
+    pub rules_unread: Option<Failure>,
     /// How many instances of the cluster take tasks, where that was asked for.
     pub instances: Option<usize>,
     /// When the credentials end.

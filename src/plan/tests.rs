@@ -47,6 +47,7 @@ pub(super) fn survey(revisions: &[Revision]) -> Survey {
         ran: BTreeMap::new(),
         unused: vec![],
         rule_counts: BTreeMap::new(),
+        rules_unread: None,
         instances: None,
         expires: None,
     }

@@ -24,6 +24,13 @@ impl View<'_> {
         Some(Record { to, held: None, promoted: None, ..record.clone() })
     }
 
+    /// Whether the new version serves alone and whole, and the old one is stopped, whatever was written down of that:
+    /// the record of a success can be lost.
+    pub fn is_alone(&self) -> bool {
+        let serves = self.record.forward() && self.all_read(100) && self.green_is_whole();
+        serves && self.ours().is_some() && self.blue().is_some_and(|blue| blue.desired == 0)
+    }
+
     /// Green's part in the rule that gives it least; a rule that gives neither side any weight gives
     /// it nothing.
     fn least_per_mille(&self) -> Option<u32> {

@@ -141,6 +141,47 @@ fn a_record_that_cannot_be_read_any_more_keeps_nobody_on_a_dead_version() {
     }
 }
 
+/// The record says less than the rules show, and the old version is stopped.
+#[test]
+fn a_success_that_could_not_be_written_down_is_no_dead_end() {
+    for shares in ["", "--shares 10:30s,100"] {
+        for kind in [Kind::Denied, Kind::Throttle] {
+            for tag in ["2", "5"] {
+                let world = World::new("shop");
+                let faults = vec![order("TagResource", ("refused", kind, 0))];
+                let begin = world.now() + Duration::from_secs(10);
+                let outsider = outside(When::Time(begin), move |cloud| {
+                    cloud.set_faults(faults.clone()).expect("faults");
+                });
+                let fate = Fate { outsider, ..Fate::default() };
+                ends(&world.live(&deploy("2", &format!("--bake 30s {shares}")), fate), 0, &[]);
+                world.cloud().set_faults(vec![]).expect("no faults");
+                world.wait(600);
+                let life = world.run(&deploy(tag, "--bake 30s"));
+                ends(&life, 0, &[]);
+                let image = format!("{REPOSITORY}:{tag}");
+                let served = serves(&world.cloud(), &image, 2);
+                served.unwrap_or_else(|why| panic!("{why}\n{}", life.text));
+                println!("{}", life.text);
+            }
+        }
+    }
+}
+
+/// ECS replaces the tasks; what its targets say does not depend on the rules.
+#[test]
+fn rolling_looks_at_targets_where_rules_may_not_be_read() {
+    for denied in [&["DescribeRules"], &["DescribeListeners"]] {
+        let image = dies("shop/api:2", "does = 'sick'\nstatus = 500", "70s");
+        let world = World::parsed(&format!("extends = 'solo'\n{image}"));
+        let repository = REPOSITORY.replace("/web", "/api");
+        let line = format!("deploy {API} --image {repository}:2 --bake 3m");
+        let life = world.run_denied(&line, denied);
+        ends(&life, 1, &["answered 500"]);
+        assert!(!life.text.contains("warning"), "{}", life.text);
+    }
+}
+
 fn desired(world: &World, service: &str) -> u64 {
     let body = format!(r#"{{"cluster":"shop","services":["{service}"]}}"#);
     let told = call(&mut world.cloud().clone(), "ecs", "DescribeServices", &body);
