@@ -33,11 +33,11 @@ pub(super) struct Setup {
     #[arg(long, value_name = "SERVICE")]
     twin: Option<String>,
     /// The IAM role by which ECS changes listener rules. It trusts ecs.amazonaws.com and has AWS's policy
-    /// AmazonECSInfrastructureRolePolicyForLoadBalancers
+    /// AmazonECSInfrastructureRolePolicyForLoadBalancers [default: that of --create-role]
     #[arg(long, value_name = "ARN")]
     infrastructure_role: Option<String>,
     /// Make this IAM role for it, with that trust and that policy; if it exists and trusts nobody else, use it. --undo
-    /// does not delete it
+    /// does not delete it [default: ecs-load-balancers]
     #[arg(long, value_name = "NAME", conflicts_with = "infrastructure_role")]
     create_role: Option<String>,
     /// How to shift the traffic: blue-green (all at once), canary:10/5m or linear:20/2m [default: blue-green]
@@ -76,11 +76,11 @@ pub(super) struct Setup {
 
 const EXAMPLES: &str = "\
 Examples:
-  ecs-bg setup --cluster shop --service api --create-role ecs-load-balancers
+  ecs-bg setup --cluster shop --service api --dry-run
+  ecs-bg setup --cluster shop --service api
   ecs-bg setup --cluster shop --service api --infrastructure-role arn:aws:iam::123456789012:role/ecs-load-balancers
-  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --dry-run
-  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --test-header X-Preview=1
-  ecs-bg setup --cluster shop --service api --infrastructure-role ARN --print terraform
+  ecs-bg setup --cluster shop --service api --test-header X-Preview=1
+  ecs-bg setup --cluster shop --service api --print terraform
   ecs-bg setup --cluster shop --service api --undo
   ecs-bg setup --cluster shop --service web --engine listener --print cli";
 

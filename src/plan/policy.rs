@@ -27,7 +27,7 @@ pub struct Beside {
     pub doctor: bool,
     /// `ecs-bg setup`.
     pub setup: bool,
-    /// `ecs-bg setup --create-role`.
+    /// `ecs-bg setup` without `--infrastructure-role`.
     pub setup_role: bool,
     /// `ecs-bg ecr login`.
     pub login: bool,

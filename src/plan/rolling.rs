@@ -217,6 +217,9 @@ fn oddities(request: &Request, survey: &Survey, service: &Service) -> Vec<Warnin
     if let Some(reason) = survey.blind.clone() {
         found.push(Warning::LoadBalancersUnread { reason });
     }
+    if let Some(failure) = &survey.rules_unread {
+        found.push(Warning::RulesUnread { reason: failure.message.clone() });
+    }
     let primary = service.primary();
     if let Some(primary) = primary.filter(|_| service.deployments.len() > 1) {
         found.push(Warning::DeploymentReplaced {

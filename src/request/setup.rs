@@ -11,6 +11,9 @@ use crate::error::Usage;
 /// Minutes that ECS watches a new revision, unless something else is asked for.
 pub const BAKE: u32 = 5;
 
+/// The role for ECS, unless one is named.
+pub const ROLE: &str = "ecs-load-balancers";
+
 /// What was typed.
 #[derive(Clone, Debug, Default)]
 pub struct TypedSetup {
@@ -131,7 +134,11 @@ impl Setup {
                 "arn:aws:iam::123456789012:role/NAME",
             )?,
             pair,
-            create_role: typed.create_role.as_deref().map(role_name).transpose()?,
+            create_role: match (&typed.create_role, &typed.role) {
+                (Some(name), _) => Some(role_name(name)?),
+                (None, None) if !typed.undo && !typed.pair => Some(ROLE.to_owned()),
+                (None, _) => None,
+            },
             strategy: typed.strategy.as_deref().map(Strategy::typed).transpose()?,
             bake: typed.bake.as_deref().map(bake).transpose()?,
             production: arn(
@@ -205,7 +212,7 @@ fn pair(typed: &TypedSetup, service: &str) -> Result<Option<String>, Usage> {
 /// Reads the name of a role (API reference of CreateRole).
 fn role_name(text: &str) -> Result<String, Usage> {
     let is_legal = |letter: char| letter.is_ascii_alphanumeric() || "+=,.@_-".contains(letter);
-    let (option, example) = ("--create-role", "--create-role ecs-load-balancers");
+    let (option, example) = ("--create-role", format!("--create-role {ROLE}"));
     match text {
         _ if text.starts_with("arn:") => {
             let wrong = format!("`{text}` is an ARN, not the name of a role to make");
@@ -213,7 +220,7 @@ fn role_name(text: &str) -> Result<String, Usage> {
         }
         _ if !(1..=64).contains(&text.len()) || !text.chars().all(is_legal) => {
             let wrong = format!("`{text}` is not a name of 1 to 64 letters, digits and +=,.@_-");
-            Err(bad(option, wrong, example))
+            Err(bad(option, wrong, &example))
         }
         _ => Ok(text.to_owned()),
     }
@@ -274,6 +281,11 @@ mod tests {
     #[test]
     fn a_role_to_make_has_a_name() {
         let of = |text: &str| Setup::new(&TypedSetup { create_role: Some(text.into()), ..typed() });
+        let none = Setup::new(&typed()).unwrap();
+        assert_eq!(none.create_role.as_deref(), Some(ROLE));
+        let arn = Some("arn:aws:iam::1:role/x".to_owned());
+        let named = Setup::new(&TypedSetup { role: arn, ..typed() });
+        assert_eq!(named.unwrap().create_role, None);
         assert_eq!(of("ecs-lb_1").unwrap().create_role.as_deref(), Some("ecs-lb_1"));
         let long = "x".repeat(65);
         for wrong in ["", "a/b", "a b", &long] {

@@ -251,7 +251,6 @@ fn setup_refuses_what_is_not_ready_and_changes_nothing() {
     let rolling =
         "deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n";
     let cases: Vec<(String, &str, &str)> = vec![
-        (String::new(), "", "--infrastructure-role"),
         (format!("{service}{rolling}"), ROLE, "minimumHealthyPercent of api is 50"),
         (
             format!("{service}deploymentController = {{ type = 'CODE_DEPLOY' }}\n"),
@@ -317,7 +316,8 @@ fn setup_refuses_a_service_whose_image_or_revision_is_gone_or_that_deploys() {
 fn setup_says_all_that_is_in_the_way_at_once() {
     let world = solo(
         "[[service]]\ncluster = 'shop'\nserviceName = 'api'\n\
-         deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n",
+         deploymentConfiguration = { minimumHealthyPercent = 50, maximumPercent = 200 }\n\
+         [[role]]\nname = 'ecs-load-balancers'\ntrusts = 'ec2.amazonaws.com'\n",
     );
     let life = world.run(&setup("--output json"));
     assert_eq!(life.code, Some(3), "{}", life.text);

@@ -202,13 +202,6 @@ pub enum SetupRefused {
         /// The IAM action that would be needed.
         action: &'static str,
     },
-    /// ECS needs a role to change rules.
-    NoRole {
-        /// The service.
-        service: String,
-        /// The cluster.
-        cluster: String,
-    },
     /// `--create-role` names a role that others may assume.
     RoleOfOthers {
         /// Its name.

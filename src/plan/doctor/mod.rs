@@ -278,7 +278,9 @@ fn unread(survey: &Survey, live: &Service, warned: &[Warning]) -> Vec<Call> {
     let is_shifted = live.is_advanced() || live.strategy() != "ROLLING";
     let rules = survey.rules_unread.as_ref().and_then(|failure| failure.call);
     let rows: [(Call, bool, Says); 6] = [
-        (rules.unwrap_or(Call::DescribeRules), rules.is_some(), |_| false),
+        (rules.unwrap_or(Call::DescribeRules), rules.is_some(), |one| {
+            matches!(one, Warning::RulesUnread { .. })
+        }),
         (
             Call::DescribeTargetGroupAttributes,
             world.groups.values().any(|group| group.attributes.is_none()),

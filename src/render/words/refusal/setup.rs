@@ -32,7 +32,9 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::LastFailed { service, .. } => {
             format!("the last deployment of {service} failed: first deploy a version that works")
         }
-        R::Deploying { service, .. } => format!("ECS has not completed its last deployment of {service}"),
+        R::Deploying { service, .. } => {
+            format!("ECS has not completed its last deployment of {service}")
+        }
         R::TestRuleIsProduction => "--test-rule: it is the production rule".to_owned(),
         R::NoTestRule { arn } => format!("--test-rule: there is no {arn}"),
         R::TestRuleOfOthers { rule, group } => {
@@ -83,10 +85,6 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             }
             Unfit::InUse => format!("target group {group} has targets: it is in use"),
         },
-        R::NoRole { .. } => {
-            "ECS needs a role to change the rules of the load balancer: --infrastructure-role ARN or --create-role NAME"
-                .to_owned()
-        }
         R::PairOfSeveralGroups { service, count } => {
             format!("{service} has {count} target groups; setup prints pairs with one each")
         }
@@ -105,7 +103,7 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
                 trusted => trusted.join(", "),
             };
             format!(
-                "--create-role: there is a role {role}, and its trust policy names {trusted}, not ecs.amazonaws.com alone"
+                "there is a role {role}, and its trust policy names {trusted}, not ecs.amazonaws.com alone"
             )
         }
         R::SetupWithoutGroup => "the service is in no target group".to_owned(),
@@ -205,9 +203,6 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
             "--alternate-target-group ARN of another one, or delete it if nothing uses it: aws elbv2 \
              delete-target-group --target-group-arn {arn}"
         ),
-        R::NoRole { service, cluster } => {
-            of_service("setup", cluster, service) + " --create-role ecs-load-balancers"
-        }
         R::PairOfSeveralGroups { .. } => {
             "docs/engines.md, \"Set up a pair\", says what to create for each target group".to_owned()
         }
