@@ -8,6 +8,7 @@ use super::adopt::{Driven, adopt, begin, follow, overtake, run};
 use super::ended::{end, nothing, over};
 use super::look::decide;
 use super::retire::stop;
+use crate::aws::Pair;
 use crate::call::Call;
 use crate::drive::backoff::LOOK_TWICE;
 use crate::drive::claim::{OnConflict, WAIT_LOOK, forgotten};
@@ -15,7 +16,7 @@ use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Kept, Setting, withdraw};
 use crate::event::refusal::{RecordRefused, ServiceRefused};
 use crate::event::{
-    Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
+    Change, Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
 };
 use crate::model::arn::{family, number};
 use crate::model::reads::Moment;
@@ -49,6 +50,8 @@ struct SoFar {
     emptied: bool,
     /// Somebody else's deployment is waited for, and that was told.
     waits: bool,
+    /// What overtaken deployments had written into the service's settings was taken out.
+    tidied: bool,
 }
 
 /// Surveys, plans, and does what the plan says. What another process is doing about the pair is
@@ -124,6 +127,14 @@ async fn turn(
     so_far.ended = None;
     not_newer(&survey, &decision, setting.on_conflict)?;
     let service = &request.service;
+    // What is planned begins with the service's own settings.
+    if matches!(decision, Decision::Nothing { .. } | Decision::Deploy(_)) && !so_far.tidied {
+        so_far.tidied = true;
+        let tidied = or_skipped(&setting.interrupts, tidy_overtaken(setting, &survey, emit));
+        if tidied.await == Some(true) {
+            return Ok(None);
+        }
+    }
     match decision {
         Decision::Nothing { service, revision, images } => {
             or_skipped(&setting.interrupts, close_overtaken(setting, &survey, emit)).await;
@@ -320,10 +331,35 @@ fn given_way(ours: &Record, rival: &Record) -> Error {
     Refusal::new(RecordRefused::BeganFirst { deployment, first }).into()
 }
 
+/// Takes out of a service what a deployment wrote into its settings for itself, where somebody else has overtaken it:
+/// it would pause, or hurry, the next deployment of whoever makes it. Whether there was anything.
+pub async fn tidy_overtaken(
+    setting: &Setting<'_>,
+    survey: &Survey,
+    emit: &mut dyn FnMut(Event),
+) -> bool {
+    let mut is_any = false;
+    for (record, _) in survey.overtaken() {
+        let Some(action) = survey.left_behind(&record) else { continue };
+        is_any = true;
+        let pair = Pair::of(&setting.cluster, &record);
+        let service = record.green.clone();
+        let kind = match setting.aws.act(&pair, &action, &survey.world).await {
+            Ok(_) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
+            Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
+        };
+        setting.tell(emit, kind);
+    }
+    is_any
+}
+
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.
-/// Nothing depends on that but what `status` and `resume` say later on.
+/// What depends on that is what `status` and `resume` say later on; one that left settings behind stays open.
 pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut dyn FnMut(Event)) {
     for (record, _) in survey.overtaken() {
+        if survey.left_behind(&record).is_some() {
+            continue;
+        }
         let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
         if let Err(error) = setting.aws.write(&Record { closed, ..record }).await {
             let then = Then::GoesOn;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::adopt::{adopt, drive_back};
-use super::deploy::{close_overtaken, deploy};
+use super::deploy::{close_overtaken, deploy, tidy_overtaken};
 use super::ended::{end, nothing, superseded};
 use super::look::listed;
 use super::retire::retire;
@@ -128,6 +128,7 @@ pub async fn run(
         && !matches!(verb, Verb::Rollback { to: Some(_), .. })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
     {
+        or_skipped(&setting.interrupts, tidy_overtaken(setting, &survey, emit)).await;
         let command = |verb| Hint::new(verb, &target.cluster, &target.service);
         let hint = match (verb, record.twin()) {
             (Verb::Rollback { .. } | Verb::Abort, Some(_)) => {

@@ -16,7 +16,7 @@ use crate::model::world::{Alarm, Service, Target, World};
 use crate::record::{End, Had, Record, Unreadable};
 use crate::request::image::ImageRef;
 use crate::route::watch::Watch;
-use crate::route::{View, superseded};
+use crate::route::{Action, View, native, superseded};
 
 /// All that is read once, before a plan.
 #[derive(Clone, Debug)]
@@ -109,6 +109,12 @@ impl Survey {
         let overtaken = |record| Some((self.overtaker(&record)?, record));
         let found = self.unclosed().into_iter().flatten().filter_map(overtaken);
         found.map(|(by, record)| (record, by)).collect()
+    }
+
+    /// What takes the settings of a record's deployment out of the service again; `None`: nothing of them is left.
+    pub fn left_behind(&self, record: &Record) -> Option<Action> {
+        let watch = Watch::new(self.world.at);
+        native::left_behind(&View { record, watch: &watch, world: &self.world })
     }
 
     /// An owner that lives finds out by itself, and answers for it.

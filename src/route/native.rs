@@ -202,9 +202,7 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     }
     if let Some(by) = superseded(view) {
         // Pauses of ours would stop what somebody else deploys.
-        let own = current(view).map(ServiceDeployment::phase);
-        let is_over = own.is_none_or(|phase| !matches!(phase, Phase::Forward | Phase::Back));
-        let tidied = tidy_after(view, own == Some(Phase::Successful)).filter(|_| is_over);
+        let tidied = left_behind(view).map(Next::Act);
         return tidied.or(Some(Next::Done(Outcome::Superseded(by))));
     }
     if let Some(sight) = view.detached() {
@@ -632,13 +630,24 @@ fn tidy(view: &View<'_>) -> Option<Next> {
     tidy_after(view, view.record.forward())
 }
 
+/// What takes the settings of a deployment out of the service again that somebody else has overtaken.
+pub fn left_behind(view: &View<'_>) -> Option<Action> {
+    let own = current(view).map(ServiceDeployment::phase);
+    let is_over = own.is_none_or(|phase| !matches!(phase, Phase::Forward | Phase::Back));
+    settings_left(view, own == Some(Phase::Successful)).filter(|_| is_over)
+}
+
 fn tidy_after(view: &View<'_>, succeeded: bool) -> Option<Next> {
+    settings_left(view, succeeded).map(Next::Act)
+}
+
+fn settings_left(view: &View<'_>, succeeded: bool) -> Option<Action> {
     let (record, service) = (view.record, view.green()?);
     let native = record.native.as_ref().filter(|_| !view.watch.untidy)?;
     let own = service.settings.get("deploymentConfiguration")?;
     let configuration = configuration::after_deployment(own, native, succeeded)?;
     let service = record.green.clone();
-    Some(Next::Act(Action::Configure { service, configuration }))
+    Some(Action::Configure { service, configuration })
 }
 
 /// ECS has rolled our revision back.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::faults::faults;
 use crate::support::fate::Fate;
 use crate::support::lives::{World, call};
-use crate::support::sweep::every_nth;
+use crate::support::sweep::{every_nth, sweep};
 
 pub(crate) const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/shop";
 
@@ -278,6 +278,67 @@ fn an_outsider_finds_no_pause_of_ours_after_the_end() {
         let same = after == before;
         assert!(same, "{what} at {second} s: {:?}\n{before}\n{after}\n{}", life.code, life.text);
     }
+}
+
+/// A process is killed at any call, and somebody else deploys: the next command of ours takes what the dead deployment
+/// had written into the service's settings out of them again.
+#[test]
+fn what_a_dead_deployment_left_is_taken_out_after_somebody_else_deployed() {
+    let gated = "--bake 1m --check-cmd true";
+    let paused = "--pause-at before-traffic --pause-limit 5m --bake 3m --strategy canary:10/1m";
+    let rollback = "rollback --cluster shop --service shop";
+    let ways = [
+        ("native", None, deploy("2", gated)),
+        ("native", None, deploy("2", paused)),
+        ("canary", Some(deploy("2", "--bake 1m")), rollback.to_owned()),
+    ];
+    for (scenario, first, line) in ways {
+        let world = World::new(scenario);
+        let before = settings(&world);
+        if let Some(first) = &first {
+            assert_eq!(world.run(first).code, Some(0));
+        }
+        let life = world.run_kept(&line);
+        let moments = life.moments.into_iter().filter(|moment| {
+            // Before it, nothing of ours is in the settings.
+            settings(&World::of(moment.cloud.clone())) != before
+        });
+        sweep(&format!("overtaken while dead: {line}"), moments, |moment| {
+            let told = |what: &str, text: &str| {
+                format!(
+                    "{line} killed at call {}, {}: {what}\n{text}",
+                    moment.nth, moment.operation
+                )
+            };
+            let world = World::of(moment.cloud.clone());
+            world.wait(240);
+            deploys_by_hand(&world);
+            world.wait(2400);
+            let next = world.run(&deploy("5", ""));
+            if next.code != Some(0) {
+                return Err(told("a good version does not get out", &next.text));
+            }
+            runs(&world, "5").map_err(|why| told(&why, &next.text))?;
+            let after = settings(&world);
+            match after == before {
+                true => goes_through(&world).map_err(|why| told(&why, &next.text)),
+                false => Err(told(&format!("{before} is now {after}"), &next.text)),
+            }
+        });
+    }
+}
+
+/// Somebody else registers a revision of the family with another image, and puts the service on it.
+fn deploys_by_hand(world: &World) {
+    let body = format!(
+        r#"{{"family":"shop","containerDefinitions":[{{"name":"shop","image":"{REPOSITORY}:1","portMappings":[{{"containerPort":8080}}],"essential":true}}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}}"#
+    );
+    let answer = world.call("ecs", "RegisterTaskDefinition", &body);
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let revision = &answer["taskDefinition"]["taskDefinitionArn"];
+    let body =
+        serde_json::json!({"cluster": "shop", "service": "shop", "taskDefinition": revision});
+    world.call("ecs", "UpdateService", &body.to_string());
 }
 
 /// The ARN of the rule that users' requests come through.
