@@ -238,9 +238,13 @@ impl Aws {
             return Ok(Balancing::nothing(world.clone()));
         }
         let described = self.groups(&arns);
-        let attributes = try_join_all(arns.iter().map(|arn| self.attributes(arn)));
+        let attributes =
+            try_join_all(arns.iter().map(|arn| async move {
+                Ok(unless_missing(self.attributes(arn).await)?.flatten())
+            }));
         let health = try_join_all(arns.iter().map(|arn| async move {
             match self.health(arn).await {
+                Err(error) if error.kind == FailureKind::Missing => Ok(None),
                 Err(error) if !needed && error.kind == FailureKind::Denied => Ok(None),
                 health => health.map(Some),
             }
@@ -269,7 +273,21 @@ impl Aws {
         Ok(Balancing { world, unused, rule_counts, rules_unread, blind: None })
     }
 
+    /// The groups that there are: AWS lets somebody delete one that is in no rule, whatever a service names.
     async fn groups(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {
+        match self.groups_at_once(arns).await {
+            Err(error) if error.kind == FailureKind::Missing => {
+                let each = arns.iter().map(|arn| async move {
+                    let alone = BTreeSet::from([*arn]);
+                    Ok(unless_missing(self.groups_at_once(&alone).await)?.unwrap_or_default())
+                });
+                Ok(try_join_all(each).await?.concat())
+            }
+            groups => groups,
+        }
+    }
+
+    async fn groups_at_once(&self, arns: &BTreeSet<&str>) -> Result<Vec<Group>, Failure> {
         let arns: Vec<String> = arns.iter().map(|arn| (*arn).to_owned()).collect();
         let request = self.elb.describe_target_groups().set_target_group_arns(Some(arns));
         let answer =
@@ -465,6 +483,14 @@ impl Aws {
 /// AWS may name a load balancer once for each of its rules.
 pub(super) fn distinct(arns: &[String]) -> Vec<String> {
     arns.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// `None`: it is not there.
+fn unless_missing<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Err(failure) if failure.kind == FailureKind::Missing => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 pub(super) fn unless_denied<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::seconds;
 use crate::call::Call;
+use crate::error::Failure;
 
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,6 +79,11 @@ pub enum Fact {
     NotAllowed {
         /// The call.
         call: Call,
+    },
+    /// A read failed because of what it asked for.
+    NotRead {
+        /// What AWS said.
+        failure: Failure,
     },
     /// One task serves alone.
     OneTask {

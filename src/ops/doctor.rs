@@ -47,16 +47,24 @@ pub async fn doctor(request: &Request, setting: &Setting<'_>) -> Result<(Survey,
     Ok((survey, report))
 }
 
-/// Calls that are not allowed: what they would tell stays open.
+/// Calls that are not allowed, or that AWS refuses otherwise: what they would tell stays open.
 #[derive(Default)]
-struct Denied(Vec<Call>);
+struct Unread {
+    denied: Vec<Call>,
+    failed: Vec<Failure>,
+}
 
-impl Denied {
+impl Unread {
     fn known<T>(&mut self, answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
         match answer {
             Ok(known) => Ok(Some(known)),
             Err(Failure { kind: FailureKind::Denied, call: Some(call), .. }) => {
-                self.0.push(call);
+                self.denied.push(call);
+                Ok(None)
+            }
+            // Something that is named is not there, or not as AWS wants it.
+            Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Refused) => {
+                self.failed.push(failure);
                 Ok(None)
             }
             Err(failure) => Err(failure),
@@ -123,13 +131,13 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         quotas,
         vcpus,
     );
-    let mut denied = Denied::default();
+    let mut unread = Unread::default();
     let mut more = More {
-        left: denied.known(left)?.flatten(),
-        quotas: denied.known(quotas)?.flatten(),
-        policies: denied.known(policies)?.unwrap_or_default(),
-        subnets: denied.known(around.0)?.unwrap_or_default(),
-        zones: denied.known(around.1)?.unwrap_or_default(),
+        left: unread.known(left)?.flatten(),
+        quotas: unread.known(quotas)?.flatten(),
+        policies: unread.known(policies)?.unwrap_or_default(),
+        subnets: unread.known(around.0)?.unwrap_or_default(),
+        zones: unread.known(around.1)?.unwrap_or_default(),
         ..More::default()
     };
     // Service Quotas is not everywhere, and not in reach of every network.
@@ -137,26 +145,26 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         Err(failure) if failure.kind != FailureKind::Denied => Ok((None, failure.call)),
         vcpus => vcpus,
     };
-    (more.vcpus, more.unsaid) = denied.known(vcpus)?.unwrap_or_default();
+    (more.vcpus, more.unsaid) = unread.known(vcpus)?.unwrap_or_default();
     more.policies.retain(|policy| policy.service == live.name);
-    let firing = denied.known(states)?.into_iter().flatten().filter(|alarm| alarm.fires);
+    let firing = unread.known(states)?.into_iter().flatten().filter(|alarm| alarm.fires);
     more.firing = firing.map(|alarm| alarm.name).collect();
     for (name, is_there) in groups.into_keys().zip(there) {
-        more.no_log_groups.extend(denied.known(is_there)?.filter(|is| !is).map(|_| name));
+        more.no_log_groups.extend(unread.known(is_there)?.filter(|is| !is).map(|_| name));
     }
     for ((container, image), built_for) in images.into_iter().zip(built) {
-        let built_for = denied.known(built_for)?;
+        let built_for = unread.known(built_for)?;
         more.platforms.extend(built_for.map(|all| (container, (image.to_string(), all))));
     }
     let Named { roles, secrets, parameters } = named;
     for (role, trust) in roles {
-        more.roles.extend(denied.known(trust)?.map(|trust| (role, trust)));
+        more.roles.extend(unread.known(trust)?.map(|trust| (role, trust)));
     }
     let mut gone = BTreeSet::new();
     for (id, is_there) in secrets {
-        gone.extend(denied.known(is_there)?.filter(|is| !is).map(|_| id));
+        gone.extend(unread.known(is_there)?.filter(|is| !is).map(|_| id));
     }
-    let known = denied.known(parameters)?;
+    let known = unread.known(parameters)?;
     let is_gone = |from: &String| match secret_of(from) {
         Some(id) => gone.contains(&id),
         None => match (parameter_of(from, &live.arn), &known) {
@@ -165,7 +173,8 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         },
     };
     more.no_secrets = named_values(&definition).into_iter().filter(is_gone).collect();
-    more.denied = denied.0;
+    let Unread { denied, failed } = unread;
+    (more.denied, more.failed) = (denied, failed);
     more.denied.sort_unstable();
     more.denied.dedup();
     Ok(more)

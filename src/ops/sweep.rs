@@ -78,6 +78,7 @@ async fn end_one(
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     let record = match survey.open_record() {
         Some(Ok(record)) if record.silent_for(survey.world.at) >= ABANDONED => record,
+        None => return Ok(split(&survey, service)),
         _ => return Ok(None),
     };
     setting.tell(emit, Kind::Location(survey.location()));
@@ -93,6 +94,17 @@ async fn end_one(
         let exit_code = if closed.is_some() && ended.exit_code == 5 { 1 } else { ended.exit_code };
         Swept { deployment, service: service.to_owned(), exit_code, error: None }
     }))
+}
+
+/// A deployment that somebody else has overtaken, and whose weights are split still: nobody knows which side is meant.
+fn split(survey: &Survey, service: &str) -> Option<Swept> {
+    let (record, _) = survey.overtaken().into_iter().next()?;
+    let watch = Watch::new(survey.world.at);
+    let view = View { record: &record, watch: &watch, world: &survey.world };
+    let is_split = !view.all_read(0) && !view.all_read(100);
+    let deployment = Some(record.name().to_owned());
+    let service = service.to_owned();
+    is_split.then_some(Swept { deployment, service, exit_code: 4, error: None })
 }
 
 /// Where it goes: on, where only the old side is left to be stopped; else back, or to the only side that answers.

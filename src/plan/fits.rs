@@ -1,4 +1,4 @@
-//! Finds mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, a definition that is
+//! Finds mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, a role that it needs, a definition that is
 //! too large, and a name that is both a variable and a secret. Pure.
 
 use serde_json::Value;
@@ -7,6 +7,7 @@ use super::Wanted;
 use super::clone::clone_request;
 use crate::event::Refusal;
 use crate::event::refusal::DefinitionRefused;
+use crate::request::image::ImageRef;
 
 /// The memory in MiB that Fargate has for each number of CPU units: first, last, step (Amazon ECS
 /// Developer Guide, "Amazon ECS task definition parameters for Fargate", "Task size").
@@ -41,18 +42,42 @@ pub(super) fn fits(wanted: &Wanted) -> Result<(), Refusal> {
     }
     let Ok(body) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
     size(&wanted.base.name, &body)?;
+    role(&wanted.base.name, &body)?;
     names(&wanted.base.name, &body)
 }
 
-fn size(name: &str, body: &Value) -> Result<(), Refusal> {
+/// What Fargate itself does with the execution role (Developer Guide, "Amazon ECS task execution IAM role").
+fn role(name: &str, body: &Value) -> Result<(), Refusal> {
+    let has_role = body["executionRoleArn"].as_str().is_some_and(|role| !role.is_empty());
+    if has_role || !is_fargate(body) {
+        return Ok(());
+    }
+    for one in body["containerDefinitions"].as_array().into_iter().flatten() {
+        let image: Option<ImageRef> = one["image"].as_str().and_then(|image| image.parse().ok());
+        let pulls = image.is_some_and(|image| image.ecr().is_some());
+        if pulls || one["logConfiguration"]["logDriver"] == "awslogs" {
+            return Err(Refusal::new(DefinitionRefused::NoExecutionRole {
+                revision: name.to_owned(),
+                container: one["name"].as_str().unwrap_or_default().to_owned(),
+                logs: !pulls,
+            }));
+        }
+    }
+    Ok(())
+}
+
+fn is_fargate(body: &Value) -> bool {
     let requires = body["requiresCompatibilities"].as_array();
-    let is_fargate = requires.is_some_and(|all| all.iter().any(|one| one == "FARGATE"));
+    requires.is_some_and(|all| all.iter().any(|one| one == "FARGATE"))
+}
+
+fn size(name: &str, body: &Value) -> Result<(), Refusal> {
     let (Some(cpu), Some(memory)) = (number(&body["cpu"]), number(&body["memory"])) else {
         return Ok(());
     };
     let largest = FARGATE[FARGATE.len() - 1].0;
     // Sizes that are larger than the table may be new.
-    if !is_fargate || cpu > largest {
+    if !is_fargate(body) || cpu > largest {
         return Ok(());
     }
     let Some((_, first, last, step)) = FARGATE.iter().find(|(units, ..)| *units == cpu) else {
@@ -126,6 +151,26 @@ mod tests {
             "requiresCompatibilities": ["EC2", "FARGATE"], "cpu": cpu.to_string(), "memory": memory
         });
         size("web:1", &body)
+    }
+
+    #[test]
+    fn fargate_pulls_and_logs_by_the_execution_role() {
+        let of = |image: &str, driver: &str, role: Option<&str>, runs_on: &str| {
+            let body = json!({
+                "requiresCompatibilities": [runs_on], "executionRoleArn": role,
+                "containerDefinitions": [
+                    {"name": "web", "image": image, "logConfiguration": {"logDriver": driver}}],
+            });
+            super::role("web:1", &body).is_ok()
+        };
+        let ecr = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/web:1";
+        assert!(
+            !of(ecr, "json-file", None, "FARGATE") && !of(ecr, "json-file", Some(""), "FARGATE")
+        );
+        assert!(!of("nginx:1", "awslogs", None, "FARGATE"));
+        assert!(of("nginx:1", "splunk", None, "FARGATE"));
+        assert!(of(ecr, "awslogs", Some("arn:aws:iam::123456789012:role/x"), "FARGATE"));
+        assert!(of(ecr, "awslogs", None, "EC2"));
     }
 
     #[test]

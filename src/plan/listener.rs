@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Case, Check, options, pair, scaling, service, traffic};
+use super::checks::{Case, Check, image, options, pair, scaling, service, traffic};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
@@ -48,7 +48,7 @@ fn takes(_: &Request, survey: &Survey) -> Option<Result<EngineReason, Refusal>> 
 /// What must be true before.
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::fit_listener(case.request) },
-    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "image", run: image::images_exist },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },
     Check { code: "checks", run: options::gates_are_ready },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Case, Check, options, refuse, service};
+use super::checks::{Case, Check, image, options, refuse, service};
 use super::clone::Changes;
 use super::engine::Engine;
 use super::{
@@ -54,10 +54,10 @@ fn takes(request: &Request, survey: &Survey) -> Option<Result<EngineReason, Refu
 /// What must be true before.
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::fit_native(case.request) },
-    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "image", run: image::images_exist },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },
-    Check { code: "checks", run: options::gates_are_ready },
+    Check { code: "checks", run: options::gates_fit_native },
     Check { code: "service", run: |case| service::service_is_deployable(case.survey) },
     Check { code: "strategy", run: can_follow_the_strategy },
     Check { code: "deployment", run: nothing_else_runs },
@@ -102,6 +102,10 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
 /// No other service deployment runs.
 fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
+    // Of other services they are not read.
+    if !service.is_advanced() && service.strategy() == "ROLLING" {
+        return Ok(());
+    }
     let Some(running) = &case.survey.world.deployments else {
         let service = service.name.clone();
         return refuse(ServiceRefused::ServiceDeploymentsUnread { service });

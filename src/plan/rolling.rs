@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checks::{Case, Check, options, refuse, service};
+use super::checks::{Case, Check, image, options, refuse, service};
 use super::engine::Engine;
 use super::{
     Decision, Draft, Plan, Survey, differences, is_steady, notes, registered, runs_already,
@@ -35,7 +35,7 @@ pub(super) const ENGINE: Engine = Engine {
 /// What must be true before.
 const CHECKS: &[Check] = &[
     Check { code: "options", run: |case| options::fit_rolling(case.request) },
-    Check { code: "image", run: |case| case.wanted.check(case.digests) },
+    Check { code: "image", run: image::images_exist },
     Check { code: "definition", run: |case| case.wanted.fits() },
     Check { code: "alarms", run: options::alarms_exist },
     Check { code: "checks", run: options::gates_are_ready },

@@ -114,7 +114,7 @@ pub(super) fn screen(
 }
 
 /// How long a line of names gets.
-const WIDTH: usize = 86;
+const WIDTH: usize = 71;
 
 /// A line of what passed: the first one says so.
 fn row(text: &mut String, line: &str) {

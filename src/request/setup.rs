@@ -204,7 +204,7 @@ fn pair(typed: &TypedSetup, service: &str) -> Result<Option<String>, Usage> {
         false => Err(bad(
             "--twin",
             format!("`{twin}` is not a name of 1 to 255 letters, digits, - and _"),
-            &format!("--twin {service}-green"),
+            "--twin NAME with fewer characters",
         )),
     }
 }

@@ -506,3 +506,71 @@ fn where_quotas_do_not_answer_the_rest_is_judged() {
     let report = report(&life);
     assert!(!report["passed"].as_array().expect("passed").contains(&"vcpus".into()), "{report}");
 }
+
+/// What a service names can be gone: the other checks are made all the same.
+#[test]
+fn something_that_is_named_and_not_there_stops_no_check() {
+    // A subnet.
+    let world = World::new("solo");
+    let subnets = json!({"cluster": "shop", "service": "api", "networkConfiguration":
+        {"awsvpcConfiguration": {"subnets": ["subnet-a", "subnet-zzz"]}}});
+    world.call("ecs", "UpdateService", &subnets.to_string());
+    let life = world.run(DOCTOR);
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let report = report(&life);
+    assert!(found(&report).contains(&"unknown reads".to_owned()), "{}", life.text);
+    assert!(life.text.contains("subnet-zzz"), "{}", life.text);
+    // The repository of an image.
+    let image = "api=123456789012.dkr.ecr.eu-central-1.amazonaws.com/nope:1";
+    let life = World::new("solo").run(&format!("{DOCTOR} --image {image}"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    let report = self::report(&life);
+    assert!(found(&report).contains(&"error image".to_owned()), "{}", life.text);
+    assert!(report["passed"].as_array().is_some_and(|all| all.len() > 5), "{}", life.text);
+}
+
+/// Its target group is deleted: one service says so, and the others are shown.
+#[test]
+fn a_target_group_that_is_gone_hides_no_other_service() {
+    let world = World::new("solo");
+    let ask = |operation: &str, body: &str| world.call("elasticloadbalancing", operation, body);
+    let group = parts(&ask("DescribeTargetGroups", ""), "TargetGroupArn").remove(0);
+    let balancer = parts(&ask("DescribeLoadBalancers", ""), "LoadBalancerArn").remove(0);
+    let listeners = ask("DescribeListeners", &format!("LoadBalancerArn={balancer}"));
+    let listener = parts(&listeners, "ListenerArn").remove(0);
+    let fixed = "DefaultActions.member.1.Type=fixed-response&\
+                 DefaultActions.member.1.FixedResponseConfig.StatusCode=503";
+    ask("ModifyListener", &format!("ListenerArn={listener}&{fixed}"));
+    let deleted = ask("DeleteTargetGroup", &format!("TargetGroupArn={group}"));
+    assert!(!deleted.contains("Error"), "{deleted}");
+    let life = world.run("status --cluster shop");
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    assert!(life.text.contains("api"), "{}", life.text);
+    let life = world.run(DOCTOR);
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("does not exist: ECS can register no target"), "{}", life.text);
+    let repository = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api";
+    let deploy = format!("deploy --cluster shop --service api --image {repository}:2");
+    let life = world.run(&deploy);
+    assert_eq!(life.code, Some(3), "{}", life.text);
+}
+
+/// The deployment runs it, too.
+#[test]
+fn an_image_that_stays_as_it_is_must_be_there_as_well() {
+    let world = solo(&[("images = ['1', '2', '3', '4']", "images = ['2', '3', '4']")]);
+    let service = "--cluster shop --service api";
+    for line in [
+        format!("deploy {service} --force-new-deployment"),
+        format!("deploy {service} --env A=1"),
+        format!("plan {service} --env A=1"),
+        format!("doctor {service} --env A=1"),
+    ] {
+        let life = world.run(&line);
+        assert_eq!(life.code, Some(3), "{line}: {}", life.text);
+        assert!(life.text.contains("shop/api:1"), "{line}: {}", life.text);
+    }
+    // Another image is the fix.
+    let life = world.run(&format!("deploy {service} --tag 2"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}

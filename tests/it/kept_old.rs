@@ -212,6 +212,28 @@ fn what_is_abandoned_is_swept_and_nothing_else() {
     assert!(ends[0] > 5 && ends[1] > 1, "{ends:?}");
 }
 
+/// Somebody deploys to the side that comes up, after its owner died: nobody knows which side is meant.
+#[test]
+fn split_weights_that_nobody_drives_are_told_by_who_sweeps() {
+    let world = World::of(SCALED.cloud());
+    let command = deploy("2", "--shares 20:1m,100 --follow 60s --bake 30s");
+    let life = World::of(SCALED.cloud()).run(&command);
+    let weighs = life.operations.iter().rposition(|one| one == "ModifyRule").expect("weights");
+    let nth = u32::try_from(weighs).expect("a number");
+    world.run_until(&command, nth, Death::BeforeAnswer);
+    let body = format!(
+        r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"{}","portMappings":[{{"containerPort":8080}}]}}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}}"#,
+        image("5")
+    );
+    world.call("ecs", "RegisterTaskDefinition", &body);
+    let body = r#"{"cluster":"shop","service":"web-green","taskDefinition":"web"}"#;
+    world.call("ecs", "UpdateService", body);
+    world.wait(720);
+    let life = world.run("sweep --cluster shop");
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("web:2"), "{}", life.text);
+}
+
 /// Whoever stops the command that stops the old side has changed nothing about what serves.
 #[test]
 fn to_stop_stopping_it_changes_nothing() {

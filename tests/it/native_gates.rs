@@ -172,3 +172,13 @@ fn a_hook_of_somebody_else_s_is_not_let_go_on() {
     assert!(!goes_on(&life, "POST_PRODUCTION_TRAFFIC_SHIFT"), "{}", life.text);
     assert!(life.text.contains("to go on: ecs-bg promote"), "{}", life.text);
 }
+
+/// ECS waits a quarter of an hour for checks.
+#[test]
+fn a_command_that_may_take_longer_than_ecs_waits_is_refused_before() {
+    let life = shop().run(&deploy("2", "--check-cmd true --check-timeout 60m"));
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("--check-timeout 14m"), "{}", life.text);
+    let life = shop().run(&deploy("2", "--check-cmd true --check-timeout 14m"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}

@@ -5,7 +5,7 @@ use ecs_bg_sandbox::sdk::Interference;
 
 use crate::support::fate::Fate;
 use crate::support::invariants::{scaled_as_found, serves};
-use crate::support::lives::World;
+use crate::support::lives::{World, deploy};
 use crate::support::scenes::{SCALED, SCALED_SICK};
 
 fn denied(operation: &'static str) -> Interference {
@@ -108,4 +108,23 @@ fn the_least_policy_is_enough_for_it() {
     let life = world.run(&SCALED.deploy());
     assert_eq!(life.code, Some(0), "{}", life.text);
     assert!(!life.text.contains("allow "), "{}", life.text);
+}
+
+/// Who may not read auto scaling any more neither deploys over it nor loses it on the way back.
+#[test]
+fn auto_scaling_that_was_moved_before_and_is_unread_now_is_not_lost() {
+    let denied = &["DescribeScalableTargets"];
+    let world = World::of(SCALED.cloud());
+    let life = world.run(&deploy("2", "--keep-old --bake 30s"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let life = world.run_denied(&deploy("5", "--bake 30s"), denied);
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("DescribeScalableTargets"), "{}", life.text);
+    let life = world.run_denied("rollback --cluster shop --service web", denied);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    assert!(life.text.contains("DescribeScalableTargets"), "{}", life.text);
+    let life = world.run("resume --cluster shop --service web");
+    assert!(matches!(life.code, Some(0 | 1)), "{}", life.text);
+    world.wait(60);
+    scaled_as_found(&world.cloud(), SCALED.limits()).unwrap_or_else(|why| panic!("{why}"));
 }

@@ -21,8 +21,14 @@ const LINUX: &[&str] = &["devices", "maxSwap", "sharedMemorySize", "swappiness"]
 /// `cpu` and `memory` are as they are stored, in units and MiB.
 pub(super) fn check(request: &Map<String, Value>, cpu: i64, memory: i64) -> Result<(), Fault> {
     let containers = request.get("containerDefinitions").and_then(Value::as_array);
+    let role = request.get("executionRoleArn").and_then(Value::as_str).unwrap_or_default();
     for one in containers.into_iter().flatten() {
         container(one)?;
+        if let Some(what) = needs_role(one).filter(|_| role.is_empty()) {
+            return Err(Fault::client(format!(
+                "Fargate requires task definition to have execution role ARN to support {what}."
+            )));
+        }
     }
     let unsupported = |what: &str| Err(Fault::client(format!("Fargate does not support {what}.")));
     let list = |member: &str| request.get(member).and_then(Value::as_array).into_iter().flatten();
@@ -64,6 +70,14 @@ pub(super) fn check(request: &Map<String, Value>, cpu: i64, memory: i64) -> Resu
     } else {
         Err(Fault::client("No Fargate configuration exists for given values."))
     }
+}
+
+/// What Fargate itself does with the execution role (Developer Guide, "Amazon ECS task execution IAM role").
+fn needs_role(one: &Value) -> Option<&'static str> {
+    let host = one["image"].as_str().unwrap_or_default().split('/').next().unwrap_or_default();
+    let is_ecr = host.contains(".dkr.ecr.") || host.contains(".dkr-ecr.");
+    let logs = one["logConfiguration"]["logDriver"] == "awslogs";
+    is_ecr.then_some("ECR images").or(logs.then_some("log driver awslogs"))
 }
 
 fn container(one: &Value) -> Result<(), Fault> {

@@ -175,7 +175,7 @@ fn what_aws_refuses_is_refused_and_each_for_its_own_reason() {
         assert_eq!(code, "ClientException", "{name}: {text}");
         texts.insert(name, text);
     }
-    assert_eq!(texts.len(), 35);
+    assert_eq!(texts.len(), 37);
     for (name, part) in [
         ("EXTERNAL-awsvpc", "EXTERNAL"),
         ("awsvpc-duplicate-ports", "uses port 80/tcp"),
@@ -187,6 +187,8 @@ fn what_aws_refuses_is_refused_and_each_for_its_own_reason() {
         ("ec2-secrets-without-execution-role", "must also specify a value for 'executionRoleArn'"),
         ("efs-iam-without-transit-encryption", "transit encryption"),
         ("fargate-awslogs-without-stream-prefix", "awslogs-stream-prefix"),
+        ("fargate-awslogs-without-execution-role", "to support log driver awslogs."),
+        ("fargate-ecr-without-execution-role", "to support ECR images."),
         ("fargate-gpu", "GPUs"),
         ("fargate-privileged", "privileged"),
         ("firelens-bad-type", "'logstash'"),

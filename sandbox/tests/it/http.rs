@@ -232,7 +232,7 @@ fn the_clock_is_turned_and_images_change() {
     );
     server.control("PUT", "images", json!({"ref": "shop/web:1", "does": "sick", "status": 418}));
     let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1";
-    let family = json!({"family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}]});
+    let family = json!({"family": "web", "networkMode": "awsvpc", "executionRoleArn": "arn:aws:iam::123456789012:role/shop-execution", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}]});
     server.ecs("RegisterTaskDefinition", family).expect("registered");
     server
         .ecs("UpdateService", json!({"cluster": "shop", "service": "web", "taskDefinition": "web"}))

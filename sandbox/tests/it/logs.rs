@@ -23,6 +23,7 @@ logs = ['up', 'still up', 'never said']
 family = 'job'
 networkMode = 'awsvpc'
 requiresCompatibilities = ['FARGATE']
+executionRoleArn = 'arn:aws:iam::123456789012:role/shop-execution'
 cpu = '256'
 memory = '512'
 [[task_definition.containerDefinitions]]

@@ -18,6 +18,15 @@ pub enum DefinitionRefused {
         /// The service of the load balancer.
         service: String,
     },
+    /// Fargate pulls the image, or sends the logs, by a role that it does not name.
+    NoExecutionRole {
+        /// The task definition.
+        revision: String,
+        /// The container.
+        container: String,
+        /// It is for its logs, and not for its image.
+        logs: bool,
+    },
     /// Fargate has no task with so many CPU units.
     FargateCpu {
         /// The task definition.

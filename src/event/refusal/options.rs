@@ -91,4 +91,9 @@ pub enum OptionsRefused {
         #[serde(flatten)]
         fault: GateFault,
     },
+    /// A command may take longer than ECS waits for it.
+    CheckTooLong {
+        /// The most seconds it may take.
+        most: u64,
+    },
 }

@@ -10,6 +10,11 @@ use crate::model::scaling::Suspended;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "refusal", rename_all = "kebab-case")]
 pub enum ScalingRefused {
+    /// Auto scaling cannot be read, and the pair had it at its last deployment.
+    Unread {
+        /// The service that serves.
+        service: String,
+    },
     /// One service of the pair has a scalable target, and the other one has none.
     OneIsNotScaled {
         /// The service that has one.

@@ -94,6 +94,15 @@ pub enum ServiceRefused {
         /// The service.
         service: String,
     },
+    /// A target group of it does not exist.
+    GroupGone {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// The target group's ARN.
+        group: String,
+    },
     /// No rule forwards to a target group of it.
     GroupInNoRule {
         /// The service.

@@ -1,10 +1,14 @@
 //! Options that the engine cannot follow are refused, never dropped.
 
+use std::time::Duration;
+
 use super::{Case, refuse};
 use crate::event::Refusal;
 use crate::event::refusal::OptionsRefused;
 use crate::model::gate::GateFault;
+use crate::record::GATES_LIMIT;
 use crate::request::Request;
+use crate::request::gates::Gate;
 use crate::request::strategy::Stage;
 
 /// Options that mean something where `ecs-bg` moves weights.
@@ -126,6 +130,16 @@ pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 /// A judge that cannot be asked now would only find out when the new version has traffic.
+/// ECS waits for checks, but not for ever; what was read before and after a command takes its time, too.
+pub(in crate::plan) fn gates_fit_native(case: &Case<'_>) -> Result<(), Refusal> {
+    let most = Duration::from_secs(60 * u64::from(GATES_LIMIT - 1));
+    let is_long = |gate: &Gate| matches!(gate, Gate::Command { timeout, .. } if *timeout > most);
+    match case.request.gates.gates.iter().any(is_long) {
+        true => refuse(OptionsRefused::CheckTooLong { most: most.as_secs() }),
+        false => gates_are_ready(case),
+    }
+}
+
 pub(in crate::plan) fn gates_are_ready(case: &Case<'_>) -> Result<(), Refusal> {
     let Some((gate, fault)) = case.survey.unready.first() else { return Ok(()) };
     match fault {

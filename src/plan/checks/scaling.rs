@@ -10,15 +10,26 @@ use crate::event::{Refusal, Warning};
 use crate::model::scaling::{Policy, Scalable, Suspended};
 use crate::model::world::Service;
 use crate::plan::{Sides, Survey};
-use crate::record::{End, Suspensions};
+use crate::record::{End, Record, Suspensions};
 
 /// Auto scaling can move with the traffic.
 pub(in crate::plan) fn scaling_can_move(survey: &Survey) -> Result<(), Refusal> {
     let Some(sides) = known(survey) else { return Ok(()) };
+    // What nobody may read cannot move with the traffic.
+    if survey.world.scalable.is_none() && scaled_before(survey).is_some() {
+        return refuse(ScalingRefused::Unread { service: sides.blue.name.clone() });
+    }
     scaled_both(survey, [sides.blue, sides.green])?;
     within_limits(survey, sides.blue)?;
     alike(survey, &sides)?;
     own_groups(survey, &sides)
+}
+
+/// What the last deployment found, where the pair was scaled then.
+fn scaled_before(survey: &Survey) -> Option<(Record, Suspensions)> {
+    let last = survey.last_record()?;
+    let scaling = last.scaling?;
+    Some((last, scaling))
 }
 
 /// Both services have a scalable target, or neither.
@@ -110,6 +121,11 @@ pub(in crate::plan) fn forecasts(survey: &Survey) -> Option<Warning> {
 
 /// What both sides suspend while no deployment is in progress. `None`: nothing scales them.
 pub(in crate::plan) fn found(survey: &Survey, sides: &Sides<'_>) -> Option<Suspensions> {
+    if survey.world.scalable.is_none() {
+        // On the way back, what was found then is put back, or said not to be.
+        let (last, scaling) = scaled_before(survey)?;
+        return (last.blue == sides.blue.name).then_some(scaling);
+    }
     let (blue, green) =
         survey.scalable(&sides.blue.name).zip(survey.scalable(&sides.green.name))?;
     let is_swapped = blue.is_bare() && !green.is_bare();

@@ -136,7 +136,18 @@ pub(in crate::plan) fn for_a_service(wanted: &Wanted, service: &Service) -> Resu
 /// Targets that the load balancer never uses: those of new tasks would wait to become healthy for ever.
 pub(in crate::plan) fn usable(survey: &Survey, service: &Service) -> Result<(), Refusal> {
     for attachment in &service.attachments {
-        let Some(group) = survey.world.groups.get(&attachment.group) else { continue };
+        let Some(group) = survey.world.groups.get(&attachment.group) else {
+            match survey.blind {
+                Some(_) => continue,
+                None => {
+                    return refuse(ServiceRefused::GroupGone {
+                        service: service.name.clone(),
+                        cluster: survey.cluster_name().to_owned(),
+                        group: attachment.group.clone(),
+                    });
+                }
+            }
+        };
         if group.load_balancers.is_empty() {
             return refuse(ServiceRefused::GroupInNoRule {
                 service: service.name.clone(),

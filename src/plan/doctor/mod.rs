@@ -19,6 +19,7 @@ use super::engine::{Engine, engine};
 use super::named;
 use super::{Decision, Digest, Survey, live, unfinished, wanted};
 use crate::call::Call;
+use crate::error::Failure;
 use crate::event::{EngineReason, Fact, Finding, Level, Refusal, Unchecked, Warning};
 use crate::model::arn::short;
 use crate::model::quota::{Quotas, Vcpus};
@@ -57,6 +58,8 @@ pub struct More {
     pub denied: Vec<Call>,
     /// A call whose answer did not say them.
     pub unsaid: Option<Call>,
+    /// Reads that AWS refused because of what they asked for.
+    pub failed: Vec<Failure>,
 }
 
 /// What doctor says.
@@ -215,6 +218,7 @@ pub fn examine(
     let live = live(request, survey);
     let mut denied = live.as_ref().map_or(vec![], |live| unread(survey, live, &[]));
     denied.extend(more.denied.iter().chain(&more.unsaid));
+    denied.extend(more.failed.iter().filter_map(|failure| failure.call));
     denied.extend(survey.blind.as_ref().map(|_| Call::DescribeTargetGroups));
     let is_unmade = |code: &str| denied.iter().any(|call| is_for(*call, code));
     // What was refused before the checks leaves them unmade.
@@ -231,6 +235,9 @@ pub fn examine(
     let unsaid = live.as_ref().map_or(vec![], |live| unread(survey, live, warned));
     for call in more.denied.iter().copied().chain(unsaid) {
         found("permissions", Level::Unknown, Fact::NotAllowed { call });
+    }
+    for failure in &more.failed {
+        found("reads", Level::Unknown, Fact::NotRead { failure: failure.clone() });
     }
     let is_told = failed.iter().any(|one| one.check == Some("traffic"));
     if let Some(reason) = survey.blind.clone().filter(|_| warned.is_empty() && !is_told) {

@@ -1,5 +1,6 @@
 //! What `ecs-bg doctor` found, in words, and what helps.
 
+use super::failure::failure as failed;
 use super::warning::warning;
 use super::{quota, raise, refusal, time};
 use crate::event::{Fact, Location, Owner};
@@ -13,6 +14,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::NotAllowed { call } => {
             format!("not checked: {} is not allowed to these credentials", call.action())
         }
+        Fact::NotRead { failure } => format!("not checked: {}", failed(failure)),
         Fact::OneTask { service } => format!(
             "{service} has one task: when it fails, nothing serves until ECS has started another one"
         ),
@@ -184,12 +186,13 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
         )
     };
     Some(match fact {
+        Fact::NotRead { .. } => return None,
         Fact::Refused(refused) => refusal::fix(refused),
         Fact::NotAllowed { call } => format!("allow {}", call.action()),
         Fact::OneTask { service } => update(service, "--desired-count 2"),
         Fact::ShortOfTasks { .. } => format!("ecs-bg status {options}"),
         Fact::FewerWhileDeploying { .. } => {
-            format!("ecs-bg deploy {options} --min-healthy 100 --max-percent 200")
+            format!("ecs-bg deploy {options} --min-healthy 100 --max-percent 200 --force-new-deployment")
         }
         Fact::NoHealthCheck { .. } => {
             "\"healthCheck\": {\"command\": [\"CMD-SHELL\", \"…\"]} in the container's definition".to_owned()

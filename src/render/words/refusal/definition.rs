@@ -16,6 +16,10 @@ pub(super) fn what(refusal: &DefinitionRefused) -> String {
         R::FargateMemory { revision, cpu, memory, .. } => {
             format!("{revision}: Fargate has no task with cpu {cpu} and memory {memory}")
         }
+        R::NoExecutionRole { revision, container, logs } => format!(
+            "{revision}, container {container}: Fargate needs `executionRoleArn` to {}",
+            if *logs { "send its logs (awslogs)" } else { "pull its image from Amazon ECR" }
+        ),
         R::TooLarge { revision, bytes, max_bytes } => format!(
             "the new revision of {revision} would have {bytes} bytes, and a task definition has at most {max_bytes}"
         ),
@@ -49,6 +53,10 @@ pub(super) fn fix(refusal: &DefinitionRefused) -> String {
                 sizes => listed(sizes, "or"),
             };
             format!("--memory {nearest} (with cpu {cpu}: {fitting})")
+        }
+        R::NoExecutionRole { .. } => {
+            "name a role with AWS's policy AmazonECSTaskExecutionRolePolicy as `executionRoleArn` of the task definition"
+                .to_owned()
         }
         R::TooLarge { .. } => {
             "move variables into a file in Amazon S3 (`environmentFiles`), or into one secret"

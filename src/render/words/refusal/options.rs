@@ -1,5 +1,8 @@
 //! Options that cannot be followed for a service.
 
+use std::time::Duration;
+
+use super::super::time;
 use crate::event::refusal::OptionsRefused;
 use crate::model::gate::GateFault;
 use crate::render::words::gate::gate as fault_of;
@@ -46,6 +49,10 @@ pub(super) fn what(refusal: &OptionsRefused) -> String {
         }
         R::NoAlarm { alarm } => format!("--alarm {alarm}: there is no such alarm in this region"),
         R::AlarmOn { alarm } => format!("alarm {alarm} is in ALARM, and --strict-alarms was given"),
+        R::CheckTooLong { most } => format!(
+            "--check-timeout: ECS waits for checks, and a command may take {} at most",
+            time(Duration::from_secs(*most))
+        ),
         R::CheckNotReady { gate, fault } => match fault {
             GateFault::NotStarted { reason } => {
                 format!("--check-cmd {gate}: it cannot be started: {reason}")
@@ -97,6 +104,7 @@ pub(super) fn fix(refusal: &OptionsRefused) -> String {
         R::CheckNotReady { fault: GateFault::NotStarted { .. }, .. } => {
             "name a program that is in PATH".to_owned()
         }
+        R::CheckTooLong { most } => format!("--check-timeout {}m", most / 60),
         R::CheckNotReady { .. } => "try the URL with curl from here".to_owned(),
     }
 }

@@ -5,6 +5,9 @@ use crate::event::refusal::{ScalableTarget, ScalingPolicy, ScalingRefused};
 pub(super) fn what(refusal: &ScalingRefused) -> String {
     use ScalingRefused as R;
     match refusal {
+        R::Unread { service } => format!(
+            "auto scaling of {service} cannot be read; its last deployment moved it with the traffic"
+        ),
         R::OneIsNotScaled { scaled, needed } => format!(
             "Application Auto Scaling scales {scaled} and not {}: nothing would scale the new version, or start its \
              tasks again once they are stopped",
@@ -29,6 +32,7 @@ pub(super) fn what(refusal: &ScalingRefused) -> String {
 pub(super) fn fix(refusal: &ScalingRefused) -> String {
     use ScalingRefused as R;
     match refusal {
+        R::Unread { .. } => "allow application-autoscaling:DescribeScalableTargets".to_owned(),
         R::OneIsNotScaled { needed, .. } | R::DesiredOutsideLimits { needed, .. } => {
             register(needed)
         }

@@ -54,6 +54,9 @@ pub(super) fn what(refusal: &ServiceRefused) -> String {
         R::NoTargetGroup { service } => {
             format!("{service} is in no target group, so there is no traffic to shift")
         }
+        R::GroupGone { service, group, .. } => {
+            format!("target group {group} of {service} does not exist: ECS can register no target")
+        }
         R::GroupInNoRule { service, group } => format!(
             "no rule forwards to {group}, the target group of {service}: its targets would never become healthy"
         ),
@@ -144,6 +147,10 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
             "--engine rolling (keeps that setting; ECS replaces the tasks)".to_owned()
         }
         R::Daemon { .. } | R::NoTargetGroup { .. } => "--engine rolling".to_owned(),
+        R::GroupGone { service, cluster, .. } => format!(
+            "create a target group and a rule for it, and name it: aws ecs update-service --cluster {cluster} --service \
+             {service} --load-balancers targetGroupArn=ARN,containerName=NAME,containerPort=PORT"
+        ),
         R::GroupInNoRule { .. } => super::NEW_RULE.to_owned(),
         R::ZoneNotEnabled { service, load_balancer, .. } => format!(
             "enable the zone, or take its subnet out of {service}: aws elbv2 describe-load-balancers \
