@@ -475,7 +475,11 @@ fn follow(view: &View<'_>) -> Option<Next> {
 
 fn retire(view: &View<'_>) -> Option<Next> {
     let blue = view.blue().filter(|_| !view.record.keep_old)?;
-    empty(view, blue)
+    // What somebody else deployed there meanwhile is theirs.
+    match trouble::blue_changed(view, blue) {
+        Some(_) => None,
+        None => empty(view, blue),
+    }
 }
 
 fn revive(view: &View<'_>) -> Option<Next> {

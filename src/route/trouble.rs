@@ -54,7 +54,8 @@ pub(super) fn trouble(view: &View<'_>) -> Option<Trouble> {
     if let Some(cause) = blind(view, green) {
         return found(Reason::Blind, cause);
     }
-    if let Some(cause) = blue_changed(view, blue) {
+    // Once green is proved, users do not go back to what nobody has proved.
+    if let Some(cause) = blue_changed(view, blue).filter(|_| !view.is_baked()) {
         return found(Reason::BlueChanged, cause);
     }
     out_of_time(view, Duration::ZERO)
@@ -240,7 +241,7 @@ fn blind(view: &View<'_>, green: &Service) -> Option<Cause> {
     (silent >= BLIND_AFTER).then_some(Cause::HealthUnknown { service, silent })
 }
 
-fn blue_changed(view: &View<'_>, blue: &Service) -> Option<Cause> {
+pub(super) fn blue_changed(view: &View<'_>, blue: &Service) -> Option<Cause> {
     // Nothing answered there when it began: whatever ECS does about it, there is no way back to protect.
     if view.record.had.is_some_and(|had| had.healthy == Some(0)) {
         return None;

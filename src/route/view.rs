@@ -333,6 +333,12 @@ impl<'a> View<'a> {
         dead.is_some_and(|(_, seen)| seen.lasts(self.now()))
     }
 
+    /// Whether green has had all the traffic for as long as it had to, whoever watched it.
+    pub fn is_baked(&self) -> bool {
+        let held = self.record.held.filter(|held| held.share == 100);
+        held.is_some_and(|held| self.since(held.since) >= self.record.bake)
+    }
+
     /// Whether green runs only our revision, whole and healthy, as far as this look can tell.
     pub fn settled(&self) -> bool {
         self.unsettled().is_none()

@@ -221,17 +221,62 @@ fn split_weights_that_nobody_drives_are_told_by_who_sweeps() {
     let weighs = life.operations.iter().rposition(|one| one == "ModifyRule").expect("weights");
     let nth = u32::try_from(weighs).expect("a number");
     world.run_until(&command, nth, Death::BeforeAnswer);
-    let body = format!(
-        r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"{}","portMappings":[{{"containerPort":8080}}]}}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}}"#,
-        image("5")
-    );
-    world.call("ecs", "RegisterTaskDefinition", &body);
+    register(&mut world.cloud());
     let body = r#"{"cluster":"shop","service":"web-green","taskDefinition":"web"}"#;
     world.call("ecs", "UpdateService", body);
     world.wait(720);
     let life = world.run("sweep --cluster shop");
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert!(life.text.contains("web:2"), "{}", life.text);
+}
+
+/// Somebody deploys to the old side once the new version is proved: users stay on that, and what is not ours runs on.
+#[test]
+fn what_somebody_deploys_to_the_old_side_after_the_bake_gets_no_users() {
+    let command = deploy("2", "--follow 60s --bake 30s");
+    let life = World::new("shop").run(&command);
+    let stops = life.operations.iter().rposition(|one| one == "UpdateService").expect("a stop");
+    let nth = u32::try_from(stops + 1).expect("a number");
+    for dies in [true, false] {
+        let world = World::new("shop");
+        let ended = match dies {
+            // Killed before the old side is stopped; somebody else deploys there, and a schedule sweeps.
+            true => {
+                world.run_until(&command, nth, Death::BeforeSend);
+                world.wait(240);
+                by_hand(&mut world.cloud());
+                world.wait(720);
+                world.run("sweep --cluster shop")
+            }
+            // While the load balancer follows.
+            false => world.run_beside(&command, 90, by_hand),
+        };
+        assert_eq!(ended.code, Some(0), "{dies}: {}", ended.text);
+        assert!(!ended.text.contains("rolled back"), "{dies}: {}", ended.text);
+        world.wait(300);
+        serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{dies}: {why}"));
+        assert_eq!(desired(&world.cloud(), "web"), 2, "{dies}: {}", ended.text);
+    }
+}
+
+/// Somebody puts another revision into the service that serves when a deployment begins.
+fn by_hand(cloud: &mut Cloud) {
+    register(cloud);
+    call(
+        cloud,
+        "ecs",
+        "UpdateService",
+        r#"{"cluster":"shop","service":"web","taskDefinition":"web"}"#,
+    );
+}
+
+/// A revision that none of ours is.
+fn register(cloud: &mut Cloud) {
+    let body = format!(
+        r#"{{"family":"web","containerDefinitions":[{{"name":"web","image":"{}","portMappings":[{{"containerPort":8080}}]}}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}}"#,
+        image("5")
+    );
+    call(cloud, "ecs", "RegisterTaskDefinition", &body);
 }
 
 /// Whoever stops the command that stops the old side has changed nothing about what serves.
