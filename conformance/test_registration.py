@@ -74,6 +74,8 @@ RIGHT = {
         "logConfiguration"
     ]["options"].update({"awslogs-stream-prefix": "ecs"}),
     "fargate-dockerSecurityOptions": container(dockerSecurityOptions=[]),
+    "fargate-awslogs-without-execution-role": task(**ROLE),
+    "fargate-ecr-without-execution-role": task(**ROLE),
     "fargate-gpu": without(*FIRST, "resourceRequirements"),
     "fargate-ipcMode-task": without("ipcMode"),
     "fargate-linuxParameters-sharedMemorySize": container(linuxParameters={"initProcessEnabled": True}),

@@ -56,7 +56,15 @@ impl Preparation {
                     containers: names().cloned().collect(),
                 });
             }
-            None => counting(&revision.raw, None, &[]).unwrap_or_default(),
+            // As `--command` names one: no program has a container's name before a colon.
+            None => match self.command.first().and_then(|first| first.0.split_once(':')) {
+                Some((named, first)) if !first.is_empty() && names().any(|own| own == named) => {
+                    let mut command = self.command.clone();
+                    command[0] = Hidden(first.to_owned());
+                    return Ok((Place::Container(named.to_owned()), Edit::Command(command)));
+                }
+                _ => counting(&revision.raw, None, &[]).unwrap_or_default(),
+            },
         };
         Ok((Place::Container(container), Edit::Command(self.command.clone())))
     }

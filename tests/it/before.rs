@@ -85,3 +85,15 @@ fn whoever_may_not_run_tasks_is_told_and_nothing_is_touched() {
         }
     }
 }
+
+/// As `--command` names its container, or as `--image` does.
+#[test]
+fn it_runs_in_the_container_that_is_named_in_either_way() {
+    for named in ["web=migrate", "web:migrate"] {
+        let image = "[[image]]\nref = 'shop/web:2'\ncommand = 'migrate'\ndoes = 'exit'\ncode = 0\nafter = '5s'\n";
+        let world = World::parsed(&format!("extends = 'shop'\n{image}"));
+        let line = crate::support::lives::deploy("2", &format!("--bake 5s --before '{named}'"));
+        let life = world.run(&line);
+        assert_eq!(life.code, Some(0), "{named}: {}", life.text);
+    }
+}

@@ -59,7 +59,14 @@ pub(super) fn service(here: &Here<'_>, service: &Service, with_tags: bool) -> Va
         "iam",
         "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
     );
-    put("roleArn", service.members.get("role").cloned().unwrap_or_else(|| json!(linked)));
+    let role = match service.members.get("role").and_then(Value::as_str) {
+        Some(name) if !name.starts_with("arn:") => {
+            here.shared.iam(&here.region.name, "iam", &format!("role/{name}"))
+        }
+        Some(arn) => arn.to_owned(),
+        None => linked,
+    };
+    put("roleArn", json!(role));
     put("createdAt", json!(service.created_at.seconds()));
     if let Some(newest) = rollout::listed(here, service).next() {
         put("currentServiceDeployment", json!(newest.arn));

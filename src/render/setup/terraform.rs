@@ -59,6 +59,8 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
     }
     let (group, second) = group_of(seen, steps);
     text.push_str(&group);
+    // ECS refuses a rule that lacks one of the groups, and a role that may not change it.
+    let mut needs = vec![];
     if let (Ok(rule), Some(first)) = (production(asked, seen), &seen.first) {
         if let Some(Step::CreateRule { rule, listener, parameters, tags, .. }) =
             steps.iter().find(|step| matches!(step, Step::CreateRule { .. }))
@@ -68,6 +70,7 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         }
         let kind = if rule.is_default { "aws_lb_listener" } else { "aws_lb_listener_rule" };
         let action = if rule.is_default { "default_action" } else { "action" };
+        needs.push(format!("{kind}.{}", label(&rule.name)));
         let _ = write!(
             text,
             "\n# In your {kind} of {}: both groups. ECS changes the weights with each deployment.\n\
@@ -137,8 +140,9 @@ pub(super) fn terraform(asked: &Setup, seen: &Seen, steps: &[Step]) -> String {
         Step::AttachPolicy { role, .. } => Some(label(role)),
         _ => None,
     });
-    if let Some(attached) = attached {
-        let _ = write!(text, "\n  depends_on = [aws_iam_role_policy_attachment.{attached}]\n");
+    needs.extend(attached.map(|role| format!("aws_iam_role_policy_attachment.{role}")));
+    if !needs.is_empty() {
+        let _ = write!(text, "\n  depends_on = [{}]\n", needs.join(", "));
     }
     let is_scaled = seen.survey.scalable(name).is_some();
     let more = if is_scaled { ", desired_count" } else { "" };
