@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::{End, Held, Suspensions};
-use crate::route::listener::{BACK, FORWARD};
+use crate::route::listener::{BACK, FORWARD, OVERTAKEN};
 
 const ON: Suspended = Suspended { scale_in: false, scale_out: false, scheduled: false };
 const IN: Suspended = Suspended { scale_in: true, ..ON };
@@ -239,4 +239,78 @@ fn scaling_ends_as_it_was_found_whatever_happens_at_any_two_turns() {
         }
     }
     assert!(ends.len() == 2 && ends.values().sum::<u32>() > 5_000, "{ends:?}");
+}
+
+/// What a step of a table says.
+fn says(model: &Model, table: &[Step], name: &str) -> Option<Next> {
+    let step = table.iter().find(|step| step.name == name).expect(name);
+    (step.next)(&model.view())
+}
+
+fn scale(service: &str, min: Option<u32>, max: Option<u32>, suspended: Suspended) -> Option<Next> {
+    Some(Next::Act(Action::Scale { service: service.into(), min, max, suspended }))
+}
+
+#[test]
+fn where_somebody_deregistered_one_target_the_way_back_puts_the_other_one_right() {
+    let back = |targets: &[Scalable]| {
+        let mut model = Model::with_share(50).scaled(ON);
+        model.record = model.record.turned_back(Reason::Sick);
+        model.world.scalable = Some(targets.to_vec());
+        [says(&model, BACK, "unfreeze"), says(&model, OVERTAKEN, "scaling")]
+    };
+    let same = |next: Option<Next>| [next.clone(), next];
+    assert_eq!(back(&[target(BLUE, 1, 4, IN)]), same(scale(BLUE, None, None, ON)));
+    assert_eq!(back(&[target(BLUE, 1, 4, ON)]), same(None));
+    // That is how a side without traffic is left: somebody's own doing.
+    assert_eq!(back(&[target(BLUE, 0, 4, ALL)]), same(None));
+    assert_eq!(back(&[target(GREEN, 0, 4, OUT_ONLY)]), same(scale(GREEN, Some(0), None, ALL)));
+    assert_eq!(back(&[target(GREEN, 1, 4, ALL)]), same(scale(GREEN, Some(0), None, ALL)));
+    assert_eq!(back(&[target(GREEN, 0, 4, ALL)]), same(None));
+    let mut unscaled = Model::with_share(50);
+    unscaled.world.scalable = Some(vec![target(BLUE, 1, 4, IN)]);
+    assert_eq!(says(&unscaled, BACK, "unfreeze"), None, "it was not ours to move");
+}
+
+#[test]
+fn where_somebody_deregistered_one_target_nothing_is_handed_over() {
+    let ahead = |only: Scalable, missed: Option<u64>| {
+        let mut model = Model::with_share(100).scaled(ON);
+        model.record.held = Some(Held { share: 100, since: model.world.at });
+        model.world.scalable = Some(vec![only]);
+        model.world.at += Duration::from_secs(100);
+        model.watch.unscaled_since =
+            missed.map(|seconds| model.world.at - Duration::from_secs(seconds));
+        [says(&model, FORWARD, "arm"), says(&model, OVERTAKEN, "scaling")]
+    };
+    let stuck = |service: &str, other: &str| {
+        let (service, other) = (service.to_owned(), other.to_owned());
+        let cause = crate::event::Cause::OneIsNotScaled { service, other };
+        Some(Next::Done(Outcome::Stuck(cause)))
+    };
+    let late = crate::drive::backoff::LOOK_TWICE.as_secs();
+    for missed in [None, Some(0), Some(late - 1)] {
+        let both = ahead(target(BLUE, 1, 4, IN), missed);
+        assert!(both.iter().all(|next| matches!(next, Some(Next::Wait(_)))), "{both:?}");
+    }
+    let is_stuck = stuck(BLUE, GREEN);
+    assert_eq!(ahead(target(BLUE, 1, 4, IN), Some(late)), [is_stuck.clone(), is_stuck]);
+    let is_stuck = stuck(GREEN, BLUE);
+    assert_eq!(ahead(target(GREEN, 0, 4, OUT_ONLY), Some(late)), [is_stuck.clone(), is_stuck]);
+    // What is handed over already stays so.
+    assert_eq!(ahead(target(BLUE, 0, 4, ALL), Some(late)), [None, None]);
+    assert_eq!(ahead(target(GREEN, 1, 4, ON), Some(late)), [None, None]);
+}
+
+#[test]
+fn a_side_that_is_gone_is_not_scaled() {
+    let mut model = Model::with_share(100).scaled(ON);
+    model.record.held = Some(Held { share: 100, since: model.world.at });
+    model.side(BLUE).status = "INACTIVE".into();
+    model.scale(GREEN, Some(1), Some(4), ON);
+    assert_eq!(says(&model, FORWARD, "arm"), None);
+    let mut model = Model::with_share(50).scaled(ON);
+    model.side(GREEN).status = "INACTIVE".into();
+    model.scale(GREEN, Some(1), Some(4), ON);
+    assert_eq!(says(&model, BACK, "unfreeze"), None);
 }

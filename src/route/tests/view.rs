@@ -237,3 +237,106 @@ fn traffic_goes_back_to_as_many_as_carry_it_or_to_one_once_green_is_sick_for_lon
     assert_eq!(lacks(1, 0, 0, 0), None);
     assert_eq!(lacks(0, 0, 0, 0), told("0/1"));
 }
+
+#[test]
+fn of_a_deleted_side_the_rules_tell_the_groups_where_that_is_certain() {
+    let pairs = |gone: &str, more: &[(&str, &str)]| {
+        let mut model = Model::with_share(50);
+        model.world.services.remove(&format!("arn:{gone}"));
+        for (nth, (one, other)) in more.iter().enumerate() {
+            let mut rule = rule(&format!("more {nth}"), 1, 1);
+            for (path, value) in &mut rule.actions {
+                match path.rsplit_once("member.").map_or("", |(_, rest)| rest) {
+                    "1.TargetGroupArn" => *value = (*one).to_owned(),
+                    "2.TargetGroupArn" => *value = (*other).to_owned(),
+                    _ => {}
+                }
+            }
+            model.world.rules.insert(rule.arn.clone(), rule);
+        }
+        let pairs = model.view().pairs().into_iter();
+        pairs.map(|pair| (pair.blue, pair.green)).collect::<Vec<_>>()
+    };
+    let own = [(format!("group:{BLUE}"), format!("group:{GREEN}"))];
+    assert_eq!(pairs(GREEN, &[]), own);
+    assert_eq!(pairs(BLUE, &[]), own);
+    // A rule of others says nothing; one that puts another group beside ours makes it doubtful.
+    assert_eq!(pairs(GREEN, &[("group:x", "group:y")]), own);
+    assert_eq!(pairs(GREEN, &[("group:web", "group:y")]), []);
+    assert_eq!(pairs(BLUE, &[("group:x", "group:web-green")]), []);
+}
+
+#[test]
+fn a_service_that_is_in_no_target_group_any_more_is_named() {
+    let detached = |change: fn(&mut Model)| {
+        Model::seen(change, |view| match view.detached() {
+            Some(crate::event::Sight::NoGroups { service }) => service,
+            other => format!("{other:?}"),
+        })
+    };
+    assert_eq!(detached(|_| {}), "None");
+    assert_eq!(detached(|model| model.side(GREEN).attachments.clear()), GREEN);
+    assert_eq!(detached(|model| model.side(BLUE).attachments.clear()), BLUE);
+    let unread = |model: &mut Model| {
+        model.side(GREEN).attachments.clear();
+        model.world.groups.clear();
+    };
+    assert_eq!(detached(unread), "None");
+}
+
+#[test]
+fn a_side_is_dead_where_only_the_other_one_answers() {
+    use crate::route::watch::Side;
+    let dead = |blue: usize, green: usize, gone: Option<&str>| {
+        let change = |model: &mut Model| {
+            model.healthy_are(BLUE, blue);
+            model.healthy_are(GREEN, green);
+            if let Some(gone) = gone {
+                model.side(gone).status = "DRAINING".into();
+            }
+        };
+        Model::seen(change, |view| view.dead_side())
+    };
+    assert_eq!(dead(2, 2, None), None);
+    assert_eq!(dead(0, 0, None), None);
+    assert_eq!(dead(0, 1, None), Some(Side::Blue));
+    assert_eq!(dead(1, 0, None), Some(Side::Green));
+    assert_eq!(dead(2, 2, Some(GREEN)), Some(Side::Green));
+    assert_eq!(dead(2, 2, Some(BLUE)), Some(Side::Blue));
+}
+
+#[test]
+fn the_old_side_never_ran_if_it_ran_nothing_then_and_runs_nothing_now() {
+    use crate::record::Had;
+    let never = |had: Option<u32>, desired: u32, runs: u32| {
+        let change = |model: &mut Model| {
+            model.record.had = had.map(|running| Had { running, healthy: Some(running) });
+            let blue = model.side(BLUE);
+            blue.desired = desired;
+            blue.deployments[0].running = runs;
+        };
+        Model::seen(change, |view| view.old_never_ran())
+    };
+    assert!(never(Some(0), 2, 0));
+    assert!(!never(Some(1), 2, 0));
+    assert!(!never(None, 2, 0));
+    assert!(!never(Some(0), 0, 0));
+    assert!(!never(Some(0), 2, 1));
+}
+
+#[test]
+fn rules_for_tests_show_no_share_on_the_way_forward() {
+    let names = |back: bool| {
+        let change = |model: &mut Model| {
+            model.record.test_rules = vec!["one".into()];
+            if back {
+                model.record = model.record.turned_back(Reason::Asked);
+            }
+        };
+        Model::seen(change, |view| {
+            view.rules().into_iter().map(|rule| rule.name.clone()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(names(false), ["two"]);
+    assert_eq!(names(true), ["two", "one"], "users come first");
+}
