@@ -1,5 +1,5 @@
 //! IAM roles: whether one is there, whom it trusts and which policies it has; and the role that
-//! `ecs-bg setup --create-role` makes.
+//! `ecs-bg setup` makes.
 
 use super::Aws;
 use super::observe::unreadable;

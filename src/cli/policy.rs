@@ -54,7 +54,7 @@ enum With {
     Doctor,
     /// `ecs-bg setup`
     Setup,
-    /// `ecs-bg setup --create-role`
+    /// `ecs-bg setup` without `--infrastructure-role`
     SetupRole,
     /// `ecs-bg ecr login`
     Login,

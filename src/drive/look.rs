@@ -153,7 +153,7 @@ impl Run<'_> {
             // A record that somebody made unreadable is still ours: our copy outranks it.
             self.world.owner.get_or_insert_with(|| self.record.owner.clone());
             if self.taken_over().is_none() {
-                self.ours = self.setting.clock.moment(self.world.at);
+                self.owner_known = self.world.answered.get(&Part::Owner).copied();
             }
         }
         if answered(&Part::Services) || answered(&Part::Settings) {

@@ -147,7 +147,7 @@ pub async fn run(
     let young = engine(record.engine()).young;
     let woke = looked.age(&setting.clock.moment(world.at)) >= young;
     let view = View { record: &record, watch: &watch, world: &world };
-    let accepts = setting.accept_drift || view.is_alone();
+    let accepts = setting.accept_drift || view.has_succeeded();
     let accepted = accepts.then(|| watch.accept(&record, &world)).flatten();
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
         setting.tell(emit, Kind::Warning(Warning::GoingOnFrom { share: accepted.to }));
@@ -180,7 +180,7 @@ pub async fn run(
         missed: 0,
         late: 0,
         wrote: looked,
-        ours: looked,
+        owner_known: None,
         woke,
         changed: false,
         touched: kept == Kept::OlderTags,
@@ -257,7 +257,7 @@ struct Run<'a> {
     /// When the record was written last, or that was tried.
     wrote: Moment,
     /// When the record was last read to be ours.
-    ours: Moment,
+    owner_known: Option<Moment>,
     /// Looks one after the other after which a change was still not ready.
     late: u32,
     /// This process may have stood still, and has not looked at everything since.

@@ -57,7 +57,8 @@ impl Run<'_> {
                 .iter()
                 .any(|part| self.world.unanswered.contains(part));
             let rules = if unread { Duration::MAX } else { FRESH };
-            let is_ours = !self.woke && self.age_of(self.ours) < OWNER_UNANSWERED;
+            let known = self.owner_known.filter(|_| !self.woke);
+            let is_ours = known.is_some_and(|at| self.age_of(at) < OWNER_UNANSWERED);
             let mut parts = vec![(Part::Rules, rules)];
             if self.recorded && !is_ours {
                 let is_asked = self.owner_is_unanswered() && !self.woke;

@@ -157,7 +157,7 @@ pub enum Warning {
         /// In AWS's words.
         reason: String,
     },
-    /// Rules cannot be read: ECS alone says what serves.
+    /// Rules cannot be read: what they send where is not checked.
     RulesUnread {
         /// In AWS's words.
         reason: String,

@@ -20,6 +20,7 @@ use crate::event::{
 };
 use crate::model::arn::{family, number};
 use crate::model::reads::Moment;
+use crate::model::world::Service;
 use crate::plan::trust::{Verdict, judge};
 use crate::plan::{self, Decision, Survey};
 use crate::record::{Closed, DEAD_AFTER, End, Heading, Reason, Record};
@@ -32,6 +33,9 @@ const OVERTAKEN_MAX: usize = 6;
 /// Nothing is registered on a survey that began so long ago, unless surveys always take as long.
 const OLD: Duration = Duration::from_secs(60);
 const LATE_MAX: usize = 2;
+
+/// So many overtaken deployments may have left something in the settings.
+const TIDIED_MAX: usize = 4;
 
 /// What came of the turns so far.
 #[derive(Default)]
@@ -51,7 +55,7 @@ struct SoFar {
     /// Somebody else's deployment is waited for, and that was told.
     waits: bool,
     /// What overtaken deployments had written into the service's settings was taken out.
-    tidied: bool,
+    tidied: usize,
 }
 
 /// Surveys, plans, and does what the plan says. What another process is doing about the pair is
@@ -127,9 +131,11 @@ async fn turn(
     so_far.ended = None;
     not_newer(&survey, &decision, setting.on_conflict)?;
     let service = &request.service;
-    // What is planned begins with the service's own settings.
-    if matches!(decision, Decision::Nothing { .. } | Decision::Deploy(_)) && !so_far.tidied {
-        so_far.tidied = true;
+    // What is planned begins with the service's own settings; a block that was read long ago is not written.
+    let is_young = looked.age(&setting.clock.moment(setting.aws.date())) < OLD;
+    let is_free = matches!(decision, Decision::Nothing { .. } | Decision::Deploy(_)) && is_young;
+    if is_free && so_far.tidied < TIDIED_MAX {
+        so_far.tidied += 1;
         let tidied = or_skipped(&setting.interrupts, tidy_overtaken(setting, &survey, emit));
         if tidied.await == Some(true) {
             return Ok(None);
@@ -338,10 +344,17 @@ pub async fn tidy_overtaken(
     survey: &Survey,
     emit: &mut dyn FnMut(Event),
 ) -> bool {
-    let mut is_any = false;
+    // What runs now may rest on these settings, and nobody knows whose they are then.
+    let is_shifted = |one: &Service| one.is_advanced() || one.strategy() != "ROLLING";
+    let is_unread = survey.world.deployments.is_none();
+    if is_unread && survey.world.services.values().any(is_shifted)
+        || plan::native::running(survey).is_some()
+    {
+        return false;
+    }
+    // The block is sent whole, as it was read: one at a time.
     for (record, _) in survey.overtaken() {
         let Some(action) = survey.left_behind(&record) else { continue };
-        is_any = true;
         let pair = Pair::of(&setting.cluster, &record);
         let service = record.green.clone();
         let kind = match setting.aws.act(&pair, &action, &survey.world).await {
@@ -349,8 +362,9 @@ pub async fn tidy_overtaken(
             Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
         };
         setting.tell(emit, kind);
+        return true;
     }
-    is_any
+    false
 }
 
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.

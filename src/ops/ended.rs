@@ -160,7 +160,7 @@ fn ending(outcome: &Outcome, record: &Record, world: &World, dead: bool) -> Endi
                 _ => Proof::Healthy,
             };
             let runs = world.service(&record.blue).is_some_and(|old| old.desired > 0);
-            let kept = (record.keep_old && runs).then(|| record.blue.clone());
+            let kept = (record.twin().is_some() && runs).then(|| record.blue.clone());
             let was = short(&record.from).to_owned();
             let was = Some(was).filter(|was| *was != revision);
             Ending::Live { revision, service: green, proof, kept, was }

@@ -3,6 +3,7 @@
 use super::ended::{end, nothing, report};
 use crate::drive::{self, Finished, Kept, OnCancel, OnTrouble, Setting, random_id};
 use crate::event::{Cause, Ended, Ending, Error, Event, Interruption, LeftBehind, Nothing};
+use crate::model::arn::short;
 use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, readable, unfinished};
@@ -67,6 +68,13 @@ pub(super) async fn stop(
     }
     let is_asked = finished.interrupted
         && matches!(finished.outcome, Outcome::Stopped | Outcome::Stuck(Cause::Held { .. }));
+    // Somebody else deploys there, and that is not stopped.
+    let runs = finished.world.service(&kept.blue).filter(|one| one.desired > 0);
+    if let (Outcome::Live, Some(service)) = (&finished.outcome, runs) {
+        let revision = service.primary().map(|primary| short(&primary.revision).to_owned());
+        let service = service.name.clone();
+        finished.outcome = Outcome::Stuck(Cause::OldSideChanged { service, revision });
+    }
     if !is_asked {
         return Ok(finished);
     }

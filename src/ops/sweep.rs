@@ -78,7 +78,7 @@ async fn end_one(
     let survey = or_interrupted(&setting.interrupts, surveying).await?;
     let record = match survey.open_record() {
         Some(Ok(record)) if record.silent_for(survey.world.at) >= ABANDONED => record,
-        None => return Ok(split(&survey, service)),
+        None => return Ok(find_split_weights(&survey, service)),
         _ => return Ok(None),
     };
     setting.tell(emit, Kind::Location(survey.location()));
@@ -97,14 +97,18 @@ async fn end_one(
 }
 
 /// A deployment that somebody else has overtaken, and whose weights are split still: nobody knows which side is meant.
-fn split(survey: &Survey, service: &str) -> Option<Swept> {
-    let (record, _) = survey.overtaken().into_iter().next()?;
+fn find_split_weights(survey: &Survey, service: &str) -> Option<Swept> {
     let watch = Watch::new(survey.world.at);
-    let view = View { record: &record, watch: &watch, world: &survey.world };
-    let is_split = !view.all_read(0) && !view.all_read(100);
-    let deployment = Some(record.name().to_owned());
-    let service = service.to_owned();
-    is_split.then_some(Swept { deployment, service, exit_code: 4, error: None })
+    let is_split = |record: &Record| {
+        let view = View { record, watch: &watch, world: &survey.world };
+        let shares = record.twin().map(|_| view.rules());
+        let is_known = survey.blind.is_none() && survey.world.unread.is_empty();
+        let is_known = is_known && shares.is_some_and(|rules| !rules.is_empty());
+        is_known && !view.all_read(0) && !view.all_read(100)
+    };
+    let (record, _) = survey.overtaken().into_iter().find(|(record, _)| is_split(record))?;
+    let (deployment, service) = (Some(record.name().to_owned()), service.to_owned());
+    Some(Swept { deployment, service, exit_code: 4, error: None })
 }
 
 /// Where it goes: on, where only the old side is left to be stopped; else back, or to the only side that answers.
@@ -113,10 +117,7 @@ fn heading(record: &Record, survey: &Survey) -> Heading {
     let view = View { record, watch: &watch, world: &survey.world };
     let healthy = |side: Option<&Service>| side.and_then(|one| survey.world.healthy(one));
     // This command does not have the checks that judge it.
-    let baked = record.judges.is_none()
-        && record.held.is_some_and(|held| {
-            held.share == 100 && view.since(held.since) >= record.bake && view.all_read(100)
-        });
+    let baked = view.is_baked();
     match (&record.heading, healthy(view.blue()), healthy(view.green())) {
         (Heading::Forward, _, Some(1..)) if baked => Heading::Forward,
         (Heading::Forward, Some(0) | None, Some(1..)) => Heading::Overtaken,

@@ -124,6 +124,15 @@ pub async fn run(
     for (_, ignored) in ignored {
         setting.tell(emit, Kind::Warning(Warning::RecordIgnored(ignored)));
     }
+    // ECS rolls back on request, also what another tool began.
+    if let (Verb::Abort | Verb::Rollback { to: None, .. }, None) = (verb, &open)
+        && let Some(running) = plan::native::running(&survey)
+        && let Some(record) = plan::native::back(&survey, running, &identity(setting))
+    {
+        let (world, service) = (survey.world.clone(), &target.service);
+        let kept = Kept::Memory;
+        return Ok(drive_back(setting, record, kept, world, looked, service, emit).await);
+    }
     if open.is_none()
         && !matches!(verb, Verb::Rollback { to: Some(_), .. })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
@@ -137,15 +146,6 @@ pub async fn run(
             _ => command("status"),
         };
         return Ok(superseded(setting, record.name(), by, Some(hint), emit));
-    }
-    // ECS rolls back on request, also what another tool began.
-    if let (Verb::Abort | Verb::Rollback { to: None, .. }, None) = (verb, &open)
-        && let Some(running) = plan::native::running(&survey)
-        && let Some(record) = plan::native::back(&survey, running, &identity(setting))
-    {
-        let (world, service) = (survey.world.clone(), &target.service);
-        let kept = Kept::Memory;
-        return Ok(drive_back(setting, record, kept, world, looked, service, emit).await);
     }
     // What served before runs on: the traffic goes back, and that is all.
     if let (Verb::Rollback { to: None, .. }, None) = (verb, &open)

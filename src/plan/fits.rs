@@ -1,5 +1,5 @@
-//! Finds mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, a role that it needs, a definition that is
-//! too large, and a name that is both a variable and a secret. Pure.
+//! Finds mistakes before RegisterTaskDefinition refuses them: sizes that Fargate does not have, a role that it needs, a
+//! definition that is too large, and a name that is both a variable and a secret. Pure.
 
 use serde_json::Value;
 

@@ -58,7 +58,10 @@ const CHECKS: &[Check] = &[
     Check { code: "test-listener", run: |case| traffic::test_listener_shows_a_side(case.survey) },
     Check { code: "traffic", run: |case| traffic::traffic_is_on_one_side(case.survey) },
     Check { code: "live-side", run: |case| traffic::live_side_is_well(case.survey) },
-    Check { code: "scaling", run: |case| scaling::scaling_can_move(case.survey) },
+    Check {
+        code: "scaling",
+        run: |case| scaling::scaling_can_move(case.survey, case.request.is_rollback),
+    },
     Check { code: "stickiness", run: |case| traffic::nothing_sticks(case.survey) },
     Check { code: "task-definition", run: |case| pair::fits_the_pair(case.wanted, case.survey) },
     Check { code: "target-health", run: |case| traffic::targets_can_be_healthy(case.survey) },

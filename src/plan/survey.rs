@@ -114,7 +114,8 @@ impl Survey {
     /// What takes the settings of a record's deployment out of the service again; `None`: nothing of them is left.
     pub fn left_behind(&self, record: &Record) -> Option<Action> {
         let watch = Watch::new(self.world.at);
-        native::left_behind(&View { record, watch: &watch, world: &self.world })
+        // ECS lists a few only: a strategy that was to stay may have been used for long.
+        native::left_behind(&View { record, watch: &watch, world: &self.world }, true)
     }
 
     /// An owner that lives finds out by itself, and answers for it.

@@ -200,13 +200,20 @@ pub(super) fn status(survey: &Survey, again: &str) -> Status {
                 .flat_map(|service| match service.is_advanced() {
                     true => traffic(world, service),
                     false => {
-                        let running = Some(running(service));
+                        // Nothing reaches it through a target group that is gone.
+                        let mut groups = service.groups();
+                        let is_reached = survey.blind.is_some()
+                            || groups.all(|arn| world.groups.contains_key(arn));
+                        let running = Some(running(service)).filter(|_| is_reached);
                         running.filter(|one| !one.percent.is_empty()).into_iter().collect()
                     }
                 })
                 .collect(),
         },
-        load_balancers_unread: survey.blind.clone(),
+        load_balancers_unread: survey
+            .blind
+            .clone()
+            .or_else(|| survey.rules_unread.as_ref().map(|failure| failure.message.clone())),
         service_deployment: service_deployment(survey, again),
         record: record(survey, services, again),
     }

@@ -100,6 +100,8 @@ pub struct Setup {
     pub pair: Option<String>,
     /// The name of a role for that, which is to be made unless it is there.
     pub create_role: Option<String>,
+    /// That name was typed.
+    pub names_role: bool,
     /// How ECS is to shift traffic, where that was said.
     pub strategy: Option<Strategy>,
     /// `bakeTimeInMinutes`, where that was said.
@@ -139,6 +141,7 @@ impl Setup {
                 (None, None) if !typed.undo && !typed.pair => Some(ROLE.to_owned()),
                 (None, _) => None,
             },
+            names_role: typed.create_role.is_some(),
             strategy: typed.strategy.as_deref().map(Strategy::typed).transpose()?,
             bake: typed.bake.as_deref().map(bake).transpose()?,
             production: arn(

@@ -26,9 +26,9 @@ impl View<'_> {
 
     /// Whether the new version serves alone and whole, and the old one is stopped, whatever was written down of that:
     /// the record of a success can be lost.
-    pub fn is_alone(&self) -> bool {
-        let serves = self.record.forward() && self.all_read(100) && self.green_is_whole();
-        serves && self.ours().is_some() && self.blue().is_some_and(|blue| blue.desired == 0)
+    pub fn has_succeeded(&self) -> bool {
+        let is_alone = (self.engine().serves_alone)(self).1;
+        is_alone && self.green_is_whole() && self.ours().is_some()
     }
 
     /// Green's part in the rule that gives it least; a rule that gives neither side any weight gives

@@ -202,7 +202,7 @@ fn before_every_step(view: &View<'_>) -> Option<Next> {
     }
     if let Some(by) = superseded(view) {
         // Pauses of ours would stop what somebody else deploys.
-        let tidied = left_behind(view).map(Next::Act);
+        let tidied = left_behind(view, false).map(Next::Act);
         return tidied.or(Some(Next::Done(Outcome::Superseded(by))));
     }
     if let Some(sight) = view.detached() {
@@ -630,11 +630,13 @@ fn tidy(view: &View<'_>) -> Option<Next> {
     tidy_after(view, view.record.forward())
 }
 
-/// What takes the settings of a deployment out of the service again that somebody else has overtaken.
-pub fn left_behind(view: &View<'_>) -> Option<Action> {
+/// What takes the settings of a deployment out of the service again that somebody else has overtaken. Of one that ECS
+/// does not list (any more), `listed_else` says whether it went well.
+pub fn left_behind(view: &View<'_>, listed_else: bool) -> Option<Action> {
     let own = current(view).map(ServiceDeployment::phase);
     let is_over = own.is_none_or(|phase| !matches!(phase, Phase::Forward | Phase::Back));
-    settings_left(view, own == Some(Phase::Successful)).filter(|_| is_over)
+    let succeeded = own.map_or(listed_else, |phase| phase == Phase::Successful);
+    settings_left(view, succeeded).filter(|_| is_over)
 }
 
 fn tidy_after(view: &View<'_>, succeeded: bool) -> Option<Next> {

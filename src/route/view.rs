@@ -333,10 +333,11 @@ impl<'a> View<'a> {
         dead.is_some_and(|(_, seen)| seen.lasts(self.now()))
     }
 
-    /// Whether green has had all the traffic for as long as it had to, whoever watched it.
+    /// Whether green has had all the traffic for as long as it had to, whoever watched it, and nothing is to judge it.
     pub fn is_baked(&self) -> bool {
         let held = self.record.held.filter(|held| held.share == 100);
-        held.is_some_and(|held| self.since(held.since) >= self.record.bake)
+        let baked = held.is_some_and(|held| self.since(held.since) >= self.record.bake);
+        baked && self.record.judges.is_none() && self.all_read(100)
     }
 
     /// Whether green runs only our revision, whole and healthy, as far as this look can tell.

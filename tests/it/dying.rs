@@ -7,7 +7,9 @@ use ecs_bg_sandbox::faults::Kind;
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::{Does, Image};
 
-use crate::cases::native::{deploy as deploy_native, native, production_rule, runs};
+use crate::cases::native::{
+    deploy as deploy_native, deploys_by_hand, native, production_rule, runs, settings,
+};
 use crate::cases::permanent::order;
 use crate::support::fate::{Act, Death, Fate, Outsider, When, is_read};
 use crate::support::invariants::serves;
@@ -162,7 +164,6 @@ fn a_success_that_could_not_be_written_down_is_no_dead_end() {
                 let image = format!("{REPOSITORY}:{tag}");
                 let served = serves(&world.cloud(), &image, 2);
                 served.unwrap_or_else(|why| panic!("{why}\n{}", life.text));
-                println!("{}", life.text);
             }
         }
     }
@@ -180,6 +181,53 @@ fn rolling_looks_at_targets_where_rules_may_not_be_read() {
         ends(&life, 1, &["answered 500", "allow elasticloadbalancing:Describe*"]);
         assert_eq!(life.text.matches("warning").count(), 1, "{}", life.text);
     }
+}
+
+/// What runs now may rest on the settings that a dead deployment left: whose they are nobody knows.
+#[test]
+fn what_somebody_else_deploys_right_now_keeps_its_pauses_and_is_rolled_back_on_request() {
+    let pausing = "--pause-at before-traffic --bake 10m";
+    let life = World::new("native").run_kept(&deploy_native("2", pausing));
+    let killed = &life.moments[life.moments.len() / 2].cloud;
+    for verb in ["abort", "rollback", "resume"] {
+        let world = World::of(killed.clone());
+        world.wait(1200);
+        deploys_by_hand(&world);
+        world.wait(15);
+        let before = settings(&world);
+        assert!(before.to_string().contains("PAUSE"), "{before}");
+        let life = world.run(&format!("{verb} {NATIVE}"));
+        assert_eq!(settings(&world), before, "{verb}: {}", life.text);
+        if verb == "resume" {
+            ends(&life, 5, &[]);
+            continue;
+        }
+        ends(&life, 1, &[]);
+        world.wait(900);
+        let serving = format!("{:?}", world.cloud().serving());
+        assert!(serving.contains("shop:1") && !serving.contains("shop:3"), "{verb}: {serving}");
+    }
+}
+
+/// A strategy that stayed after a success is the service's own by the time ECS lists that success no more.
+#[test]
+fn a_strategy_that_was_to_stay_stays_however_many_deployments_follow() {
+    let world = World::new("native");
+    let deploy = deploy_native("2", "--strategy canary:10/1m --bake 1m");
+    let life = World::new("native").run_kept(&deploy);
+    let listed = life.operations.iter().rposition(|one| one == "UpdateService").expect("a call");
+    world.run_until(&deploy, u32::try_from(listed).expect("a number"), Death::BeforeSend);
+    world.wait(1500);
+    runs(&world, "2").unwrap_or_else(|why| panic!("{why}"));
+    deploys_by_hand(&world);
+    for _ in 0..5 {
+        world.wait(1500);
+        let again = r#"{"cluster":"shop","service":"shop","forceNewDeployment":true}"#;
+        world.call("ecs", "UpdateService", again);
+    }
+    world.wait(1500);
+    ends(&world.run(&deploy_native("5", "")), 0, &[]);
+    assert_eq!(settings(&world)["strategy"], "CANARY");
 }
 
 fn desired(world: &World, service: &str) -> u64 {

@@ -228,6 +228,10 @@ fn split_weights_that_nobody_drives_are_told_by_who_sweeps() {
     let life = world.run("sweep --cluster shop");
     assert_eq!(life.code, Some(4), "{}", life.text);
     assert!(life.text.contains("web:2"), "{}", life.text);
+    // Once all the traffic is on one side, there is nothing to tell.
+    assert_eq!(world.run(&format!("rollback {PAIR} --to web")).code, Some(1));
+    let life = world.run("sweep --cluster shop");
+    assert_eq!(life.code, Some(0), "{}", life.text);
 }
 
 /// Somebody deploys to the old side once the new version is proved: users stay on that, and what is not ours runs on.
@@ -253,9 +257,26 @@ fn what_somebody_deploys_to_the_old_side_after_the_bake_gets_no_users() {
         };
         assert_eq!(ended.code, Some(0), "{dies}: {}", ended.text);
         assert!(!ended.text.contains("rolled back"), "{dies}: {}", ended.text);
+        assert!(dies || ended.text.contains("web keeps running"), "{}", ended.text);
         world.wait(300);
         serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{dies}: {why}"));
         assert_eq!(desired(&world.cloud(), "web"), 2, "{dies}: {}", ended.text);
+    }
+}
+
+/// What somebody deploys to the kept side is not stopped, and nobody says that it is.
+#[test]
+fn a_kept_side_that_somebody_deploys_to_is_not_called_stopped() {
+    for command in [format!("retire {PAIR}"), deploy("5", "--bake 0s")] {
+        let world = World::new("shop");
+        kept(&world);
+        let again = r#"{"cluster":"shop","service":"web","forceNewDeployment":true}"#;
+        world.call("ecs", "UpdateService", again);
+        let life = world.run(&command);
+        assert!(!life.text.contains("is stopped"), "{}", life.text);
+        assert!(matches!(life.code, Some(3 | 4)), "{command}: {}", life.text);
+        assert_eq!(desired(&world.cloud(), "web"), 2, "{}", life.text);
+        serves(&world.cloud(), &image("2"), 2).unwrap_or_else(|why| panic!("{why}"));
     }
 }
 

@@ -128,3 +128,39 @@ fn auto_scaling_that_was_moved_before_and_is_unread_now_is_not_lost() {
     world.wait(60);
     scaled_as_found(&world.cloud(), SCALED.limits()).unwrap_or_else(|why| panic!("{why}"));
 }
+
+/// Whichever side is to serve again.
+#[test]
+fn auto_scaling_that_is_unread_is_told_on_every_way_back() {
+    let denied = &["DescribeScalableTargets"];
+    let well = |world: &World, text: &str| {
+        let life = world.run("resume --cluster shop --service web");
+        assert!(matches!(life.code, Some(0 | 1)), "{text}: {}", life.text);
+        world.wait(60);
+        scaled_as_found(&world.cloud(), SCALED.limits())
+            .unwrap_or_else(|why| panic!("{why}: {text}"));
+    };
+    // The side that the last deployment did not begin with.
+    let world = World::of(SCALED.cloud());
+    let life = world.run(&deploy("2", "--keep-old --bake 30s"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let life = world.run("rollback --cluster shop --service web");
+    assert_eq!(life.code, Some(1), "{}", life.text);
+    let life = world.run_denied("rollback --cluster shop --service web --to web-green", denied);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    // No record tells of it: the next deployment finds it.
+    assert_eq!(world.run(&deploy("5", "--bake 30s")).code, Some(0));
+    world.wait(60);
+    scaled_as_found(&world.cloud(), SCALED.limits()).unwrap_or_else(|why| panic!("{why}"));
+    // A rollback that deploys the version before names the way that moves weights alone.
+    let world = World::of(SCALED.cloud());
+    for tag in ["2", "5"] {
+        assert_eq!(world.run(&deploy(tag, "--bake 30s")).code, Some(0));
+    }
+    let life = world.run_denied("rollback --cluster shop --service web", denied);
+    assert_eq!(life.code, Some(3), "{}", life.text);
+    assert!(life.text.contains("--to web-green; then allow"), "{}", life.text);
+    let life = world.run_denied("rollback --cluster shop --service web --to web-green", denied);
+    assert_eq!(life.code, Some(4), "{}", life.text);
+    well(&world, &life.text);
+}

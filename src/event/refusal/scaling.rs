@@ -11,9 +11,15 @@ use crate::model::scaling::Suspended;
 #[serde(tag = "refusal", rename_all = "kebab-case")]
 pub enum ScalingRefused {
     /// Auto scaling cannot be read, and the pair had it at its last deployment.
-    Unread {
+    ScalableTargetsUnread {
         /// The service that serves.
         service: String,
+        /// The cluster.
+        cluster: String,
+        /// The other service.
+        other: String,
+        /// It is a way back that is asked for.
+        back: bool,
     },
     /// One service of the pair has a scalable target, and the other one has none.
     OneIsNotScaled {

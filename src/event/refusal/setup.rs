@@ -202,7 +202,7 @@ pub enum SetupRefused {
         /// The IAM action that would be needed.
         action: &'static str,
     },
-    /// `--create-role` names a role that others may assume.
+    /// The role to make is there, and others may assume it.
     RoleOfOthers {
         /// Its name.
         role: String,

@@ -12,8 +12,10 @@ use crate::request::image::ImageRef;
 pub(in crate::plan) fn images_exist(case: &Case<'_>) -> Result<(), Refusal> {
     let Case { request, survey, wanted, digests } = case;
     missing_images(&wanted.images, digests)?;
-    // Where nothing is deployed, that is a way back that is gone.
-    if request.changes.is_empty() && request.edits.is_empty() && !request.restart {
+    // Where nothing is deployed, that is a way back that is gone. Beside a new image, one that stays may be a copy that
+    // ECR fetches again (pull through cache): that is warned of.
+    let deploys = !request.edits.is_empty() || request.restart;
+    if !request.changes.is_empty() || !deploys {
         return Ok(());
     }
     let stays = |(container, (image, digest)): (&String, &(ImageRef, Digest))| {

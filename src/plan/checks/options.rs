@@ -129,7 +129,6 @@ pub(in crate::plan) fn alarms_exist(case: &Case<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// A judge that cannot be asked now would only find out when the new version has traffic.
 /// ECS waits for checks, but not for ever; what was read before and after a command takes its time, too.
 pub(in crate::plan) fn gates_fit_native(case: &Case<'_>) -> Result<(), Refusal> {
     let most = Duration::from_secs(60 * u64::from(GATES_LIMIT - 1));
@@ -140,6 +139,7 @@ pub(in crate::plan) fn gates_fit_native(case: &Case<'_>) -> Result<(), Refusal> 
     }
 }
 
+/// A judge that cannot be asked now would only find out when the new version has traffic.
 pub(in crate::plan) fn gates_are_ready(case: &Case<'_>) -> Result<(), Refusal> {
     let Some((gate, fault)) = case.survey.unready.first() else { return Ok(()) };
     match fault {

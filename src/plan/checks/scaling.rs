@@ -10,14 +10,16 @@ use crate::event::{Refusal, Warning};
 use crate::model::scaling::{Policy, Scalable, Suspended};
 use crate::model::world::Service;
 use crate::plan::{Sides, Survey};
-use crate::record::{End, Record, Suspensions};
+use crate::record::{End, Suspensions};
 
 /// Auto scaling can move with the traffic.
-pub(in crate::plan) fn scaling_can_move(survey: &Survey) -> Result<(), Refusal> {
+pub(in crate::plan) fn scaling_can_move(survey: &Survey, is_rollback: bool) -> Result<(), Refusal> {
     let Some(sides) = known(survey) else { return Ok(()) };
     // What nobody may read cannot move with the traffic.
     if survey.world.scalable.is_none() && scaled_before(survey).is_some() {
-        return refuse(ScalingRefused::Unread { service: sides.blue.name.clone() });
+        let (service, other) = (sides.blue.name.clone(), sides.green.name.clone());
+        let (cluster, back) = (survey.cluster_name().to_owned(), is_rollback);
+        return refuse(ScalingRefused::ScalableTargetsUnread { service, cluster, other, back });
     }
     scaled_both(survey, [sides.blue, sides.green])?;
     within_limits(survey, sides.blue)?;
@@ -26,10 +28,8 @@ pub(in crate::plan) fn scaling_can_move(survey: &Survey) -> Result<(), Refusal> 
 }
 
 /// What the last deployment found, where the pair was scaled then.
-fn scaled_before(survey: &Survey) -> Option<(Record, Suspensions)> {
-    let last = survey.last_record()?;
-    let scaling = last.scaling?;
-    Some((last, scaling))
+fn scaled_before(survey: &Survey) -> Option<Suspensions> {
+    survey.last_record()?.scaling
 }
 
 /// Both services have a scalable target, or neither.
@@ -123,8 +123,7 @@ pub(in crate::plan) fn forecasts(survey: &Survey) -> Option<Warning> {
 pub(in crate::plan) fn found(survey: &Survey, sides: &Sides<'_>) -> Option<Suspensions> {
     if survey.world.scalable.is_none() {
         // On the way back, what was found then is put back, or said not to be.
-        let (last, scaling) = scaled_before(survey)?;
-        return (last.blue == sides.blue.name).then_some(scaling);
+        return scaled_before(survey);
     }
     let (blue, green) =
         survey.scalable(&sides.blue.name).zip(survey.scalable(&sides.green.name))?;

@@ -16,7 +16,7 @@ pub(super) use crate::plan::checks::service::deployable;
 use crate::plan::checks::{refuse, service as services};
 use crate::plan::quota;
 use crate::plan::unfinished;
-use crate::request::setup::{ROLE, Setup};
+use crate::request::setup::Setup;
 use crate::route::configuration::strategy;
 
 /// All that is in the way. Nothing was changed.
@@ -55,7 +55,7 @@ fn set_up_like_this(asked: &Setup, seen: &Seen, service: &Service) -> Result<(),
     let Some(advanced) = &attachment.advanced else { return Ok(()) };
     // It may be below a path.
     let named = |name: &String| advanced.role.clone().filter(|arn| short(arn) == name);
-    let role = asked.create_role.as_ref().filter(|name| *name != ROLE);
+    let role = asked.create_role.as_ref().filter(|_| asked.names_role);
     let role = role.map(|name| named(name).unwrap_or_else(|| name.clone()));
     // A Network Load Balancer's rule is named by its listener.
     let rule = |arn: &String| {

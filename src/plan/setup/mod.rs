@@ -123,7 +123,7 @@ pub struct Seen {
     pub other: Option<Service>,
     /// The scaling policies of the service, for a twin; `None` where they may not be read.
     pub policies: Option<Vec<Policy>>,
-    /// The role of `--create-role`, where it is there.
+    /// The role that it would make, where it is there.
     pub role: Option<RoleSettings>,
     /// The rule of `--test-rule`, where it is there.
     pub test: Option<Rule>,

@@ -47,7 +47,7 @@ pub(super) fn role_arn(asked: &Setup, seen: &Seen, service: &Service) -> Option<
     known.or_else(|| asked.create_role.as_ref().map(new))
 }
 
-/// What is left to do for the role of `--create-role`.
+/// What is left to do for the role that it makes.
 pub(super) fn role_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
     let Some(role) = &asked.create_role else { return vec![] };
     let policy = policy_arn(place(&service.arn).0);

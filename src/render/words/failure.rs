@@ -111,7 +111,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
     }
 }
 
-/// Only `setup --create-role` calls them, or fails without.
+/// Only `setup` without a role calls them, or fails without.
 fn is_about_roles(call: Call) -> bool {
     matches!(
         call,

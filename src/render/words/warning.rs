@@ -119,7 +119,7 @@ pub(crate) fn warning(warning: &Warning) -> String {
              elasticloadbalancing:Describe*"
         ),
         Warning::RulesUnread { .. } => {
-            "rules cannot be read, so ECS alone says what serves; allow elasticloadbalancing:Describe*"
+            "rules cannot be read: where they send requests is not checked; allow elasticloadbalancing:Describe*"
                 .to_owned()
         }
         Warning::HistoryUnread { failure } => {

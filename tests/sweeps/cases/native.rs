@@ -303,6 +303,8 @@ fn what_a_dead_deployment_left_is_taken_out_after_somebody_else_deployed() {
             // Before it, nothing of ours is in the settings.
             settings(&World::of(moment.cloud.clone())) != before
         });
+        let moments: Vec<_> = moments.collect();
+        assert!(moments.len() > 20, "{line}: {}", moments.len());
         sweep(&format!("overtaken while dead: {line}"), moments, |moment| {
             let told = |what: &str, text: &str| {
                 format!(
@@ -329,7 +331,7 @@ fn what_a_dead_deployment_left_is_taken_out_after_somebody_else_deployed() {
 }
 
 /// Somebody else registers a revision of the family with another image, and puts the service on it.
-fn deploys_by_hand(world: &World) {
+pub(crate) fn deploys_by_hand(world: &World) {
     let body = format!(
         r#"{{"family":"shop","containerDefinitions":[{{"name":"shop","image":"{REPOSITORY}:1","portMappings":[{{"containerPort":8080}}],"essential":true}}],"networkMode":"awsvpc","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","executionRoleArn":"arn:aws:iam::123456789012:role/x"}}"#
     );

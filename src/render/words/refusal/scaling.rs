@@ -5,7 +5,7 @@ use crate::event::refusal::{ScalableTarget, ScalingPolicy, ScalingRefused};
 pub(super) fn what(refusal: &ScalingRefused) -> String {
     use ScalingRefused as R;
     match refusal {
-        R::Unread { service } => format!(
+        R::ScalableTargetsUnread { service, .. } => format!(
             "auto scaling of {service} cannot be read; its last deployment moved it with the traffic"
         ),
         R::OneIsNotScaled { scaled, needed } => format!(
@@ -32,7 +32,13 @@ pub(super) fn what(refusal: &ScalingRefused) -> String {
 pub(super) fn fix(refusal: &ScalingRefused) -> String {
     use ScalingRefused as R;
     match refusal {
-        R::Unread { .. } => "allow application-autoscaling:DescribeScalableTargets".to_owned(),
+        R::ScalableTargetsUnread { service, cluster, other, back: true } => format!(
+            "ecs-bg rollback --cluster {cluster} --service {service} --to {other}; then allow \
+             application-autoscaling:DescribeScalableTargets, and ecs-bg resume puts it right"
+        ),
+        R::ScalableTargetsUnread { .. } => {
+            "allow application-autoscaling:DescribeScalableTargets".to_owned()
+        }
         R::OneIsNotScaled { needed, .. } | R::DesiredOutsideLimits { needed, .. } => {
             register(needed)
         }

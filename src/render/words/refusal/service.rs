@@ -149,7 +149,8 @@ pub(super) fn fix(refusal: &ServiceRefused) -> String {
         R::Daemon { .. } | R::NoTargetGroup { .. } => "--engine rolling".to_owned(),
         R::GroupGone { service, cluster, .. } => format!(
             "create a target group and a rule for it, and name it: aws ecs update-service --cluster {cluster} --service \
-             {service} --load-balancers targetGroupArn=ARN,containerName=NAME,containerPort=PORT"
+             {service} --load-balancers targetGroupArn=ARN,containerName=NAME,containerPort=PORT (this replaces the \
+             whole list)"
         ),
         R::GroupInNoRule { .. } => super::NEW_RULE.to_owned(),
         R::ZoneNotEnabled { service, load_balancer, .. } => format!(
