@@ -338,7 +338,7 @@ fn given_way(ours: &Record, rival: &Record) -> Error {
 }
 
 /// Takes out of a service what a deployment wrote into its settings for itself, where somebody else has overtaken it:
-/// it would pause, or hurry, the next deployment of whoever makes it. Whether there was anything.
+/// it would pause, or hurry, the next deployment of whoever makes it. Whether something was taken out.
 pub async fn tidy_overtaken(
     setting: &Setting<'_>,
     survey: &Survey,
@@ -357,12 +357,14 @@ pub async fn tidy_overtaken(
         let Some(action) = survey.left_behind(&record) else { continue };
         let pair = Pair::of(&setting.cluster, &record);
         let service = record.green.clone();
-        let kind = match setting.aws.act(&pair, &action, &survey.world).await {
+        let tidied = setting.aws.act(&pair, &action, &survey.world).await;
+        let is_done = tidied.is_ok();
+        let kind = match tidied {
             Ok(_) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
             Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
         };
         setting.tell(emit, kind);
-        return true;
+        return is_done;
     }
     false
 }
