@@ -180,10 +180,7 @@ impl Aws {
             }
         };
         let deployments = async {
-            match world
-                .service(service)
-                .filter(|one| one.is_advanced() || one.strategy() != "ROLLING")
-            {
+            match world.service(service).filter(|one| one.has_service_deployments()) {
                 Some(one) => unless_denied(self.service_deployments(cluster, &one.name, &[]).await),
                 None => Ok(None),
             }

@@ -62,7 +62,7 @@ impl Run<'_> {
             let mut parts = vec![(Part::Rules, rules)];
             if self.recorded && !is_ours {
                 let is_asked = self.owner_is_unanswered() && !self.woke;
-                // The new side cannot answer and the old one can: whoever drives would write these weights.
+                // The new side cannot answer and the old one can: any owner would write these weights.
                 let is_plain = is_asked && self.view().only_serves(Side::Blue);
                 let targets = self.world.target_parts(self.world.services.values());
                 parts.extend(targets.into_iter().filter(|_| is_asked).map(|part| (part, FRESH)));
@@ -95,7 +95,7 @@ impl Run<'_> {
         self.world.unanswered.contains(&Part::Owner)
     }
 
-    /// Whether what is to be written is only kept in mind, so that it does not hold up weights on their way back.
+    /// Whether a write is only kept in mind, so that it does not hold up weights on their way back.
     fn keeps_in_mind(&self, action: &Action) -> bool {
         let is_write = matches!(action, Action::Write(_)) && !action.closes();
         is_write && !self.record.forward() && self.owner_is_unanswered()

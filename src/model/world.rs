@@ -416,6 +416,11 @@ impl Service {
         !self.attachments.is_empty() && self.attachments.iter().all(|one| one.advanced.is_some())
     }
 
+    /// Whether ECS keeps service deployments of it that matter: it shifts its traffic, or is set up for that.
+    pub fn has_service_deployments(&self) -> bool {
+        self.is_advanced() || self.strategy() != "ROLLING"
+    }
+
     /// The alarms that ECS watches while it is deployed.
     pub fn alarms(&self) -> Vec<String> {
         let configuration = self.settings.get("deploymentConfiguration");

@@ -338,35 +338,31 @@ fn given_way(ours: &Record, rival: &Record) -> Error {
 }
 
 /// Takes out of a service what a deployment wrote into its settings for itself, where somebody else has overtaken it:
-/// it would pause, or hurry, the next deployment of whoever makes it. Whether something was taken out.
+/// it would pause, or hurry, the next deployment. Whether something was taken out.
 pub async fn tidy_overtaken(
     setting: &Setting<'_>,
     survey: &Survey,
     emit: &mut dyn FnMut(Event),
 ) -> bool {
     // What runs now may rest on these settings, and nobody knows whose they are then.
-    let is_shifted = |one: &Service| one.is_advanced() || one.strategy() != "ROLLING";
-    let is_unread = survey.world.deployments.is_none();
-    if is_unread && survey.world.services.values().any(is_shifted)
-        || plan::native::running(survey).is_some()
-    {
+    let world = &survey.world;
+    let is_unread = world.deployments.is_none()
+        && world.services.values().any(Service::has_service_deployments);
+    if is_unread || plan::native::running(survey).is_some() {
         return false;
     }
     // The block is sent whole, as it was read: one at a time.
-    for (record, _) in survey.overtaken() {
-        let Some(action) = survey.left_behind(&record) else { continue };
-        let pair = Pair::of(&setting.cluster, &record);
-        let service = record.green.clone();
-        let tidied = setting.aws.act(&pair, &action, &survey.world).await;
-        let is_done = tidied.is_ok();
-        let kind = match tidied {
-            Ok(_) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
-            Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
-        };
-        setting.tell(emit, kind);
-        return is_done;
-    }
-    false
+    let mut overtaken = survey.overtaken().into_iter();
+    let left = overtaken.find_map(|(record, _)| Some((survey.left_behind(&record)?, record)));
+    let Some((action, record)) = left else { return false };
+    let (pair, service) = (Pair::of(&setting.cluster, &record), record.green);
+    let tidied = setting.aws.act(&pair, &action, world).await.map(drop);
+    let kind = match tidied.clone() {
+        Ok(()) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
+        Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
+    };
+    setting.tell(emit, kind);
+    tidied.is_ok()
 }
 
 /// Writes into the record of what somebody else has overtaken that it is over: nobody can go on with it.

@@ -101,10 +101,9 @@ fn find_split_weights(survey: &Survey, service: &str) -> Option<Swept> {
     let watch = Watch::new(survey.world.at);
     let is_split = |record: &Record| {
         let view = View { record, watch: &watch, world: &survey.world };
-        let shares = record.twin().map(|_| view.rules());
         let is_known = survey.blind.is_none() && survey.world.unread.is_empty();
-        let is_known = is_known && shares.is_some_and(|rules| !rules.is_empty());
-        is_known && !view.all_read(0) && !view.all_read(100)
+        let has_rules = record.twin().is_some() && !view.rules().is_empty();
+        is_known && has_rules && !view.all_read(0) && !view.all_read(100)
     };
     let (record, _) = survey.overtaken().into_iter().find(|(record, _)| is_split(record))?;
     let (deployment, service) = (Some(record.name().to_owned()), service.to_owned());

@@ -103,7 +103,7 @@ fn can_follow_the_strategy(case: &Case<'_>) -> Result<(), Refusal> {
 fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
     let Some(service) = known(case) else { return Ok(()) };
     // Of other services they are not read.
-    if !service.is_advanced() && service.strategy() == "ROLLING" {
+    if !service.has_service_deployments() {
         return Ok(());
     }
     let Some(running) = &case.survey.world.deployments else {

@@ -84,7 +84,6 @@ pub fn is_service(text: &str) -> bool {
 
 fn named<'a>(option: &str, text: &'a str, kind: &'static str) -> Result<Named<'a>, Usage> {
     let wrong = |why: &str| {
-        let text = text.replace('\n', "\\n");
         let why = format!("`{text}` is not a {kind}: {why}");
         Err(bad(option, why, &format!("{option} NAME")))
     };

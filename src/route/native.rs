@@ -631,11 +631,11 @@ fn tidy(view: &View<'_>) -> Option<Next> {
 }
 
 /// What takes the settings of a deployment out of the service again that somebody else has overtaken. Of one that ECS
-/// does not list (any more), `listed_else` says whether it went well.
-pub fn left_behind(view: &View<'_>, listed_else: bool) -> Option<Action> {
+/// does not list (any more), `succeeded_unlisted` says whether it counts as a success.
+pub fn left_behind(view: &View<'_>, succeeded_unlisted: bool) -> Option<Action> {
     let own = current(view).map(ServiceDeployment::phase);
     let is_over = own.is_none_or(|phase| !matches!(phase, Phase::Forward | Phase::Back));
-    let succeeded = own.map_or(listed_else, |phase| phase == Phase::Successful);
+    let succeeded = own.map_or(succeeded_unlisted, |phase| phase == Phase::Successful);
     settings_left(view, succeeded).filter(|_| is_over)
 }
 

@@ -333,7 +333,7 @@ impl<'a> View<'a> {
         dead.is_some_and(|(_, seen)| seen.lasts(self.now()))
     }
 
-    /// Whether green has had all the traffic for as long as it had to, whoever watched it, and nothing is to judge it.
+    /// Whether green has had all the traffic for the whole bake, watched or not, and no check judges it.
     pub fn is_baked(&self) -> bool {
         let held = self.record.held.filter(|held| held.share == 100);
         let baked = held.is_some_and(|held| self.since(held.since) >= self.record.bake);

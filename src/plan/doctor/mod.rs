@@ -283,7 +283,7 @@ fn unread(survey: &Survey, live: &Service, warned: &[Warning]) -> Vec<Call> {
     let world = &survey.world;
     let is_known = |arn: &&String| world.groups.contains_key(*arn);
     let is_denied = |digest: &Digest| matches!(digest, Digest::Unknown(Unchecked::Denied { .. }));
-    let is_shifted = live.is_advanced() || live.strategy() != "ROLLING";
+    let is_shifted = live.has_service_deployments();
     let rules = survey.rules_unread.as_ref().and_then(|failure| failure.call);
     let rows: [(Call, bool, Says); 6] = [
         (rules.unwrap_or(Call::DescribeRules), rules.is_some(), |one| {
