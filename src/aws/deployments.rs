@@ -33,6 +33,7 @@ struct Wire {
     status_reason: Option<String>,
     lifecycle_stage: Option<String>,
     created_at: Option<f64>,
+    finished_at: Option<f64>,
     target_service_revision: WireRevision,
     deployment_circuit_breaker: WireBreaker,
     lifecycle_hook_details: Vec<WireHook>,
@@ -95,6 +96,7 @@ impl From<Wire> for ServiceDeployment {
             // While it rolls back, only that block says why.
             reason: wire.status_reason.or(wire.rollback.reason),
             created: wire.created_at.map(time),
+            finished: wire.finished_at.map(time),
             target: target.arn,
             revision: None,
             tasks: [

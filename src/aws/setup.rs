@@ -37,7 +37,7 @@ impl Aws {
             other: None,
             policies: None,
             role: None,
-            test: None,
+            test: vec![],
             made: vec![],
             listened: vec![],
             quotas: None,
@@ -77,12 +77,9 @@ impl Aws {
             seen.role = self.role(name).await?;
         }
         if let Some(arn) = &asked.test {
-            let known = seen.survey.world.rules.values();
-            let known = known.into_iter().find(|rule| rule.arn == *arn).cloned();
-            seen.test = match known {
-                Some(rule) => Some(rule),
-                None => self.rule(arn).await?,
-            };
+            let known = &seen.survey.world.rules;
+            let read = self.rules_named(arn).await?.into_iter();
+            seen.test = read.map(|rule| known.get(&rule.arn).cloned().unwrap_or(rule)).collect();
         }
         seen.made = self.test_rules(seen.survey.world.rules.values()).await?;
         if asked.header.is_some()
@@ -222,19 +219,19 @@ impl Aws {
         }))
     }
 
-    /// A rule by its ARN, or the default rule of the listener of that ARN; `None`: there is none.
-    async fn rule(&self, arn: &str) -> Result<Option<Rule>, Failure> {
+    /// The rule of that ARN, or all rules of the listener of that ARN.
+    async fn rules_named(&self, arn: &str) -> Result<Vec<Rule>, Failure> {
         let call = Call::DescribeRules.on(arn);
         let answer = Capture::default();
         let request = self.elb.describe_rules();
-        let is_listener = arn.contains(":listener/");
-        let request = match is_listener {
-            true => request.listener_arn(arn),
+        let request = match arn.contains(":listener/") {
+            // A load balancer has 100 rules, unless that quota is raised.
+            true => request.listener_arn(arn).page_size(400),
             false => request.rule_arns(arn),
         };
         match request.customize().interceptor(answer.clone()).send().await.map_err(of(&call)) {
             Ok(_) => {}
-            Err(error) if error.kind == FailureKind::Missing => return Ok(None),
+            Err(error) if error.kind == FailureKind::Missing => return Ok(vec![]),
             Err(error) => return Err(error),
         }
         let named = |arn: &str, priority: &str| {
@@ -242,8 +239,7 @@ impl Aws {
             (format!("{balancer}/{priority}"), None)
         };
         let rules = rules::rules(answer.body(), "DescribeRulesResult", named);
-        let rules = rules.map_err(|error| unreadable(&call, error))?;
-        Ok(rules.into_iter().find(|rule| !is_listener || rule.is_default))
+        rules.map_err(|error| unreadable(&call, error))
     }
 
     /// Makes a target group. The same request again makes no second one.

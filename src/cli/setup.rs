@@ -50,8 +50,8 @@ pub(super) struct Setup {
     /// the only one that forwards to the target group]
     #[arg(long, value_name = "ARN")]
     production_rule: Option<String>,
-    /// A rule for test traffic that forwards to one of the target groups (Network Load Balancer: a listener)
-    #[arg(long, value_name = "ARN")]
+    /// A rule for test traffic that forwards to one of the target groups, or a listener with such a rule
+    #[arg(long, visible_alias = "test-listener", value_name = "ARN")]
     test_rule: Option<String>,
     /// Make a rule for test traffic: requests with this header reach the new version first. It has the
     /// conditions of the production rule and this one, and comes before it. Application Load Balancer only

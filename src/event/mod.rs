@@ -24,7 +24,9 @@ pub use ending::{
 };
 pub use error::{Error, Fault, FaultKind, Interruption, LeftBehind, Refusal};
 pub use finding::{Fact, Finding, Level, Owner, Quota};
-pub use plan::{Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update};
+pub use plan::{
+    Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update, at_least,
+};
 pub use refusal::Refused;
 pub use wait::{Pause, Sight, TaskStatus, WaitReason};
 pub use warning::{IgnoredRecord, NoRecord, Objection, Then, Unchecked, Warning};

@@ -175,6 +175,26 @@ pub enum Planned {
     },
 }
 
+/// How long steps take at least. Nobody knows how long tasks take to start, and when somebody ends a pause.
+pub fn at_least(steps: &[Planned]) -> Duration {
+    let (mut shift, mut bake, mut follow) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for step in steps {
+        match step {
+            Planned::Shift { hold, pause: false, .. } => shift += *hold,
+            Planned::ShiftByEcs { strategy, part: Some(part), .. } => {
+                let parts = 1000_u32.div_ceil(u32::from(part.part_per_mille.max(1)));
+                let waits = if strategy == "CANARY" { parts.min(2) } else { parts } - 1;
+                shift += part.period * waits;
+            }
+            Planned::Bake { period, .. } => bake = *period,
+            // It is counted from the last change of a rule, too.
+            Planned::Follow { period } => follow = *period,
+            _ => {}
+        }
+    }
+    shift + bake.max(follow)
+}
+
 impl Planned {
     /// The step's name.
     pub fn step(&self) -> &'static str {

@@ -18,6 +18,8 @@ pub struct ServiceDeployment {
     pub reason: Option<String>,
     /// When it was created.
     pub created: Option<SystemTime>,
+    /// When it ended.
+    pub finished: Option<SystemTime>,
     /// The ARN of the service revision that it brings.
     pub target: String,
     /// The ARN of that one's task definition; `None` where that was not read.

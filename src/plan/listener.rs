@@ -14,7 +14,7 @@ use crate::event::{EngineReason, Planned, Refusal, Settled, Warning};
 use crate::model::arn::short;
 use crate::model::revision::Revision;
 use crate::model::rule::green_stands;
-use crate::model::world::Rule;
+use crate::model::world::{Rule, World};
 use crate::record::{Asked, Heading, Record};
 use crate::request::strategy::Stage;
 use crate::request::{EngineName, FOLLOW_MIN, Request, Share, WaitFor};
@@ -134,6 +134,16 @@ fn count(survey: &Survey, sides: &Sides<'_>) -> u32 {
     before.max(most).max(least).max(1)
 }
 
+/// How long a load balancer is given to follow its rules. Without evidence: what made 503s go away behind an ALB
+/// (argo-rollouts #4595), and what ECS itself waits behind an NLB (developer guide, "Network Load Balancer resources
+/// for blue/green").
+pub(super) fn follow(world: &World) -> Duration {
+    let network = world.groups.values().any(|group| {
+        group.load_balancers.iter().any(|balancer| balancer.contains(":loadbalancer/net/"))
+    });
+    Duration::from_secs(if network { 600 } else { 120 })
+}
+
 pub(super) fn record(
     request: &Request,
     survey: &Survey,
@@ -141,12 +151,6 @@ pub(super) fn record(
     fingerprint: String,
     identity: &Identity,
 ) -> Record {
-    let network = survey.world.groups.values().any(|group| {
-        group.load_balancers.iter().any(|balancer| balancer.contains(":loadbalancer/net/"))
-    });
-    // Without evidence: what made 503s go away behind an ALB (argo-rollouts #4595), and what ECS
-    // itself waits behind an NLB (developer guide, "Network Load Balancer resources for blue/green").
-    let follow = Duration::from_secs(if network { 600 } else { 120 });
     Record {
         id: identity.deployment.clone(),
         request: fingerprint,
@@ -166,7 +170,7 @@ pub(super) fn record(
         until: WaitFor::default(),
         shares: shares(request),
         bake: request.bake.unwrap_or(BAKE),
-        follow: request.follow.unwrap_or(follow),
+        follow: request.follow.unwrap_or(follow(&survey.world)),
         timeout: request.timeout,
         test_rules: traffic::test_rules(survey, sides).map(|rule| rule.id().to_owned()).collect(),
         keep_old: request.keep_old,

@@ -7,7 +7,7 @@ use super::Listening;
 use super::report::{RevisionTasks, Status};
 use super::sanitise::field;
 use super::words;
-use crate::event::{Cause, Ended, Ending, Failed, Kind, Location, Nothing};
+use crate::event::{Cause, Ended, Ending, Failed, Kind, Location, Nothing, at_least};
 use crate::model::arn::short;
 use crate::model::health::TaskFailure;
 use crate::model::served::Served;
@@ -214,7 +214,11 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             let record = &plan.record;
             let why = words::engine_reason(&plan.why);
             let begin = words::planned(record.engine(), &record.blue, &record.green, &why);
-            let mut text = format!("{about}\n{}\n", field(&begin));
+            let time = match at_least(&plan.steps) {
+                Duration::ZERO => String::new(),
+                time => format!(" · at least {} once its tasks are ready", words::time(time)),
+            };
+            let mut text = format!("{about}\n{}{time}\n", field(&begin));
             let registry = registry(&survey.location());
             for planned in &plan.steps {
                 let (step, what) = (planned.step(), field(&words::step(planned)));

@@ -385,7 +385,10 @@ impl<'a> Render<'a> {
         let overview = overview::overview(cluster, surveys, &self.again);
         match self.output {
             Output::Json => self.out(&json::document(&overview)),
-            Output::Lines => self.out(&overview::lines(&overview)),
+            Output::Lines => {
+                let columns = self.host.screen.as_ref().map(|screen| screen.size().1);
+                self.out(&overview::lines(&overview, columns));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::report::{Status, status};
 use super::sanitise::field;
+use super::words::coarse;
 use crate::plan::Survey;
 
 /// Several services of a cluster.
@@ -23,9 +24,11 @@ pub(super) fn overview(cluster: &str, surveys: &[Survey], again: &str) -> Overvi
     Overview { cluster, statuses: surveys.iter().map(|survey| status(survey, again)).collect() }
 }
 
-const HEAD: [&str; 6] = ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "LAST DEPLOYMENT"];
+const HEAD: [&str; 7] =
+    ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "SINCE", "LAST DEPLOYMENT"];
 
-pub(super) fn lines(overview: &Overview) -> String {
+/// `columns`: those of the terminal. Where the rows are longer, each has its last deployment below it.
+pub(super) fn lines(overview: &Overview, columns: Option<u16>) -> String {
     let first = overview.statuses.first().map(|one| &one.location);
     let place = first.into_iter().flat_map(|one| [&one.account, &one.region]).flatten();
     let place: Vec<&str> = place.map(String::as_str).collect();
@@ -34,7 +37,7 @@ pub(super) fn lines(overview: &Overview) -> String {
     if overview.statuses.is_empty() {
         return format!("{}\nno services", field(&head));
     }
-    let rows: Vec<[String; 6]> = [HEAD.map(str::to_owned)]
+    let rows: Vec<[String; 7]> = [HEAD.map(str::to_owned)]
         .into_iter()
         .chain(overview.statuses.iter().map(|one| row(one).map(|cell| field(&cell))))
         .collect();
@@ -42,18 +45,25 @@ pub(super) fn lines(overview: &Overview) -> String {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let total = widths.iter().sum::<usize>() + 2 * (HEAD.len() - 1);
+    let fits = columns.is_none_or(|columns| total <= columns.into());
     let mut text = field(&head);
     for row in &rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let _ = match at + 1 == HEAD.len() && !fits {
+                true => write!(line, "\n  {cell}"),
+                false => write!(line, "{cell:<width$}  "),
+            };
         }
-        let _ = write!(text, "\n{}", line.trim_end());
+        for line in line.lines() {
+            let _ = write!(text, "\n{}", line.trim_end());
+        }
     }
     text
 }
 
-fn row(status: &Status) -> [String; 6] {
+fn row(status: &Status) -> [String; 7] {
     let names: Vec<&str> = status.services.iter().map(|one| one.name.as_str()).collect();
     let parts = shares(status);
     let none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
@@ -76,6 +86,11 @@ fn row(status: &Status) -> [String; 6] {
             " + ",
         ),
         joined(targets.iter().map(|(state, count)| format!("{count} {state}")).collect(), ", "),
+        match status.age {
+            Some(age) => format!("{} ago", coarse(age)),
+            None if parts.is_empty() => "-".to_owned(),
+            None => "now".to_owned(),
+        },
         status.record.as_ref().map_or("none by ecs-bg".to_owned(), |record| record.brief.clone()),
     ]
 }

@@ -1,11 +1,13 @@
 //! The document of `ecs-bg plan --output json`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::words;
-use crate::event::{Edited, EngineReason, Location, Planned, RunningImage, Warning};
+use crate::event::{Edited, EngineReason, Location, Planned, RunningImage, Warning, at_least};
+use crate::model::serial::seconds;
 use crate::plan::{Decision, Survey};
 use crate::request::EngineName;
 
@@ -53,6 +55,10 @@ pub(super) struct Deployment {
     images: BTreeMap<String, String>,
     /// Other changes of the task definition.
     edits: Vec<Edited>,
+    /// How long that takes at least; the start of the tasks comes on top.
+    #[serde(rename = "at_least_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "u64"))]
+    at_least: Duration,
     /// What happens, in order.
     steps: Vec<Step>,
     /// Lines of the difference between the two task definitions; what may be secret is masked.
@@ -115,6 +121,7 @@ impl Document {
                     base: plan.base.name.clone(),
                     images: plan.changes.images.clone(),
                     edits: plan.changes.shown_edits(),
+                    at_least: at_least(&plan.steps),
                     steps: plan.steps.iter().map(step).collect(),
                     diff: plan.diff.1.clone(),
                     warnings: plan.warnings.iter().map(told).collect(),

@@ -13,7 +13,7 @@ use crate::model::served::Served;
 use crate::model::world::{Deployment, Service, World};
 use crate::ops::running;
 use crate::plan::{Survey, native, pair_of, serving, standing};
-use crate::record::Record;
+use crate::record::{End, Record};
 use crate::route::native::traffic;
 
 /// What serves, both sides and the record.
@@ -26,6 +26,12 @@ pub(super) struct Status {
     pub(super) services: Vec<Side>,
     /// Who has the traffic: of each rule, or of a service that no rule tells of.
     pub(super) serves: Vec<Served>,
+    /// Since when one revision has all of it, as far as it is known: RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<String>,
+    /// How long that is.
+    #[serde(skip)]
+    pub(super) age: Option<Duration>,
     /// Why load balancers could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) load_balancers_unread: Option<String>,
@@ -190,26 +196,14 @@ pub(super) fn status(survey: &Survey, again: &str) -> Status {
     let world = &survey.world;
     let named = [Some(survey.service.as_str()), survey.twin.as_deref()];
     let services = named.into_iter().flatten().filter_map(|name| world.service(name));
+    let serves = serves(survey, services.clone());
+    let since = since(survey, &serves);
     Status {
         location: survey.location(),
+        since: since.map(|since| humantime::format_rfc3339_seconds(since).to_string()),
+        age: since.map(|since| world.at.duration_since(since).unwrap_or_default()),
         services: services.clone().map(|service| side(survey, world, service)).collect(),
-        serves: match pair_of(survey) {
-            Some((services, pairs)) => serving(world, &pairs, services),
-            None => services
-                .clone()
-                .flat_map(|service| match service.is_advanced() {
-                    true => traffic(world, service),
-                    false => {
-                        // Nothing reaches it through a target group that is gone.
-                        let mut groups = service.groups();
-                        let is_reached = survey.blind.is_some()
-                            || groups.all(|arn| world.groups.contains_key(arn));
-                        let running = Some(running(service)).filter(|_| is_reached);
-                        running.filter(|one| !one.percent.is_empty()).into_iter().collect()
-                    }
-                })
-                .collect(),
-        },
+        serves,
         load_balancers_unread: survey
             .blind
             .clone()
@@ -217,6 +211,41 @@ pub(super) fn status(survey: &Survey, again: &str) -> Status {
         service_deployment: service_deployment(survey, again),
         record: record(survey, services, again),
     }
+}
+
+/// Who has the traffic: of each rule, or of a service that no rule tells of.
+fn serves<'a>(survey: &Survey, services: impl Iterator<Item = &'a Service>) -> Vec<Served> {
+    let world = &survey.world;
+    match pair_of(survey) {
+        Some((services, pairs)) => serving(world, &pairs, services),
+        None => services
+            .flat_map(|service| match service.is_advanced() {
+                true => traffic(world, service),
+                false => {
+                    // Nothing reaches it through a target group that is gone.
+                    let mut groups = service.groups();
+                    let is_reached =
+                        survey.blind.is_some() || groups.all(|arn| world.groups.contains_key(arn));
+                    let running = Some(running(service)).filter(|_| is_reached);
+                    running.filter(|one| !one.percent.is_empty()).into_iter().collect()
+                }
+            })
+            .collect(),
+    }
+}
+
+/// Since when one revision has all the traffic, as ECS and the record of the last deployment say.
+fn since(survey: &Survey, serves: &[Served]) -> Option<SystemTime> {
+    let mut shares = serves.iter().flat_map(|served| &served.percent);
+    let (name, percent) = shares.next()?;
+    let is_alone = *percent >= 100.0 && shares.all(|(other, _)| other == name);
+    let service = survey.world.service(name).or_else(|| survey.world.service(&survey.service))?;
+    let [deployment] = &service.deployments[..] else { return None };
+    let live = survey.last_record().and_then(|record| {
+        let is_live = record.revision == service.revision && record.green == service.name;
+        record.closed.filter(|closed| is_live && closed.end == End::Live).map(|closed| closed.at)
+    });
+    deployment.created.max(live).filter(|_| is_alone)
 }
 
 fn side(survey: &Survey, world: &World, service: &Service) -> Side {

@@ -435,6 +435,31 @@ fn setup_is_not_undone_while_the_copy_serves() {
 }
 
 #[test]
+fn setup_is_not_undone_while_the_load_balancer_may_still_follow() {
+    let world = solo("");
+    assert_eq!(world.run(&setup(&format!("{ROLE} --bake 0m"))).code, Some(0));
+    let groups = world.call("elasticloadbalancing", "DescribeTargetGroups", "");
+    for arn in parts(&groups, "TargetGroupArn") {
+        let attribute = "Attributes.member.1.Key=deregistration_delay.timeout_seconds&Attributes.member.1.Value=0";
+        let body = format!("TargetGroupArn={arn}&{attribute}");
+        world.call("elasticloadbalancing", "ModifyTargetGroupAttributes", &body);
+    }
+    for tag in ["2", "1"] {
+        let life = world.run(&format!("deploy --cluster shop --service api --tag {tag}"));
+        assert_eq!(life.code, Some(0), "{}", life.text);
+    }
+    // ECS calls it complete a while after it has ended.
+    world.wait(70);
+    let before = changed(&world);
+    let life = world.run(&setup("--undo"));
+    refused(&world, before, &life, "too early");
+    assert!(life.text.contains("may send requests to api-2 for another "), "{}", life.text);
+    world.wait(120);
+    let life = world.run(&setup("--undo"));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+}
+
+#[test]
 fn setup_survives_a_lost_answer_of_every_change() {
     let calls = {
         let world = solo("");
@@ -488,6 +513,50 @@ fn setup_with_a_rule_for_test_traffic() {
     let deployed = world.run("deploy --cluster shop --service api --tag 2");
     assert_eq!(deployed.code, Some(0), "{}", deployed.text);
     harmless(&world);
+}
+
+#[test]
+fn setup_finds_the_rule_for_test_traffic_in_a_listener() {
+    let rule = |priority: u32, group: &str| {
+        format!(
+            "[[rule]]\nname = 'test-{priority}'\nlistener = 'test'\npriority = {priority}\n\
+             conditions = [{{ field = 'path-pattern', values = ['/{priority}/*'] }}]\n\
+             actions = [{{ type = 'forward', targetGroup = '{group}' }}]\n"
+        )
+    };
+    let test = |rules: &str| {
+        solo(&format!(
+            "[[target_group]]\nname = 'other'\nport = 8080\n\
+             [[listener]]\nname = 'test'\nloadBalancer = 'shop'\nport = 8443\nprotocol = 'HTTPS'\n\
+             actions = [{{ type = 'forward', targetGroup = 'other' }}]\n{rules}"
+        ))
+    };
+    let world = test(&(rule(1, "other") + &rule(2, "api")));
+    let arn = world.listener(8443);
+    let life = world.run(&setup(&format!("{ROLE} --test-listener {arn}")));
+    assert_eq!(life.code, Some(0), "{}", life.text);
+    let chosen =
+        service(&world)["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"].clone();
+    let chosen = chosen.as_str().expect("an ARN");
+    let answer =
+        world.call("elasticloadbalancing", "DescribeRules", &format!("RuleArns.member.1={chosen}"));
+    assert!(
+        answer.contains("<Value>/2/*</Value>") || answer.contains("<member>/2/*</member>"),
+        "{answer}"
+    );
+    let again = world.run(&setup(&format!("{ROLE} --test-listener {arn}")));
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    assert!(again.text.contains("set up already"), "{}", again.text);
+    for (rules, said) in [
+        (rule(1, "other"), "does not forward to api"),
+        (rule(1, "api") + &rule(2, "api"), "2 rules of that listener send requests to api"),
+    ] {
+        let world = test(&rules);
+        let before = changed(&world);
+        let life = world.run(&setup(&format!("{ROLE} --test-listener {arn}")));
+        refused(&world, before, &life, said);
+        assert!(life.text.contains(said), "{}", life.text);
+    }
 }
 
 /// Rules of the listener on port 443, as DescribeRules shows each.

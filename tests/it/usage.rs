@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use ecs_bg::{Host, Sandbox, Screen};
 use serde_json::Value;
 
 use crate::support::lives::World;
@@ -164,7 +165,7 @@ fn a_service_is_shown_alone_several_in_rows_and_without_a_name_all_of_them() {
     assert_eq!(lines[0], "123456789012 · eu-central-1 · cluster shop", "{}", life.text);
     assert_eq!(
         lines[1].split_whitespace().collect::<Vec<_>>(),
-        ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "LAST", "DEPLOYMENT"]
+        ["SERVICE", "SERVES", "TRAFFIC", "TASKS", "TARGETS", "SINCE", "LAST", "DEPLOYMENT"]
     );
     assert!(lines[2].starts_with("web + web-green"), "{}", life.text);
     world.run("deploy --cluster shop --service web --tag shop/web=3");
@@ -175,6 +176,23 @@ fn a_service_is_shown_alone_several_in_rows_and_without_a_name_all_of_them() {
     assert!(life.text.contains("has no service nope"), "{}", life.text);
     let life = world.run("status --cluster shop --service web,api --twin web-green");
     assert_eq!(life.code, Some(2), "{}", life.text);
+}
+
+/// A terminal would break each row of a table anywhere.
+#[test]
+fn rows_that_are_longer_than_the_terminal_have_the_last_deployment_below() {
+    let status = |columns: u16| {
+        let world = World::new("shop");
+        let (mut host, captured) = Host::captured(Sandbox::new(world.cloud().clone()));
+        host.screen = Some(Screen::memory(captured.clone(), 24, columns));
+        assert_eq!(ecs_bg::run(["ecs-bg", "status", "--cluster", "shop"], &host), 0);
+        captured.text().replace("\r\n", "\n")
+    };
+    let wide = status(200);
+    assert!(wide.contains("15m ago  none by ecs-bg"), "{wide}");
+    let narrow = status(72);
+    assert!(narrow.contains("15m ago\n  none by ecs-bg"), "{narrow}");
+    assert!(narrow.lines().all(|line| line.chars().count() <= 72), "{narrow}");
 }
 
 #[test]

@@ -11,6 +11,9 @@ use crate::support::lives::{REPOSITORY, World, deploy};
 /// Green comes up, is given traffic, and falls sick; so do the tasks that replace those.
 const SICK_LATER: &str = "[[image]]\nref = 'shop/web:2'\ndoes = 'sick'\nafter = '50s'";
 
+/// Its targets are healthy, and users get errors.
+const WRONG_ANSWERS: &str = "[[image]]\nref = 'shop/web:2'\ndoes = 'serve'\nfails = '/'";
+
 /// One deployment in one world.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
@@ -105,6 +108,14 @@ pub(crate) const SCALED_SICK: Scene = Scene {
     ..SCALED
 };
 
+/// A check of the user judges what Application Auto Scaling scales meanwhile.
+const SCALED_JUDGED: Scene = Scene {
+    name: "scaled, judged",
+    more: "--shares 20:30s,100 --check https://shop.example.com/",
+    calls: 400,
+    ..SCALED
+};
+
 /// Tests see green on a listener of theirs, and a check judges it there, and wherever users are.
 const TESTED: Scene = Scene {
     name: "a listener for tests",
@@ -119,7 +130,7 @@ const TESTED: Scene = Scene {
 };
 
 /// Each world with a green that stays and one that does not.
-pub(crate) const GALLERY: [Scene; 19] = [
+pub(crate) const GALLERY: [Scene; 21] = [
     ONE_RULE,
     Scene { name: "one rule, 500", image: "3", good: false, ..ONE_RULE },
     Scene { name: "one rule, exits", image: "4", good: false, ..ONE_RULE },
@@ -155,10 +166,18 @@ pub(crate) const GALLERY: [Scene; 19] = [
     },
     SCALED,
     SCALED_SICK,
+    SCALED_JUDGED,
+    Scene {
+        name: "scaled, wrong answers",
+        images: WRONG_ANSWERS,
+        good: false,
+        shares: &[(20, 60)],
+        ..SCALED_JUDGED
+    },
     TESTED,
     Scene {
         name: "a listener for tests, wrong answers",
-        images: "[[image]]\nref = 'shop/web:2'\ndoes = 'serve'\nfails = '/'",
+        images: WRONG_ANSWERS,
         good: false,
         shares: &[(0, 60)],
         ..TESTED

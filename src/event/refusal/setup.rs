@@ -1,8 +1,10 @@
 //! What keeps `ecs-bg setup` from making a service ready for ECS to shift its traffic, or from undoing that.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::event::Quota;
+use crate::event::{Quota, seconds};
 
 /// A service that cannot be set up, or whose setup cannot be undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -242,6 +244,15 @@ pub enum SetupRefused {
         /// Their ARNs.
         arns: Vec<String>,
     },
+    /// Several rules of the listener that `--test-rule` names send requests to the target groups.
+    SeveralTestRules {
+        /// The first target group.
+        group: String,
+        /// The rules.
+        rules: Vec<String>,
+        /// Their ARNs.
+        arns: Vec<String>,
+    },
     /// The production rule gives the second target group traffic.
     SecondGroupHasTraffic {
         /// The rule.
@@ -279,6 +290,19 @@ pub enum SetupRefused {
         first: String,
         /// It has traffic; else it only has targets.
         has_traffic: bool,
+    },
+    /// It cannot be undone while the load balancer may still send requests to the second target group.
+    UndoTooEarly {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+        /// The second target group.
+        group: String,
+        /// How long that may go on.
+        #[serde(rename = "left_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        left: Duration,
     },
 }
 

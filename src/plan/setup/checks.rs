@@ -6,7 +6,9 @@ use super::pair::check_pair;
 use super::role::role_fits;
 use super::test_rule::test_rule_fits;
 use super::undo::check_undo;
-use super::{CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, makes, named_arn, production, steps};
+use super::{
+    CLONE_TAG, MEMBERS, Seen, VITAL, is_deploying, makes, named_arn, production, steps, test_rule,
+};
 use crate::event::Refusal;
 use crate::event::refusal::{ServiceRefused, SetupRefused, Unfit};
 use crate::model::arn::short;
@@ -63,13 +65,15 @@ fn set_up_like_this(asked: &Setup, seen: &Seen, service: &Service) -> Result<(),
         rule.map_or_else(|| arn.clone(), |rule| named_arn(rule).to_owned())
     };
     let production = asked.production.as_ref().map(rule);
+    let test = test_rule(asked, seen).ok().flatten().map(|rule| named_arn(rule).to_owned());
+    let test = test.or_else(|| asked.test.clone());
     let groups = [Some(&advanced.alternate), Some(&attachment.group)];
     let options = [
         ("--infrastructure-role", &asked.role, vec![advanced.role.as_ref()]),
         ("--create-role", &role, vec![advanced.role.as_ref()]),
         ("--alternate-target-group", &asked.alternate, groups.to_vec()),
         ("--production-rule", &production, vec![Some(&advanced.production)]),
-        ("--test-rule", &asked.test, vec![advanced.test.as_ref()]),
+        ("--test-rule", &test, vec![advanced.test.as_ref()]),
     ];
     for (option, wanted, has) in options {
         if wanted.is_some() && !has.contains(&wanted.as_ref()) {
@@ -273,28 +277,17 @@ fn nothing_else_runs(case: &Case<'_>) -> Result<(), Refusal> {
 
 fn rules_fit(case: &Case<'_>) -> Result<(), Refusal> {
     let (asked, seen) = (case.asked, case.seen);
-    let Some(first) = seen.first.as_ref().filter(|_| seen.survey.blind.is_none()) else {
-        return Ok(());
-    };
-    if balancers(case.service).len() != 1 {
+    let is_seen = seen.first.is_some() && seen.survey.blind.is_none();
+    if !is_seen || balancers(case.service).len() != 1 {
         return Ok(());
     }
     let rule = production(asked, seen)?;
-    let Some(arn) = asked.test.as_ref().filter(|_| !case.is_advanced()) else { return Ok(()) };
-    if arn == named_arn(rule) {
-        return refuse(SetupRefused::TestRuleIsProduction);
+    if case.is_advanced() {
+        return Ok(());
     }
-    let second = seen.second.as_ref().map(|group| &group.arn);
-    let is_ours = |(group, _): &(String, u32)| *group == first.arn || Some(group) == second;
-    match &seen.test {
-        None => refuse(SetupRefused::NoTestRule { arn: arn.clone() }),
-        Some(test) if !test.weights().iter().any(is_ours) => {
-            refuse(SetupRefused::TestRuleOfOthers {
-                rule: test.name.clone(),
-                group: first.name.clone(),
-            })
-        }
-        Some(_) => Ok(()),
+    match test_rule(asked, seen)? {
+        Some(test) if test.arn == rule.arn => refuse(SetupRefused::TestRuleIsProduction),
+        _ => Ok(()),
     }
 }
 

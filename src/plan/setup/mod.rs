@@ -125,8 +125,8 @@ pub struct Seen {
     pub policies: Option<Vec<Policy>>,
     /// The role that it would make, where it is there.
     pub role: Option<RoleSettings>,
-    /// The rule of `--test-rule`, where it is there.
-    pub test: Option<Rule>,
+    /// The rule of `--test-rule`, or all rules of the listener that it names.
+    pub test: Vec<Rule>,
     /// The ARNs of the rules that `setup` made for test traffic.
     pub made: Vec<String>,
     /// All rules of the production rule's listener, for `--test-header`.
@@ -399,8 +399,30 @@ fn advance(asked: &Setup, seen: &Seen, service: &Service, rule: &Rule, second: &
 
 /// The ARN of the rule for test traffic, or what stands for it.
 pub fn test_arn<'a>(asked: &'a Setup, seen: &'a Seen) -> Option<&'a str> {
+    let named = test_rule(asked, seen).ok().flatten().map(named_arn);
     let made = || made(seen).map(|rule| rule.arn.as_str());
-    asked.test.as_deref().or_else(made).or_else(|| asked.header.as_ref().map(|_| NEW_RULE))
+    named.or_else(made).or_else(|| asked.header.as_ref().map(|_| NEW_RULE))
+}
+
+/// The rule that `--test-rule` names: itself, or the only one of its listener that leads to one of the groups.
+fn test_rule<'a>(asked: &Setup, seen: &'a Seen) -> Result<Option<&'a Rule>, Refusal> {
+    let (Some(arn), Some(first)) = (&asked.test, &seen.first) else { return Ok(None) };
+    let groups = [Some(first), seen.second.as_ref()].map(|group| group.map(|group| &group.arn));
+    let is_ours = |(group, _): &(String, u32)| groups.contains(&Some(group));
+    let own = seen.test.iter().filter(|rule| rule.weights().iter().any(is_ours));
+    match (&own.collect::<Vec<_>>()[..], &seen.test[..]) {
+        ([one], _) => Ok(Some(*one)),
+        ([], []) => refuse(SetupRefused::NoTestRule { arn: arn.clone() }),
+        ([], others) => refuse(SetupRefused::TestRuleOfOthers {
+            rule: if let [one] = others { one.name.clone() } else { arn.clone() },
+            group: first.name.clone(),
+        }),
+        (several, _) => refuse(SetupRefused::SeveralTestRules {
+            group: first.name.clone(),
+            rules: several.iter().map(|rule| rule.name.clone()).collect(),
+            arns: several.iter().map(|rule| rule.arn.clone()).collect(),
+        }),
+    }
 }
 
 /// Whether target groups, and whether rules, are to be made in AWS.
@@ -462,8 +484,9 @@ pub fn production<'a>(asked: &Setup, seen: &'a Seen) -> Result<&'a Rule, Refusal
             })
         });
     }
+    let test = test_rule(asked, seen)?;
     let is_test = |rule: &Rule| {
-        asked.test.as_deref() == Some(named_arn(rule)) || seen.made.contains(&rule.arn)
+        test.is_some_and(|test| test.arn == rule.arn) || seen.made.contains(&rule.arn)
     };
     let gives =
         |rule: &Rule| rule.weights().iter().any(|(arn, weight)| *arn == first.arn && *weight > 0);

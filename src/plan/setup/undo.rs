@@ -1,5 +1,7 @@
 //! The way back to one target group and the strategy ROLLING.
 
+use std::time::Duration;
+
 use super::checks::{balancers, deployable};
 use super::{CLONE_TAG, Seen, Step, is_deploying, is_settled, steps};
 use crate::event::Refusal;
@@ -7,7 +9,8 @@ use crate::event::refusal::SetupRefused;
 use crate::model::rule::{GroupPair, without_green};
 use crate::model::world::Service;
 use crate::plan::checks::refuse;
-use crate::plan::unfinished;
+use crate::plan::listener::follow;
+use crate::plan::{Survey, unfinished};
 use crate::record::{Change, Native};
 use crate::request::setup::Setup;
 use crate::request::strategy::Strategy;
@@ -72,6 +75,13 @@ fn clear_steps(asked: &Setup, seen: &Seen, service: &Service) -> Vec<Step> {
     steps
 }
 
+/// How long the load balancer may still follow the rules that ECS changed last.
+fn still_follows(survey: &Survey) -> Option<Duration> {
+    let shifted = survey.world.deployments.iter().flatten().filter(|one| one.production.is_some());
+    let last = shifted.filter_map(|one| one.finished).max()?;
+    (last + follow(&survey.world)).duration_since(survey.world.at).ok()
+}
+
 /// What is in the way of it.
 pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Result<(), Refusal> {
     let survey = &seen.survey;
@@ -104,8 +114,18 @@ pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Resul
         });
     }
     // What undoing has begun is gone on with.
-    if is_deploying(service) && service.is_advanced() {
+    if !service.is_advanced() {
+        return Ok(());
+    }
+    if is_deploying(service) {
         return refuse(SetupRefused::Deploying { service: name, cluster });
     }
-    Ok(())
+    match still_follows(survey) {
+        None => Ok(()),
+        Some(left) => {
+            let left = Duration::from_secs(left.as_secs() + 1);
+            let group = second.name.clone();
+            refuse(SetupRefused::UndoTooEarly { service: name, cluster, group, left })
+        }
+    }
 }

@@ -23,6 +23,7 @@ fn shifting(status: &str, stage: &str) -> Model {
         stage: Some(stage.into()),
         reason: None,
         created: Some(at(0)),
+        finished: None,
         target: "sr:ours".into(),
         revision: Some(revision.clone()),
         tasks: [2, 2, 0],

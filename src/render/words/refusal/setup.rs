@@ -1,6 +1,7 @@
 //! What keeps `ecs-bg setup` from setting a service up, or from undoing that.
 
 use crate::event::refusal::{SetupRefused, Unfit};
+use crate::render::words::time;
 
 pub(super) fn what(refusal: &SetupRefused) -> String {
     use SetupRefused as R;
@@ -119,6 +120,11 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
             rules.len(),
             rules.join(", ")
         ),
+        R::SeveralTestRules { group, rules, .. } => format!(
+            "--test-rule: {} rules of that listener send requests to {group}: {}",
+            rules.len(),
+            rules.join(", ")
+        ),
         R::SecondGroupHasTraffic { rule, group, first, .. } => {
             format!("rule {rule} gives {group} traffic: ECS needs all of it on {first}")
         }
@@ -128,6 +134,10 @@ pub(super) fn what(refusal: &SetupRefused) -> String {
         R::UndoSeveralLoadBalancers { service } => {
             format!("{service} has more than one load balancer, or it cannot be read")
         }
+        R::UndoTooEarly { group, left, .. } => format!(
+            "the load balancer may send requests to {group} for another {}: ECS moved the traffic a moment ago",
+            time(*left)
+        ),
         R::UndoWhileUsed { group, first, has_traffic, .. } => {
             let why = if *has_traffic { "has traffic" } else { "has targets" };
             format!(
@@ -222,11 +232,17 @@ pub(super) fn fix(refusal: &SetupRefused) -> String {
              change the others yourself: {}",
             arns.join(", ")
         ),
+        R::SeveralTestRules { arns, .. } => {
+            format!("--test-rule with one of: {}", arns.join(", "))
+        }
         R::SecondGroupHasTraffic { arn, .. } | R::ThirdGroupInRule { arn, .. } => {
             super::describe_rule(arn)
         }
         R::UndoSeveralLoadBalancers { .. } => {
             "aws ecs update-service --load-balancers …".to_owned()
+        }
+        R::UndoTooEarly { service, cluster, left, .. } => {
+            format!("in {}: {}", time(*left), of_service("setup --undo", cluster, service))
         }
         R::UndoWhileUsed { service, cluster, first, .. } => format!(
             "the next deployment brings the traffic back to {first}: {} --tag TAG",
