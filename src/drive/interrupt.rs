@@ -201,7 +201,7 @@ impl Run<'_> {
                 let service = self.record.green.clone();
                 return Some(Interrupted::End(Outcome::Stuck(Cause::Held { share, service })));
             }
-            _ if !self.record.forward() => Warning::StillRollingBack,
+            _ if !self.can_turn_back() => Warning::StillRollingBack,
             _ if past_return || finish => Warning::Finishing,
             _ => {
                 let (reason, cause) = (Reason::Interrupted, Cause::Interrupted);

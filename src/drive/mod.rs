@@ -332,13 +332,13 @@ impl Run<'_> {
                     return Outcome::WentBack(Some(trouble));
                 }
                 // AWS refuses what the way forward needs.
-                Some(Stop::Refused(error)) if self.record.forward() && !self.only_retires() => {
+                Some(Stop::Refused(error)) if self.can_turn_back() && !self.only_retires() => {
                     let trouble = Trouble { reason: Reason::Refused, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
                 }
                 // Nobody leaves users on what nobody can look at, as long as rules can be written.
-                Some(Stop::Blind(error)) if self.record.forward() && !self.leaves_it() => {
+                Some(Stop::Blind(error)) if self.can_turn_back() && !self.leaves_it() => {
                     let trouble = Trouble { reason: Reason::Blind, cause: Cause::Aws(error) };
                     self.turn_back(&trouble).await;
                     went_back = Some(trouble);
@@ -348,6 +348,11 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Whether there is a way back. One that was given up leads back no more.
+    pub(super) fn can_turn_back(&self) -> bool {
+        self.record.forward() && self.watch.given_up.is_none()
     }
 
     /// Whether what is no good is left as it is. What ECS put back by itself is awaited.

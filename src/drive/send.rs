@@ -24,7 +24,7 @@ use crate::route::{Action, engine};
 /// So many looks one after the other may leave a change on ground that is too old for it.
 const LATE_MAX: u32 = 30;
 
-/// Weights wait for the record so often; then they change without it, as where it may not be written.
+/// A change waits for the record so often; then it is made without it, as where it may not be written.
 const UNWRITABLE_MAX: u32 = 3;
 /// A service's settings are put back so often after calls that failed.
 const SETTINGS_TRIES: u32 = 5;
@@ -182,13 +182,18 @@ impl Run<'_> {
             self.unwritten = self.recorded;
         }
         let stops = matches!(action, Action::StopDeployment { .. });
-        let waits = !weighs || self.unwritable < UNWRITABLE_MAX;
+        let waits = self.unwritable < UNWRITABLE_MAX;
         if self.unwritten && waits && (self.record.forward() || !weighs && !stops) {
             self.write(self.record.clone()).await;
-            if self.unwritten && weighs {
-                // What was seen before it is too old by now.
-                self.unwritable += 1;
+            // What was seen before it may be too old by now.
+            let is_old = !self.ready(&action);
+            if self.unwritten && (weighs || is_old) {
+                // One that takes long to fail is not waited for again.
+                self.unwritable = if is_old { UNWRITABLE_MAX } else { self.unwritable + 1 };
                 self.sleep(LOOK_TWICE).await;
+                return None;
+            }
+            if is_old {
                 return None;
             }
         }

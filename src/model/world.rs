@@ -332,6 +332,13 @@ impl World {
             Told::Service(mut service) => {
                 if let Some(old) = self.services.remove(&service.arn) {
                     service.tags = old.tags;
+                    if service.desired == 0 && old.desired > 0 {
+                        // How its targets were is no news of those that are left.
+                        for group in service.groups() {
+                            self.health.remove(group);
+                            self.answered.remove(&Part::Health(group.clone()));
+                        }
+                    }
                 }
                 self.services.insert(service.arn.clone(), *service);
             }

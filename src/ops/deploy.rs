@@ -8,6 +8,7 @@ use super::adopt::{Driven, adopt, begin, follow, overtake, run};
 use super::ended::{end, nothing, over};
 use super::look::decide;
 use super::retire::stop;
+use super::verbs::{Target, back_to_service};
 use crate::aws::Pair;
 use crate::call::Call;
 use crate::drive::backoff::LOOK_TWICE;
@@ -23,7 +24,7 @@ use crate::model::reads::Moment;
 use crate::model::world::Service;
 use crate::plan::trust::{Verdict, judge};
 use crate::plan::{self, Decision, Survey};
-use crate::record::{Closed, DEAD_AFTER, End, Heading, Reason, Record};
+use crate::record::{Closed, DEAD_AFTER, End, Heading, Native, Reason, Record};
 use crate::request::{Request, Scale};
 use crate::route::Outcome;
 
@@ -34,7 +35,7 @@ const OVERTAKEN_MAX: usize = 6;
 const OLD: Duration = Duration::from_secs(60);
 const LATE_MAX: usize = 2;
 
-/// So many overtaken deployments may have left something in the settings.
+/// So many deployments may have left something in the settings.
 const TIDIED_MAX: usize = 4;
 
 /// What came of the turns so far.
@@ -54,7 +55,7 @@ struct SoFar {
     emptied: bool,
     /// Somebody else's deployment is waited for, and that was told.
     waits: bool,
-    /// What overtaken deployments had written into the service's settings was taken out.
+    /// How often it was tried to take out of the service's settings what earlier deployments left there.
     tidied: usize,
 }
 
@@ -136,7 +137,7 @@ async fn turn(
     let is_free = matches!(decision, Decision::Nothing { .. } | Decision::Deploy(_)) && is_young;
     if is_free && so_far.tidied < TIDIED_MAX {
         so_far.tidied += 1;
-        let tidied = or_skipped(&setting.interrupts, tidy_overtaken(setting, &survey, emit));
+        let tidied = or_skipped(&setting.interrupts, tidy_settings(setting, &survey, emit));
         if tidied.await == Some(true) {
             return Ok(None);
         }
@@ -163,8 +164,27 @@ async fn turn(
             so_far.late += 1;
             Ok(None)
         }
-        // What an earlier deployment kept is stopped first.
+        // What an earlier deployment kept is stopped first; but if nothing else answers, users get it first.
         Decision::Deploy(plan) => match survey.kept().filter(|_| !so_far.emptied) {
+            Some(kept)
+                if healthy(&survey, &kept.blue) > Some(0)
+                    && healthy(&survey, &kept.green) == Some(0) =>
+            {
+                if !std::mem::replace(&mut so_far.confirmed, true) {
+                    sleep(setting, LOOK_TWICE).await?;
+                    return Ok(None);
+                }
+                so_far.emptied = true;
+                let (cluster, service) = (request.cluster.clone(), service.clone());
+                let target = Target { cluster, service, twin: request.twin.clone() };
+                let back = back_to_service(&kept.blue, &target, survey, looked, setting, emit);
+                let ended = Box::pin(back).await?;
+                if ended.interrupted || !matches!(ended.exit_code, 0 | 1) {
+                    return Ok(Some(ended));
+                }
+                so_far.ended = Some(ended);
+                Ok(None)
+            }
             Some(kept) => {
                 so_far.emptied = true;
                 let finished = stop(&kept, survey, looked, setting, emit).await?;
@@ -198,8 +218,12 @@ async fn turn(
         }
         Decision::Unfinished(record) => {
             not_driven(&survey, &record, setting.on_conflict)?;
-            let (asked, back) = (Scale::default(), Heading::Back(Reason::Superseded));
-            let followed = follow(setting, *record, &survey, asked, back, service, emit).await?;
+            let to = match survey.may_be_finished(&record) {
+                true => Heading::Forward,
+                false => Heading::Back(Reason::Superseded),
+            };
+            let asked = Scale::default();
+            let followed = follow(setting, *record, &survey, asked, to, service, emit).await?;
             let Some((ended, _, closed)) = followed else { return Ok(None) };
             let ended = end(setting, ended, emit);
             // It is over, one way or the other: there is room for ours.
@@ -211,6 +235,11 @@ async fn turn(
             Ok(None)
         }
     }
+}
+
+/// How many targets of a service are healthy, where that was read.
+fn healthy(survey: &Survey, service: &str) -> Option<usize> {
+    survey.world.healthy(survey.world.service(service)?)
 }
 
 /// A record of a newer version counts as open: only the user can say that it may be overtaken.
@@ -337,9 +366,9 @@ fn given_way(ours: &Record, rival: &Record) -> Error {
     Refusal::new(RecordRefused::BeganFirst { deployment, first }).into()
 }
 
-/// Takes out of a service what a deployment wrote into its settings for itself, where somebody else has overtaken it:
-/// it would pause, or hurry, the next deployment. Whether something was taken out.
-pub async fn tidy_overtaken(
+/// Takes out of a service what a deployment wrote into its settings for itself, where somebody else has overtaken it
+/// or it could not do that: it would pause, or hurry, the next deployment. Whether something was taken out.
+pub async fn tidy_settings(
     setting: &Setting<'_>,
     survey: &Survey,
     emit: &mut dyn FnMut(Event),
@@ -352,16 +381,19 @@ pub async fn tidy_overtaken(
         return false;
     }
     // The block is sent whole, as it was read: one at a time.
-    let mut overtaken = survey.overtaken().into_iter();
-    let left = overtaken.find_map(|(record, _)| Some((survey.left_behind(&record)?, record)));
-    let Some((action, record)) = left else { return false };
-    let (pair, service) = (Pair::of(&setting.cluster, &record), record.green);
+    let Some((record, action)) = survey.settings_left() else { return false };
+    let (pair, service) = (Pair::of(&setting.cluster, &record), record.green.clone());
     let tidied = setting.aws.act(&pair, &action, world).await.map(drop);
     let kind = match tidied.clone() {
         Ok(()) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
         Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
     };
     setting.tell(emit, kind);
+    if tidied.is_ok() && record.closed.is_some() {
+        // What reads like it later on is somebody's choice.
+        let native = record.native.as_ref().map(|_| Native::default());
+        let _ = setting.aws.write(&Record { native, ..record }).await;
+    }
     tidied.is_ok()
 }
 

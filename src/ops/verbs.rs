@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::adopt::{adopt, drive_back};
-use super::deploy::{close_overtaken, deploy, tidy_overtaken};
+use super::deploy::{close_overtaken, deploy, tidy_settings};
 use super::ended::{end, nothing, superseded};
 use super::look::listed;
 use super::retire::retire;
@@ -137,7 +137,7 @@ pub async fn run(
         && !matches!(verb, Verb::Rollback { to: Some(_), .. })
         && let Some((record, by)) = survey.overtaken().into_iter().next()
     {
-        or_skipped(&setting.interrupts, tidy_overtaken(setting, &survey, emit)).await;
+        or_skipped(&setting.interrupts, tidy_settings(setting, &survey, emit)).await;
         let command = |verb| Hint::new(verb, &target.cluster, &target.service);
         let hint = match (verb, record.twin()) {
             (Verb::Rollback { .. } | Verb::Abort, Some(_)) => {
@@ -285,7 +285,7 @@ async fn go_on(
 
 /// A service of the pair is to have all the traffic: the way back of the deployment that began with
 /// it, or where there is none, of one that is known from the weights alone.
-async fn back_to_service(
+pub(super) async fn back_to_service(
     to: &str,
     target: &Target,
     survey: Survey,

@@ -247,6 +247,11 @@ pub fn plan(
         }
         Some(Ok(record)) => {
             wanted.check(digests)?;
+            // What it can never follow is said before the other deployment is ended.
+            if let Ok((engine, _)) = &engine {
+                let options = engine.checks.iter().filter(|check| check.code == "options");
+                checks::all(options, &Case { request, survey, wanted, digests })?;
+            }
             return Ok(Decision::Unfinished(Box::new(record)));
         }
         Some(Err(unreadable)) => warnings.push(Warning::RecordUnreadable(unreadable)),

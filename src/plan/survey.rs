@@ -115,7 +115,24 @@ impl Survey {
     pub fn left_behind(&self, record: &Record) -> Option<Action> {
         let watch = Watch::new(self.world.at);
         // ECS lists a few only: a strategy that was to stay may have been used for long.
-        native::left_behind(&View { record, watch: &watch, world: &self.world }, true)
+        let succeeded = record.closed.is_none_or(|closed| closed.end == End::Live);
+        native::left_behind(&View { record, watch: &watch, world: &self.world }, succeeded)
+    }
+
+    /// A deployment that is over and whose settings are still in the service, and what takes them out.
+    pub fn settings_left(&self) -> Option<(Record, Action)> {
+        let overtaken = self.overtaken().into_iter().map(|(record, _)| record);
+        let closed = self.last_record().filter(|record| record.closed.is_some());
+        overtaken
+            .chain(closed)
+            .find_map(|record| self.left_behind(&record).map(|action| (record, action)))
+    }
+
+    /// Whether a deployment that nobody drives any more is finished rather than rolled back by another one.
+    pub fn may_be_finished(&self, record: &Record) -> bool {
+        let watch = Watch::new(self.world.at);
+        let view = View { record, watch: &watch, world: &self.world };
+        record.forward() && record.is_abandoned(self.world.at) && view.has_taken_over()
     }
 
     /// An owner that lives finds out by itself, and answers for it.

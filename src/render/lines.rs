@@ -199,6 +199,7 @@ pub(super) fn plan(survey: &Survey, decision: &Decision) -> String {
             let what = words::refused(&crate::plan::unfinished(survey, record).why);
             let then = match record.may_be_overtaken(survey.world.at) {
                 true => "deploy would take its place",
+                false if survey.may_be_finished(record) => "deploy would finish it, and then begin",
                 false => "deploy would roll it back, and then begin",
             };
             field(&format!("{what}: {then}"))

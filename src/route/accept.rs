@@ -31,6 +31,13 @@ impl View<'_> {
         is_alone && self.green_is_whole() && self.ours().is_some()
     }
 
+    /// Whether who comes next has only to finish it: the new version serves, whole, and no check judges it.
+    pub fn has_taken_over(&self) -> bool {
+        let is_unjudged = self.record.forward() && self.record.judges.is_none();
+        let is_ours = self.green_is_whole() && self.ours().is_some();
+        self.has_succeeded() || is_unjudged && is_ours && (self.engine().taken_over)(self)
+    }
+
     /// Green's part in the rule that gives it least; a rule that gives neither side any weight gives
     /// it nothing.
     fn least_per_mille(&self) -> Option<u32> {

@@ -51,6 +51,8 @@ pub struct Engine {
     pub replaced: fn(&View<'_>) -> Option<Cause>,
     /// Whether the new version has all the traffic, and whether the old one is being stopped.
     pub serves_alone: fn(&View<'_>) -> (bool, bool),
+    /// Whether nothing but time was left to pass for the new version, as far as the record and one look tell.
+    pub taken_over: fn(&View<'_>) -> bool,
     /// The share of the traffic in percent at which gates judge the new version now.
     pub judged: fn(&View<'_>) -> Option<u8>,
     /// The share of the traffic that the new version has, where that is ours to say.

@@ -87,6 +87,7 @@ pub const ENGINE: Engine = Engine {
         let whole = view.record.forward() && view.all_read(100);
         (whole, whole && view.blue().is_some_and(|blue| blue.desired == 0))
     },
+    taken_over: |view| view.record.keep_old && view.is_baked(),
     judged,
     share: |view| Some(view.record.held.map_or(0, |held| held.share)),
     is_short: |view| view.green_is_short(),

@@ -99,6 +99,8 @@ pub const ENGINE: Engine = Engine {
         });
         (is_whole, is_cleaned)
     },
+    // ECS says so itself.
+    taken_over: |_| false,
     judged,
     share: |_| None,
     is_short,
@@ -668,7 +670,9 @@ fn give_back(view: &View<'_>) -> Option<Next> {
     };
     // Whatever ECS made of it, the next deployment begins from there.
     if view.record.heading == Heading::Overtaken && !own.is_running() {
-        return None;
+        let is_live = own.phase() == Phase::Successful && view.ours().is_some();
+        let close = || Next::Act(Action::Write(Box::new(view.closed(End::Live))));
+        return is_live.then(|| tidy_after(view, true).unwrap_or_else(close));
     }
     match own.phase() {
         Phase::Forward => {

@@ -70,6 +70,7 @@ pub const ENGINE: Engine = Engine {
     // Whom ECS went back to was judged on the way.
     replaced: |_| None,
     serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
+    taken_over: |view| view.settled(),
     judged: |view| view.watch.settled_since.map(|_| 100),
     share: |_| None,
     is_short: |_| false,

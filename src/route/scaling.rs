@@ -83,7 +83,8 @@ pub(super) fn freeze(view: &View<'_>) -> Option<Next> {
         Ok(pair) => pair,
         Err(next) => return next.map(|next| *next),
     };
-    if is_handed_over(view) || view.watch.gone.is_some() {
+    // A rollback that is given up leaves the other side to nobody.
+    if is_handed_over(view) || view.watch.gone.is_some() || view.watch.given_up.is_some() {
         return None;
     }
     let (found, blue, green) = (pair.found.blue, pair.blue, pair.green);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::configuration::after_deployment;
 use super::engine::{Engine, Occasion, engine};
 use super::scaling;
 use super::trouble::failing;
@@ -11,7 +12,7 @@ use crate::model::health::{NotInUse, TaskFailure, not_in_use};
 use crate::model::reads::Part;
 use crate::model::rule::{GroupPair, green_per_mille, holds};
 use crate::model::world::{Attachment, Deployment, Rule, Service, ServiceEvent, Target, World};
-use crate::record::{Closed, End, Held, Record};
+use crate::record::{Closed, End, Held, Native, Record};
 use crate::route::watch::{Side, Watch};
 
 /// What was listed longer ago is listed anew before a side is emptied.
@@ -509,7 +510,17 @@ impl<'a> View<'a> {
 
     /// The record, closed now.
     pub fn closed(&self, end: End) -> Record {
-        Record { closed: Some(Closed { end, at: self.now() }), ..self.record.clone() }
+        let native = self.record.native.clone().map(|own| match self.has_left(&own, end) {
+            true => own,
+            false => Native::default(),
+        });
+        Record { closed: Some(Closed { end, at: self.now() }), native, ..self.record.clone() }
+    }
+
+    /// Whether something may be left in the service's settings that was for this deployment only.
+    fn has_left(&self, native: &Native, end: End) -> bool {
+        let settings = self.green().and_then(|own| own.settings.get("deploymentConfiguration"));
+        settings.is_none_or(|own| after_deployment(own, native, end == End::Live).is_some())
     }
 
     /// The record with the share that is to be written next.

@@ -58,3 +58,4 @@ mod test_listener; // what tests see before users do
 mod tidy; // what the architecture says, read off the sources
 mod transcripts; // tests/cmd/*.md and the README
 mod usage; // what is typed, and what stands in the environment
+mod written_nowhere; // records, settings and weights that could not be written

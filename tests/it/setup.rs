@@ -424,12 +424,16 @@ fn setup_is_not_undone_while_the_copy_serves() {
     assert_eq!(world.run("deploy --cluster shop --service api --tag 2").code, Some(0));
     let before = changed(&world);
     let life = world.run(&setup("--undo"));
-    assert_eq!(life.code, Some(3), "{}", life.text);
+    refused(&world, before, &life, "the copy serves");
     assert!(life.text.contains("api-2 has traffic"), "{}", life.text);
     assert_eq!(changed(&world), before);
-    let home = world.run("deploy --cluster shop --service api --tag 1");
+    // While one runs, another one brings nothing back.
+    let home = world.run("deploy --cluster shop --service api --tag 1 --no-wait");
     assert_eq!(home.code, Some(0), "{}", home.text);
-    world.wait(600);
+    world.wait(60);
+    let life = world.run(&setup("--undo"));
+    assert!(life.text.contains("hint: wait a minute"), "{}", life.text);
+    world.wait(1200);
     let life = world.run(&setup("--undo"));
     assert_eq!(life.code, Some(0), "{}", life.text);
 }

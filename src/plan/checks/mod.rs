@@ -34,7 +34,10 @@ pub(super) fn refuse<T>(why: impl Into<Refused>) -> Result<T, Refusal> {
 }
 
 /// Whether a deployment may start; else every error.
-pub(super) fn all(table: &[Check], case: &Case<'_>) -> Result<(), Refusal> {
+pub(super) fn all<'a>(
+    table: impl IntoIterator<Item = &'a Check>,
+    case: &Case<'_>,
+) -> Result<(), Refusal> {
     let mut errors: Vec<Refusal> = Vec::new();
     for check in table {
         let Err(error) = (check.run)(case) else { continue };

@@ -1,17 +1,12 @@
 //! What earlier deployments, other tools and alarms left.
 
-use serde_json::Value;
-
 use super::Exam;
 use crate::event::Fact;
 use crate::event::Owner;
 use crate::model::arn::number;
 use crate::model::revision::Revision;
-use crate::plan::checks::service::setting_at;
 use crate::plan::named;
-use crate::record::{End, Record};
 use crate::route::Action;
-use crate::route::configuration::after_deployment;
 
 pub(super) fn alarm(exam: &Exam<'_>) -> Vec<Fact> {
     let firing = exam.more.firing.iter();
@@ -22,25 +17,13 @@ pub(super) fn alarm(exam: &Exam<'_>) -> Vec<Fact> {
 
 /// What a deployment of ours wrote for itself and could not take out: a pause would stop the next one.
 pub(super) fn settings_left(exam: &Exam<'_>) -> Vec<Fact> {
-    let own = setting_at(exam.live, &["deploymentConfiguration"]);
-    let closed = exam.survey.last_record().filter(|record| record.closed.is_some());
-    let closed = closed.and_then(|record| {
-        let went_live = record.closed.is_some_and(|closed| closed.end == End::Live);
-        let without = after_deployment(own?, record.native.as_ref()?, went_live)?;
-        Some((record, without))
-    });
-    let overtaken = exam.survey.overtaken().into_iter().filter_map(|(record, _)| {
-        let Some(Action::Configure { configuration, .. }) = exam.survey.left_behind(&record) else {
-            return None;
-        };
-        Some((record, configuration))
-    });
-    let fact = |(record, without): (Record, Value)| Fact::SettingsLeft {
-        service: exam.service(),
-        deployment: record.name().to_owned(),
-        without,
+    let Some((record, Action::Configure { configuration: without, .. })) =
+        exam.survey.settings_left()
+    else {
+        return vec![];
     };
-    overtaken.chain(closed).take(1).map(fact).collect()
+    let (service, deployment) = (exam.service(), record.name().to_owned());
+    vec![Fact::SettingsLeft { service, deployment, without }]
 }
 
 /// The next `terraform apply`, or `--from latest`, deploys what nobody deployed yet.

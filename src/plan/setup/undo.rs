@@ -10,6 +10,7 @@ use crate::model::rule::{GroupPair, without_green};
 use crate::model::world::Service;
 use crate::plan::checks::refuse;
 use crate::plan::listener::follow;
+use crate::plan::native::running;
 use crate::plan::{Survey, unfinished};
 use crate::record::{Change, Native};
 use crate::request::setup::Setup;
@@ -99,6 +100,9 @@ pub(super) fn check_undo(asked: &Setup, seen: &Seen, service: &Service) -> Resul
     }
     if balancers(service).len() > 1 || survey.blind.is_some() {
         return refuse(SetupRefused::UndoSeveralLoadBalancers { service: name });
+    }
+    if running(survey).is_some() && service.is_advanced() {
+        return refuse(SetupRefused::Deploying { service: name, cluster });
     }
     let (Some(first), Some(second)) = (&seen.first, &seen.second) else { return Ok(()) };
     let live = survey.world.rules.values().any(|rule| {
