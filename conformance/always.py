@@ -32,10 +32,11 @@ _INSTANCE = """containerInstanceArn ec2InstanceId status agentConnected runningT
     pendingTasksCount remainingResources[].name registeredResources[].name attributes[] version"""
 _BALANCER = """LoadBalancerArn DNSName CanonicalHostedZoneId CreatedTime LoadBalancerName Scheme VpcId
     State.Code Type AvailabilityZones[].ZoneName AvailabilityZones[].SubnetId IpAddressType"""
-_GROUP = """TargetGroupArn TargetGroupName Protocol Port VpcId HealthCheckProtocol HealthCheckPort
-    HealthCheckEnabled HealthCheckIntervalSeconds HealthCheckTimeoutSeconds HealthyThresholdCount
-    UnhealthyThresholdCount LoadBalancerArns[] TargetType IpAddressType"""
-_LISTENER = "ListenerArn LoadBalancerArn Port Protocol DefaultActions[].Type"
+# A group of a function has no protocol, port or VPC, and a listener of a gateway has neither of the first two.
+_GROUP = """TargetGroupArn TargetGroupName HealthCheckEnabled HealthCheckIntervalSeconds
+    HealthCheckTimeoutSeconds HealthyThresholdCount UnhealthyThresholdCount LoadBalancerArns[] TargetType
+    IpAddressType"""
+_LISTENER = "ListenerArn LoadBalancerArn DefaultActions[].Type"
 _RULE = "RuleArn Priority Conditions[] Actions[].Type IsDefault"
 _REPOSITORY = """repositoryArn registryId repositoryName repositoryUri createdAt imageTagMutability
     imageScanningConfiguration encryptionConfiguration.encryptionType"""
@@ -108,6 +109,8 @@ ELBV2 = {
     "DeleteLoadBalancer": "",
     "DescribeLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
     "ModifyLoadBalancerAttributes": "Attributes[].Key Attributes[].Value",
+    "DescribeCapacityReservation": "DecreaseRequestsRemaining CapacityReservationState[].State.Code",
+    "ModifyCapacityReservation": "DecreaseRequestsRemaining CapacityReservationState[].State.Code LastModifiedTime",
     "SetIpAddressType": "IpAddressType",
     "SetSecurityGroups": "SecurityGroupIds[]",
     "SetSubnets": "AvailabilityZones[].ZoneName AvailabilityZones[].SubnetId",

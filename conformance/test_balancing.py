@@ -142,6 +142,41 @@ def test_deletion_protection(aws, balancer):
     aws.elb.delete_load_balancer(LoadBalancerArn=arn)
 
 
+def test_a_reservation_of_capacity(aws, balancer):
+    """At this scale 2 minutes are a moment."""
+    arn = balancer()
+    read = lambda: aws.elb.describe_capacity_reservation(LoadBalancerArn=arn)
+    assert (read()["DecreaseRequestsRemaining"], read()["CapacityReservationState"]) == (2, [])
+    modify = aws.elb.modify_capacity_reservation
+    modify(LoadBalancerArn=arn, MinimumLoadBalancerCapacity={"CapacityUnits": 200})
+    states = lambda: [one["State"]["Code"] for one in read()["CapacityReservationState"]]
+    until(lambda: states() == ["provisioned", "provisioned"], what="the capacity")
+    assert read()["MinimumLoadBalancerCapacity"] == {"CapacityUnits": 200}
+    assert [one["EffectiveCapacityUnits"] for one in read()["CapacityReservationState"]] == [100.0, 100.0]
+    assert refused(modify, LoadBalancerArn=arn)[0] == "ValidationError"
+    modify(LoadBalancerArn=arn, ResetCapacityReservation=True)
+    until(lambda: states() == [], what="the reset")
+    gateway = balancer("gateway", Type="gateway")
+    code, _ = refused(modify, LoadBalancerArn=gateway, MinimumLoadBalancerCapacity={"CapacityUnits": 1})
+    assert code == "InvalidConfigurationRequest"
+
+
+def test_addresses_of_a_network_load_balancer(aws):
+    mappings = [{"SubnetId": f"subnet-{zone}", "PrivateIPv4Address": f"10.0.{at}.15"} for at, zone in enumerate("ab")]
+    make = lambda name, **more: aws.elb.create_load_balancer(
+        Name=name, Type="network", SubnetMappings=mappings, **more
+    )["LoadBalancers"][0]
+    made = make("inside", Scheme="internal", SecurityGroups=["sg-1"])
+    addresses = [one["LoadBalancerAddresses"] for one in made["AvailabilityZones"]]
+    assert addresses == [[{"PrivateIPv4Address": "10.0.0.15"}], [{"PrivateIPv4Address": "10.0.1.15"}]]
+    assert refused(make, name="outside")[0] == "InvalidConfigurationRequest"
+    member = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+    assert made[member] == "on"
+    arn = made["LoadBalancerArn"]
+    aws.elb.set_security_groups(LoadBalancerArn=arn, SecurityGroups=["sg-1"], **{member: "off"})
+    assert aws.elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0][member] == "off"
+
+
 STICKY = "Stickiness type '{}' is not supported for target groups with the {} protocol"
 
 
@@ -168,6 +203,39 @@ def test_stickiness_types_by_protocol(aws, protocol, right, wrong):
         code, text = refused(lambda: modify(("type", "app_cookie")))
         assert code == "InvalidConfigurationRequest" and "application cookie name" in text
         modify(("type", "app_cookie"), ("app_cookie.cookie_name", "session"))
+
+
+def test_stickiness_of_tls_cannot_be_enabled(aws):
+    made = aws.elb.create_target_group(Name="g", Protocol="TLS", Port=443, VpcId="vpc-1", TargetType="ip")
+    arn = made["TargetGroups"][0]["TargetGroupArn"]
+    modify = lambda **values: aws.elb.modify_target_group_attributes(
+        TargetGroupArn=arn,
+        Attributes=[{"Key": f"stickiness.{key}", "Value": value} for key, value in values.items()],
+    )
+    modify(type="source_ip", enabled="false")
+    code, text = refused(modify, enabled="true")
+    assert (code, text) == (
+        "InvalidConfigurationRequest", "You cannot enable stickiness on target groups with the TLS protocol"
+    )
+
+
+@pytest.mark.parametrize(
+    "members, attributes",
+    [
+        ({"TargetType": "lambda"}, {"lambda.multi_value_headers.enabled": "true"}),
+        ({"Protocol": "GENEVE", "Port": 6081, "VpcId": "vpc-1"},
+         {f"target_failover.on_{what}": "rebalance" for what in ("deregistration", "unhealthy")}),
+    ],
+)
+def test_attributes_of_groups_of_functions_and_appliances(aws, members, attributes):
+    arn = aws.elb.create_target_group(Name="g", **members)["TargetGroups"][0]["TargetGroupArn"]
+    own = lambda: pairs(aws.elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"])
+    before = own()
+    assert set(attributes) < set(before)
+    aws.elb.modify_target_group_attributes(
+        TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value} for key, value in attributes.items()]
+    )
+    assert own() == before | attributes
 
 
 def test_the_health_check_port_of_a_target_that_is_not_registered(aws):

@@ -72,6 +72,10 @@ pub struct Timing {
     /// From SUCCESSFUL until the service's deployment is COMPLETED, with these strategies: seen, 38 s.
     #[serde(with = "duration")]
     pub completion: Duration,
+    /// Until a load balancer has the capacity that was reserved: "within a few minutes" (Application Load
+    /// Balancers User Guide, Capacity reservations). Assumed: 2 min.
+    #[serde(with = "duration")]
+    pub reservation: Duration,
     /// From CreateRole until other services can assume the role: "may not immediately be visible" (IAM User
     /// Guide, Troubleshoot IAM). Assumed: 10 s.
     #[serde(with = "duration")]
@@ -104,6 +108,7 @@ impl Default for Timing {
             network_shift: seconds(600),
             listing: seconds(5),
             completion: seconds(38),
+            reservation: seconds(120),
             role: seconds(10),
             latency: Duration::from_millis(20),
         }

@@ -12,6 +12,9 @@ use crate::{
     state::{Here, elb::Texts},
 };
 
+const GATEWAY: &[(&str, &str)] =
+    &[("deletion_protection.enabled", "false"), ("load_balancing.cross_zone.enabled", "false")];
+
 const LOAD_BALANCER: &[(&str, &str)] = &[
     ("access_logs.s3.enabled", "false"),
     ("access_logs.s3.bucket", ""),
@@ -73,13 +76,26 @@ const HTTPS_LISTENER: &[&str] = &[
 
 const GROUP: &[(&str, &str)] = &[
     ("stickiness.enabled", "false"),
-    ("deregistration_delay.timeout_seconds", "300"),
     ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
     ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
     ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
     ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
     ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
 ];
+
+const LAMBDA_GROUP: &[(&str, &str)] =
+    &[("stickiness.type", "lb_cookie"), ("lambda.multi_value_headers.enabled", "false")];
+
+const DELAY: &[(&str, &str)] = &[("deregistration_delay.timeout_seconds", "300")];
+
+const GENEVE_GROUP: &[(&str, &str)] = &[
+    ("stickiness.enabled", "false"),
+    ("stickiness.type", "source_ip_dest_ip_proto"),
+    (FAILOVER[0], "no_rebalance"),
+    (FAILOVER[1], "no_rebalance"),
+];
+
+const FAILOVER: [&str; 2] = ["target_failover.on_deregistration", "target_failover.on_unhealthy"];
 
 const HTTP_GROUP: &[(&str, &str)] = &[
     ("stickiness.type", "lb_cookie"),
@@ -100,29 +116,34 @@ const OTHER_GROUP: &[(&str, &str)] = &[
     ("target_health_state.unhealthy.draining_interval_seconds", "0"),
 ];
 
-fn texts(lists: [&[(&str, &str)]; 2]) -> Texts {
+fn texts(lists: &[&[(&str, &str)]]) -> Texts {
     lists
-        .into_iter()
+        .iter()
+        .copied()
         .flatten()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect()
 }
 
 pub(super) fn load_balancer_defaults(kind: &str) -> Texts {
-    texts([LOAD_BALANCER, if kind == "application" { APPLICATION } else { NETWORK }])
+    match kind {
+        "application" => texts(&[LOAD_BALANCER, APPLICATION]),
+        "network" => texts(&[LOAD_BALANCER, NETWORK]),
+        _ => texts(&[GATEWAY]),
+    }
 }
 
 /// What a listener has before anybody sets anything.
 fn listener_defaults(protocol: &str) -> Texts {
     match protocol {
-        "HTTP" => texts([HTTP_LISTENER, &[]]),
+        "HTTP" => texts(&[HTTP_LISTENER]),
         "HTTPS" => {
             let names = HTTPS_LISTENER
                 .iter()
                 .map(|name| (format!("routing.http.request.{name}.header_name"), String::new()));
-            texts([HTTP_LISTENER, &[]]).into_iter().chain(names).collect()
+            texts(&[HTTP_LISTENER]).into_iter().chain(names).collect()
         }
-        "TCP" => texts([&[("tcp.idle_timeout.seconds", "350")], &[]]),
+        "TCP" => texts(&[&[("tcp.idle_timeout.seconds", "350")]]),
         _ => Texts::new(),
     }
 }
@@ -161,8 +182,13 @@ pub(super) fn modify_listener(here: &mut Here<'_>, request: &Map<String, Value>)
     Ok(changed)
 }
 
-pub(super) fn group_defaults(protocol: &str) -> Texts {
-    texts([GROUP, if protocol.starts_with("HTTP") { HTTP_GROUP } else { OTHER_GROUP }])
+pub(super) fn group_defaults(members: &Map<String, Value>) -> Texts {
+    match query::text(members, "Protocol") {
+        None => texts(&[GROUP, LAMBDA_GROUP]),
+        Some("GENEVE") => texts(&[DELAY, GENEVE_GROUP]),
+        Some("HTTP" | "HTTPS") => texts(&[GROUP, DELAY, HTTP_GROUP]),
+        Some(_) => texts(&[GROUP, DELAY, OTHER_GROUP]),
+    }
 }
 
 pub(super) fn of_load_balancer(here: &mut Here<'_>, request: &Map<String, Value>) -> Answer {
@@ -208,8 +234,13 @@ pub(super) fn modify_group(here: &mut Here<'_>, request: &Map<String, Value>) ->
     }
     let mut after = found.attributes.clone();
     let changed = change(&mut after, &changes, "Target group")?;
+    let protocol = query::text(&found.members, "Protocol").unwrap_or("HTTP");
+    let sticky = after.get("stickiness.enabled").is_some_and(|own| own == "true");
+    if protocol == "TLS" && sticky {
+        let text = "You cannot enable stickiness on target groups with the TLS protocol";
+        return Err(Fault::new("InvalidConfigurationRequest", text));
+    }
     if let Some(kind) = changes.iter().find(|one| one["Key"] == "stickiness.type") {
-        let protocol = query::text(&found.members, "Protocol").unwrap_or_default();
         check_stickiness(kind["Value"].as_str().unwrap_or_default(), protocol, &after)?;
     }
     check_pairs(&after)?;
@@ -228,7 +259,10 @@ fn check_group(key: &str, value: &str) -> Result<(), Fault> {
         "stickiness.lb_cookie.duration_seconds" => {
             number.is_ok_and(|seconds| (1..=604_800).contains(&seconds))
         }
-        "stickiness.enabled" => value == "true" || value == "false",
+        "stickiness.enabled" | "lambda.multi_value_headers.enabled" => {
+            value == "true" || value == "false"
+        }
+        key if FAILOVER.contains(&key) => value == "rebalance" || value == "no_rebalance",
         _ => true,
     };
     if fits {
@@ -259,10 +293,6 @@ fn check_stickiness(kind: &str, protocol: &str, after: &Texts) -> Result<(), Fau
             ));
         }
     };
-    if kind == "source_ip" && protocol == "TLS" {
-        let text = "You cannot enable stickiness on target groups with the TLS protocol";
-        return invalid(text.to_owned());
-    }
     if !fits {
         return invalid(format!(
             "Stickiness type '{kind}' is not supported for target groups with the {protocol} protocol"
@@ -278,7 +308,7 @@ fn check_stickiness(kind: &str, protocol: &str, after: &Texts) -> Result<(), Fau
 }
 
 /// Attributes that do not go together (Application Load Balancers User Guide, "Edit target group
-/// attributes").
+/// attributes"; API reference of TargetGroupAttribute).
 fn check_pairs(own: &Texts) -> Result<(), Fault> {
     let is = |key: &str, value: &str| own.get(key).is_some_and(|own| own == value);
     let algorithm = "load_balancing.algorithm.type";
@@ -296,6 +326,10 @@ fn check_pairs(own: &Texts) -> Result<(), Fault> {
         (
             !random && is("load_balancing.algorithm.anomaly_mitigation", "on"),
             "Anomaly mitigation requires the weighted random algorithm",
+        ),
+        (
+            own.get(FAILOVER[0]) != own.get(FAILOVER[1]),
+            "Both target failover attributes must have the same value",
         ),
     ];
     match wrong.iter().find(|(wrong, _)| *wrong) {

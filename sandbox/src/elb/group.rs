@@ -57,7 +57,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     }
     let id = here.shared.ids.hex(16);
     let arn = here.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
-    let attributes = attributes::group_defaults(query::required(&members, "Protocol"));
+    let attributes = attributes::group_defaults(&members);
     let group = Group {
         arn: arn.clone(),
         name,
@@ -76,21 +76,34 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
 /// The defaults of CreateTargetGroup in the API reference.
 fn fill_in(members: &mut Map<String, Value>) {
     default(members, "TargetType", "instance");
+    default(members, "HealthyThresholdCount", "5");
+    default(members, "IpAddressType", "ipv4");
+    if required(members, "TargetType") == "lambda" {
+        for inapplicable in ["Protocol", "Port", "VpcId"] {
+            members.shift_remove(inapplicable);
+        }
+        default(members, "HealthCheckEnabled", "false");
+        default(members, "HealthCheckIntervalSeconds", "35");
+        default(members, "HealthCheckTimeoutSeconds", "30");
+        default(members, "UnhealthyThresholdCount", "5");
+        default(members, "HealthCheckPath", "/");
+        members.entry("Matcher").or_insert(json!({"HttpCode": "200"}));
+        return;
+    }
     default(members, "Protocol", "HTTP");
     default(members, "VpcId", "vpc-0123456789abcdef0");
     default(members, "HealthCheckEnabled", "true");
-    default(members, "HealthCheckPort", "traffic-port");
-    default(members, "HealthCheckIntervalSeconds", "30");
-    default(members, "HealthyThresholdCount", "5");
     default(members, "UnhealthyThresholdCount", "2");
-    default(members, "IpAddressType", "ipv4");
     let http = required(members, "Protocol").starts_with("HTTP");
+    let geneve = required(members, "Protocol") == "GENEVE";
+    default(members, "HealthCheckPort", if geneve { "80" } else { "traffic-port" });
+    default(members, "HealthCheckIntervalSeconds", if geneve { "10" } else { "30" });
     default(members, "HealthCheckProtocol", if http { "HTTP" } else { "TCP" });
     if http {
         default(members, "ProtocolVersion", "HTTP1");
     }
     let checks_http = required(members, "HealthCheckProtocol").starts_with("HTTP");
-    default(members, "HealthCheckTimeoutSeconds", if checks_http { "5" } else { "10" });
+    default(members, "HealthCheckTimeoutSeconds", if checks_http || geneve { "5" } else { "10" });
     if checks_http {
         default(members, "HealthCheckPath", "/");
         let matcher = match text(members, "ProtocolVersion") {
@@ -137,7 +150,7 @@ fn check(members: &Map<String, Value>) -> Result<(), Fault> {
             format!("Health checks must be enabled for target groups with target type '{kind}'"),
         ));
     }
-    let protocol = query::required(members, "Protocol");
+    let protocol = text(members, "Protocol").unwrap_or("HTTP");
     let protocols = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
     if !protocols.contains(&protocol) {
         return Err(Fault::validation(format!(

@@ -39,6 +39,12 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
     for own in ["Name", "Subnets", "SubnetMappings", "Tags", "Type"] {
         members.shift_remove(own);
     }
+    let mappings = query::list(request, "SubnetMappings").into_owned();
+    let internal = text(request, "Scheme") == Some("internal");
+    check_mappings(&kind, internal, &mappings)?;
+    if kind == "network" && !texts(request.get("SecurityGroups")).is_empty() {
+        members.insert(PRIVATE_LINK.to_owned(), json!("on"));
+    }
     let attributes = attributes::load_balancer_defaults(&kind);
     let created = LoadBalancer {
         arn: arn.clone(),
@@ -46,6 +52,8 @@ pub(super) fn create(here: &mut Here<'_>, request: &Map<String, Value>) -> Answe
         kind,
         created_at: here.now(),
         zones,
+        mappings,
+        reservation: None,
         members,
         attributes,
         tags,
@@ -79,12 +87,31 @@ fn zones(here: &Here<'_>, request: &Map<String, Value>) -> Result<Vec<(String, S
     Ok(subnets.into_iter().enumerate().map(zone).collect())
 }
 
-fn invalid(text: impl Into<String>) -> Fault {
+/// Which addresses a subnet mapping may name (API reference of SubnetMapping).
+fn check_mappings(kind: &str, internal: bool, mappings: &[Value]) -> Result<(), Fault> {
+    let names = |member: &str| mappings.iter().any(|one| one[member].is_string());
+    let wrong = match kind {
+        "network" if internal => ["AllocationId"].as_slice(),
+        "network" => &["PrivateIPv4Address"],
+        _ => &["AllocationId", "PrivateIPv4Address", "IPv6Address"],
+    };
+    match wrong.iter().find(|member| names(member)) {
+        Some(member) => {
+            Err(invalid(format!("This load balancer takes no {member} in its subnet mappings")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether the security groups of a Network Load Balancer judge AWS PrivateLink too: by default they do.
+const PRIVATE_LINK: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+
+pub(super) fn invalid(text: impl Into<String>) -> Fault {
     Fault::new("InvalidConfigurationRequest", text)
 }
 
 /// The load balancer that a request names.
-fn named<'h>(
+pub(super) fn named<'h>(
     here: &'h mut Here<'_>,
     request: &Map<String, Value>,
 ) -> Result<&'h mut LoadBalancer, Fault> {
@@ -130,8 +157,12 @@ pub(super) fn set_security_groups(here: &mut Here<'_>, request: &Map<String, Val
         return Err(Fault::new("InvalidSecurityGroup", text));
     }
     found.members.insert("SecurityGroups".to_owned(), json!(wanted));
-    let inbound = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
-    let inbound = text(request, inbound).map(|own| (inbound, json!(own)));
+    if found.kind == "network"
+        && let Some(inbound) = request.get(PRIVATE_LINK)
+    {
+        found.members.insert(PRIVATE_LINK.to_owned(), inbound.clone());
+    }
+    let inbound = found.members.get(PRIVATE_LINK).map(|own| (PRIVATE_LINK, own.clone()));
     let arn = found.arn.clone();
     here.note(Change::Attributes { resource: arn });
     Ok(result([("SecurityGroupIds", json!(wanted))].into_iter().chain(inbound)))
@@ -156,12 +187,15 @@ pub(super) fn set_subnets(here: &mut Here<'_>, request: &Map<String, Value>) -> 
     if found.kind == "gateway" && !found.zones.iter().all(|own| wanted.contains(own)) {
         return Err(invalid("Subnets cannot be removed from a Gateway Load Balancer"));
     }
+    let mappings = query::list(request, "SubnetMappings").into_owned();
+    check_mappings(&found.kind, text(&found.members, "Scheme") == Some("internal"), &mappings)?;
     let addresses = text(request, "IpAddressType").map(str::to_owned);
     if let Some(addresses) = &addresses {
         check_addresses(found, addresses)?;
         found.members.insert("IpAddressType".to_owned(), json!(addresses));
     }
     found.zones = wanted;
+    found.mappings = mappings;
     let (arn, shown) = (found.arn.clone(), show(found));
     super::rule::zones_changed(here, &arn);
     here.note(Change::Attributes { resource: arn });
@@ -207,7 +241,15 @@ pub(crate) fn dns_name(one: &LoadBalancer) -> String {
 }
 
 fn show(one: &LoadBalancer) -> Value {
-    let zone = |(zone, subnet): &(String, String)| json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": []});
+    let zone = |(zone, subnet): &(String, String)| {
+        let mapping = one.mappings.iter().find(|own| own["SubnetId"] == **subnet);
+        let mut addresses = mapping.and_then(Value::as_object).cloned().unwrap_or_default();
+        addresses.retain(|member, _| {
+            ["AllocationId", "PrivateIPv4Address", "IPv6Address"].contains(&member.as_str())
+        });
+        let addresses: Vec<_> = Some(addresses).filter(|own| !own.is_empty()).into_iter().collect();
+        json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": addresses})
+    };
     let mut shown = json!({
         "LoadBalancerArn": one.arn,
         "DNSName": dns_name(one),

@@ -17,6 +17,7 @@ use crate::{
 
 mod action;
 mod attributes;
+mod capacity;
 mod certificates;
 mod condition;
 mod group;
@@ -83,6 +84,8 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         "DeleteLoadBalancer" => load_balancer::delete(here, request),
         "DescribeLoadBalancerAttributes" => attributes::of_load_balancer(here, request),
         "ModifyLoadBalancerAttributes" => attributes::modify_load_balancer(here, request),
+        "DescribeCapacityReservation" => capacity::describe(here, request),
+        "ModifyCapacityReservation" => capacity::modify(here, request),
         "SetIpAddressType" => load_balancer::set_ip_address_type(here, request),
         "SetSecurityGroups" => load_balancer::set_security_groups(here, request),
         "SetSubnets" => load_balancer::set_subnets(here, request),

@@ -26,14 +26,31 @@ pub(crate) type Texts = BTreeMap<String, String>;
 pub(crate) struct LoadBalancer {
     pub(crate) arn: String,
     pub(crate) name: String,
-    /// `application` or `network`.
+    /// `application`, `network` or `gateway`.
     pub(crate) kind: String,
     pub(crate) created_at: Time,
     /// Availability Zone and subnet; one node in each.
     pub(crate) zones: Vec<(String, String)>,
+    /// The subnet mappings of the request that chose the subnets.
+    #[serde(default)]
+    pub(crate) mappings: Vec<Value>,
+    /// What ModifyCapacityReservation asked for last.
+    #[serde(default)]
+    pub(crate) reservation: Option<Reservation>,
     pub(crate) members: Map<String, Value>,
     pub(crate) attributes: Texts,
     pub(crate) tags: Texts,
+}
+
+/// Capacity units that are reserved, 0 for none.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Reservation {
+    pub(crate) units: i64,
+    /// What holds until `units` are provisioned.
+    pub(crate) before: i64,
+    pub(crate) modified: Time,
+    /// When it was decreased.
+    pub(crate) decreases: Vec<Time>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -330,6 +330,23 @@ fn target_groups_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_tls_group_has_a_type_of_stickiness_and_no_stickiness() {
+    let mut world = World::shop();
+    let request = json!({"Name": "tls", "Protocol": "TLS", "Port": 443, "TargetType": "ip"});
+    let made = world.elb("CreateTargetGroup", request).expect("created");
+    let mut set = |enabled: &str| {
+        let pair =
+            |key: &str, value: &str| json!({"Key": format!("stickiness.{key}"), "Value": value});
+        let list = [pair("type", "source_ip"), pair("enabled", enabled)];
+        let group = &made["TargetGroups"][0]["TargetGroupArn"];
+        let request = json!({"TargetGroupArn": group, "Attributes": list});
+        world.elb("ModifyTargetGroupAttributes", request)
+    };
+    set("false").expect("not enabled");
+    assert_eq!(set("true").expect_err("enabled").0, "InvalidConfigurationRequest");
+}
+
+#[test]
 fn a_network_load_balancer_weighs_but_knows_no_hosts() {
     let mut world = World::with(
         "region = 'eu-central-1'\n[[load_balancer]]\nname = 'net'\ntype = 'network'\nazs = ['a', 'b']\n\

@@ -378,6 +378,151 @@ fn an_unhealthy_target_of_a_network_load_balancer_can_drain_first() {
 }
 
 #[test]
+fn groups_of_functions_and_of_appliances_have_settings_of_their_own() {
+    let mut world = World::shop();
+    let mut make = |request: serde_json::Value| {
+        let made = world.elb("CreateTargetGroup", request).expect("created");
+        let group = made["TargetGroups"][0].clone();
+        let arn = json!({"TargetGroupArn": group["TargetGroupArn"]});
+        let shown = world.elb("DescribeTargetGroupAttributes", arn).expect("described");
+        let pair = |one: &serde_json::Value| {
+            (one["Key"].as_str().expect("key").to_owned(), one["Value"].clone())
+        };
+        let list = shown["Attributes"].as_array().expect("a list").iter().map(pair);
+        (group, list.collect::<std::collections::BTreeMap<_, _>>())
+    };
+    let (group, own) = make(json!({"Name": "function", "TargetType": "lambda"}));
+    for (member, value) in [
+        ("HealthCheckEnabled", json!("false")),
+        ("HealthCheckIntervalSeconds", json!("35")),
+        ("Protocol", json!(null)),
+        ("Port", json!(null)),
+        ("VpcId", json!(null)),
+    ] {
+        assert_eq!(group[member], value, "{member}");
+    }
+    assert_eq!(own["lambda.multi_value_headers.enabled"], "false");
+    assert!(!own.contains_key("deregistration_delay.timeout_seconds"), "{own:?}");
+    let (group, own) = make(json!({"Name": "appliance", "Protocol": "GENEVE", "Port": 6081}));
+    assert_eq!(
+        (&group["HealthCheckPort"], &group["HealthCheckIntervalSeconds"]),
+        (&json!("80"), &json!("10"))
+    );
+    let keys: Vec<_> = own.keys().map(String::as_str).collect();
+    let (gone, sick) = ("target_failover.on_deregistration", "target_failover.on_unhealthy");
+    let delay = "deregistration_delay.timeout_seconds";
+    assert_eq!(keys, [delay, "stickiness.enabled", "stickiness.type", gone, sick]);
+    let set = |pairs: &[(&str, &str)]| {
+        let list: Vec<_> =
+            pairs.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        json!({"TargetGroupArn": group["TargetGroupArn"], "Attributes": list})
+    };
+    let one = world.elb("ModifyTargetGroupAttributes", set(&[(gone, "rebalance")]));
+    assert_eq!(one.expect_err("not independently").0, "InvalidConfigurationRequest");
+    let wrong = world.elb("ModifyTargetGroupAttributes", set(&[(gone, "yes"), (sick, "yes")]));
+    assert_eq!(wrong.expect_err("no such value").0, "ValidationError");
+    let both = set(&[(gone, "rebalance"), (sick, "rebalance")]);
+    world.elb("ModifyTargetGroupAttributes", both).expect("both");
+}
+
+#[test]
+fn the_addresses_of_a_load_balancer_are_those_of_its_subnet_mappings() {
+    let mut world = World::shop();
+    let mut make = |name: &str, more: serde_json::Value, member: &str| {
+        let mut request = json!({
+            "Name": name,
+            "SubnetMappings": [{"SubnetId": "subnet-a", member: "own"}, {"SubnetId": "subnet-b"}],
+        });
+        let more = more.as_object().expect("members").clone();
+        request.as_object_mut().expect("an object").extend(more);
+        let made = world.elb("CreateLoadBalancer", request)?;
+        let zones = &made["LoadBalancers"][0]["AvailabilityZones"];
+        assert_eq!(zones[1]["LoadBalancerAddresses"], "", "{name}");
+        Ok::<_, (String, String)>(zones[0]["LoadBalancerAddresses"][0].clone())
+    };
+    let (network, inside) =
+        (json!({"Type": "network"}), json!({"Type": "network", "Scheme": "internal"}));
+    for (name, kind, member) in [
+        ("inside", &inside, "PrivateIPv4Address"),
+        ("outside", &network, "AllocationId"),
+        ("six", &network, "IPv6Address"),
+    ] {
+        assert_eq!(make(name, kind.clone(), member), Ok(json!({member: "own"})), "{name}");
+    }
+    for (kind, member) in
+        [(&inside, "AllocationId"), (&network, "PrivateIPv4Address"), (&json!({}), "AllocationId")]
+    {
+        let refused = make("refused", kind.clone(), member).expect_err(member);
+        assert_eq!(refused.0, "InvalidConfigurationRequest", "{kind} {member}");
+    }
+}
+
+#[test]
+fn security_groups_judge_private_link_unless_told_not_to() {
+    let mut world = World::shop();
+    let member = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    let request = json!({
+        "Name": "net", "Type": "network", "Subnets": ["subnet-a"], "SecurityGroups": ["sg-1"],
+    });
+    let made = world.elb("CreateLoadBalancer", request).expect("created");
+    let balancer = &made["LoadBalancers"][0];
+    assert_eq!(balancer[member], "on");
+    let arn = &balancer["LoadBalancerArn"];
+    let set = json!({"LoadBalancerArn": arn, "SecurityGroups": ["sg-1"], member: "off"});
+    assert_eq!(world.elb("SetSecurityGroups", set).expect("set")[member], "off");
+    let all = world.elb("DescribeLoadBalancers", json!({"Names": ["net"]})).expect("described");
+    assert_eq!(all["LoadBalancers"][0][member], "off");
+}
+
+#[test]
+fn capacity_is_pending_before_it_is_provisioned_and_decreased_twice_a_day() {
+    let mut world = World::shop();
+    let balancers = world.elb("DescribeLoadBalancers", json!({})).expect("described");
+    let arn = balancers["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let mut reserve = |units: u32, wait: u64| {
+        let capacity = json!({"CapacityUnits": units});
+        let request = json!({"LoadBalancerArn": arn, "MinimumLoadBalancerCapacity": capacity});
+        let answer = world.elb("ModifyCapacityReservation", request);
+        world.pass(wait);
+        answer.map(|one| one["CapacityReservationState"][0]["State"]["Code"].clone())
+    };
+    assert_eq!(reserve(300, 60).expect("reserved"), "pending");
+    assert_eq!(reserve(400, 60).expect_err("pending").0, "CapacityReservationPending");
+    for units in [200, 100] {
+        assert_eq!(reserve(units, 120).expect("decreased"), "pending");
+    }
+    let third = reserve(50, 0).expect_err("the third decrease");
+    assert_eq!(third.0, "CapacityDecreaseRequestLimitExceeded");
+    let request = json!({"LoadBalancerArn": arn});
+    let shown = world.elb("DescribeCapacityReservation", request.clone()).expect("described");
+    assert_eq!(shown["MinimumLoadBalancerCapacity"]["CapacityUnits"], "100");
+    assert_eq!(shown["DecreaseRequestsRemaining"], "0");
+    let zones = shown["CapacityReservationState"].as_array().expect("zones").clone();
+    assert_eq!(zones[0]["State"]["Code"], "provisioned");
+    let units: f64 = zones
+        .iter()
+        .map(|zone| {
+            zone["EffectiveCapacityUnits"]
+                .as_str()
+                .expect("a number")
+                .parse::<f64>()
+                .expect("a number")
+        })
+        .sum();
+    assert!((units - 100.0).abs() < 0.01, "{units}");
+    let refused = world.elb("ModifyCapacityReservation", request).expect_err("neither");
+    assert_eq!(refused.0, "ValidationError");
+    let reset = json!({"LoadBalancerArn": arn, "ResetCapacityReservation": true});
+    world.elb("ModifyCapacityReservation", reset).expect("reset");
+    world.pass(86_400);
+    let shown = world
+        .elb("DescribeCapacityReservation", json!({"LoadBalancerArn": arn}))
+        .expect("described");
+    assert_eq!(shown["MinimumLoadBalancerCapacity"], json!(null));
+    assert_eq!(shown["DecreaseRequestsRemaining"], "2");
+}
+
+#[test]
 fn maps_in_actions_come_back_as_the_query_protocol_writes_them() {
     let mut world = World::shop();
     let rule = world.rule()["RuleArn"].as_str().expect("an ARN").to_owned();
