@@ -62,20 +62,56 @@ class Terraform:
         return {one["address"]: one["change"] for one in changed}
 
     def without_ignore_changes(self, folder):
-        """The same state, and the same configurations but for their `ignore_changes`."""
+        """The same state, and the same configurations but for the `ignore_changes` of two estates."""
         other = copy.copy(self)
         other.folder = folder
         shutil.copytree(self.folder, folder, symlinks=True)
-        ignored = {}
-        for file in folder.glob("*.tf"):
+        for name, ignored in {"taskoverflow": [COUNTS], "shop": ["action", COUNTS]}.items():
+            file = folder / f"{name}.tf"
             text = file.read_text()
-            ignored[file.stem] = LIFECYCLE.findall(text)
+            assert LIFECYCLE.findall(text) == ignored
             file.write_text(LIFECYCLE.sub("", text))
-        assert ignored == {"provider": [], "taskoverflow": [COUNTS], "shop": ["action", COUNTS]}
         return other
+
+    def lacking(self):
+        """The arguments and blocks of the provider that no configuration has, of the types of all resources."""
+        self.plan()
+        root = json.loads(self.run("show", "-json", "plan").stdout)["configuration"]["root_module"]
+        (schemas,) = json.loads(self.run("providers", "schema", "-json").stdout)["provider_schemas"].values()
+        of = {}
+        for one in root["resources"]:
+            if one["mode"] == "managed":
+                of.setdefault(one["type"], []).append(one["expressions"])
+        return {
+            path
+            for kind, blocks in of.items()
+            for path in lacking(schemas["resource_schemas"][kind]["block"], blocks, kind)
+        }
 
 
 COUNTS = "task_definition, desired_count"
+
+# What `every.tf` leaves out, and says why.
+LEFT_OUT = {
+    "aws_appautoscaling_target.role_arn",
+    "aws_ecs_service.iam_role",
+    "aws_ecs_task_definition.inference_accelerator",
+    "aws_lb.customer_owned_ipv4_pool",
+}
+
+
+def lacking(block, blocks, path):
+    """What none of `blocks` sets. `id` and `tags_all` nobody sets, and AWS does not see `timeouts`."""
+    for name, one in block.get("attributes", {}).items():
+        settable = one.get("optional") or one.get("required")
+        if settable and name not in ("id", "tags_all") and not any(name in own for own in blocks):
+            yield f"{path}.{name}"
+    for name, one in block.get("block_types", {}).items():
+        inner = [each for own in blocks for each in own.get(name, [])]
+        if inner:
+            yield from lacking(one["block"], inner, f"{path}.{name}")
+        elif name != "timeouts":
+            yield f"{path}.{name}"
 
 
 def different(change):
@@ -94,10 +130,12 @@ def aws():
 
 @pytest.fixture(scope="module")
 def terraform(aws, tmp_path_factory):
-    """Both estates, as their configurations say. Terraform waits for load balancers in real time."""
+    """The estates, as their configurations say. Terraform waits for load balancers in real time."""
     one = Terraform(tmp_path_factory.mktemp("estate") / "peace", aws)
+    aws.sandbox.image("registry.example.com/every/init:1", "exit", code=0)
     one.apply()
-    for cluster, service in [("shop", "web"), ("taskoverflow", "taskoverflow")]:
+    services = [("shop", "web"), ("taskoverflow", "taskoverflow"), ("every", "pair"), ("every", "alone")]
+    for cluster, service in services:
         completed = lambda: [one["rolloutState"] for one in show(aws, cluster, service)["deployments"]]
         until(lambda: completed() == ["COMPLETED"], what=f"the rollout of {service}")
     return one
@@ -118,8 +156,14 @@ def test_what_was_applied_is_what_is_there(terraform, aws):
     assert terraform.plan() == {}
     (group,) = aws.elb.describe_target_groups(Names=["taskoverflow"])["TargetGroups"]
     assert (group["Port"], group["TargetType"], group["HealthCheckPath"]) == (6400, "ip", "/api/v1/health")
-    (target,) = aws.scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    (target,) = aws.scaling.describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=["service/taskoverflow/taskoverflow"]
+    )["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+
+
+def test_the_estates_have_every_argument(terraform):
+    assert terraform.lacking() == LEFT_OUT
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +175,9 @@ def deployed(terraform, aws):
     until(lambda: running() == 3, what="3 tasks that use 18.3 %, less than 20 %")
     ours(aws, "deploy", "--cluster", "taskoverflow", "--service", "taskoverflow", "--tag", "2")
     ours(aws, "deploy", "--cluster", "shop", "--service", "web", "--tag", "2", "--bake", "1m")
+    tag = "registry.example.com/every/web=2"
+    ours(aws, "deploy", "--cluster", "every", "--service", "alone", "--tag", tag)
+    ours(aws, "deploy", "--cluster", "every", "--service", "pair", "--tag", tag, "--bake", "1m")
     return terraform
 
 

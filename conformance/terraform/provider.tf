@@ -1,5 +1,6 @@
-# Two estates, as Terraform manages them: `taskoverflow` (one service with auto scaling) and `shop` (two
-# services that take turns behind a weighted rule). test_terraform.py applies them to the sandbox.
+# Three estates, as Terraform manages them: `taskoverflow` (one service with auto scaling), `shop` (two
+# services that take turns behind a weighted rule) and `every` (every argument that the provider has).
+# test_terraform.py applies them to the sandbox.
 
 terraform {
   required_providers {
@@ -45,6 +46,14 @@ locals {
   vpc     = "vpc-0123456789abcdef0"
   subnets = ["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"]
   group   = "sg-0a1b2c3d4e5f60718"
+  account = data.aws_caller_identity.own.account_id
+  roles   = "arn:aws:iam::${local.account}:role"
+
+  certificates = [for name in ["first", "second"] : "arn:aws:acm:${var.region}:${local.account}:certificate/${name}"]
+
+  user_pool = "arn:aws:cognito-idp:${var.region}:${local.account}:userpool/${var.region}_every"
+  registry  = "arn:aws:servicediscovery:${var.region}:${local.account}:service/srv-0123456789abcdef"
+  namespace = "arn:aws:servicediscovery:${var.region}:${local.account}:namespace/ns-0123456789abcdef"
 }
 
 data "aws_caller_identity" "own" {}
