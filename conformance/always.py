@@ -211,6 +211,7 @@ IAM = {
         "Role",
         "Path RoleName RoleId Arn CreateDate AssumeRolePolicyDocument MaxSessionDuration RoleLastUsed",
     ),
+    "SimulatePrincipalPolicy": "EvaluationResults[].EvalActionName EvaluationResults[].EvalDecision IsTruncated",
     "CreateRole": _in("Role", "Path RoleName RoleId Arn CreateDate AssumeRolePolicyDocument"),
     "AttachRolePolicy": "",
     "ListAttachedRolePolicies": "AttachedPolicies[].PolicyName AttachedPolicies[].PolicyArn IsTruncated",

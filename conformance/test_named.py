@@ -74,6 +74,26 @@ def test_roles(shop):
         assert code(shop.iam.get_role, RoleName=name) == "ValidationError", name
 
 
+def test_what_the_caller_may_do(shop):
+    """Nobody gave the sandbox a policy: everything is allowed, each action on each resource."""
+    caller = shop.client("sts").get_caller_identity()["Arn"]
+    resources = ["arn:aws:ecs:eu-central-1:123456789012:service/shop/web", "*"]
+    answer = shop.iam.simulate_principal_policy(
+        PolicySourceArn=caller, ActionNames=["ecs:UpdateService", "iam:PassRole"], ResourceArns=resources
+    )
+    assert not answer["IsTruncated"]
+    results = answer["EvaluationResults"]
+    assert [one["EvalActionName"] for one in results] == ["ecs:UpdateService", "iam:PassRole"]
+    for one in results:
+        assert one["EvalDecision"] == "allowed"
+        each = one["ResourceSpecificResults"]
+        assert [own["EvalResourceName"] for own in each] == resources
+        assert {own["EvalResourceDecision"] for own in each} == {"allowed"}
+    role = shop.iam.get_role(RoleName="shop-execution")["Role"]["Arn"]
+    own = shop.iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["ecs:RunTask"])
+    assert own["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

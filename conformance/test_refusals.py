@@ -261,6 +261,8 @@ ROWS = [
     # Roles, secrets, parameters, subnets, alarms
     (MISSING, "iam", "GetRole", {"RoleName": "nobody"}, "NoSuchEntityException", "^The role with name nobody cannot be found.$"),
     (INVALID, "iam", "GetRole", {}, "ValidationError", "^1 validation error detected: Value null at 'roleName'"),
+    (MISSING, "iam", "SimulatePrincipalPolicy", {"PolicySourceArn": "arn:aws:iam::123456789012:role/nobody", "ActionNames": ["ecs:RunTask"]}, "NoSuchEntityException", "nobody cannot be found"),
+    (INVALID, "iam", "SimulatePrincipalPolicy", {"PolicySourceArn": "arn:aws:iam::123456789012:root", "ActionNames": ["ecs:RunTask"]}, "InvalidInputException", "does not clearly define"),
     (INVALID, "iam", "CreateRole", {"RoleName": "new", "AssumeRolePolicyDocument": "{"}, "MalformedPolicyDocument", "^This policy contains invalid Json$"),
     (INVALID, "iam", "CreateRole", {"RoleName": "a/b", "AssumeRolePolicyDocument": "{}"}, "ValidationError", "roleName"),
     (MISSING, "iam", "AttachRolePolicy", {"RoleName": "nobody", "PolicyArn": MANAGED}, "NoSuchEntityException", "^The role with name nobody cannot be found.$"),

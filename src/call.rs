@@ -95,6 +95,8 @@ pub enum Call {
     CreateRole,
     /// Gives it AWS's policy.
     AttachRolePolicy,
+    /// What the caller may do, as its policies say.
+    SimulatePrincipalPolicy,
     /// Whether a secret is there; never its value.
     DescribeSecret,
     /// Whether parameters are there; never their values.
@@ -113,6 +115,16 @@ pub enum Call {
     BatchGetImage,
     /// Credentials of another role.
     AssumeRole,
+}
+
+/// An action on a resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Allowance {
+    /// `ecs:UpdateService`
+    pub action: String,
+    /// Its ARN.
+    pub resource: String,
 }
 
 /// What ecs-bg does without, where a call is not allowed.
@@ -174,7 +186,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 54] = {
+const TABLE: [(Call, CallInfo); 55] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -352,6 +364,12 @@ const TABLE: [(Call, CallInfo); 54] = {
         ),
         write(CreateRole, "CreateRole", &["iam:CreateRole"], Some(Loss::Setup)),
         write(AttachRolePolicy, "AttachRolePolicy", &["iam:AttachRolePolicy"], Some(Loss::Setup)),
+        read(
+            SimulatePrincipalPolicy,
+            "SimulatePrincipalPolicy",
+            &["iam:SimulatePrincipalPolicy"],
+            Some(Loss::Advice),
+        ),
         read(
             DescribeSecret,
             "DescribeSecret",

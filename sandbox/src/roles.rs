@@ -1,7 +1,10 @@
 //! AWS Identity and Access Management, as far as a role for Amazon ECS is made and read: CreateRole, GetRole,
-//! AttachRolePolicy and ListAttachedRolePolicies.
+//! AttachRolePolicy and ListAttachedRolePolicies; and what the caller may do: SimulatePrincipalPolicy.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +33,8 @@ const MANAGED: [&str; 3] = [
 ];
 
 pub(crate) fn knows(operation: &str) -> bool {
-    matches!(operation, "CreateRole" | "GetRole" | "AttachRolePolicy" | "ListAttachedRolePolicies")
+    let of_roles = ["CreateRole", "GetRole", "AttachRolePolicy", "ListAttachedRolePolicies"];
+    of_roles.contains(&operation) || operation == "SimulatePrincipalPolicy"
 }
 
 pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, Value>) -> Answer {
@@ -39,6 +43,9 @@ pub(crate) fn call(here: &mut Here<'_>, operation: &str, request: &Map<String, V
         return Err(Fault::new("InvalidAction", text));
     }
     query::check(&SHAPES, operation, request)?;
+    if operation == "SimulatePrincipalPolicy" {
+        return simulate(here, request);
+    }
     let name = query::required(request, "RoleName");
     let legal = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(legal) {
@@ -182,6 +189,79 @@ fn attached(here: &Here<'_>, name: &str, request: &Map<String, Value>) -> Answer
         answer.insert("Marker".into(), next.into());
     }
     Ok(answer)
+}
+
+/// What the policies of a principal make of each action on each resource. The only policy that there is is the
+/// caller's; a role may do everything.
+fn simulate(here: &Here<'_>, request: &Map<String, Value>) -> Answer {
+    let source = query::required(request, "PolicySourceArn");
+    let is_caller = source == here.shared.user(&here.region.name);
+    if !is_caller {
+        let name = match source.split_once(":role/") {
+            Some((_, path)) => path.rsplit('/').next().unwrap_or(path),
+            None => source.rsplit('/').next().unwrap_or(source),
+        };
+        let kinds = [":user/", ":role/", ":group/"];
+        if !source.starts_with("arn:") || !kinds.iter().any(|kind| source.contains(kind)) {
+            let text = format!(
+                "Invalid Entity Arn: {source} does not clearly define entity type and name."
+            );
+            return Err(Fault::new("InvalidInput", text));
+        }
+        let known = found(here, name).map(|role| shown(here, name, role)["Role"]["Arn"].clone());
+        if !source.contains(":role/") || known.ok().as_ref().and_then(Value::as_str) != Some(source)
+        {
+            let text = format!("The entity {source} cannot be found.");
+            return Err(Fault { status: 404, ..Fault::new("NoSuchEntity", text) });
+        }
+    }
+    let mut keys = BTreeMap::new();
+    for entry in query::list(request, "ContextEntries").iter() {
+        let values = entry["ContextKeyValues"].as_array().into_iter().flatten();
+        let values = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+        let name = entry["ContextKeyName"].as_str().unwrap_or_default().to_lowercase();
+        keys.insert(name, values);
+    }
+    let texts = |member| -> Vec<String> {
+        let list = query::list(request, member);
+        list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    };
+    let mut resources = texts("ResourceArns");
+    if resources.is_empty() {
+        resources.push("*".to_owned());
+    }
+    let policy = here.policy.filter(|_| is_caller);
+    let result = |action: &String| {
+        let each = resources.iter().map(|resource| {
+            let decided =
+                policy.map_or("allowed", |policy| policy.decides(action, resource, &keys));
+            (resource.clone(), decided)
+        });
+        let each: Vec<(String, &str)> = each.collect();
+        let worst = ["explicitDeny", "implicitDeny"]
+            .into_iter()
+            .find(|decision| each.iter().any(|(_, own)| own == decision));
+        let own = |(resource, decision): &(String, &str)| {
+            json!({
+                "EvalResourceName": resource,
+                "EvalResourceDecision": decision,
+                "MatchedStatements": [],
+                "MissingContextValues": [],
+            })
+        };
+        json!({
+            "EvalActionName": action,
+            "EvalResourceName": resources[0],
+            "EvalDecision": worst.unwrap_or("allowed"),
+            "MatchedStatements": [],
+            "MissingContextValues": [],
+            "ResourceSpecificResults": each.iter().map(own).collect::<Vec<_>>(),
+        })
+    };
+    let all: Vec<Value> = texts("ActionNames").iter().map(result).collect();
+    Ok([("EvaluationResults".to_owned(), all.into()), ("IsTruncated".to_owned(), false.into())]
+        .into_iter()
+        .collect())
 }
 
 fn percent(text: &str) -> String {

@@ -99,6 +99,7 @@ impl Aws {
             };
         }
         let identity = super::Identity {
+            caller: tokio::sync::OnceCell::new(),
             // Only an error message depends on the answer: the user does not wait long for it.
             sts: aws_sdk_sts::Client::from_conf(
                 configured!(aws_sdk_sts).timeout_config(hurried()).build(),

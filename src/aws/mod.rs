@@ -62,6 +62,8 @@ struct Identity {
     sts: aws_sdk_sts::Client,
     /// If the credentials themselves say it.
     account: Option<String>,
+    /// The ARN of the caller, once it was asked for.
+    caller: tokio::sync::OnceCell<Option<String>>,
 }
 
 /// An image may be in another region's registry.

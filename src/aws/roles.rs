@@ -1,11 +1,13 @@
-//! IAM roles: whether one is there, whom it trusts and which policies it has; and the role that
-//! `ecs-bg setup` makes.
+//! IAM roles: whether one is there, whom it trusts and which policies it has; the role that `ecs-bg setup` makes;
+//! and what the caller may do.
+
+use std::collections::BTreeSet;
 
 use super::Aws;
 use super::observe::unreadable;
-use super::rules::{flatten, versioned};
+use super::rules::{flatten, members, versioned};
 use super::signed::IAM;
-use crate::call::{About, Call};
+use crate::call::{About, Allowance, Call};
 use crate::error::Failure;
 use crate::model::arn::short;
 use crate::plan::setup::RoleSettings;
@@ -74,6 +76,64 @@ impl Aws {
         }
     }
 
+    /// Those of these actions that the caller's policies do not allow, as IAM simulates them. `None`: IAM cannot say
+    /// it of this caller (the account itself, a federated user).
+    pub async fn not_allowed(
+        &self,
+        asked: &[Allowance],
+    ) -> Result<Option<Vec<Allowance>>, Failure> {
+        let Some(principal) = self.caller().await.as_deref().and_then(principal) else {
+            return Ok(None);
+        };
+        let answer = match self.simulated(&principal, asked).await {
+            // The name of a session does not tell the path of its role.
+            Err(failure) if failure.code == MISSING => {
+                let leaves = self.role_leaves(&principal).await?;
+                let Some(arn) = leaves.and_then(|leaves| leaf(&leaves, ".Role.Arn")) else {
+                    return Ok(None);
+                };
+                self.simulated(&arn, asked).await
+            }
+            answer => answer,
+        };
+        let denied = denied(&answer?);
+        Ok(Some(asked.iter().filter(|one| denied.contains(*one)).cloned().collect()))
+    }
+
+    async fn simulated(
+        &self,
+        principal: &str,
+        asked: &[Allowance],
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let mut parameters = vec![
+            ("PolicySourceArn".to_owned(), principal.to_owned()),
+            // All answers in one page (API reference).
+            ("MaxItems".to_owned(), "1000".to_owned()),
+        ];
+        let actions: BTreeSet<&str> = asked.iter().map(|one| one.action.as_str()).collect();
+        let resources: BTreeSet<&str> = asked.iter().map(|one| one.resource.as_str()).collect();
+        for (list, texts) in [("ActionNames", actions), ("ResourceArns", resources)] {
+            let numbered = texts.into_iter().enumerate();
+            parameters.extend(
+                numbered.map(|(at, text)| (format!("{list}.member.{}", at + 1), text.to_owned())),
+            );
+        }
+        let keys = [
+            ("iam:PassedToService", "ecs-tasks.amazonaws.com"),
+            ("application-autoscaling:service-namespace", "ecs"),
+            ("aws:RequestedRegion", &self.region),
+        ];
+        for (at, (name, value)) in keys.into_iter().enumerate() {
+            let entry = format!("ContextEntries.member.{}", at + 1);
+            parameters.push((format!("{entry}.ContextKeyName"), name.to_owned()));
+            parameters.push((format!("{entry}.ContextKeyType"), "string".to_owned()));
+            parameters.push((format!("{entry}.ContextKeyValues.member.1"), value.to_owned()));
+        }
+        let parameters: Vec<(&str, &str)> =
+            parameters.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        self.ask(Call::SimulatePrincipalPolicy.on(principal), &parameters).await
+    }
+
     /// Makes a role with this trust policy. The same request again is refused.
     pub async fn create_role(&self, name: &str, trust: &str) -> Result<(), Failure> {
         let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", trust)];
@@ -85,6 +145,41 @@ impl Aws {
         let parameters = [("RoleName", role), ("PolicyArn", policy)];
         self.ask(Call::AttachRolePolicy.on(role), &parameters).await.map(drop)
     }
+}
+
+/// The user or role of a caller (IAM User Guide, "IAM identifiers"): the session of a role is
+/// `assumed-role/NAME/SESSION`.
+fn principal(caller: &str) -> Option<String> {
+    let parts: Vec<&str> = caller.splitn(6, ':').collect();
+    let [arn, partition, _, _, account, own] = parts[..] else { return None };
+    let own = match own.split('/').collect::<Vec<_>>()[..] {
+        ["assumed-role", name, _] => format!("role/{name}"),
+        ["user", ..] => own.to_owned(),
+        _ => return None,
+    };
+    Some(format!("{arn}:{partition}:iam::{account}:{own}"))
+}
+
+/// What a simulation says is not allowed. Where it lacks a key of a condition, it says nothing.
+fn denied(leaves: &[(String, String)]) -> BTreeSet<Allowance> {
+    let results = members(leaves, "SimulatePrincipalPolicyResult.EvaluationResults.");
+    let mut denied = BTreeSet::new();
+    for own in results {
+        let owned = own.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        let owned: Vec<(String, String)> = owned.collect();
+        let Some(action) = leaf(&owned, "EvalActionName") else { continue };
+        for each in members(&owned, "ResourceSpecificResults.") {
+            let get =
+                |member: &str| each.iter().find(|(key, _)| *key == member).map(|(_, text)| *text);
+            let lacks = each.iter().any(|(key, _)| key.starts_with("MissingContextValues.member."));
+            let is_denied = get("EvalResourceDecision").is_some_and(|said| said != "allowed");
+            if let Some(resource) = get("EvalResourceName").filter(|_| is_denied && !lacks) {
+                let (action, resource) = (action.clone(), resource.to_owned());
+                denied.insert(Allowance { action, resource });
+            }
+        }
+    }
+    denied
 }
 
 /// The text of the leaf whose path ends so.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::seconds;
-use crate::call::Call;
+use crate::call::{Allowance, Call};
 use crate::error::Failure;
 
 /// How serious a finding is.
@@ -84,6 +84,12 @@ pub enum Fact {
     NotRead {
         /// What AWS said.
         failure: Failure,
+    },
+    /// A deployment changes it, and the caller's policies do not allow that.
+    CallerMayNot {
+        /// What is not allowed, and on which resource.
+        #[serde(flatten)]
+        what: Allowance,
     },
     /// One task serves alone.
     OneTask {

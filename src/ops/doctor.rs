@@ -21,13 +21,16 @@ use crate::plan::named::{
     fargate, has_fixed_instances, log_groups, named_roles, named_values, parameter_of, secret_of,
     subnets,
 };
+use crate::plan::policy::changes;
 use crate::plan::{Decision, Survey, live, wanted};
 use crate::request::Request;
 use crate::request::image::ImageRef;
 
 /// Reads what a deployment would read, and a little more. Changes nothing.
 pub async fn doctor(request: &Request, setting: &Setting<'_>) -> Result<(Survey, Report), Error> {
-    let survey = survey(request, setting).await?;
+    // What IAM is asked of needs the caller's name.
+    let (survey, _) = join(survey(request, setting), setting.aws.caller()).await;
+    let survey = survey?;
     survey.known(&request.service)?;
     // Side by side with what a deployment reads next.
     let looking = look_on(request, setting, survey.clone());
@@ -118,8 +121,15 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         let unsaid = used.is_none().then_some(Call::GetMetricStatistics);
         Ok::<_, Failure>((used.map(|used| Vcpus { of, max, used }), unsaid))
     };
+    let changes = changes(request, survey);
+    let not_allowed = async {
+        match changes.is_empty() {
+            true => Ok(None),
+            false => aws.not_allowed(&changes).await,
+        }
+    };
     // Always in this order.
-    let (left, states, there, named, around, built, policies, quotas, vcpus) = tokio::join!(
+    let (left, states, there, named, around, built, policies, quotas, vcpus, not_allowed) = tokio::join!(
         biased;
         left,
         states,
@@ -130,6 +140,7 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         policies,
         quotas,
         vcpus,
+        not_allowed,
     );
     let mut unread = Unread::default();
     let mut more = More {
@@ -146,6 +157,15 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         vcpus => vcpus,
     };
     (more.vcpus, more.unsaid) = unread.known(vcpus)?.unwrap_or_default();
+    // Nor is IAM.
+    more.not_allowed = match not_allowed {
+        Err(failure) if failure.kind != FailureKind::Denied => {
+            unread.failed.push(failure);
+            None
+        }
+        not_allowed => unread.known(not_allowed)?.flatten(),
+    }
+    .unwrap_or_default();
     more.policies.retain(|policy| policy.service == live.name);
     let firing = unread.known(states)?.into_iter().flatten().filter(|alarm| alarm.fires);
     more.firing = firing.map(|alarm| alarm.name).collect();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::named::{definition, log_groups, named_roles, named_secrets, runs_on_instances};
 use super::setup::policy_arn;
 use super::{Survey, engine};
-use crate::call::Call;
+use crate::call::{Allowance, Call};
 use crate::event::Refusal;
 use crate::model::arn::family;
 use crate::model::revision::Revision;
@@ -68,6 +68,7 @@ const DOCTOR: &[Call] = {
         DescribeScalableTargets,
         DescribeScalingPolicies,
         GetRole,
+        SimulatePrincipalPolicy,
         DescribeSecret,
         DescribeParameters,
         DescribeSubnets,
@@ -174,6 +175,7 @@ fn scope(call: Call) -> On {
         | DescribeAccountLimits
         | GetServiceQuota
         | GetMetricStatistics
+        | SimulatePrincipalPolicy
         | GetAuthorizationToken
         | AssumeRole => On::Everything,
     }
@@ -283,6 +285,30 @@ pub fn policy(request: &Request, survey: &Survey, beside: Beside) -> Result<Poli
         statements.push(pass("PassTheRoleOfECS", vec![resources.any_role], "ecs.amazonaws.com"));
     }
     Ok(Policy::of(statements))
+}
+
+/// All that a deployment of a request's service changes.
+pub fn changes(request: &Request, survey: &Survey) -> Vec<Allowance> {
+    let Ok(policy) = policy(request, survey, Beside::default()) else { return vec![] };
+    let calls = Call::all().filter(|call| call.info().changes);
+    let writes: BTreeSet<&str> = calls.flat_map(|call| call.info().actions).copied().collect();
+    let mut changes = Vec::new();
+    for statement in policy.statement {
+        for action in statement.action.iter().filter(|action| writes.contains(*action)) {
+            let one = |resource: &String| Allowance {
+                action: (*action).to_owned(),
+                // Any one stands for all of them.
+                resource: match resource.as_str() {
+                    "*" => resource.clone(),
+                    resource => resource.replace('*', "1"),
+                },
+            };
+            changes.extend(statement.resource.iter().map(one));
+        }
+    }
+    changes.sort();
+    changes.dedup();
+    changes
 }
 
 const PASS_ROLE: &str = "iam:PassRole";

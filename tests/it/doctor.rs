@@ -310,14 +310,14 @@ fn what_would_be_deployed_is_judged() {
 #[test]
 fn it_reads_little_and_changes_nothing() {
     for (scenario, options, most) in [
-        ("solo", "--cluster shop --service api", 17),
-        ("shop", "--cluster shop --service web", 20),
-        ("native", "--cluster shop --service shop", 21),
+        ("solo", "--cluster shop --service api", 19),
+        ("shop", "--cluster shop --service web", 22),
+        ("native", "--cluster shop --service shop", 23),
     ] {
         let life = World::new(scenario).run(&format!("doctor {options} --output json"));
         let report = report(&life);
         let calls = report["api_calls"].as_object().expect("calls");
-        let verbs = ["Describe", "List", "Get", "BatchGetImage"];
+        let verbs = ["Describe", "List", "Get", "BatchGetImage", "Simulate"];
         let reads = |name: &String| verbs.iter().any(|verb| name.starts_with(verb));
         assert!(calls.keys().all(reads), "{scenario}: {calls:?}");
         let total: u64 = calls.values().filter_map(Value::as_u64).sum();

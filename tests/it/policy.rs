@@ -137,6 +137,65 @@ fn everybody_else_may_not_write_records() {
     assert_eq!(keys, "ecs-bg:*");
 }
 
+/// What a deployment changes and these credentials may not is found before one begins, where IAM may be asked.
+#[test]
+fn doctor_finds_what_the_caller_may_not_change() {
+    for case in &CASES {
+        let whole =
+            World::new(case.scenario).run(&format!("iam-policy {} --with doctor", case.service));
+        let policy: Value = serde_json::from_str(&whole.text).expect("a policy");
+        let doctor = |policy: &Value| {
+            let world = World::new(case.scenario);
+            let parsed = Policy::parse(&policy.to_string(), "test").expect("a policy");
+            world.cloud().set_policy(Some(parsed));
+            world.run(&format!("doctor {}", case.service)).text
+        };
+        let all = doctor(&policy);
+        assert!(!all.contains("may not call"), "{}: {all}", case.scenario);
+        let changes = [
+            "ecs:UpdateService",
+            "ecs:RegisterTaskDefinition",
+            "iam:PassRole",
+            "ecs:TagResource",
+            "elasticloadbalancing:ModifyListener",
+            "elasticloadbalancing:ModifyRule",
+            "ecs:StopServiceDeployment",
+        ];
+        let mut without = 0;
+        for action in changes {
+            let mut less = policy.clone();
+            for statement in less["Statement"].as_array_mut().expect("statements") {
+                let own = statement["Action"].as_array_mut().expect("actions");
+                own.retain(|one| one != action);
+            }
+            less["Statement"]
+                .as_array_mut()
+                .expect("some")
+                .retain(|one| one["Action"] != serde_json::json!([]));
+            if less == policy {
+                continue;
+            }
+            without += 1;
+            let told = doctor(&less);
+            let says = told.contains(&format!("may not call {action} on arn:"));
+            assert!(says, "{}: without {action}: {told}", case.scenario);
+            assert_eq!(
+                told.matches("may not call").count(),
+                told.matches(&format!("may not call {action} ")).count(),
+                "{told}"
+            );
+        }
+        assert!(without >= 4, "{}", case.scenario);
+    }
+    // Who may not ask IAM is told that it was not asked.
+    let case = &CASES[0];
+    let policy = policy_for(case);
+    let world = World::new(case.scenario);
+    world.cloud().set_policy(Some(Policy::parse(&policy.to_string(), "test").expect("a policy")));
+    let told = world.run(&format!("doctor {}", case.service)).text;
+    assert!(told.contains("iam:SimulatePrincipalPolicy"), "{told}");
+}
+
 /// With it doctor leaves nothing unchecked, whatever the task definition names.
 #[test]
 fn the_policy_of_doctor_lets_it_check_everything() {

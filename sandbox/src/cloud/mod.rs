@@ -22,7 +22,7 @@ use crate::{
     lambda::Lambda,
     past::Past,
     serving::{self, Serving},
-    state::{Here, Load, Region, Shared, timers::Timers},
+    state::{Decides, Here, Load, Region, Shared, timers::Timers},
     throttle::Buckets,
     timing::Timing,
     unverified::Unverified,
@@ -293,7 +293,8 @@ impl Cloud {
             .regions
             .entry(region.to_owned())
             .or_insert_with(|| Region { name: region.to_owned(), ..Region::default() });
-        Here { region, shared: &mut self.shared }
+        let policy = self.policy.as_ref().map(|policy| policy as &dyn Decides);
+        Here { region, shared: &mut self.shared, policy }
     }
 
     /// Forgets what led to this world.

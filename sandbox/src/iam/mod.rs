@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::Fault;
+use crate::{protocol::Fault, state::Decides};
 
 mod condition;
 pub(crate) mod needs;
@@ -50,6 +50,17 @@ impl Policy {
             Verdict::DeniedByNobody
         } else {
             Verdict::Allowed
+        }
+    }
+}
+
+impl Decides for Policy {
+    fn decides(&self, action: &str, resource: &str, keys: &Keys) -> &'static str {
+        let (action, resource) = (action.to_owned(), resource.to_owned());
+        match self.judge(&Need { action, resource, keys: keys.clone() }) {
+            Verdict::Allowed => "allowed",
+            Verdict::DeniedByNobody => "implicitDeny",
+            Verdict::DeniedExplicitly => "explicitDeny",
         }
     }
 }

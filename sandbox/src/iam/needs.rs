@@ -220,8 +220,11 @@ pub(crate) fn alarms(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
     names.iter().map(need).collect()
 }
 
-/// AWS Identity and Access Management: a role by its name, and the policy that it is given.
+/// AWS Identity and Access Management: a role by its name, and the policy that it is given; a principal by its ARN.
 pub(crate) fn roles(place: &Place<'_>, asked: &Asked<'_>) -> Vec<Need> {
+    if let Some(principal) = asked.text("PolicySourceArn") {
+        return vec![place.need(principal)];
+    }
     let name = asked.text("RoleName").unwrap_or("*");
     let path = asked.text("Path").unwrap_or("/");
     let partition = partition(place.region).name;

@@ -110,6 +110,20 @@ pub(crate) struct Region {
 pub(crate) struct Here<'a> {
     pub(crate) region: &'a mut Region,
     pub(crate) shared: &'a mut Shared,
+    /// What the caller may do; `None`: everything.
+    pub(crate) policy: Option<&'a dyn Decides>,
+}
+
+/// A policy.
+pub(crate) trait Decides {
+    /// What it makes of an action on a resource, in the words of PolicyEvaluationDecisionType; condition keys are in
+    /// lower case.
+    fn decides(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: &BTreeMap<String, Vec<String>>,
+    ) -> &'static str;
 }
 
 impl Shared {

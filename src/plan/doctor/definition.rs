@@ -57,6 +57,11 @@ pub(super) fn role(exam: &Exam<'_>) -> Vec<Fact> {
     found.collect()
 }
 
+/// What the caller's policies say of all that a deployment changes.
+pub(super) fn caller(exam: &Exam<'_>) -> Vec<Fact> {
+    exam.more.not_allowed.iter().map(|what| Fact::CallerMayNot { what: what.clone() }).collect()
+}
+
 pub(super) fn secret(exam: &Exam<'_>) -> Vec<Fact> {
     let missing = exam.containers().flat_map(|(container, one)| {
         let own = one["secrets"].as_array().cloned().unwrap_or_default().into_iter();

@@ -18,7 +18,7 @@ use super::clone::clone_request;
 use super::engine::{Engine, engine};
 use super::named;
 use super::{Decision, Digest, Survey, live, unfinished, wanted};
-use crate::call::Call;
+use crate::call::{Allowance, Call};
 use crate::error::Failure;
 use crate::event::{EngineReason, Fact, Finding, Level, Refusal, Unchecked, Warning};
 use crate::model::arn::short;
@@ -40,6 +40,8 @@ pub struct More {
     pub left: Option<Vec<(u64, u64)>>,
     /// The trust policies of the roles that are named, by role; `None`: there is no such role.
     pub roles: BTreeMap<String, Option<String>>,
+    /// What a deployment changes and the caller may not.
+    pub not_allowed: Vec<Allowance>,
     /// `valueFrom`s of secrets and parameters that are not there.
     pub no_secrets: BTreeSet<String>,
     /// The service's subnets.
@@ -115,6 +117,7 @@ fn is_for(call: Call, code: &str) -> bool {
         Call::ListContainerInstances | Call::DescribeContainerInstances => code == "room",
         Call::BatchGetImage => code == "platform",
         Call::GetRole => code == "role",
+        Call::SimulatePrincipalPolicy => code == "caller",
         Call::DescribeSecret | Call::DescribeParameters => code == "secret",
         Call::DescribeAccountLimits => code.ends_with("quota"),
         Call::DescribeRules | Call::DescribeListeners => code == "setup-quota",
@@ -147,6 +150,7 @@ const TABLE: &[Row] = &[
     row("room", Level::Warning, tasks::room),
     row("platform", Level::Warning, definition::platform),
     row("role", Level::Warning, definition::role),
+    row("caller", Level::Warning, definition::caller),
     row("secret", Level::Warning, definition::secret),
     row("quota", Level::Warning, quota::quota_of_targets),
     row("vcpus", Level::Warning, quota::quota_of_vcpus),

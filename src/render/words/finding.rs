@@ -3,6 +3,7 @@
 use super::failure::failure as failed;
 use super::warning::warning;
 use super::{quota, raise, refusal, time};
+use crate::call::Allowance;
 use crate::event::{Fact, Location, Owner};
 use crate::model::arn::{name, short};
 
@@ -15,6 +16,9 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("not checked: {} is not allowed to these credentials", call.action())
         }
         Fact::NotRead { failure } => format!("not checked: {}", failed(failure)),
+        Fact::CallerMayNot { what: Allowance { action, resource }, .. } => {
+            format!("these credentials may not call {action} on {resource}, as IAM says")
+        }
         Fact::OneTask { service } => format!(
             "{service} has one task: when it fails, nothing serves until ECS has started another one"
         ),
@@ -189,6 +193,9 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
         Fact::NotRead { .. } => return None,
         Fact::Refused(refused) => refusal::fix(refused),
         Fact::NotAllowed { call } => format!("allow {}", call.action()),
+        Fact::CallerMayNot { .. } => {
+            format!("allow it; all that is needed: ecs-bg iam-policy {options}")
+        }
         Fact::OneTask { service } => update(service, "--desired-count 2"),
         Fact::ShortOfTasks { .. } => format!("ecs-bg status {options}"),
         Fact::FewerWhileDeploying { .. } => {
