@@ -144,6 +144,7 @@ impl Context {
             on_trouble: OnTrouble::TurnBack,
             accept_drift: false,
             now: false,
+            finishes: false,
             phase: None,
             by: super::by::by(|name| std::env::var(name).ok()),
             prepare: None,

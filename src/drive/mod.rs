@@ -93,6 +93,8 @@ pub struct Setting<'a> {
     pub accept_drift: bool,
     /// On the way back, to give the old side its traffic as soon as one target of it is healthy.
     pub now: bool,
+    /// Another deployment waits: one that serves already is not watched any longer.
+    pub finishes: bool,
     /// How long each of the two phases of a rolling deployment may take, where that is limited.
     pub phase: Option<Duration>,
     /// What this process is, for people: a CI run or `user@host`.
@@ -152,7 +154,10 @@ pub async fn run(
     if let Some(accepted) = accepted.as_ref().filter(|accepted| accepted.forward()) {
         setting.tell(emit, Kind::Warning(Warning::GoingOnFrom { share: accepted.to }));
     }
-    let record = accepted.unwrap_or(record);
+    let mut record = accepted.unwrap_or(record);
+    if setting.finishes {
+        record.bake = Duration::ZERO;
+    }
     let green = world.service(&record.green);
     watch.phase = setting.phase;
     watch.now = setting.now;

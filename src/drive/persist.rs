@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::event::{Cause, Change, Kind, Then};
 use crate::model::reads::Part;
 use crate::model::world::Look;
-use crate::record::{DEAD_AFTER, Record, Released};
+use crate::record::{DEAD_AFTER, End, Record, Released};
 use crate::route::{Action, Outcome};
 
 /// An owner says this often that it is alive.
@@ -60,8 +60,13 @@ impl Run<'_> {
         let open = self.recorded && self.record.closed.is_none();
         if open && self.still_drives().await && self.age(&Part::Owner) < FRESH {
             let seen = self.world.at.checked_sub(DEAD_AFTER).unwrap_or(self.world.at);
+            // Nobody goes on with what somebody else has taken the place of.
+            let record = match released {
+                Released::Superseded => self.view().without_settings(End::WentBack),
+                _ => self.record.clone(),
+            };
             let released = Some(released);
-            self.write(Record { seen, released, ..self.record.clone() }).await;
+            self.write(Record { seen, released, ..record }).await;
         }
     }
 

@@ -17,7 +17,7 @@ use crate::model::arn::{family, short};
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
 use crate::plan::{Plan, Tags, not_cloned};
-use crate::record::{Closed, End, Record};
+use crate::record::{Closed, End, Native, Record};
 use crate::request::WaitFor;
 
 /// Where the record is.
@@ -86,7 +86,9 @@ pub async fn withdraw(
     }
     let Err(error) = setting.aws.deregister(&record.revision).await else { return };
     let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
-    let closed = Record { closed, ..record.clone() };
+    // Nothing was written into the service's settings.
+    let native = record.native.as_ref().map(|_| Native::default());
+    let closed = Record { closed, native, ..record.clone() };
     let mut waits = backoff().with_max_times(3).build();
     let open = loop {
         match setting.aws.write(&closed).await {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::BackoffBuilder;
 use futures_util::future::try_join_all;
 
 use super::adopt::{Driven, adopt, begin, follow, overtake, run};
@@ -11,10 +12,11 @@ use super::retire::stop;
 use super::verbs::{Target, back_to_service};
 use crate::aws::Pair;
 use crate::call::Call;
-use crate::drive::backoff::LOOK_TWICE;
+use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::drive::claim::{OnConflict, WAIT_LOOK, forgotten};
 use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
 use crate::drive::{self, Kept, Setting, withdraw};
+use crate::error::Failure;
 use crate::event::refusal::{RecordRefused, ServiceRefused};
 use crate::event::{
     Change, Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
@@ -25,6 +27,7 @@ use crate::model::world::Service;
 use crate::plan::trust::{Verdict, judge};
 use crate::plan::{self, Decision, Survey};
 use crate::record::{Closed, DEAD_AFTER, End, Heading, Native, Reason, Record};
+use crate::request::gates::Gates;
 use crate::request::{Request, Scale};
 use crate::route::Outcome;
 
@@ -53,6 +56,8 @@ struct SoFar {
     late: usize,
     /// What an earlier deployment kept was stopped.
     emptied: bool,
+    /// The ARN of the revision to copy, where another one serves meanwhile.
+    base: Option<String>,
     /// Somebody else's deployment is waited for, and that was told.
     waits: bool,
     /// How often it was tried to take out of the service's settings what earlier deployments left there.
@@ -69,6 +74,8 @@ pub async fn deploy(
     let setting = &setting.judged_by(request);
     let mut so_far = SoFar::default();
     loop {
+        let base = request.base.clone().or_else(|| so_far.base.clone());
+        let request = &Request { base, ..request.clone() };
         if let Some(ended) = Box::pin(turn(request, setting, &mut so_far, emit)).await? {
             return Ok(ended);
         }
@@ -175,6 +182,7 @@ async fn turn(
                     return Ok(None);
                 }
                 so_far.emptied = true;
+                so_far.base = Some(plan.base.arn.clone());
                 let (cluster, service) = (request.cluster.clone(), service.clone());
                 let target = Target { cluster, service, twin: request.twin.clone() };
                 let back = back_to_service(&kept.blue, &target, survey, looked, setting, emit);
@@ -222,8 +230,16 @@ async fn turn(
                 true => Heading::Forward,
                 false => Heading::Back(Reason::Superseded),
             };
+            // What judges ours says nothing of it.
+            let of_other = Setting {
+                gates: Gates::default(),
+                alarms: vec![],
+                prepare: None,
+                finishes: true,
+                ..setting.clone()
+            };
             let asked = Scale::default();
-            let followed = follow(setting, *record, &survey, asked, to, service, emit).await?;
+            let followed = follow(&of_other, *record, &survey, asked, to, service, emit).await?;
             let Some((ended, _, closed)) = followed else { return Ok(None) };
             let ended = end(setting, ended, emit);
             // It is over, one way or the other: there is room for ours.
@@ -383,7 +399,14 @@ pub async fn tidy_settings(
     // The block is sent whole, as it was read: one at a time.
     let Some((record, action)) = survey.settings_left() else { return false };
     let (pair, service) = (Pair::of(&setting.cluster, &record), record.green.clone());
-    let tidied = setting.aws.act(&pair, &action, world).await.map(drop);
+    let mut waits = backoff().build();
+    let tidied = loop {
+        let tidied = setting.aws.act(&pair, &action, world).await.map(drop);
+        match waits.next().filter(|_| tidied.as_ref().is_err_and(Failure::passes)) {
+            Some(wait) => setting.clock.sleep(wait).await,
+            None => break tidied,
+        }
+    };
     let kind = match tidied.clone() {
         Ok(()) => Kind::Changed { step: "tidy", change: Change::SettingsRestored { service } },
         Err(failure) => Kind::Warning(Warning::SettingsLeft { service, failure }),
@@ -405,7 +428,8 @@ pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut 
             continue;
         }
         let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
-        if let Err(error) = setting.aws.write(&Record { closed, ..record }).await {
+        let native = record.native.as_ref().map(|_| Native::default());
+        if let Err(error) = setting.aws.write(&Record { closed, native, ..record }).await {
             let then = Then::GoesOn;
             setting.tell(emit, Kind::Warning(Warning::CallFailed { failure: error, then }));
         }

@@ -247,8 +247,10 @@ pub fn plan(
         }
         Some(Ok(record)) => {
             wanted.check(digests)?;
-            // What it can never follow is said before the other deployment is ended.
-            if let Ok((engine, _)) = &engine {
+            // What it can never follow is said before the other deployment is ended, unless that changed how the
+            // service is deployed.
+            let is_as_found = record.native.as_ref().is_none_or(|own| own.strategy.is_none());
+            if let Some((engine, _)) = engine.as_ref().ok().filter(|_| is_as_found) {
                 let options = engine.checks.iter().filter(|check| check.code == "options");
                 checks::all(options, &Case { request, survey, wanted, digests })?;
             }

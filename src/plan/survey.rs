@@ -122,7 +122,9 @@ impl Survey {
     /// A deployment that is over and whose settings are still in the service, and what takes them out.
     pub fn settings_left(&self) -> Option<(Record, Action)> {
         let overtaken = self.overtaken().into_iter().map(|(record, _)| record);
-        let closed = self.last_record().filter(|record| record.closed.is_some());
+        let mut closed = self.trusted();
+        closed.retain(|record| record.closed.is_some());
+        closed.sort_by_key(|record| std::cmp::Reverse(record.start));
         overtaken
             .chain(closed)
             .find_map(|record| self.left_behind(&record).map(|action| (record, action)))
@@ -164,10 +166,15 @@ impl Survey {
 
     /// The deployment that began last, where its record counts: also one that rolled back.
     pub fn last_record(&self) -> Option<Record> {
+        self.trusted().into_iter().max_by_key(|record| record.start)
+    }
+
+    /// All records that count.
+    fn trusted(&self) -> Vec<Record> {
         let counts = |(revision, record): (&Revision, Result<Record, Unreadable>)| {
             record.ok().filter(|record| judge(self, revision, record) == Verdict::Trusted)
         };
-        self.written().into_iter().filter_map(counts).max_by_key(|record| record.start)
+        self.written().into_iter().filter_map(counts).collect()
     }
 
     /// Records that are ignored, and why.

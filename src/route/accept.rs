@@ -24,17 +24,17 @@ impl View<'_> {
         Some(Record { to, held: None, promoted: None, ..record.clone() })
     }
 
-    /// Whether the new version serves alone and whole, and the old one is stopped, whatever was written down of that:
-    /// the record of a success can be lost.
+    /// Whether the new version serves alone, and the old one is stopped, whatever was written down of that: the record
+    /// of a success can be lost. A task that is missing at the moment is no failure.
     pub fn has_succeeded(&self) -> bool {
         let is_alone = (self.engine().serves_alone)(self).1;
-        is_alone && self.green_is_whole() && self.ours().is_some()
+        is_alone && self.green_answers() && self.ours().is_some()
     }
 
-    /// Whether who comes next has only to finish it: the new version serves, whole, and no check judges it.
+    /// Whether who comes next has only to finish it: the new version serves, and no check judges it.
     pub fn has_taken_over(&self) -> bool {
         let is_unjudged = self.record.forward() && self.record.judges.is_none();
-        let is_ours = self.green_is_whole() && self.ours().is_some();
+        let is_ours = self.green_answers() && self.ours().is_some();
         self.has_succeeded() || is_unjudged && is_ours && (self.engine().taken_over)(self)
     }
 

@@ -670,7 +670,9 @@ fn give_back(view: &View<'_>) -> Option<Next> {
     };
     // Whatever ECS made of it, the next deployment begins from there.
     if view.record.heading == Heading::Overtaken && !own.is_running() {
-        let is_live = own.phase() == Phase::Successful && view.ours().is_some();
+        // What cannot answer is nothing to go back to.
+        let is_live =
+            own.phase() == Phase::Successful && view.ours().is_some() && view.green_answers();
         let close = || Next::Act(Action::Write(Box::new(view.closed(End::Live))));
         return is_live.then(|| tidy_after(view, true).unwrap_or_else(close));
     }

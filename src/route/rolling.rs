@@ -70,7 +70,11 @@ pub const ENGINE: Engine = Engine {
     // Whom ECS went back to was judged on the way.
     replaced: |_| None,
     serves_alone: |view| (view.record.forward() && view.watch.settled_since.is_some(), false),
-    taken_over: |view| view.settled(),
+    // ECS has nothing else to run.
+    taken_over: |view| {
+        let failed = view.ours().is_some_and(|own| own.rollout.as_deref() == Some("FAILED"));
+        view.others_leave() == Some(false) && !failed
+    },
     judged: |view| view.watch.settled_since.map(|_| 100),
     share: |_| None,
     is_short: |_| false,

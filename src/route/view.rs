@@ -416,6 +416,15 @@ impl<'a> View<'a> {
         self.ours().is_some() && groups.flatten().any(is_sick)
     }
 
+    /// Whether something of green answers, as far as one look tells: a target that is healthy, or without a load
+    /// balancer a task that runs.
+    pub fn green_answers(&self) -> bool {
+        self.green().is_some_and(|green| match green.attachments.is_empty() {
+            true => green.running > 0,
+            false => self.world.healthy(green).is_some_and(|healthy| healthy > 0),
+        })
+    }
+
     /// Whether every task that green wants is healthy.
     pub fn green_is_whole(&self) -> bool {
         let whole = |green: &Service| Some(self.world.healthy(green)? >= green.desired as usize);
@@ -510,11 +519,16 @@ impl<'a> View<'a> {
 
     /// The record, closed now.
     pub fn closed(&self, end: End) -> Record {
+        Record { closed: Some(Closed { end, at: self.now() }), ..self.without_settings(end) }
+    }
+
+    /// The record without what was written into the service's settings, where nothing of that is left there.
+    pub fn without_settings(&self, end: End) -> Record {
         let native = self.record.native.clone().map(|own| match self.has_left(&own, end) {
             true => own,
             false => Native::default(),
         });
-        Record { closed: Some(Closed { end, at: self.now() }), native, ..self.record.clone() }
+        Record { native, ..self.record.clone() }
     }
 
     /// Whether something may be left in the service's settings that was for this deployment only.

@@ -84,6 +84,63 @@ fn a_version_that_serves_is_not_rolled_back_by_the_next_request() {
     }
 }
 
+/// A task that is being replaced, or one that scaling added, makes a version that serves no worse.
+#[test]
+fn a_version_that_serves_is_finished_though_a_task_is_missing() {
+    let headless = include_str!("../../scenarios/solo.toml")
+        .lines()
+        .filter(|line| !line.starts_with("loadBalancers"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let world = World::parsed(&headless);
+    world.fault("TagResource", 2, does("denied"));
+    world.ends(&format!("deploy {ALONE} --tag 2"), 0);
+    world.recovers(600);
+    let text = world.ends(&format!("deploy {ALONE} --force-new-deployment"), 0);
+    assert!(text.matches("✔ api:2 serves").count() == 2, "{text}");
+    for (scenario, first, service, next, image) in [
+        (
+            "solo",
+            format!("deploy {ALONE} --tag 2"),
+            "api",
+            format!("deploy {ALONE} --env A=b"),
+            api("2"),
+        ),
+        (
+            "shop",
+            deploy("2", "--bake 20s --follow 30s"),
+            "web-green",
+            format!("deploy {PAIR} --env web:A=b --bake 20s --follow 30s"),
+            format!("{REPOSITORY}:2"),
+        ),
+    ] {
+        let world = World::new(scenario);
+        world.fault("TagResource", if scenario == "solo" { 2 } else { 4 }, does("denied"));
+        world.ends(&first, 0);
+        world.recovers(600);
+        let count = json!({"cluster": "shop", "service": service, "desiredCount": 3});
+        world.call("ecs", "UpdateService", &count.to_string());
+        world.wait(3);
+        let text = world.ends(&next, 0);
+        assert!(!text.contains("rolled back"), "{text}");
+        serves(&world.cloud(), &image, 3).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    }
+}
+
+/// What judges the new request says nothing of the version that it finds, and a fix does not wait for its bake.
+#[test]
+fn a_version_that_is_only_finished_is_not_judged_and_not_watched() {
+    let world = World::new("solo");
+    world.fault("TagResource", 2, does("denied"));
+    world.ends(&format!("deploy {ALONE} --tag 2 --bake 4h"), 0);
+    world.recovers(600);
+    let begin = world.now();
+    let script = r#"["sh","-c","test${IFS}$ECS_BG_DEPLOYMENT${IFS}=${IFS}api:3"]"#;
+    let text = world.ends(&format!("deploy {ALONE} --env A=b --bake 20s --check-cmd {script}"), 0);
+    serves(&world.cloud(), &api("2"), 2).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    assert!(world.now() - begin < Duration::from_secs(1200), "{text}");
+}
+
 /// It turned back since it could not see; ECS went on meanwhile, and completed the new version.
 #[test]
 fn what_ecs_completed_is_what_the_next_request_starts_from() {
@@ -189,9 +246,13 @@ fn a_fix_gets_out_though_the_live_side_is_dead_and_the_other_one_was_kept() {
         is_dead(&world)
     });
     assert!(falls, "the live side becomes unhealthy");
+    let edited = World::of(world.cloud().clone());
     let text = world.ends(&deploy("5", "--bake 20s --follow 30s"), 0);
     serves(&world.cloud(), &format!("{REPOSITORY}:5"), 2)
         .unwrap_or_else(|why| panic!("{why}\n{text}"));
+    // What is copied is what was live, as the plan says.
+    let text = edited.run(&format!("deploy {PAIR} --env web:A=b --bake 20s --follow 30s")).text;
+    assert!(text.contains("a copy of web:2 with"), "{text}");
 }
 
 /// What an option can never mean is said before another deployment is ended for it.
