@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::event::Cause;
-use crate::model::service_deployment::ServiceDeployment;
+use crate::event::{Cause, WaitReason};
+use crate::model::service_deployment::{Hook, ServiceDeployment};
 use crate::record::Native;
+use crate::request::strategy::Stage;
 use crate::route::native::{BACK, FORWARD, current, is_stuck};
 use crate::route::trouble::CHANGES_MAX;
 
@@ -210,4 +211,118 @@ fn a_bake_that_was_not_seen_to_begin_may_end_at_any_moment() {
     };
     assert_eq!(look_in(true), 30 * SECOND);
     assert_eq!(look_in(false), 3 * SECOND);
+}
+
+/// What is waited for in the step that follows ECS, and for how long.
+fn followed(model: &Model) -> (WaitReason, Duration) {
+    let step = FORWARD.iter().find(|step| step.name == "shift").expect("a step");
+    match (step.next)(&model.view()) {
+        Some(Next::Wait(wait)) => (wait.why, wait.look_in),
+        next => panic!("{next:?}"),
+    }
+}
+
+/// Looks are dense where the next thing can happen at any moment.
+#[test]
+fn each_stage_has_its_time_between_looks() {
+    let hook = |status: &str| Hook {
+        id: "h".into(),
+        kind: "PAUSE".into(),
+        target: None,
+        status: status.into(),
+        expires: None,
+        on_timeout: Some("ROLLBACK".into()),
+    };
+    let pauses = json!({"strategy": "BLUE_GREEN", "lifecycleHooks": [
+        {"targetType": "PAUSE", "lifecycleStages": ["PRODUCTION_TRAFFIC_SHIFT"]}
+    ]});
+    let look_in = |stage: &str, waits: bool, may_pause: bool| {
+        let mut model = shifting("IN_PROGRESS", stage);
+        model.own().hooks.extend(waits.then(|| hook("AWAITING_ACTION")));
+        if may_pause {
+            model.side(BLUE).settings.insert("deploymentConfiguration".into(), pauses.clone());
+        }
+        followed(&model).1
+    };
+    for (stage, waits, may_pause, seconds) in [
+        ("SCALE_UP", false, false, 6.0),
+        ("SCALE_UP", false, true, 6.0),
+        ("PRODUCTION_TRAFFIC_SHIFT", false, false, 12.0),
+        ("PRODUCTION_TRAFFIC_SHIFT", false, true, 3.0),
+        ("PRODUCTION_TRAFFIC_SHIFT", true, true, 6.0),
+        ("CLEAN_UP", false, false, 1.5),
+        ("CLEAN_UP", false, true, 1.5),
+    ] {
+        let found = look_in(stage, waits, may_pause);
+        assert_eq!(found, Duration::from_secs_f64(seconds), "{stage}, {waits}, {may_pause}");
+    }
+}
+
+/// A line tells how many tasks are missing as long as ECS starts them, and then how far the traffic is.
+#[test]
+fn each_stage_is_told_as_it_is() {
+    let mut starting = shifting("IN_PROGRESS", "SCALE_UP");
+    starting.own().tasks = [2, 1, 1];
+    assert_eq!(followed(&starting).0, WaitReason::tasks(1, 2, 1, None));
+    let told = |stage: &str, running: u32| {
+        let mut model = shifting("IN_PROGRESS", stage);
+        model.own().tasks = [2, running, 0];
+        (model.own().production, model.own().test) = (Some(12.5), Some(100.0));
+        match followed(&model).0 {
+            WaitReason::Stage { production_per_mille, test_per_mille, .. } => {
+                (production_per_mille, test_per_mille)
+            }
+            why => panic!("{why:?}"),
+        }
+    };
+    assert_eq!(told("SCALE_UP", 2), (125, 1000));
+    assert_eq!(told("SCALE_UP", 3), (125, 1000));
+    assert_eq!(told("BAKE_TIME", 1), (125, 1000));
+    // Whose a pause is, the record says.
+    let ours = |pauses: Vec<Stage>| {
+        let mut model = shifting("IN_PROGRESS", "POST_TEST_TRAFFIC_SHIFT");
+        model.record.native = Some(Native { pauses, ..Native::default() });
+        let waiting = Hook {
+            id: "h".into(),
+            kind: "PAUSE".into(),
+            target: None,
+            status: "AWAITING_ACTION".into(),
+            expires: None,
+            on_timeout: Some("CONTINUE".into()),
+        };
+        model.own().hooks = vec![waiting];
+        match followed(&model).0 {
+            WaitReason::Pause { ours, rolls_back: false, .. } => ours,
+            why => panic!("{why:?}"),
+        }
+    };
+    assert!(ours(vec![Stage::PostTestTrafficShift]));
+    assert!(!ours(vec![Stage::PreProductionTrafficShift]));
+}
+
+/// ECS is told once: not while it works on it, has it as its aim, or may not have listed it yet.
+#[test]
+fn ecs_is_asked_once() {
+    let updates = |listed: bool, aims: bool, launched: bool| {
+        let mut model = shifting("IN_PROGRESS", "SCALE_UP");
+        if !listed {
+            model.world.deployments = Some(vec![]);
+        }
+        if !aims {
+            model.side(BLUE).deployments[0].revision = "arn:x/other:1".into();
+        }
+        model.watch.launched = launched;
+        let step = FORWARD.iter().find(|step| step.name == "update").expect("a step");
+        match (step.next)(&model.view()) {
+            None => false,
+            Some(Next::Act(Action::Shift { .. })) => true,
+            next => panic!("{next:?}"),
+        }
+    };
+    assert!(updates(false, false, false));
+    assert!(
+        !updates(true, false, false)
+            && !updates(false, true, false)
+            && !updates(false, false, true)
+    );
 }
