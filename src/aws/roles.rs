@@ -200,6 +200,35 @@ mod tests {
     use crate::aws::signed::host;
 
     #[test]
+    fn the_policies_of_a_session_are_those_of_its_role() {
+        let own = |caller: &str| principal(&format!("arn:aws:{caller}"));
+        let role = "arn:aws:iam::1:role/deploy";
+        assert_eq!(own("sts::1:assumed-role/deploy/run-7").as_deref(), Some(role));
+        let user = "arn:aws:iam::1:user/ci/deploy";
+        assert_eq!(own("iam::1:user/ci/deploy").as_deref(), Some(user));
+        for none in ["iam::1:root", "sts::1:federated-user/x"] {
+            assert_eq!(own(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_simulation_that_lacks_a_key_denies_nothing() {
+        let leaves = |lacks: &str| {
+            let text = format!(
+                "<Response><SimulatePrincipalPolicyResult><EvaluationResults><member>\
+                 <EvalActionName>ecs:UpdateService</EvalActionName><ResourceSpecificResults><member>\
+                 <EvalResourceName>arn:x</EvalResourceName><EvalResourceDecision>implicitDeny</EvalResourceDecision>\
+                 <MissingContextValues>{lacks}</MissingContextValues></member></ResourceSpecificResults>\
+                 </member></EvaluationResults></SimulatePrincipalPolicyResult></Response>"
+            );
+            denied(&flatten(&text).expect("XML"))
+        };
+        let action = "ecs:UpdateService".to_owned();
+        assert_eq!(leaves(""), [Allowance { action, resource: "arn:x".to_owned() }].into());
+        assert_eq!(leaves("<member>ecs:cluster</member>"), BTreeSet::new());
+    }
+
+    #[test]
     fn roles_are_in_no_region() {
         for (region, expected) in [
             ("eu-central-1", "iam.amazonaws.com"),

@@ -118,6 +118,11 @@ impl Setting<'_> {
         }
     }
 
+    /// The same without them: for a deployment of another request.
+    pub fn unjudged(&self) -> Self {
+        Self { prepare: None, alarms: vec![], gates: Gates::default(), ..self.clone() }
+    }
+
     /// One event of now.
     pub fn tell(&self, emit: &mut dyn FnMut(Event), kind: Kind) {
         emit(Event { at: self.clock.now(), kind });

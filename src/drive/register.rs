@@ -17,7 +17,7 @@ use crate::model::arn::{family, short};
 use crate::model::diff::lost;
 use crate::model::revision::Revision;
 use crate::plan::{Plan, Tags, not_cloned};
-use crate::record::{Closed, End, Native, Record};
+use crate::record::{Closed, End, Record};
 use crate::request::WaitFor;
 
 /// Where the record is.
@@ -87,8 +87,7 @@ pub async fn withdraw(
     let Err(error) = setting.aws.deregister(&record.revision).await else { return };
     let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
     // Nothing was written into the service's settings.
-    let native = record.native.as_ref().map(|_| Native::default());
-    let closed = Record { closed, native, ..record.clone() };
+    let closed = Record { closed, ..record.clone() }.tidied();
     let mut waits = backoff().with_max_times(3).build();
     let open = loop {
         match setting.aws.write(&closed).await {

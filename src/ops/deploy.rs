@@ -26,8 +26,7 @@ use crate::model::reads::Moment;
 use crate::model::world::Service;
 use crate::plan::trust::{Verdict, judge};
 use crate::plan::{self, Decision, Survey};
-use crate::record::{Closed, DEAD_AFTER, End, Heading, Native, Reason, Record};
-use crate::request::gates::Gates;
+use crate::record::{Closed, DEAD_AFTER, End, Heading, Reason, Record};
 use crate::request::{Request, Scale};
 use crate::route::Outcome;
 
@@ -173,10 +172,7 @@ async fn turn(
         }
         // What an earlier deployment kept is stopped first; but if nothing else answers, users get it first.
         Decision::Deploy(plan) => match survey.kept().filter(|_| !so_far.emptied) {
-            Some(kept)
-                if healthy(&survey, &kept.blue) > Some(0)
-                    && healthy(&survey, &kept.green) == Some(0) =>
-            {
+            Some(kept) if survey.answers_alone(&kept.blue, &kept.green) => {
                 if !std::mem::replace(&mut so_far.confirmed, true) {
                     sleep(setting, LOOK_TWICE).await?;
                     return Ok(None);
@@ -231,13 +227,7 @@ async fn turn(
                 false => Heading::Back(Reason::Superseded),
             };
             // What judges ours says nothing of it.
-            let of_other = Setting {
-                gates: Gates::default(),
-                alarms: vec![],
-                prepare: None,
-                finishes: true,
-                ..setting.clone()
-            };
+            let of_other = Setting { finishes: true, ..setting.unjudged() };
             let asked = Scale::default();
             let followed = follow(&of_other, *record, &survey, asked, to, service, emit).await?;
             let Some((ended, _, closed)) = followed else { return Ok(None) };
@@ -251,11 +241,6 @@ async fn turn(
             Ok(None)
         }
     }
-}
-
-/// How many targets of a service are healthy, where that was read.
-fn healthy(survey: &Survey, service: &str) -> Option<usize> {
-    survey.world.healthy(survey.world.service(service)?)
 }
 
 /// A record of a newer version counts as open: only the user can say that it may be overtaken.
@@ -413,9 +398,7 @@ pub async fn tidy_settings(
     };
     setting.tell(emit, kind);
     if tidied.is_ok() && record.closed.is_some() {
-        // What reads like it later on is somebody's choice.
-        let native = record.native.as_ref().map(|_| Native::default());
-        let _ = setting.aws.write(&Record { native, ..record }).await;
+        let _ = setting.aws.write(&record.tidied()).await;
     }
     tidied.is_ok()
 }
@@ -428,8 +411,7 @@ pub async fn close_overtaken(setting: &Setting<'_>, survey: &Survey, emit: &mut 
             continue;
         }
         let closed = Some(Closed { end: End::Left, at: setting.aws.date() });
-        let native = record.native.as_ref().map(|_| Native::default());
-        if let Err(error) = setting.aws.write(&Record { closed, native, ..record }).await {
+        if let Err(error) = setting.aws.write(&Record { closed, ..record }.tidied()).await {
             let then = Then::GoesOn;
             setting.tell(emit, Kind::Warning(Warning::CallFailed { failure: error, then }));
         }

@@ -8,7 +8,6 @@ use crate::model::reads::Moment;
 use crate::plan::kept::retiring;
 use crate::plan::{Identity, Survey, readable, unfinished};
 use crate::record::Record;
-use crate::request::gates::Gates;
 use crate::route::Outcome;
 
 /// Carries it out.
@@ -56,11 +55,8 @@ pub(super) async fn stop(
     let setting = Setting {
         on_cancel: OnCancel::Hold,
         on_trouble: OnTrouble::Leave,
-        prepare: None,
-        alarms: vec![],
-        gates: Gates::default(),
         accept_drift: false,
-        ..setting.clone()
+        ..setting.unjudged()
     };
     let mut finished = drive::run(&setting, record, survey.world, Kept::Memory, looked, emit).await;
     if let Some(refused) = finished.refused.take() {

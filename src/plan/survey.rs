@@ -137,6 +137,12 @@ impl Survey {
         record.forward() && record.is_abandoned(self.world.at) && view.has_taken_over()
     }
 
+    /// Whether a side has healthy targets and the other one, which was read too, has none.
+    pub fn answers_alone(&self, side: &str, other: &str) -> bool {
+        let healthy = |name| self.world.healthy(self.world.service(name)?);
+        healthy(side) > Some(0) && healthy(other) == Some(0)
+    }
+
     /// An owner that lives finds out by itself, and answers for it.
     fn overtaker(&self, record: &Record) -> Option<Cause> {
         let watch = Watch::new(self.world.at);

@@ -379,6 +379,12 @@ impl Record {
         }
     }
 
+    /// The same where nothing is left in the service's settings that was for this deployment: what reads like it later
+    /// is somebody's choice.
+    pub fn tidied(self) -> Self {
+        Self { native: self.native.map(|_| Native::default()), ..self }
+    }
+
     /// Turned back. If traffic was ever meant for green, it is to have none; if none ever was, there
     /// is nothing to take back.
     pub fn turned_back(&self, reason: Reason) -> Self {

@@ -524,11 +524,11 @@ impl<'a> View<'a> {
 
     /// The record without what was written into the service's settings, where nothing of that is left there.
     pub fn without_settings(&self, end: End) -> Record {
-        let native = self.record.native.clone().map(|own| match self.has_left(&own, end) {
-            true => own,
-            false => Native::default(),
-        });
-        Record { native, ..self.record.clone() }
+        let record = self.record.clone();
+        match self.record.native.as_ref().is_none_or(|native| self.has_left(native, end)) {
+            true => record,
+            false => record.tidied(),
+        }
     }
 
     /// Whether something may be left in the service's settings that was for this deployment only.

@@ -187,7 +187,7 @@ fn doctor_finds_what_the_caller_may_not_change() {
         }
         assert!(without >= 4, "{}", case.scenario);
     }
-    // Who may not ask IAM is told that it was not asked.
+    // Without that permission doctor says so.
     let case = &CASES[0];
     let policy = policy_for(case);
     let world = World::new(case.scenario);

@@ -300,7 +300,7 @@ fn each_stage_is_told_as_it_is() {
     assert!(!ours(vec![Stage::PreProductionTrafficShift]));
 }
 
-/// ECS is told once: not while it works on it, has it as its aim, or may not have listed it yet.
+/// UpdateService is sent once: not while it works on it, has it as its aim, or may not have listed it yet.
 #[test]
 fn ecs_is_asked_once() {
     let updates = |listed: bool, aims: bool, launched: bool| {
