@@ -43,6 +43,8 @@ pub enum Error {
     Aws(Failure),
     /// The user asked us to stop before a deployment was under way.
     Interrupted(Interruption),
+    /// One of these, after something was changed.
+    After(LeftBehind, Box<Self>),
 }
 
 /// How a command ended that the user asked to stop.
@@ -54,13 +56,20 @@ pub struct Interruption {
     pub left: LeftBehind,
 }
 
-/// What a command leaves behind that the user asked to stop.
+/// What a command leaves behind that could not do its work, or that the user asked to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "left_behind", rename_all = "kebab-case")]
 pub enum LeftBehind {
     /// Nothing was changed.
     Nothing,
+    /// What an earlier deployment had left was ended, and nothing else was changed.
+    Earlier {
+        /// The service.
+        service: String,
+        /// The cluster.
+        cluster: String,
+    },
     /// Revisions that nothing uses.
     Revisions {
         /// `web:43`
@@ -122,6 +131,8 @@ pub enum FaultKind {
     },
     /// The user asked us to stop.
     Interrupted(LeftBehind),
+    /// What was changed all the same.
+    Changed(LeftBehind),
     /// What was typed.
     Usage(Usage),
 }
@@ -156,6 +167,31 @@ impl Error {
             Self::Usage(_) => 2,
             Self::Refused(_) | Self::Aws(_) => 3,
             Self::Interrupted(interruption) => interruption.code,
+            Self::After(_, error) => match error.exit_code() {
+                3 => 4,
+                code => code,
+            },
+        }
+    }
+
+    /// Whether it is the user who asked us to stop.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Interrupted(_) => true,
+            Self::After(_, error) => error.is_interrupted(),
+            Self::Usage(_) | Self::Refused(_) | Self::Aws(_) => false,
+        }
+    }
+
+    /// The same, where this was changed before.
+    #[must_use]
+    pub fn after(self, left: LeftBehind) -> Self {
+        match self {
+            Self::Interrupted(Interruption { code, left: LeftBehind::Nothing }) => {
+                let code = if code == 3 { 4 } else { code };
+                Self::Interrupted(Interruption { code, left })
+            }
+            error => Self::After(left, Box::new(error)),
         }
     }
 
@@ -163,6 +199,10 @@ impl Error {
     pub fn faults(&self) -> Vec<Fault> {
         let kind = match self {
             Self::Refused(refusal) => return refusal.all().map(Fault::from).collect(),
+            Self::After(left, error) => {
+                let changed = Fault { check: None, kind: FaultKind::Changed(left.clone()) };
+                return error.faults().into_iter().chain([changed]).collect();
+            }
             Self::Usage(usage) => FaultKind::Usage(usage.clone()),
             Self::Aws(failure) => FaultKind::Aws { failure: failure.clone() },
             Self::Interrupted(interruption) => FaultKind::Interrupted(interruption.left.clone()),

@@ -19,7 +19,8 @@ use crate::drive::{self, Kept, Setting, withdraw};
 use crate::error::Failure;
 use crate::event::refusal::{RecordRefused, ServiceRefused};
 use crate::event::{
-    Change, Ended, Error, Event, Kind, Nothing, Refusal, Refused, Then, WaitReason, Warning,
+    Change, Ended, Error, Event, Kind, LeftBehind, Nothing, Refusal, Refused, Then, WaitReason,
+    Warning,
 };
 use crate::model::arn::{family, number};
 use crate::model::reads::Moment;
@@ -61,6 +62,8 @@ struct SoFar {
     waits: bool,
     /// How often it was tried to take out of the service's settings what earlier deployments left there.
     tidied: usize,
+    /// Something that an earlier deployment left may be changed by now.
+    changed: bool,
 }
 
 /// Surveys, plans, and does what the plan says. What another process is doing about the pair is
@@ -75,8 +78,14 @@ pub async fn deploy(
     loop {
         let base = request.base.clone().or_else(|| so_far.base.clone());
         let request = &Request { base, ..request.clone() };
-        if let Some(ended) = Box::pin(turn(request, setting, &mut so_far, emit)).await? {
-            return Ok(ended);
+        match Box::pin(turn(request, setting, &mut so_far, emit)).await {
+            Ok(Some(ended)) => return Ok(ended),
+            Ok(None) => {}
+            Err(error) if so_far.changed => {
+                let (service, cluster) = (request.service.clone(), request.cluster.clone());
+                return Err(error.after(LeftBehind::Earlier { service, cluster }));
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -143,8 +152,9 @@ async fn turn(
     let is_free = matches!(decision, Decision::Nothing { .. } | Decision::Deploy(_)) && is_young;
     if is_free && so_far.tidied < TIDIED_MAX {
         so_far.tidied += 1;
-        let tidied = or_skipped(&setting.interrupts, tidy_settings(setting, &survey, emit));
-        if tidied.await == Some(true) {
+        let tidied = or_skipped(&setting.interrupts, tidy_settings(setting, &survey, emit)).await;
+        so_far.changed |= tidied != Some(false);
+        if tidied == Some(true) {
             return Ok(None);
         }
     }
@@ -187,11 +197,13 @@ async fn turn(
                     return Ok(Some(ended));
                 }
                 so_far.ended = Some(ended);
+                so_far.changed = true;
                 Ok(None)
             }
             Some(kept) => {
                 so_far.emptied = true;
                 let finished = stop(&kept, survey, looked, setting, emit).await?;
+                so_far.changed = true;
                 match finished.outcome {
                     Outcome::Live => Ok(None),
                     _ => Ok(Some(over(setting, &finished, service, emit).await)),
@@ -211,6 +223,7 @@ async fn turn(
         {
             let id = record.id.clone();
             let ended = overtake(setting, *record, &survey, service, emit).await?;
+            so_far.changed = true;
             if ended.is_none() {
                 so_far.overtaken.push(id);
             }
@@ -231,6 +244,7 @@ async fn turn(
             let asked = Scale::default();
             let followed = follow(&of_other, *record, &survey, asked, to, service, emit).await?;
             let Some((ended, _, closed)) = followed else { return Ok(None) };
+            so_far.changed = true;
             let ended = end(setting, ended, emit);
             // It is over, one way or the other: there is room for ours.
             let is_over = closed.is_some() || matches!(ended.exit_code, 0 | 1);

@@ -159,7 +159,7 @@ pub(super) fn failed(error: &Error) -> Ended {
     Ended {
         ending: Ending::Error { errors: error.faults() },
         exit_code: error.exit_code(),
-        interrupted: matches!(error, Error::Interrupted(_)),
+        interrupted: error.is_interrupted(),
         ..Ended::default()
     }
 }

@@ -267,3 +267,37 @@ fn options_are_refused_before_an_abandoned_deployment_is_rolled_back() {
     assert!(text.contains("--pause-at"), "{text}");
     assert!(world.journal(from).iter().all(|entry| entry.call.is_none()), "{text}");
 }
+
+/// 3 means that nothing was changed. What was changed for another deployment is a change, too.
+#[test]
+fn a_deployment_that_cannot_begin_after_another_one_was_ended_says_so() {
+    const SAID: &str = "error: what an earlier deployment had left was ended before that";
+    let denied = |world: &World| world.fault("RegisterTaskDefinition", 1, does("denied"));
+    // Rolled back by this command; stopped by it; taken out of the settings by it.
+    let life = World::new("shop").run_kept(&deploy("2", "--shares 10:10m,100"));
+    let half = life.moments.iter().find(|one| one.done && one.operation == "ModifyRule");
+    let half = World::of(half.expect("a share").cloud.clone());
+    half.wait(600);
+    let kept = World::new("shop");
+    kept.ends(&deploy("2", "--bake 0s --keep-old"), 0);
+    let settings_left = native("");
+    settings_left.fault("UpdateService", 2, does("denied"));
+    settings_left.ends(&format!("deploy {ECS} --tag 2 --bake 0 --check-cmd true"), 0);
+    settings_left.recovers(600);
+    for (world, command) in [
+        (half, deploy("5", "--bake 20s --follow 30s")),
+        (kept, deploy("5", "--bake 20s --follow 30s")),
+        (settings_left, format!("deploy {ECS} --tag 5")),
+    ] {
+        denied(&world);
+        let again = World::of(world.cloud().clone());
+        let text = world.ends(&command, 4);
+        assert!(text.contains("RegisterTaskDefinition") && text.contains(SAID), "{text}");
+        let text = again.ends(&format!("{command} --output json"), 4);
+        let end = text.lines().rfind(|line| line.starts_with('{')).expect("an end");
+        let end: Value = serde_json::from_str(end).expect("JSON");
+        assert_eq!(end["errors"][1]["left_behind"], "earlier", "{text}");
+        // Where nothing is left, nothing is changed.
+        world.ends(&command, 3);
+    }
+}

@@ -174,20 +174,26 @@ pub(super) async fn run(typed: EcsDeploy, mut globals: Globals, host: &Host) -> 
         }
         Err(error) => {
             render.error(&error);
-            match error {
-                Error::Aws(error)
-                    if matches!(
-                        error.kind,
-                        FailureKind::Credentials | FailureKind::Region | FailureKind::Environment
-                    ) =>
-                {
-                    NO_CREDENTIALS
-                }
-                Error::Aws(_) => AWS_REFUSED,
-                Error::Interrupted(interruption) if interruption.code == 130 => 130,
-                Error::Usage(_) | Error::Refused(_) | Error::Interrupted(_) => REFUSED,
-            }
+            code(&error)
         }
+    }
+}
+
+/// What silintl's tool would exit with.
+fn code(error: &Error) -> u8 {
+    match error {
+        Error::Aws(error)
+            if matches!(
+                error.kind,
+                FailureKind::Credentials | FailureKind::Region | FailureKind::Environment
+            ) =>
+        {
+            NO_CREDENTIALS
+        }
+        Error::Aws(_) => AWS_REFUSED,
+        Error::Interrupted(interruption) if interruption.code == 130 => 130,
+        Error::Usage(_) | Error::Refused(_) | Error::Interrupted(_) => REFUSED,
+        Error::After(_, error) => code(error),
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) fn fault(fault: &Fault) -> String {
     match &fault.kind {
         FaultKind::Refused(refused) => refusal::what(refused),
         FaultKind::Aws { failure: one } => failure(one),
-        FaultKind::Interrupted(left) => interrupted(left),
+        FaultKind::Interrupted(left) => format!("interrupted; {}", changed(left)),
+        FaultKind::Changed(left) => changed(left),
         FaultKind::Usage(usage) => usage.what.clone(),
     }
 }
@@ -25,7 +26,7 @@ pub(crate) fn fault_fix(fault: &Fault) -> String {
     match &fault.kind {
         FaultKind::Refused(refused) => refusal::fix(refused),
         FaultKind::Aws { failure } => hint(failure),
-        FaultKind::Interrupted(left) => after(left),
+        FaultKind::Interrupted(left) | FaultKind::Changed(left) => after(left),
         FaultKind::Usage(usage) => usage.hint.clone(),
     }
 }
@@ -41,30 +42,33 @@ pub(crate) fn what_lacks(ended: &Ended) -> Option<String> {
     Some(fix).filter(|fix| !fix.is_empty())
 }
 
-fn interrupted(left: &LeftBehind) -> String {
+/// What was changed all the same.
+fn changed(left: &LeftBehind) -> String {
     match left {
-        LeftBehind::Nothing => "interrupted; nothing was changed".to_owned(),
+        LeftBehind::Nothing => "nothing was changed".to_owned(),
+        LeftBehind::Earlier { .. } => {
+            "what an earlier deployment had left was ended before that; nothing else was changed"
+                .to_owned()
+        }
         LeftBehind::Revisions { revisions } => {
-            format!("interrupted; {} stays registered; nothing uses it", revisions.join(" and "))
+            format!("{} stays registered; nothing uses it", revisions.join(" and "))
         }
         LeftBehind::MaybeRevision => {
-            "interrupted; a revision may have been registered; nothing uses it".to_owned()
+            "a revision may have been registered; nothing uses it".to_owned()
         }
-        LeftBehind::MaybeTask { .. } => "interrupted; a task may have been started".to_owned(),
+        LeftBehind::MaybeTask { .. } => "a task may have been started".to_owned(),
         LeftBehind::MaybeStopped { service, .. } => {
-            format!(
-                "interrupted; {service}, which was kept, may be stopped by now; the new version serves"
-            )
+            format!("{service}, which was kept, may be stopped by now; the new version serves")
         }
         LeftBehind::Owner { deployment, dead_after, .. } => format!(
-            "interrupted; the record of {deployment} may name this process as its owner for another {}; nothing else \
+            "the record of {deployment} may name this process as its owner for another {}; nothing else \
              was changed",
             time(*dead_after)
         ),
     }
 }
 
-/// What to do about what an interrupted command left behind.
+/// What to do about what was left behind.
 fn after(left: &LeftBehind) -> String {
     match left {
         LeftBehind::Nothing => "run the same command again".to_owned(),
@@ -77,6 +81,7 @@ fn after(left: &LeftBehind) -> String {
         }
         LeftBehind::MaybeTask { cluster } => format!("aws ecs list-tasks --cluster {cluster}"),
         LeftBehind::MaybeStopped { service, cluster }
+        | LeftBehind::Earlier { service, cluster }
         | LeftBehind::Owner { service, cluster, .. } => {
             refusal::command("status", cluster, service)
         }
