@@ -239,6 +239,12 @@ EC2 = {
         "SubnetId SubnetArn State VpcId OwnerId AvailabilityZone AvailableIpAddressCount DefaultForAz "
         "MapPublicIpOnLaunch",
     ),
+    "DescribeInstances": "Reservations[] " + _in(
+        "Reservations[].Instances[]", "InstanceId InstanceType State Placement VpcId NetworkInterfaces[]",
+    ),
+    "DescribeInstanceTypes": _in(
+        "InstanceTypes[]", "InstanceType CurrentGeneration VCpuInfo MemoryInfo NetworkInfo",
+    ),
 }
 
 CLOUDWATCH = {

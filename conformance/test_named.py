@@ -33,6 +33,12 @@ max = 12
 name = 'subnet-b'
 addresses = 9
 
+[[container_instance]]
+name = 'own'
+cluster = 'shop'
+ec2InstanceId = 'i-0a1b2c3d4e5f60718'
+enis = 3
+
 [[task_definition]]
 family = 'api'
 containerDefinitions = [{{ name = 'api', image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1', \
@@ -207,6 +213,25 @@ def test_subnets(shop):
         ec2.describe_subnets(SubnetIds=["subnet-a", "subnet-x"])
     with pytest.raises(ClientError, match="The subnet IDs 'subnet-x, subnet-y' do not exist"):
         ec2.describe_subnets(SubnetIds=["subnet-y", "subnet-x"][::-1])
+
+
+def test_interfaces(shop):
+    ec2 = shop.ec2
+    (reservation,) = ec2.describe_instances(InstanceIds=["i-0a1b2c3d4e5f60718"])["Reservations"]
+    (one,) = reservation["Instances"]
+    kinds = ec2.describe_instance_types(InstanceTypes=[one["InstanceType"]])["InstanceTypes"]
+    assert [kind["NetworkInfo"]["MaximumNetworkInterfaces"] for kind in kinds] == [4]
+    # Its own; three are left for tasks.
+    assert [each["Attachment"]["DeviceIndex"] for each in one["NetworkInterfaces"]] == [0]
+    assert shop.ecs.run_task(
+        cluster="shop", taskDefinition="api", launchType="EC2",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-a"]}},
+    )["failures"] == []
+    (reservation,) = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
+    assert [each["Attachment"]["DeviceIndex"] for each in reservation["Instances"][0]["NetworkInterfaces"]] == [0, 1]
+    assert ec2.describe_instances(Filters=[{"Name": "instance-type", "Values": ["t3.micro"]}])["Reservations"] == []
+    pages = list(ec2.get_paginator("describe_instance_types").paginate(PaginationConfig={"PageSize": 5}))
+    assert "t3.micro" in {kind["InstanceType"] for page in pages for kind in page["InstanceTypes"]}
 
 
 def test_quota_of_fargate(shop):

@@ -103,6 +103,10 @@ pub enum Call {
     DescribeParameters,
     /// In which zone a subnet is, and how many addresses it has left.
     DescribeSubnets,
+    /// Which network interfaces an instance has.
+    DescribeInstances,
+    /// How many it can have.
+    DescribeInstanceTypes,
     /// Which zones a load balancer has enabled.
     DescribeLoadBalancers,
     /// How many target groups, rules and targets there may be.
@@ -186,7 +190,7 @@ pub struct CallInfo {
 }
 
 /// One row a call.
-const TABLE: [(Call, CallInfo); 55] = {
+const TABLE: [(Call, CallInfo); 57] = {
     use Call::*;
     [
         read(DescribeServices, "DescribeServices", &["ecs:DescribeServices"], None),
@@ -383,6 +387,18 @@ const TABLE: [(Call, CallInfo); 55] = {
             Some(Loss::Advice),
         ),
         read(DescribeSubnets, "DescribeSubnets", &["ec2:DescribeSubnets"], Some(Loss::Advice)),
+        read(
+            DescribeInstances,
+            "DescribeInstances",
+            &["ec2:DescribeInstances"],
+            Some(Loss::Advice),
+        ),
+        read(
+            DescribeInstanceTypes,
+            "DescribeInstanceTypes",
+            &["ec2:DescribeInstanceTypes"],
+            Some(Loss::Advice),
+        ),
         read(
             DescribeLoadBalancers,
             "DescribeLoadBalancers",

@@ -15,6 +15,7 @@ mod raw;
 mod register;
 mod registry;
 mod roles;
+mod room;
 mod rules;
 mod scaling;
 mod setup;

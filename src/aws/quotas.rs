@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::try_join;
 use serde_json::Value;
 
 use super::Aws;
@@ -18,19 +19,22 @@ use crate::model::quota::{Fargate, Quotas};
 impl Aws {
     /// Quotas of this account and region. `counts`: and its target groups.
     pub async fn quotas(&self, counts: bool) -> Result<Quotas, Failure> {
-        let mut quotas = Quotas { limits: self.limits().await?, ..Quotas::default() };
-        if counts {
+        let groups = async {
+            if !counts {
+                return Ok(None);
+            }
             let request = self.elb.describe_target_groups().page_size(400).into_paginator().items();
             let groups = request.send().collect::<Result<Vec<_>, _>>().await;
-            let groups = groups.map_err(of(Call::DescribeTargetGroups.on("of the region")))?;
-            quotas.groups = Some(groups.len());
-            for arn in
-                groups.iter().flat_map(|group| super::survey::distinct(group.load_balancer_arns()))
-            {
-                *quotas.groups_of.entry(arn).or_default() += 1;
+            groups.map(Some).map_err(of(Call::DescribeTargetGroups.on("of the region")))
+        };
+        let (limits, groups) = try_join(self.limits(), groups).await?;
+        let mut groups_of: BTreeMap<String, usize> = BTreeMap::new();
+        for group in groups.iter().flatten() {
+            for arn in super::survey::distinct(group.load_balancer_arns()) {
+                *groups_of.entry(arn).or_default() += 1;
             }
         }
-        Ok(quotas)
+        Ok(Quotas { limits, groups: groups.map(|groups| groups.len()), groups_of })
     }
 
     async fn limits(&self) -> Result<BTreeMap<String, usize>, Failure> {

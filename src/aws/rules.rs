@@ -131,16 +131,21 @@ pub(super) fn default_actions(xml: &str) -> Result<Vec<(String, String)>, quick_
     Ok(listeners.first().map(|leaves| below(leaves, "DefaultActions.")).unwrap_or_default())
 }
 
+/// The leaves of each member of a list.
 pub(super) fn members<'a>(
     leaves: &'a [(String, String)],
     list: &str,
 ) -> Vec<Vec<(&'a str, &'a str)>> {
     let mut members: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
     for (path, text) in leaves {
-        let Some(rest) = path.strip_prefix(list).and_then(|rest| rest.strip_prefix("member."))
+        let Some((kind, rest)) = path.strip_prefix(list).and_then(|rest| rest.split_once('.'))
         else {
             continue;
         };
+        // Amazon EC2 has items.
+        if !matches!(kind, "member" | "item") {
+            continue;
+        }
         let Some((number, rest)) = rest.split_once('.') else { continue };
         if members.last().is_none_or(|(last, _)| *last != number) {
             members.push((number, Vec::new()));

@@ -21,7 +21,7 @@ use super::rules::{flatten, members, versioned};
 use super::{Aws, Meter, once};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
-use crate::model::world::{Alarm, Subnet};
+use crate::model::world::Alarm;
 use crate::request::image::ImageRef;
 
 /// How requests are written, and where they go.
@@ -41,7 +41,7 @@ enum Protocol {
 }
 
 pub(super) const CLOUDWATCH: Api = Api { host: "monitoring", protocol: Protocol::Query };
-const EC2: Api = Api { host: "ec2", protocol: Protocol::Query };
+pub(super) const EC2: Api = Api { host: "ec2", protocol: Protocol::Query };
 pub(super) const IAM: Api = Api { host: "iam", protocol: Protocol::Query };
 const SECRETS: Api =
     Api { host: "secretsmanager", protocol: Protocol::Json { target: "secretsmanager" } };
@@ -245,40 +245,6 @@ impl Aws {
             found.extend(own.filter_map(|one| one["Name"].as_str().map(str::to_owned)));
         }
         Ok(found)
-    }
-
-    /// Subnets by id.
-    pub async fn subnets(&self, ids: &[String]) -> Result<Vec<Subnet>, Failure> {
-        let about = Call::DescribeSubnets.on(ids.join(", "));
-        let numbered = ids.iter().enumerate();
-        let parameters: Vec<(String, String)> =
-            numbered.map(|(at, id)| (format!("SubnetId.{}", at + 1), id.clone())).collect();
-        let body = versioned("DescribeSubnets", "2016-11-15", &parameters);
-        let answer = self.signed.send(EC2, &self.region, about.clone(), body).await?;
-        let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
-        // Subnets come one after the other, with their members in no order that AWS promises: those of one
-        // are between its `<item>` and the next; its own tags are deeper.
-        let mut subnets: Vec<Subnet> = Vec::new();
-        let own = leaves.iter().filter_map(|(path, text)| {
-            let (_, rest) = path.split_once("subnetSet.item.")?;
-            let (number, member) = rest.split_once('.')?;
-            Some((number.parse::<usize>().ok()?, member, text))
-        });
-        for (number, member, text) in own {
-            if subnets.len() < number {
-                subnets.resize_with(number, Subnet::default);
-            }
-            let Some(subnet) = number.checked_sub(1).and_then(|at| subnets.get_mut(at)) else {
-                continue;
-            };
-            match member {
-                "subnetId" => subnet.id = text.clone(),
-                "availabilityZone" => subnet.zone = text.clone(),
-                "availableIpAddressCount" => subnet.free = text.parse().ok(),
-                _ => {}
-            }
-        }
-        Ok(subnets)
     }
 
     /// The zones that each load balancer has enabled, by its ARN.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ecs::types::{ContainerInstanceStatus, DesiredStatus};
+use aws_sdk_ecs::types::DesiredStatus;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -48,40 +48,6 @@ impl Aws {
             }
         }
         Ok(pairs.into_iter().map(|(service, _)| service).collect())
-    }
-
-    /// How many instances of a cluster take tasks.
-    pub async fn instances(&self, cluster: &str) -> Result<usize, Failure> {
-        Ok(self.instance_arns(cluster).await?.len())
-    }
-
-    async fn instance_arns(&self, cluster: &str) -> Result<Vec<String>, Failure> {
-        let call = Call::ListContainerInstances.on(format!("of cluster {cluster}"));
-        let request = self.ecs.list_container_instances().cluster(cluster);
-        let active = request.status(ContainerInstanceStatus::Active).into_paginator().items();
-        active.send().collect::<Result<Vec<_>, _>>().await.map_err(of(call))
-    }
-
-    /// What every instance of a cluster that takes tasks has left: CPU units and MiB of memory.
-    pub async fn room(&self, cluster: &str) -> Result<Vec<(u64, u64)>, Failure> {
-        let on = format!("of cluster {cluster}");
-        let arns = self.instance_arns(cluster).await?;
-        let mut room = Vec::new();
-        // DescribeContainerInstances takes 100 at a time (API reference).
-        for arns in arns.chunks(100) {
-            let request = self.ecs.describe_container_instances().cluster(cluster);
-            let answer = request.set_container_instances(Some(arns.to_vec())).send().await;
-            let answer = answer.map_err(of(Call::DescribeContainerInstances.on(&on)))?;
-            room.extend(answer.container_instances().iter().map(|instance| {
-                let left = |name: &str| {
-                    let mut all = instance.remaining_resources().iter();
-                    let one = all.find(|one| one.name() == Some(name));
-                    one.and_then(|one| u64::try_from(one.integer_value()).ok()).unwrap_or(0)
-                };
-                (left("CPU"), left("MEMORY"))
-            }));
-        }
-        Ok(room)
     }
 
     /// The ARNs of the revisions of a family that tasks of a cluster run: those of services, and one-off tasks.

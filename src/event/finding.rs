@@ -411,5 +411,21 @@ pub enum Fact {
         needed: u32,
         /// Tasks that fit.
         fit: u32,
+        /// What most instances run out of first. Not there: the cluster has no instance.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lacks: Option<Lack>,
     },
+}
+
+/// What an instance has no more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Lack {
+    /// CPU units.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// Network interfaces.
+    Interfaces,
 }

@@ -191,6 +191,19 @@ pub struct Group {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
+/// What an instance of a cluster has left for tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// CPU units.
+    pub cpu: u64,
+    /// MiB of memory.
+    pub memory: u64,
+    /// Its id in Amazon EC2, where each task with an interface of its own takes one of those that it can have.
+    pub instance: Option<String>,
+    /// How many interfaces it can still have, where that is known.
+    pub interfaces: Option<u64>,
+}
+
 /// A subnet of Amazon VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subnet {

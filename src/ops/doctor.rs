@@ -18,8 +18,8 @@ use crate::plan::doctor::{
     More, Report, deployed, examine, may_be_set_up, quotas_matter, usage_matters,
 };
 use crate::plan::named::{
-    fargate, has_fixed_instances, log_groups, named_roles, named_values, parameter_of, secret_of,
-    subnets,
+    fargate, has_fixed_instances, log_groups, named_roles, named_values, network_mode,
+    parameter_of, secret_of, subnets,
 };
 use crate::plan::policy::changes;
 use crate::plan::{Decision, Survey, live, wanted};
@@ -81,10 +81,15 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
     let aws = setting.aws;
     let (_, definition) = deployed(request, survey, live);
     let left = async {
-        match has_fixed_instances(live) {
-            true => aws.room(&survey.cluster).await.map(Some),
-            false => Ok(None),
+        if !has_fixed_instances(live) {
+            return Ok((None, None));
         }
+        let mut left = aws.room(&survey.cluster).await?;
+        let unread = match network_mode(&definition) {
+            "awsvpc" => aws.interfaces(&mut left).await.err(),
+            _ => None,
+        };
+        Ok((Some(left), unread))
     };
     let named = live.alarms();
     let states = async {
@@ -143,8 +148,12 @@ async fn more(request: &Request, setting: &Setting<'_>, survey: &Survey) -> Resu
         not_allowed,
     );
     let mut unread = Unread::default();
+    let (left, interfaces) = unread.known(left)?.unwrap_or_default();
+    if let Some(failure) = interfaces {
+        unread.known::<()>(Err(failure))?;
+    }
     let mut more = More {
-        left: unread.known(left)?.flatten(),
+        left,
         quotas: unread.known(quotas)?.flatten(),
         policies: unread.known(policies)?.unwrap_or_default(),
         subnets: unread.known(around.0)?.unwrap_or_default(),

@@ -20,6 +20,11 @@ pub fn containers(definition: &Value) -> impl Iterator<Item = (String, &Value)> 
     all.into_iter().flatten().filter_map(|one| Some((one["name"].as_str()?.to_owned(), one)))
 }
 
+/// How its containers are in the network (API reference of TaskDefinition).
+pub fn network_mode(definition: &Value) -> &str {
+    definition["networkMode"].as_str().unwrap_or("bridge")
+}
+
 /// Log groups that containers write to and that ECS does not make by itself, by their region.
 pub fn log_groups(definition: &Value) -> BTreeMap<String, Option<String>> {
     let named = containers(definition).filter_map(|(_, one)| {

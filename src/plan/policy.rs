@@ -72,6 +72,8 @@ const DOCTOR: &[Call] = {
         DescribeSecret,
         DescribeParameters,
         DescribeSubnets,
+        DescribeInstances,
+        DescribeInstanceTypes,
         DescribeLoadBalancers,
         DescribeAccountLimits,
         GetServiceQuota,
@@ -171,6 +173,8 @@ fn scope(call: Call) -> On {
         | DescribeLogGroups
         | DescribeParameters
         | DescribeSubnets
+        | DescribeInstances
+        | DescribeInstanceTypes
         | DescribeLoadBalancers
         | DescribeAccountLimits
         | GetServiceQuota

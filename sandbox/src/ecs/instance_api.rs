@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{cluster, instance, listing, tags, task};
 use crate::{
+    ec2,
     journal::Change,
     protocol::{
         Fault,
@@ -181,6 +182,11 @@ fn all_attributes(one: &Instance) -> BTreeMap<String, Option<String>> {
     let mut all = one.attributes.clone();
     all.insert("ecs.availability-zone".into(), Some(one.zone.clone()));
     all.insert("ecs.os-type".into(), Some("linux".into()));
+    all.insert("ecs.instance-type".into(), Some(ec2::type_name(one).into()));
+    if ec2::has_trunk(one) {
+        let trunk = format!("eni-1{}", one.ec2.trim_start_matches("i-"));
+        all.insert("ecs.awsvpc-trunk-id".into(), Some(trunk));
+    }
     all
 }
 

@@ -182,6 +182,22 @@ fn a_task_with_its_own_interface_needs_an_attachment_point() {
 }
 
 #[test]
+fn an_instance_with_a_trunk_says_so() {
+    for (enis, kind, trunk) in
+        [(2, "t3.medium", false), (14, "m5.16xlarge", false), (40, "m5.16xlarge", true)]
+    {
+        let instance = instance("one", "a", &format!("enis = {enis}"));
+        let mut world = World::with(&format!("extends = 'shop'\n{instance}"));
+        let of = |name: &str| json!({"cluster": "shop", "targetType": "container-instance", "attributeName": name});
+        let mut get = |name: &str| {
+            world.ecs("ListAttributes", of(name)).expect("attributes")["attributes"].clone()
+        };
+        assert_eq!(get("ecs.instance-type")[0]["value"], kind);
+        assert_eq!(get("ecs.awsvpc-trunk-id") != json!([]), trunk, "{enis}");
+    }
+}
+
+#[test]
 fn a_task_with_a_gpu_needs_one_that_is_free() {
     let text = instance("one", "a", "cpu = 4096\nmemory = 8192\ngpus = 1");
     let mut world = World::with(&format!(

@@ -25,7 +25,7 @@ use crate::model::arn::short;
 use crate::model::quota::{Quotas, Vcpus};
 use crate::model::revision::Revision;
 use crate::model::scaling::Policy;
-use crate::model::world::{Group, Service, Subnet};
+use crate::model::world::{Group, Room, Service, Subnet};
 use crate::request::EngineName;
 use crate::request::Request;
 
@@ -36,8 +36,8 @@ pub struct More {
     pub firing: Vec<String>,
     /// Log groups that are named and not there.
     pub no_log_groups: Vec<String>,
-    /// What every instance of the cluster has left: CPU units and MiB.
-    pub left: Option<Vec<(u64, u64)>>,
+    /// What every instance of the cluster has left.
+    pub left: Option<Vec<Room>>,
     /// The trust policies of the roles that are named, by role; `None`: there is no such role.
     pub roles: BTreeMap<String, Option<String>>,
     /// What a deployment changes and the caller may not.
@@ -114,7 +114,10 @@ fn is_for(call: Call, code: &str) -> bool {
     match call {
         Call::DescribeAlarms => code == "alarm",
         Call::DescribeLogGroups => code == "log-group",
-        Call::ListContainerInstances | Call::DescribeContainerInstances => code == "room",
+        Call::ListContainerInstances
+        | Call::DescribeContainerInstances
+        | Call::DescribeInstances
+        | Call::DescribeInstanceTypes => code == "room",
         Call::BatchGetImage => code == "platform",
         Call::GetRole => code == "role",
         Call::SimulatePrincipalPolicy => code == "caller",
@@ -357,7 +360,7 @@ impl Exam<'_> {
     }
 
     fn network_mode(&self) -> &str {
-        self.definition["networkMode"].as_str().unwrap_or("bridge")
+        named::network_mode(&self.definition)
     }
 
     fn is_daemon(&self) -> bool {

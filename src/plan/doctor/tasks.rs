@@ -1,9 +1,9 @@
 //! How many tasks run, and where they would.
 
 use super::Exam;
-use crate::event::Fact;
+use crate::event::{Fact, Lack};
 use crate::model::quota::Fargate;
-use crate::model::world::Service;
+use crate::model::world::{Room, Service};
 use crate::plan::checks::service::setting_at;
 use crate::plan::named::fargate;
 use serde_json::Value;
@@ -20,22 +20,37 @@ pub(super) fn short_of_tasks(exam: &Exam<'_>) -> Vec<Fact> {
 pub(super) fn room(exam: &Exam<'_>) -> Vec<Fact> {
     let Some(left) = &exam.more.left else { return vec![] };
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
-    let sum = |member: &str| -> u64 {
-        let own = exam.containers().filter_map(|(_, one)| number(&one[member])).sum();
-        number(&exam.definition[member]).unwrap_or(own)
+    let sum = |of: &dyn Fn(&Value) -> Option<u64>| -> u64 {
+        let own = exam.containers().filter_map(|(_, one)| of(one)).sum();
+        of(&exam.definition).unwrap_or(own)
     };
-    let (cpu, memory) = (sum("cpu"), sum("memory"));
-    let needed = exam.beside();
+    let cpu = sum(&|one| number(&one["cpu"]));
+    // A container takes what it reserves, or else all that it may use (API reference of ContainerDefinition).
+    let memory = sum(&|one| number(&one["memoryReservation"]).or_else(|| number(&one["memory"])));
     let times = |left: u64, of: u64| left.checked_div(of).unwrap_or(u64::MAX);
-    let fit = left.iter().map(|&(cpus, mib)| times(cpus, cpu).min(times(mib, memory)));
-    let fit = fit.fold(0u64, u64::saturating_add);
-    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    match fit < needed {
-        true => {
-            vec![Fact::NoRoom { service: exam.service(), needed: count(needed), fit: count(fit) }]
-        }
-        false => vec![],
+    let interface = u64::from(exam.network_mode() == "awsvpc");
+    let fit = |one: &Room| {
+        [
+            (times(one.cpu, cpu), Lack::Cpu),
+            (times(one.memory, memory), Lack::Memory),
+            (times(one.interfaces.unwrap_or(u64::MAX), interface), Lack::Interfaces),
+        ]
+    };
+    let fits = left.iter().map(|one| fit(one).map(|(fit, _)| fit).into_iter().min().unwrap_or(0));
+    let fits = fits.fold(0u64, u64::saturating_add);
+    let needed = exam.beside();
+    if fits >= needed {
+        return vec![];
     }
+    // What most instances run out of first.
+    let first = left.iter().filter_map(|one| fit(one).into_iter().min().map(|(_, lack)| lack));
+    let mut first: Vec<Lack> = first.collect();
+    first.sort_unstable();
+    let lacks = first.chunk_by(|one, next| one == next).max_by_key(|same| same.len());
+    let lacks = lacks.and_then(|same| same.first().copied());
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let (needed, fit) = (count(needed), count(fits));
+    vec![Fact::NoRoom { service: exam.service(), needed, fit, lacks }]
 }
 
 /// Each task with a network interface of its own takes an address of its subnet (Developer Guide, "Task

@@ -4,7 +4,7 @@ use super::failure::failure as failed;
 use super::warning::warning;
 use super::{quota, raise, refusal, time};
 use crate::call::Allowance;
-use crate::event::{Fact, Location, Owner};
+use crate::event::{Fact, Lack, Location, Owner};
 use crate::model::arn::{name, short};
 
 /// What was found.
@@ -164,10 +164,21 @@ pub(crate) fn fact(fact: &Fact) -> String {
              {quota} is {max_vcpus}"
         ),
         Fact::SetupQuota(own) => format!("ecs-bg setup would be refused: {}", quota(own)),
-        Fact::NoRoom { service, needed, fit } => format!(
-            "the instances of the cluster have room for {fit} of the {needed} tasks of {service} that run beside the \
-             old ones"
-        ),
+        Fact::NoRoom { service, needed, fit, lacks } => {
+            let lacks = match lacks {
+                None => "there is none",
+                Some(Lack::Cpu) => "CPU units are short",
+                Some(Lack::Memory) => "memory is short",
+                Some(Lack::Interfaces) => "network interfaces are short",
+            };
+            let who = match needed {
+                1 => format!("no room for a task of {service} beside the old ones"),
+                _ => format!(
+                    "room for {fit} of the {needed} tasks of {service} that run beside the old ones"
+                ),
+            };
+            format!("the instances of the cluster have {who}: {lacks}")
+        }
     }
 }
 

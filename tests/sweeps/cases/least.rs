@@ -116,6 +116,13 @@ fn on_instances(port: u16) -> String {
     )
 }
 
+/// Tasks with network interfaces of their own on an instance.
+fn with_interfaces() -> String {
+    "extends = 'solo'\n[[container_instance]]\nname = 'one'\ncluster = 'shop'\naz = 'a'\nenis = 3\n\
+     [[service]]\nserviceName = 'api'\nlaunchType = 'EC2'\n"
+        .to_owned()
+}
+
 /// Logs of tasks that fail are read.
 fn logged(scenario: &str, service: &str) -> String {
     format!(
@@ -312,6 +319,9 @@ fn scenes() -> Vec<Scene> {
     ] {
         all.push(scene(&format!("rolling: {name}"), &on_instances(port), BOX, with, &lines));
     }
+    let doctor = [line(format!("doctor {API}"))];
+    let name = "rolling: doctor of interfaces";
+    all.push(scene(name, &with_interfaces(), API, "--with doctor", &doctor));
     // Services whose traffic ECS shifts.
     for (name, world, with, lines) in [
         ("good", extends("native", ""), "", vec![deploy(SHOP, "2", "")]),
