@@ -31,6 +31,7 @@
 //! - `serving`: where requests go now; `visit`: a request of a user's. [`invariants`]: what no client may do.
 //! - `cloud/`: [`Cloud`] is the world. [`Cloud::handle`] answers a request, [`Cloud::advance`] lets time
 //!   pass; both dispatch to the rooms above.
+//! - [`refused`]: what AWS refuses, asked beforehand.
 //! - [`scenario`]: worlds in TOML, built with the operations that a client would use.
 //! - `transport`, `reply`: a call on its way to the world and back, over `sdk` (feature `sdk`: the HTTP
 //!   client of the AWS SDK for Rust, in process) or `server/` (feature `http`: other processes, real time).
@@ -62,6 +63,7 @@ mod partition;
 mod past;
 mod protocol;
 mod quotas;
+pub mod refused;
 #[cfg(any(feature = "http", feature = "sdk"))]
 mod reply;
 mod roles;

@@ -224,7 +224,10 @@ impl Aws {
     pub async fn has_secret(&self, id: &str) -> Result<bool, Failure> {
         let body = serde_json::json!({ "SecretId": id }).to_string();
         let about = Call::DescribeSecret.on(id);
-        match self.signed.send(SECRETS, &self.region, about, body).await {
+        // An ARN says where it is.
+        let region = id.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2));
+        let region = region.filter(|region| !region.is_empty()).unwrap_or(&self.region);
+        match self.signed.send(SECRETS, region, about, body).await {
             Err(failure) if failure.kind == FailureKind::Missing => Ok(false),
             answer => answer.map(|_| true),
         }

@@ -12,7 +12,6 @@ use super::Run;
 use crate::aws::Aws;
 use crate::error::Failure;
 use crate::event::{Cause, Error, Interruption, Kind, LeftBehind, Warning};
-use crate::model::arn::short;
 use crate::record::Reason;
 use crate::route::{Outcome, Trouble, View};
 
@@ -121,7 +120,7 @@ impl Registration {
             tokio::select! {
                 biased;
                 _ = asked(interrupts, 1) => {}
-                result = &mut future => return result,
+                result = &mut future => return result.map_err(|error| self.explain(error)),
             }
             deadline = tokio::time::Instant::now() + PATIENCE;
             // Whether the answer comes decides whether the revision can be named.
@@ -149,6 +148,14 @@ impl Registration {
         Err(self.left_behind(asked))
     }
 
+    /// Why it failed, and what it leaves behind.
+    fn explain(&self, error: Error) -> Error {
+        match self.left() {
+            None => error,
+            Some(left) => error.after(left),
+        }
+    }
+
     async fn undo(&self, aws: &Aws) {
         let known = self.known.borrow().clone();
         for arn in known {
@@ -160,15 +167,21 @@ impl Registration {
 
     /// What to say of what could not be taken away.
     fn left_behind(&self, asked: u32) -> Error {
+        match self.left() {
+            None => nothing_changed(asked),
+            Some(left) => {
+                Error::Interrupted(Interruption { code: if asked > 1 { 130 } else { 4 }, left })
+            }
+        }
+    }
+
+    fn left(&self) -> Option<LeftBehind> {
         let known = self.known.borrow();
-        let left = match (known.is_empty(), self.sent.get()) {
-            (true, false) => return nothing_changed(asked),
-            (true, true) => LeftBehind::MaybeRevision,
-            (false, _) => LeftBehind::Revisions {
-                revisions: known.iter().map(|arn| short(arn).to_owned()).collect(),
-            },
-        };
-        Error::Interrupted(Interruption { code: if asked > 1 { 130 } else { 4 }, left })
+        match (known.is_empty(), self.sent.get()) {
+            (true, false) => None,
+            (true, true) => Some(LeftBehind::MaybeRevision),
+            (false, _) => Some(LeftBehind::revisions(known.iter().map(String::as_str))),
+        }
     }
 }
 
@@ -187,6 +200,11 @@ impl Run<'_> {
         if asked <= self.heard {
             return None;
         }
+        // It is over; its end is only to be told.
+        if self.record.closed.is_some() && asked == 1 {
+            self.heard = asked;
+            return None;
+        }
         let first = self.heard == 0;
         self.heard = asked;
         if !first || asked > 1 {
@@ -194,7 +212,12 @@ impl Run<'_> {
         }
         let (whole, past_return) = self.serves_alone();
         let finish = self.setting.on_cancel == OnCancel::Finish && whole;
-        let warning = match self.setting.on_cancel {
+        // What served before this command began serves on.
+        let on_cancel = match self.setting.finishes {
+            true => OnCancel::Hold,
+            false => self.setting.on_cancel,
+        };
+        let warning = match on_cancel {
             OnCancel::Hold => {
                 let view = View { record: &self.record, watch: &self.watch, world: &self.world };
                 let share = (view.engine().share)(&view);

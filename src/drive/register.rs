@@ -55,36 +55,38 @@ pub async fn register(
     }
     let copy = plan.way_back.as_ref().map(|_| record.from.clone());
     let registered = clone(setting, &Plan { record, ..plan.clone() }, registration, emit).await;
-    if let (Err(_), Some(copy)) = (&registered, copy) {
-        deregister(setting, &copy, emit).await;
+    if let (Err(_), Some(copy)) = (&registered, copy)
+        && deregister(setting, &copy, emit).await
+    {
+        registration.settle(&copy);
     }
     registered
 }
 
-/// Takes a revision of ours out of use that nothing runs. Where that fails, it is said.
-pub async fn deregister(setting: &Setting<'_>, arn: &str, emit: &mut dyn FnMut(Event)) {
-    if let Err(error) = setting.aws.deregister(arn).await {
-        let then = Then::StaysRegistered { revision: short(arn).to_owned() };
-        warn(setting, emit, Warning::CallFailed { failure: error, then });
-    }
+/// Takes a revision of ours out of use that nothing runs. Whether it is; where it is not, that is said.
+pub async fn deregister(setting: &Setting<'_>, arn: &str, emit: &mut dyn FnMut(Event)) -> bool {
+    let Err(error) = setting.aws.deregister(arn).await else { return true };
+    let then = Then::StaysRegistered { revision: short(arn).to_owned() };
+    warn(setting, emit, Warning::CallFailed { failure: error, then });
+    false
 }
 
-/// Takes the revision out of use of a deployment that changed nothing. Where that fails, its record
+/// Takes the revision out of use of a deployment that changed nothing. Whether it is; where it is not, its record
 /// is closed: an open one would be in the next deployment's way.
 pub async fn withdraw(
     setting: &Setting<'_>,
     record: &Record,
     kept: Kept,
     emit: &mut dyn FnMut(Event),
-) {
+) -> bool {
     // A restart registered nothing.
     if record.is_restart() {
-        return;
+        return true;
     }
     if kept == Kept::Memory {
         return deregister(setting, &record.revision, emit).await;
     }
-    let Err(error) = setting.aws.deregister(&record.revision).await else { return };
+    let Err(error) = setting.aws.deregister(&record.revision).await else { return true };
     let closed = Some(Closed { end: End::WentBack, at: setting.aws.date() });
     // Nothing was written into the service's settings.
     let closed = Record { closed, ..record.clone() }.tidied();
@@ -100,6 +102,7 @@ pub async fn withdraw(
     };
     let then = Then::Withdrawn { revision: record.name().to_owned(), open };
     warn(setting, emit, Warning::CallFailed { failure: error, then });
+    false
 }
 
 /// Registers the clone.
@@ -132,8 +135,9 @@ async fn clone(
                 Err(error) => {
                     // A record that can never be closed would stand in every next deployment's way.
                     let record = Record { revision: arn.clone(), ..plan.record.clone() };
-                    withdraw(setting, &record, Kept::Tags, emit).await;
-                    registration.settle(&arn);
+                    if withdraw(setting, &record, Kept::Tags, emit).await {
+                        registration.settle(&arn);
+                    }
                     error
                 }
             },
@@ -150,8 +154,9 @@ async fn clone(
     let kept = if tags == Tags::WithRecord { Kept::Tags } else { Kept::Memory };
     let record = Record { revision: arn.clone(), ..plan.record.clone() };
     if let Err(error) = read_back(setting, plan, &arn).await {
-        withdraw(setting, &record, kept, emit).await;
-        registration.settle(&arn);
+        if withdraw(setting, &record, kept, emit).await {
+            registration.settle(&arn);
+        }
         return Err(error);
     }
     let kind = Kind::Registered {

@@ -348,6 +348,23 @@ pub enum Cause {
     LeftBefore,
 }
 
+impl Cause {
+    /// The failed task that it tells of.
+    pub fn task_mut(&mut self) -> Option<&mut TaskFailure> {
+        match self {
+            Self::Tasks { task, .. } => Some(task),
+            Self::EcsFailed { task, .. }
+            | Self::EcsRolledBack { task, .. }
+            | Self::TooFewTasks { task, .. }
+            | Self::NoProgress { task, .. } => task.as_mut(),
+            Self::RestartFails { why } | Self::OldSideFails { why: Some(why), .. } => {
+                why.task_mut()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How a task of `--before` ended badly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

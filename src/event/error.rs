@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::refusal::Refused;
 use super::seconds;
 use crate::error::{Failure, Usage};
+use crate::model::arn::short;
 
 /// Why a deployment is not started, or another command not carried out. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,13 @@ pub enum LeftBehind {
         #[cfg_attr(test, schemars(with = "u64"))]
         dead_after: Duration,
     },
+}
+
+impl LeftBehind {
+    /// These revisions, by their ARNs.
+    pub fn revisions<'a>(arns: impl Iterator<Item = &'a str>) -> Self {
+        Self::Revisions { revisions: arns.map(|arn| short(arn).to_owned()).collect() }
+    }
 }
 
 /// One thing that is in the way of a command. Its words are in `render::words`.

@@ -50,6 +50,16 @@ pub enum Owner {
     Cdk,
 }
 
+/// What a tool must not change back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Ignored {
+    /// `aws_ecs_service`
+    pub resource: &'static str,
+    /// `desired_count`
+    pub attributes: Vec<&'static str>,
+}
+
 /// A quota of Elastic Load Balancing that would be exceeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -95,6 +105,9 @@ pub enum Fact {
     OneTask {
         /// The service.
         service: String,
+        /// The most that auto scaling allows, where that is 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max: Option<u32>,
     },
     /// The service lacks tasks now.
     ShortOfTasks {
@@ -133,6 +146,10 @@ pub enum Fact {
         #[serde(rename = "unhealthy_after_seconds", serialize_with = "seconds")]
         #[cfg_attr(test, schemars(with = "u64"))]
         unhealthy_after: Duration,
+        /// The grace period that there is.
+        #[serde(rename = "grace_seconds", serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "u64"))]
+        grace: Duration,
     },
     /// Old tasks wait long before they stop.
     LongDrain {
@@ -186,6 +203,8 @@ pub enum Fact {
     RedirectIsHealthy {
         /// The target group.
         group: String,
+        /// Its ARN.
+        arn: String,
         /// Its path.
         path: String,
         /// Its matcher.
@@ -211,6 +230,9 @@ pub enum Fact {
         owner: Owner,
         /// The tag that says so.
         tag: String,
+        /// What it must leave alone, by resource of Terraform.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        ignore_changes: Vec<Ignored>,
     },
     /// An image tag that is moved.
     MovingTag {
@@ -237,6 +259,8 @@ pub enum Fact {
     OutsideLimits {
         /// The service.
         service: String,
+        /// The cluster.
+        cluster: String,
         /// Its desired count.
         desired: u32,
         /// The scalable target's minimum.
@@ -283,6 +307,13 @@ pub enum Fact {
         /// Its id.
         subnet: String,
     },
+    /// All subnets are in one zone.
+    OneZone {
+        /// The service.
+        service: String,
+        /// The zone.
+        zone: String,
+    },
     /// ECS has nothing to roll back to.
     NeverCompleted {
         /// The service.
@@ -301,6 +332,9 @@ pub enum Fact {
         container: String,
         /// The log group.
         group: String,
+        /// Its region, where that is another one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
     },
     /// An image is not built for the platform of the task definition.
     ImagePlatform {
@@ -331,7 +365,7 @@ pub enum Fact {
     NoSecret {
         /// The container.
         container: String,
-        /// The variable's name.
+        /// The variable's name, or the member of the container that names the secret.
         variable: String,
         /// The `valueFrom`.
         from: String,

@@ -23,7 +23,7 @@ pub use ending::{
     AsBefore, Ended, Ending, Failed, Hint, Nothing, OneOff, Paused, Proof, RunningImage, Swept,
 };
 pub use error::{Error, Fault, FaultKind, Interruption, LeftBehind, Refusal};
-pub use finding::{Fact, Finding, Lack, Level, Owner, Quota};
+pub use finding::{Fact, Finding, Ignored, Lack, Level, Owner, Quota};
 pub use plan::{
     Edited, EditedMember, EngineReason, NumberChange, Part, Planned, Settled, Update, at_least,
 };

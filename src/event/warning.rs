@@ -115,6 +115,13 @@ pub enum Warning {
         #[cfg_attr(test, schemars(with = "u64"))]
         follow: Duration,
     },
+    /// AWS does not register it, as its documentation says.
+    NotRegistered {
+        /// What is copied, `web:42`, or the file.
+        revision: String,
+        /// AWS's answer.
+        why: String,
+    },
     /// The tags of the record are copied to the tasks.
     RecordTagsCopied {
         /// The service that does so: `propagateTags` is `TASK_DEFINITION`.

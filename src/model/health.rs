@@ -65,6 +65,8 @@ pub enum Meaning {
     NoImageOrPermission,
     /// The execution role lacks a permission.
     NoPermission,
+    /// The infrastructure role of a volume lacks a permission.
+    VolumeRole,
     /// The image is built for another CPU architecture.
     WrongArchitecture,
     /// The image's name is not valid.
@@ -129,6 +131,8 @@ pub enum Meaning {
     NoRoom,
     /// No instance has a network interface left.
     NoInterface,
+    /// A subnet has no free address.
+    NoAddress,
     /// No instance has a GPU left.
     NoGpu,
     /// A quota of the account is used up.
@@ -154,28 +158,38 @@ pub enum Outlook {
 }
 
 /// Parts of `stoppedReason`s and container reasons after which another start ends the same way, with
-/// what to make of them. Texts: ECS developer guide, "Stopped tasks error messages".
-const HOPELESS: [(&str, Meaning); 19] = [
-    ("unable to assume the role", Meaning::RoleNotAssumable),
-    ("secrets manager can't find", Meaning::NoSecret),
-    ("did not contain json key", Meaning::NoSecretKey),
-    ("invalid ssm parameters", Meaning::NoParameter),
-    ("specified log group does not exist", Meaning::NoLogGroup),
-    ("manifest unknown", Meaning::NoImage),
-    ("pull access denied", Meaning::NoImageOrPermission),
-    ("check that the role has the permissions", Meaning::NoPermission),
-    ("is not authorized to perform", Meaning::NoPermission),
-    ("accessdenied", Meaning::NoPermission),
-    ("does not contain descriptor matching platform", Meaning::WrongArchitecture),
-    ("exec format error", Meaning::WrongArchitecture),
-    ("invalid reference format", Meaning::BadImageName),
-    ("error while loading shared libraries", Meaning::NoLibrary),
+/// what to make of them: all parts of a row. Texts: ECS developer guide, "Stopped tasks error messages".
+const HOPELESS: &[(&[&str], Meaning)] = &[
+    (&["unable to assume the role"], Meaning::RoleNotAssumable),
+    (&["marked for deletion"], Meaning::NoSecret),
+    (&["secrets manager can't find"], Meaning::NoSecret),
+    (&["did not contain json key"], Meaning::NoSecretKey),
+    (&["invalid ssm parameters"], Meaning::NoParameter),
+    (&["specified log group does not exist"], Meaning::NoLogGroup),
+    (&["cannot find the", "log group"], Meaning::NoLogGroup),
+    (&["manifest unknown"], Meaning::NoImage),
+    (&["name unknown"], Meaning::NoImage),
+    (&["does not exist in the registry"], Meaning::NoImage),
+    (&["check if the image exists"], Meaning::NoImage),
+    (&["cannotpullcontainer", "not found"], Meaning::NoImage),
+    (&["pull access denied"], Meaning::NoImageOrPermission),
+    (&["no basic auth credentials"], Meaning::NoImageOrPermission),
+    (&["cannotpullcontainer", "403 forbidden"], Meaning::NoImageOrPermission),
+    (&["ec2:createvolume"], Meaning::VolumeRole),
+    (&["check that the role has the permissions"], Meaning::NoPermission),
+    (&["is not authorized to perform"], Meaning::NoPermission),
+    (&["accessdenied"], Meaning::NoPermission),
+    (&["does not contain descriptor matching platform"], Meaning::WrongArchitecture),
+    (&["no matching manifest"], Meaning::WrongArchitecture),
+    (&["exec format error"], Meaning::WrongArchitecture),
+    (&["invalid reference format"], Meaning::BadImageName),
+    (&["error while loading shared libraries"], Meaning::NoLibrary),
     // A file that is not there is the command only where it is executed.
-    ("executable file not found", Meaning::NoCommand),
-    ("not found", Meaning::NotFound),
-    ("does not exist", Meaning::DoesNotExist),
-    ("address already in use", Meaning::PortTwice),
-    ("port is already allocated", Meaning::PortTaken),
+    (&["executable file not found"], Meaning::NoCommand),
+    (&["not found"], Meaning::NotFound),
+    (&["does not exist"], Meaning::DoesNotExist),
+    (&["address already in use"], Meaning::PortTwice),
+    (&["port is already allocated"], Meaning::PortTaken),
 ];
 
 /// Those that no other text makes pass: AWS calls some of them internal errors.
@@ -207,7 +221,7 @@ const DOUBTFUL: [(&[&str], Meaning); 18] = [
 
 /// What comes and goes: capacity, quotas, throttles, the machine below. Texts: as above, and "API
 /// failure reasons" (`RESOURCE:…`).
-const PASSING: [(&str, Meaning); 24] = [
+const PASSING: [(&str, Meaning); 25] = [
     ("capacity is unavailable", Meaning::NoCapacity),
     // Not `resource:` alone: "… is not authorized to perform: … on resource: …".
     ("resource:cpu", Meaning::NoRoom),
@@ -231,7 +245,8 @@ const PASSING: [(&str, Meaning); 24] = [
     ("throttling", Meaning::Throttled),
     ("throttlingexception", Meaning::Throttled),
     ("throttled", Meaning::Throttled),
-    ("timeout waiting for network interface", Meaning::NoInterface),
+    ("timeout waiting for network interface", Meaning::AwsError),
+    ("insufficientfreeaddresses", Meaning::NoAddress),
     ("internal error", Meaning::AwsError),
     ("internalerror", Meaning::AwsError),
     ("service unavailable", Meaning::AwsError),
@@ -316,7 +331,7 @@ fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
     if let Some((_, meaning)) = PASSING.iter().find(|(part, _)| !exited && says(part)) {
         return (Outlook::Passing, Some(*meaning));
     }
-    if let Some((_, meaning)) = HOPELESS.iter().find(|(part, _)| says(part)) {
+    if let Some((_, meaning)) = HOPELESS.iter().find(|(all, _)| all.iter().all(|part| says(part))) {
         return (Outlook::Hopeless, Some(*meaning));
     }
     if let Some((_, meaning)) = DOUBTFUL.iter().find(|(all, _)| all.iter().all(|part| has(part))) {
@@ -327,6 +342,16 @@ fn meaning(text: &str, exited: bool) -> (Outlook, Option<Meaning>) {
         (true, false) => (Outlook::Doubtful, Some(Meaning::NoFile)),
         (false, _) => (Outlook::Doubtful, None),
     }
+}
+
+/// What a line of a container's log says of why it ended, where its exit code does not.
+pub fn logged(line: &str) -> Option<Meaning> {
+    const SAID: [(&str, Meaning); 2] = [
+        ("exec format error", Meaning::WrongArchitecture),
+        ("error while loading shared libraries", Meaning::NoLibrary),
+    ];
+    let line = line.to_lowercase();
+    SAID.iter().find(|(text, _)| line.contains(text)).map(|(_, meaning)| *meaning)
 }
 
 /// A reason without what is named in it: references, paths, ARNs, and what is quoted.

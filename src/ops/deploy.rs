@@ -14,7 +14,7 @@ use crate::aws::Pair;
 use crate::call::Call;
 use crate::drive::backoff::{LOOK_TWICE, backoff};
 use crate::drive::claim::{OnConflict, WAIT_LOOK, forgotten};
-use crate::drive::interrupt::{Registration, or_interrupted, or_skipped};
+use crate::drive::interrupt::{Registration, nothing_changed, or_interrupted, or_skipped};
 use crate::drive::{self, Kept, Setting, withdraw};
 use crate::error::Failure;
 use crate::event::refusal::{RecordRefused, ServiceRefused};
@@ -44,8 +44,6 @@ const TIDIED_MAX: usize = 4;
 /// What came of the turns so far.
 #[derive(Default)]
 struct SoFar {
-    /// How a deployment ended that had to be over before ours.
-    ended: Option<Ended>,
     /// Deployments that ours has taken the place of; a read that lags may show them open once more.
     overtaken: Vec<String>,
     /// An outage was seen twice.
@@ -138,13 +136,8 @@ async fn turn(
             sleep(setting, WAIT_LOOK).await?;
             return Ok(None);
         }
-        // What another process had begun is over, and that is all that was changed.
-        Err(Error::Interrupted(interruption)) => {
-            return so_far.ended.take().map(Some).ok_or(Error::Interrupted(interruption));
-        }
         decided => decided?,
     };
-    so_far.ended = None;
     not_newer(&survey, &decision, setting.on_conflict)?;
     let service = &request.service;
     // What is planned begins with the service's own settings; a block that was read long ago is not written.
@@ -193,12 +186,9 @@ async fn turn(
                 let target = Target { cluster, service, twin: request.twin.clone() };
                 let back = back_to_service(&kept.blue, &target, survey, looked, setting, emit);
                 let ended = Box::pin(back).await?;
-                if ended.interrupted || !matches!(ended.exit_code, 0 | 1) {
-                    return Ok(Some(ended));
-                }
-                so_far.ended = Some(ended);
                 so_far.changed = true;
-                Ok(None)
+                let is_over = matches!(ended.exit_code, 0 | 1);
+                goes_on(ended, is_over, setting)
             }
             Some(kept) => {
                 so_far.emptied = true;
@@ -248,12 +238,17 @@ async fn turn(
             let ended = end(setting, ended, emit);
             // It is over, one way or the other: there is room for ours.
             let is_over = closed.is_some() || matches!(ended.exit_code, 0 | 1);
-            if ended.interrupted || !is_over {
-                return Ok(Some(ended));
-            }
-            so_far.ended = Some(ended);
-            Ok(None)
+            goes_on(ended, is_over, setting)
         }
+    }
+}
+
+/// What comes of a deployment that had to be over before ours. How it ended is not how ours did.
+fn goes_on(ended: Ended, is_over: bool, setting: &Setting<'_>) -> Result<Option<Ended>, Error> {
+    match (is_over, ended.interrupted) {
+        (false, _) => Ok(Some(ended)),
+        (true, true) => Err(nothing_changed(*setting.interrupts.borrow())),
+        (true, false) => Ok(None),
     }
 }
 
@@ -325,8 +320,9 @@ async fn carry_out(
                 Err(error) => Some(error),
             };
             if let Some(why) = why {
-                withdraw(setting, &record, kept, emit).await;
-                registration.settle(&record.revision);
+                if withdraw(setting, &record, kept, emit).await {
+                    registration.settle(&record.revision);
+                }
                 return Err(why);
             }
         }
@@ -342,11 +338,20 @@ async fn carry_out(
     if let Some(refused) = finished.refused {
         // Nothing of a service or a rule was changed, and nothing of ours is left.
         let kept = if finished.recorded { kept } else { Kept::Memory };
-        withdraw(setting, &finished.record, kept, emit).await;
-        if let Some(copy) = copy {
-            drive::deregister(setting, &copy, emit).await;
+        let mut left = vec![];
+        if !withdraw(setting, &finished.record, kept, emit).await {
+            left.push(finished.record.revision.as_str());
         }
-        return Err(refused.into());
+        if let Some(copy) = &copy
+            && !drive::deregister(setting, copy, emit).await
+        {
+            left.push(copy);
+        }
+        let error = Error::from(refused);
+        return Err(match left.is_empty() {
+            true => error,
+            false => error.after(LeftBehind::revisions(left.into_iter())),
+        });
     }
     Ok(over(setting, &finished, &request.service, emit).await)
 }

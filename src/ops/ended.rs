@@ -9,7 +9,7 @@ use crate::event::{
     AsBefore, Cause, Ended, Ending, Event, Failed, Hint, Kind, Nothing, Proof, Warning,
 };
 use crate::model::arn::short;
-use crate::model::health::{is_telling, plain};
+use crate::model::health::{is_telling, logged, plain};
 use crate::model::served::Served;
 use crate::model::world::{Service, World};
 use crate::plan::serving;
@@ -46,7 +46,15 @@ pub(super) async fn report(
         vec![]
     });
     let ended = ended(finished, &setting.cluster, service, setting.aws.calls());
-    Ended { logs, ..ended }
+    let mut ended = Ended { logs, ..ended };
+    if let Some(meaning) = ended.logs.iter().find_map(|line| logged(line)) {
+        let failed = ended.failures.iter_mut().map(|one| &mut one.failure);
+        let failed = failed.chain(ended.why.as_mut().and_then(Cause::task_mut));
+        for one in failed.filter(|one| one.exit_code.is_some()) {
+            one.meaning.get_or_insert(meaning);
+        }
+    }
+    ended
 }
 
 /// Tells how it ended.

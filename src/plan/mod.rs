@@ -267,7 +267,7 @@ pub fn plan(
         Warning::Over { deployment, by }
     }));
     let (engine, why) = engine?;
-    warnings.extend(notes::surprises(request, survey));
+    warnings.extend(notes::surprises(request, survey, wanted));
     let case = Case { request, survey, wanted, digests };
     checks::all(engine.checks, &case)?;
     let mut decision = (engine.plan)(&case, Draft { fingerprint, identity, why, warnings })?;

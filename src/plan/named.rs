@@ -44,11 +44,19 @@ pub fn named_roles(definition: &Value) -> BTreeSet<String> {
     ["executionRoleArn", "taskRoleArn"].into_iter().filter_map(role).collect()
 }
 
-/// What `secrets` of a definition name: every `valueFrom`.
+/// The secrets and parameters that a container names: for which variable or member, and where they are.
+pub fn values(container: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let lists = [&container["secrets"], &container["logConfiguration"]["secretOptions"]];
+    let named = lists.into_iter().filter_map(Value::as_array).flatten();
+    let named = named.filter_map(|one| Some((one["name"].as_str()?, one["valueFrom"].as_str()?)));
+    let registry = container["repositoryCredentials"]["credentialsParameter"].as_str();
+    named.chain(registry.map(|from| ("repositoryCredentials", from)))
+}
+
+/// All that the containers of a definition name so.
 pub fn named_values(definition: &Value) -> BTreeSet<String> {
-    let secrets = containers(definition).filter_map(|(_, one)| one["secrets"].as_array());
-    let named = secrets.flatten().filter_map(|one| one["valueFrom"].as_str());
-    named.map(str::to_owned).collect()
+    let named = containers(definition).flat_map(|(_, one)| values(one));
+    named.map(|(_, from)| from.to_owned()).collect()
 }
 
 /// The ARN of the secret in a `valueFrom`, without a JSON key and a version; `None`: it is a parameter.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::checks::service::setting_at;
-use super::{Digest, Survey};
+use super::{Digest, Survey, Wanted};
 use crate::event::Warning;
 use crate::model::arn::short;
 use crate::model::world::Service;
@@ -18,8 +18,12 @@ use crate::request::image::ImageRef;
 const SHORT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a user may not expect of a deployment like this.
-pub(super) fn surprises(request: &Request, survey: &Survey) -> Vec<Warning> {
+pub(super) fn surprises(request: &Request, survey: &Survey, wanted: &Wanted) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let live = super::live(request, survey).ok();
+    let live = live.and_then(|live| survey.revisions.get(&live.revision));
+    let revision = wanted.base.name.clone();
+    warnings.extend(wanted.refused(live).map(|why| Warning::NotRegistered { revision, why }));
     if request.timeout < SHORT_TIMEOUT {
         warnings.push(Warning::ShortTimeout { timeout: request.timeout });
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::image;
-use super::clone::Changes;
+use super::clone::{Changes, clone_request};
 use crate::event::refusal::ImagesRefused;
 use crate::event::{Refusal, Unchecked};
 use crate::model::revision::Revision;
@@ -84,6 +84,19 @@ impl Wanted {
     /// AWS would not register it; better now.
     pub fn fits(&self) -> Result<(), Refusal> {
         super::fits::fits(self)
+    }
+
+    /// What AWS says of it if it refuses it, as AWS documents that. What AWS says of a revision that it has is no
+    /// reason: it took that.
+    pub(super) fn refused(&self, live: Option<&Revision>) -> Option<String> {
+        let none = BTreeMap::new();
+        let said = |raw: &str, changes: &Changes| {
+            let body = clone_request(raw, changes, &none).ok()?;
+            ecs_bg_sandbox::refused::task_definition(&body)
+        };
+        let why = said(&self.base.raw, &self.changes())?;
+        let is_known = live.and_then(|live| said(&live.raw, &Changes::default()));
+        (is_known.as_ref() != Some(&why)).then_some(why)
     }
 
     /// A file has no revision's number.

@@ -106,6 +106,24 @@ fn each_thing_that_may_go_wrong_is_found() {
             "error progress",
         ),
         (vec![(service, "desiredCount = 2\ntags = { ManagedBy = 'terraform' }")], "hint owner"),
+        (
+            vec![
+                ("[subnets]", "[subnets]\nsubnet-c = 'eu-central-1a'"),
+                ("'subnet-a', 'subnet-b'", "'subnet-a', 'subnet-c'"),
+            ],
+            "hint one-subnet",
+        ),
+        (
+            vec![(service, "desiredCount = 2\nhealthCheckGracePeriodSeconds = 1")],
+            "hint grace-period",
+        ),
+        (
+            vec![(
+                container,
+                "essential = true\nenvironment = [{ name = 'DATABASE_URL', value = 'postgres://shop:x@db/shop' }]",
+            )],
+            "warning plain-secret",
+        ),
         (vec![("'subnet-a', 'subnet-b'", "'subnet-a'")], "hint one-subnet"),
         (
             vec![(
@@ -178,6 +196,138 @@ fn each_thing_that_may_go_wrong_is_found() {
         assert_eq!(strict, Some(if code == 3 { 3 } else { u8::from(warned) }), "{expected}");
         // Nothing that is secret is said.
         assert!(!life.text.contains("\"x\""), "{}", life.text);
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_finding_is_none() {
+    let container = "essential = true";
+    let variable = |name: &str, value: &str| {
+        format!("essential = true\nenvironment = [{{ name = '{name}', value = '{value}' }}]")
+    };
+    let tagged = |tag: &str| format!("desiredCount = 2\ntags = {{ {tag} }}");
+    for (old, new, check) in [
+        (container, variable("PASSWORD_MIN_LENGTH", "12"), "plain-secret"),
+        (container, variable("DISABLE_PASSWORD_LOGIN", "true"), "plain-secret"),
+        (container, variable("DATABASE_URL", "postgres://shop@db:5432/shop"), "plain-secret"),
+        ("desiredCount = 2", tagged("terraform = 'false'"), "owner"),
+        ("desiredCount = 2", tagged("Team = 'terraform-guild'"), "owner"),
+        (
+            "desiredCount = 2",
+            "desiredCount = 2\nhealthCheckGracePeriodSeconds = 60".to_owned(),
+            "grace-period",
+        ),
+    ] {
+        let life = solo(&[(old, &new)]).run(DOCTOR);
+        let passed = report(&life)["passed"].as_array().expect("passed").contains(&check.into());
+        assert!(passed, "{new}: {}", life.text);
+    }
+}
+
+/// The registry's password and a log group are named like secrets; nobody has these.
+#[test]
+fn all_that_a_container_names_is_looked_for() {
+    let from = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none-AbCdEf";
+    let definition = json!({
+        "family": "api", "containerDefinitions": [{"name": "api", "image": "shop/api:1", "memory": 64,
+            "portMappings": [{"containerPort": 8080}],
+            "repositoryCredentials": {"credentialsParameter": from},
+            "logConfiguration": {"logDriver": "awslogs",
+                "options": {"awslogs-group": "/none", "awslogs-region": "us-east-1"}}}],
+    });
+    let file = std::env::temp_dir().join(format!("ecs-bg-elsewhere-{}.json", std::process::id()));
+    fs::write(&file, definition.to_string()).expect("written");
+    let life = World::new("solo").run(&format!("{DOCTOR} --task-definition {}", file.display()));
+    fs::remove_file(&file).expect("removed");
+    let fix = "aws logs create-log-group --log-group-name /none --region us-east-1";
+    assert!(life.text.contains(fix), "{}", life.text);
+    assert!(
+        life.text.contains("repositoryCredentials of container api comes from"),
+        "{}",
+        life.text
+    );
+}
+
+/// The lines of docs/terraform.md that a service needs, and no others.
+#[test]
+fn terraform_must_leave_alone_what_a_deployment_changes() {
+    let scaled = |service: &str| {
+        format!("[[scalable_target]]\nservice = 'shop/{service}'\nmin = 1\nmax = 4\ncpu = 20\n")
+    };
+    let both = scaled("web") + &scaled("web-green");
+    let pair = "ignore_changes = [task_definition, desired_count] } in aws_ecs_service; lifecycle { ignore_changes = \
+                [action] } in aws_lb_listener_rule; ";
+    let limits = "lifecycle { ignore_changes = [min_capacity, max_capacity, suspended_state] } in \
+                  aws_appautoscaling_target; ";
+    for (scenario, service, more, options, expected) in [
+        ("solo", "api", String::new(), "", "ignore_changes = [task_definition] } in aws_ecs_service; ".to_owned()),
+        (
+            "solo",
+            "api",
+            scaled("api"),
+            "",
+            "ignore_changes = [task_definition, desired_count] } in aws_ecs_service; ".to_owned(),
+        ),
+        ("shop", "web", String::new(), "", pair.to_owned()),
+        ("shop", "web", both, "", format!("{pair}{limits}")),
+        (
+            "native",
+            "shop",
+            String::new(),
+            "",
+            "ignore_changes = [task_definition] } in aws_ecs_service; lifecycle { ignore_changes = [action] } in \
+             aws_lb_listener_rule; "
+                .to_owned(),
+        ),
+        (
+            "native",
+            "shop",
+            String::new(),
+            " --bake 5m",
+            "ignore_changes = [task_definition, deployment_configuration] } in aws_ecs_service; lifecycle { \
+             ignore_changes = [action] } in aws_lb_listener_rule; "
+                .to_owned(),
+        ),
+    ] {
+        let twin = if scenario == "shop" { ", 'ecs-bg:twin' = 'web-green'" } else { "" };
+        let world = World::parsed(&format!(
+            "extends = '{scenario}'\n{more}[[service]]\nserviceName = '{service}'\n\
+             tags = {{ ManagedBy = 'Terraform'{twin} }}\n"
+        ));
+        let life = world.run(&format!("doctor --cluster shop --service {service}{options} --output json"));
+        let report = report(&life);
+        let findings = report["findings"].as_array().expect("findings");
+        let owner = findings.iter().find(|one| one["check"] == "owner").unwrap_or_else(|| panic!("{}", life.text));
+        let fix = format!("lifecycle {{ {expected}skip_destroy = true in aws_ecs_task_definition");
+        assert_eq!(owner["fix"], fix, "{scenario}{options}");
+    }
+}
+
+/// What AWS refuses at RegisterTaskDefinition is said before anything is sent; AWS has the last word.
+#[test]
+fn what_aws_would_not_register_is_said_before() {
+    let scenario = include_str!("../../scenarios/solo.toml");
+    let lines = scenario.lines().filter(|line| !line.starts_with("loadBalancers"));
+    let headless = lines.collect::<Vec<_>>().join("\n");
+    let folder = "sandbox/tests/register";
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect(folder).flatten().map(|one| one.path()).collect();
+    files.sort();
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        let options = format!("--cluster shop --service api --task-definition {}", file.display());
+        let world = World::parsed(&headless);
+        let doctor = world.run(&format!("doctor {options} --output json"));
+        assert_eq!(doctor.code, Some(3), "{}: {}", file.display(), doctor.text);
+        let errors = found(&report(&doctor)).into_iter().filter(|one| one.starts_with("error"));
+        assert!(errors.count() > 0, "{}: {}", file.display(), doctor.text);
+        let plan = world.run(&format!("plan {options}"));
+        let is_said = plan.code == Some(3) || plan.text.contains("AWS will not register");
+        assert!(is_said, "{}: {}", file.display(), plan.text);
+        let from = world.cloud().journal().len();
+        let deploy = world.run(&format!("deploy {options}"));
+        assert_eq!(deploy.code, Some(3), "{}: {}", file.display(), deploy.text);
+        assert!(world.journal(from).is_empty(), "{}", deploy.text);
     }
 }
 

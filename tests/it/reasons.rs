@@ -205,3 +205,41 @@ fn every_arn_of_a_world_in_china_is_of_its_partition() {
         .run(&DEPLOY.replace("--cluster shop", &format!("--cluster {cluster}")));
     says(&life, 0, &[]);
 }
+
+/// The exit code says nothing, and the log does.
+#[test]
+fn what_the_log_says_of_the_end_is_the_reason() {
+    for (line, means, helps) in [
+        (
+            "exec /app/server: exec format error",
+            "(the image is built for another CPU architecture)",
+            "to fix    Build for the architecture of the task",
+        ),
+        (
+            "/app/server: error while loading shared libraries: libssl.so.3: cannot open shared object file",
+            "(the image lacks a library that the command needs)",
+            "to fix    Build the image from a base that has the library",
+        ),
+    ] {
+        let world = World::parsed(&format!(
+            "extends = 'solo'
+            [[task_definition]]
+            family = 'api'
+            [[task_definition.containerDefinitions]]
+            name = 'api'
+            image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
+            portMappings = [{{ containerPort = 8080 }}]
+            logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = 'eu-central-1', awslogs-stream-prefix = 'p' }} }}
+            [[image]]
+            ref = 'shop/api:2'
+            does = 'exit'
+            code = 1
+            logs = ['{line}']"
+        ));
+        let life = world.run("deploy --cluster shop --service api --tag 2");
+        assert_eq!(life.code, Some(1), "{}", life.text);
+        let why = life.text.lines().find(|line| line.starts_with("  why ")).expect("a reason");
+        assert!(why.contains(means), "{}", life.text);
+        assert!(life.text.contains(helps), "{}", life.text);
+    }
+}

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use ecs_bg_sandbox::faults::Order;
 use ecs_bg_sandbox::journal::Change;
 use ecs_bg_sandbox::sdk::Interference;
+use serde_json::json;
 
 use crate::support::fate::{Death, Fate, When, is_read};
+use crate::support::invariants::serves;
 use crate::support::lives::{Life, REPOSITORY, World, deploy, outside};
 
 const PAIR: &str = "--cluster shop --service web";
@@ -324,4 +327,73 @@ mod process {
             assert!(text.starts_with("error: interrupted; nothing was changed\n"), "{text}");
         }
     }
+}
+
+/// What had to be over before ours ends in its own way, and ours did not begin.
+#[test]
+fn who_is_interrupted_while_another_deployment_is_finished_has_deployed_nothing() {
+    let lost = |scenario: &str, nth: u64, first: &str| {
+        let world = World::new(scenario);
+        let order =
+            json!({"operation": "TagResource", "nth": nth, "times": 1_000_000, "does": "denied"});
+        let order: Order = serde_json::from_value(order).expect("an order");
+        world.cloud().set_faults(vec![order]).expect("faults");
+        let life = world.run(first);
+        assert_eq!(life.code, Some(0), "{}", life.text);
+        world.cloud().set_faults(vec![]).expect("no faults");
+        world.wait(600);
+        world
+    };
+    let alone = "deploy --cluster shop --service api --tag";
+    let solo = lost("solo", 2, &format!("{alone} 2"));
+    let pair = lost("shop", 4, &deploy("2", "--bake 20s --follow 30s"));
+    let again = deploy("2", "--bake 20s --follow 30s --env web:A=b");
+    for (world, command, is_slow) in
+        [(solo, format!("{alone} 2 --env A=b"), true), (pair, again, false)]
+    {
+        let mut cut_short = 0;
+        for second in 0..150 {
+            let world = World::of(world.cloud().clone());
+            let life = world.run_interrupted(&command, second, 1);
+            let is_ours = life.text.contains("registered ");
+            assert!(is_ours || matches!(life.code, Some(3 | 4)), "{second}: {}", life.text);
+            cut_short += u32::from(!is_ours && life.code == Some(4));
+            // What served before serves on.
+            let gone = life.text.contains("1 serves in ");
+            assert!(!gone, "{second}: {}", life.text);
+        }
+        assert!(cut_short > 0 || !is_slow, "{command}");
+    }
+}
+
+/// It is over then: what comes next must not take it for a deployment on its way back.
+#[test]
+fn who_is_interrupted_after_the_end_has_not_turned_back() {
+    let command = deploy("2", "--keep-old --bake 20s --follow 30s");
+    let full = World::new("shop").run(&command);
+    assert_eq!(full.code, Some(0), "{}", full.text);
+    let calls = u32::try_from(full.operations.len()).expect("calls");
+    let mut live = 0;
+    for nth in calls.saturating_sub(20)..=calls {
+        for on_cancel in ["", " --on-cancel hold"] {
+            let world = World::new("shop");
+            let (count, counted) = tokio::sync::watch::channel(0);
+            let outsider = outside(When::Call(nth), move |_| {
+                count.send_replace(1);
+            });
+            let fate = Fate { outsider, interrupts: Some(counted), ..Fate::default() };
+            let life = world.live(&format!("{command}{on_cancel}"), fate);
+            if life.code != Some(0) {
+                continue;
+            }
+            live += 1;
+            assert!(!life.text.contains("rolling back"), "{nth}: {}", life.text);
+            world.wait(3600);
+            let retired = world.run(&format!("retire {PAIR}"));
+            assert_eq!(retired.code, Some(0), "{nth}: {}{}", life.text, retired.text);
+            serves(&world.cloud(), &format!("{REPOSITORY}:2"), 2)
+                .unwrap_or_else(|why| panic!("{nth}: {why}\n{}{}", life.text, retired.text));
+        }
+    }
+    assert!(live > 0, "no request came after the end");
 }

@@ -2,13 +2,16 @@
 
 use super::Exam;
 use crate::event::Fact;
-use crate::plan::named::runs_on_instances;
+use crate::plan::named::{runs_on_instances, values};
 
 pub(super) fn log_group(exam: &Exam<'_>) -> Vec<Fact> {
     let missing = exam.containers().filter_map(|(container, one)| {
-        let group = one["logConfiguration"]["options"]["awslogs-group"].as_str()?;
+        let options = &one["logConfiguration"]["options"];
+        let group = options["awslogs-group"].as_str()?;
         let is_gone = exam.more.no_log_groups.iter().any(|missing| missing == group);
-        is_gone.then(|| Fact::NoLogGroup { container, group: group.to_owned() })
+        let region = options["awslogs-region"].as_str().filter(|region| *region != exam.region());
+        let (group, region) = (group.to_owned(), region.map(str::to_owned));
+        is_gone.then_some(Fact::NoLogGroup { container, group, region })
     });
     missing.collect()
 }
@@ -64,14 +67,10 @@ pub(super) fn caller(exam: &Exam<'_>) -> Vec<Fact> {
 
 pub(super) fn secret(exam: &Exam<'_>) -> Vec<Fact> {
     let missing = exam.containers().flat_map(|(container, one)| {
-        let own = one["secrets"].as_array().cloned().unwrap_or_default().into_iter();
-        own.filter_map(move |secret| {
-            let (variable, from) = (secret["name"].as_str()?, secret["valueFrom"].as_str()?);
-            Some(Fact::NoSecret {
-                container: container.clone(),
-                variable: variable.to_owned(),
-                from: from.to_owned(),
-            })
+        values(one).map(move |(variable, from)| Fact::NoSecret {
+            container: container.clone(),
+            variable: variable.to_owned(),
+            from: from.to_owned(),
         })
     });
     let is_gone = |fact: &Fact| match fact {
@@ -85,6 +84,22 @@ pub(super) fn secret(exam: &Exam<'_>) -> Vec<Fact> {
 const SECRET: [&str; 7] =
     ["PASSWORD", "PASSWD", "SECRET", "API_KEY", "APIKEY", "PRIVATE_KEY", "ACCESS_TOKEN"];
 
+/// Numbers and switches, such as the least length of a password.
+fn is_setting(value: &str) -> bool {
+    let switches = ["", "true", "false", "yes", "no", "on", "off"];
+    let is_number = value.parse::<f64>().is_ok() && value.len() < 6;
+    is_number || switches.contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// `postgres://user:password@host`
+fn has_password(value: &str) -> bool {
+    let Some((_, rest)) = value.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    // A placeholder is filled in elsewhere.
+    user.is_some_and(|(_, password)| !password.is_empty() && !password.contains(['$', '{', '<']))
+}
+
 /// Everybody who may read task definitions reads their variables.
 pub(super) fn plain_secret(exam: &Exam<'_>) -> Vec<Fact> {
     let is_secret = |name: &str| {
@@ -97,8 +112,9 @@ pub(super) fn plain_secret(exam: &Exam<'_>) -> Vec<Fact> {
     let found = exam.containers().flat_map(|(container, one)| {
         let variables = one["environment"].as_array().cloned().unwrap_or_default();
         let names = variables.into_iter().filter_map(|variable| {
-            let is_set = variable["value"].as_str().is_some_and(|value| !value.is_empty());
-            variable["name"].as_str().filter(|name| is_set && is_secret(name)).map(str::to_owned)
+            let (name, value) = (variable["name"].as_str()?, variable["value"].as_str()?);
+            let may_be = (is_secret(name) && !is_setting(value)) || has_password(value);
+            may_be.then(|| name.to_owned())
         });
         let fact = move |variable| Fact::PlainSecret { container: container.clone(), variable };
         names.map(fact).collect::<Vec<_>>()

@@ -1,8 +1,7 @@
 //! What earlier deployments, other tools and alarms left.
 
 use super::Exam;
-use crate::event::Fact;
-use crate::event::Owner;
+use crate::event::{Fact, Ignored, Owner};
 use crate::model::arn::number;
 use crate::model::revision::Revision;
 use crate::plan::named;
@@ -49,27 +48,80 @@ pub(super) fn newer_revision(exam: &Exam<'_>) -> Vec<Fact> {
 /// CloudFormation tags what it makes (User Guide, "Resource tags"); others do it by habit.
 pub(super) fn owner(exam: &Exam<'_>) -> Vec<Fact> {
     let tags = &exam.live.tags;
-    let says = |(key, value): &(&String, &String), tool: &str| {
-        let (key, value) = (key.to_ascii_lowercase(), value.to_ascii_lowercase());
-        // A habit: `ManagedBy = terraform`, `terraform = true`.
-        key.contains(tool) || (value.contains(tool) && !key.starts_with("aws:"))
-    };
-    let found = tags.iter().find_map(|tag| {
-        let owner = match tag.0.as_str() {
+    let found = tags.iter().find_map(|(key, value)| {
+        let owner = match key.as_str() {
             "aws:cloudformation:stack-name"
                 if tags.keys().any(|key| key.starts_with("aws-cdk")) =>
             {
                 Owner::Cdk
             }
             "aws:cloudformation:stack-name" => Owner::CloudFormation,
-            _ if says(&tag, "terraform") || says(&tag, "opentofu") => Owner::Terraform,
-            _ if says(&tag, "cdk") => Owner::Cdk,
+            _ if says(key, value, "terraform") || says(key, value, "opentofu") => Owner::Terraform,
+            _ if says(key, value, "cdk") => Owner::Cdk,
             _ => return None,
         };
-        Some((owner, format!("{}={}", tag.0, tag.1)))
+        Some((owner, format!("{key}={value}")))
     });
-    let fact = |(owner, tag)| Fact::OwnedBy { service: exam.service(), owner, tag };
+    let fact = |(owner, tag)| Fact::OwnedBy {
+        service: exam.service(),
+        owner,
+        tag,
+        ignore_changes: if owner == Owner::Terraform { left_alone(exam) } else { vec![] },
+    };
     found.into_iter().map(fact).collect()
+}
+
+/// Parts of the keys of tags that say who made something.
+const MADE_BY: [&str; 9] =
+    ["manag", "creat", "provision", "built", "deploy", "iac", "tool", "source", "owner"];
+
+/// Habits: `ManagedBy = terraform`, `terraform = true`, `created-by = Terraform 1.11`.
+fn says(key: &str, value: &str, tool: &str) -> bool {
+    let (key, value) = (key.to_ascii_lowercase(), value.to_ascii_lowercase());
+    if key.starts_with("aws:") || matches!(value.as_str(), "false" | "no" | "0") {
+        return false;
+    }
+    let is_made_by = MADE_BY.iter().any(|part| key.contains(part));
+    key.contains(tool) || value == tool || (is_made_by && value.contains(tool))
+}
+
+/// What a deployment changes and the next apply would put back: the lines of docs/terraform.md for this service.
+fn left_alone(exam: &Exam<'_>) -> Vec<Ignored> {
+    let Exam { request, survey, .. } = *exam;
+    let is_pair = exam.engine.twin.is_some();
+    let scaled = survey.scalable(&exam.live.name).is_some();
+    let sets_strategy =
+        request.strategy.is_some() || request.bake.is_some() || !request.pauses.is_empty();
+    let ecs_shifts = exam.engine.second_set && !is_pair;
+    let of_rules = |is_default: bool| {
+        let shifts = exam.engine.second_set;
+        shifts && survey.world.rules.values().any(|rule| rule.is_default == is_default)
+    };
+    let all: [(&'static str, &[(&'static str, bool)]); 4] = [
+        (
+            "aws_ecs_service",
+            &[
+                ("task_definition", true),
+                ("desired_count", scaled || is_pair),
+                ("deployment_configuration", ecs_shifts && sets_strategy),
+            ],
+        ),
+        ("aws_lb_listener_rule", &[("action", of_rules(false))]),
+        ("aws_lb_listener", &[("default_action", of_rules(true))]),
+        (
+            "aws_appautoscaling_target",
+            &[
+                ("min_capacity", scaled && is_pair),
+                ("max_capacity", scaled && is_pair),
+                ("suspended_state", scaled && is_pair),
+            ],
+        ),
+    ];
+    let ignored = all.map(|(resource, attributes)| {
+        let attributes = attributes.iter().filter(|(_, is_changed)| *is_changed);
+        Ignored { resource, attributes: attributes.map(|(name, _)| *name).collect() }
+    });
+    ignored.into_iter().filter(|one| !one.attributes.is_empty()).collect()
 }
 
 /// The circuit breaker rolls back to the last completed deployment (Developer Guide, "How the Amazon ECS

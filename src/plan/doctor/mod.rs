@@ -86,6 +86,7 @@ impl Report {
 
 /// The service that serves, and what it runs.
 struct Exam<'a> {
+    request: &'a Request,
     survey: &'a Survey,
     more: &'a More,
     engine: &'static Engine,
@@ -255,7 +256,7 @@ pub fn examine(
     if let (Some((engine, _)), Ok(live)) = (&chosen, live) {
         let revision = survey.revisions.get(&live.revision);
         let (name, definition) = deployed(request, survey, live);
-        let exam = Exam { survey, more, engine, live, revision, name, definition };
+        let exam = Exam { request, survey, more, engine, live, revision, name, definition };
         for Row { code, level, run } in TABLE {
             match run(&exam) {
                 facts if facts.is_empty() && is_unmade(code) => {}
@@ -333,6 +334,7 @@ fn level(warning: &Warning) -> Level {
         | Warning::RulesUnread { .. }
         | Warning::TwinUnchecked { .. } => Level::Unknown,
         Warning::RecordTagsCopied { .. } => Level::Hint,
+        Warning::NotRegistered { .. } => Level::Error,
         _ => Level::Warning,
     }
 }

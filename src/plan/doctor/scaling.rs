@@ -6,10 +6,12 @@ use crate::model::arn::name;
 use crate::model::scaling::Policy;
 
 pub(super) fn outside_limits(exam: &Exam<'_>) -> Vec<Fact> {
-    let (service, desired) = (exam.service(), exam.live.desired);
+    let service = exam.service();
+    let desired = exam.request.scale.count.unwrap_or(exam.live.desired);
+    let cluster = exam.survey.cluster_name().to_owned();
     match exam.survey.scalable(&service) {
         Some(one) if desired < one.min || desired > one.max => {
-            vec![Fact::OutsideLimits { service, desired, min: one.min, max: one.max }]
+            vec![Fact::OutsideLimits { service, cluster, desired, min: one.min, max: one.max }]
         }
         _ => vec![],
     }

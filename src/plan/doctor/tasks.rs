@@ -98,7 +98,11 @@ pub(super) fn less(exam: &Exam<'_>) -> Vec<Fact> {
 
 pub(super) fn one_task(exam: &Exam<'_>) -> Vec<Fact> {
     match exam.live.desired == 1 && !exam.is_daemon() {
-        true => vec![Fact::OneTask { service: exam.service() }],
+        true => {
+            let scaled = exam.survey.scalable(&exam.live.name).map(|one| one.max);
+            let max = scaled.filter(|max| *max < 2);
+            vec![Fact::OneTask { service: exam.service(), max }]
+        }
         false => vec![],
     }
 }
@@ -110,7 +114,15 @@ pub(super) fn one_subnet(exam: &Exam<'_>) -> Vec<Fact> {
             service: exam.service(),
             subnet: one.as_str().unwrap_or_default().to_owned(),
         }],
-        _ => vec![],
+        _ => one_zone(exam),
+    }
+}
+
+fn one_zone(exam: &Exam<'_>) -> Vec<Fact> {
+    let [first, others @ ..] = &exam.more.subnets[..] else { return vec![] };
+    match !others.is_empty() && others.iter().all(|other| other.zone == first.zone) {
+        true => vec![Fact::OneZone { service: exam.service(), zone: first.zone.clone() }],
+        false => vec![],
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) fn redirect(exam: &Exam<'_>) -> Vec<Fact> {
         .filter(takes)
         .map(|group| Fact::RedirectIsHealthy {
             group: group.name.clone(),
+            arn: group.arn.clone(),
             path: group.check.path.clone(),
             matcher: group.check.matcher.clone(),
         })
@@ -157,18 +158,20 @@ pub(super) fn short_stop(exam: &Exam<'_>) -> Vec<Fact> {
     short.collect()
 }
 
-/// Without a grace period ECS stops a task as soon as its target is unhealthy.
+/// Without a grace period ECS stops a task as soon as its target is unhealthy. One that ends before that changes
+/// nothing.
 pub(super) fn no_grace(exam: &Exam<'_>) -> Vec<Fact> {
-    if !exam.live.grace.is_zero() {
-        return vec![];
-    }
+    let grace = exam.live.grace;
     let slowest = exam.groups().map(|group| (group.check.interval * group.check.unhealthy, group));
     match slowest.min_by_key(|(time, _)| *time) {
-        Some((unhealthy_after, group)) => vec![Fact::NoGrace {
-            service: exam.service(),
-            group: group.name.clone(),
-            unhealthy_after,
-        }],
-        None => vec![],
+        Some((unhealthy_after, group)) if grace.is_zero() || grace < unhealthy_after => {
+            vec![Fact::NoGrace {
+                service: exam.service(),
+                group: group.name.clone(),
+                unhealthy_after,
+                grace,
+            }]
+        }
+        _ => vec![],
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::CallerMayNot { what: Allowance { action, resource }, .. } => {
             format!("these credentials may not call {action} on {resource}, as IAM says")
         }
-        Fact::OneTask { service } => format!(
+        Fact::OneTask { service, .. } => format!(
             "{service} has one task: when it fails, nothing serves until ECS has started another one"
         ),
         Fact::ShortOfTasks { service, running, desired } => {
@@ -36,7 +36,13 @@ pub(crate) fn fact(fact: &Fact) -> String {
             "{service} has no load balancer, and no container of {revision} has a health check: a task counts as \
              good as soon as it runs"
         ),
-        Fact::NoGrace { service, group, unhealthy_after } => format!(
+        Fact::NoGrace { service, group, unhealthy_after, grace } if !grace.is_zero() => format!(
+            "{service} has a health check grace period of {}, which spares no task: targets of {group} are \
+             unhealthy only after {}",
+            time(*grace),
+            time(*unhealthy_after)
+        ),
+        Fact::NoGrace { service, group, unhealthy_after, .. } => format!(
             "{service} has no health check grace period: a new task that fails the health checks of target \
              group {group} for {} is stopped",
             time(*unhealthy_after)
@@ -63,7 +69,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::CheckPort { group, port, revision, .. } => format!(
             "the health check of {group} asks port {port}, which no container of {revision} has"
         ),
-        Fact::RedirectIsHealthy { group, path, matcher } => format!(
+        Fact::RedirectIsHealthy { group, path, matcher, .. } => format!(
             "{group} takes a redirect for healthy ({path} may answer {matcher}): a login page says nothing of the \
              application"
         ),
@@ -73,7 +79,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             });
             format!("{newer} is newer than {live}, which {service} runs{by}")
         }
-        Fact::OwnedBy { service, owner, tag } => match owner {
+        Fact::OwnedBy { service, owner, tag, .. } => match owner {
             Owner::Terraform => format!(
                 "Terraform seems to own {service} (tag {tag}): its next apply puts back the task definition that it \
                  knows"
@@ -93,7 +99,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::NoLogs { container, revision } => format!(
             "container {container} of {revision} has no logConfiguration: nothing keeps what it prints before it fails"
         ),
-        Fact::OutsideLimits { service, desired, min, max } => format!(
+        Fact::OutsideLimits { service, desired, min, max, .. } => format!(
             "{service} has the desired count {desired}, and auto scaling keeps it between {min} and {max}"
         ),
         Fact::ScalingSuspended { service, .. } => {
@@ -116,6 +122,9 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::OneSubnet { service, subnet } => {
             format!("all tasks of {service} are in {subnet}: its zone is a single point of failure")
         }
+        Fact::OneZone { service, zone } => {
+            format!("all tasks of {service} are in {zone}, which is a single point of failure")
+        }
         Fact::NeverCompleted { service } => format!(
             "ECS is set to roll {service} back by itself, and no deployment of it has completed: there is nothing to \
              roll back to"
@@ -123,7 +132,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::AlarmFiring { alarm, service } => format!(
             "alarm {alarm} is in ALARM: ECS does not watch the alarms of {service} in a deployment that starts now"
         ),
-        Fact::NoLogGroup { container, group } => format!(
+        Fact::NoLogGroup { container, group, .. } => format!(
             "container {container} logs to {group}, which does not exist: its tasks do not start"
         ),
         Fact::ImagePlatform { container, image, built_for, needed } => format!(
@@ -187,6 +196,14 @@ fn secret_id(from: &str) -> String {
     from.split(':').take(7).collect::<Vec<_>>().join(":")
 }
 
+/// Gives a service's auto scaling these limits.
+fn scalable(service: &str, cluster: &str, min: u32, max: u32) -> String {
+    format!(
+        "aws application-autoscaling register-scalable-target --service-namespace ecs --scalable-dimension \
+         ecs:service:DesiredCount --resource-id service/{cluster}/{service} --min-capacity {min} --max-capacity {max}"
+    )
+}
+
 /// What helps: a command, or what to write where.
 pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
     let Location { cluster, service, .. } = location;
@@ -207,7 +224,8 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
         Fact::CallerMayNot { .. } => {
             format!("allow it; all that is needed: ecs-bg iam-policy {options}")
         }
-        Fact::OneTask { service } => update(service, "--desired-count 2"),
+        Fact::OneTask { service, max: Some(_) } => scalable(service, cluster, 2, 2),
+        Fact::OneTask { service, .. } => update(service, "--desired-count 2"),
         Fact::ShortOfTasks { .. } => format!("ecs-bg status {options}"),
         Fact::FewerWhileDeploying { .. } => {
             format!("ecs-bg deploy {options} --min-healthy 100 --max-percent 200 --force-new-deployment")
@@ -215,8 +233,9 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
         Fact::NoHealthCheck { .. } => {
             "\"healthCheck\": {\"command\": [\"CMD-SHELL\", \"…\"]} in the container's definition".to_owned()
         }
-        Fact::NoGrace { service, .. } => {
-            update(service, "--health-check-grace-period-seconds 60")
+        Fact::NoGrace { service, unhealthy_after, .. } => {
+            let seconds = (2 * unhealthy_after.as_secs()).max(60);
+            update(service, &format!("--health-check-grace-period-seconds {seconds}"))
         }
         Fact::LongDrain { arn, .. } => attribute(arn, 30),
         Fact::NoDrain { arn, .. } => attribute(arn, 30),
@@ -224,8 +243,13 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
             "aws elbv2 modify-target-group --target-group-arn {arn} --health-check-port traffic-port"
         ),
         Fact::NewerRevision { .. } => format!("ecs-bg deploy {options} --from latest"),
-        Fact::OwnedBy { owner: Owner::Terraform, .. } => {
-            "lifecycle { ignore_changes = [task_definition] } in its aws_ecs_service".to_owned()
+        Fact::OwnedBy { ignore_changes, .. } if !ignore_changes.is_empty() => {
+            let lines = ignore_changes.iter().map(|one| {
+                let attributes = one.attributes.join(", ");
+                format!("lifecycle {{ ignore_changes = [{attributes}] }} in {}", one.resource)
+            });
+            let definition = "skip_destroy = true in aws_ecs_task_definition".to_owned();
+            lines.chain([definition]).collect::<Vec<_>>().join("; ")
         }
         Fact::OwnedBy { .. } => {
             "give the template the new image too, or keep the service out of the stack's changes".to_owned()
@@ -252,7 +276,10 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
             "aws application-autoscaling describe-scaling-policies --service-namespace ecs --resource-id \
              service/{cluster}/{service}"
         ),
-        Fact::NoLogGroup { group, .. } => format!("aws logs create-log-group --log-group-name {group}"),
+        Fact::NoLogGroup { group, region, .. } => {
+            let region = region.as_ref().map_or(String::new(), |region| format!(" --region {region}"));
+            format!("aws logs create-log-group --log-group-name {group}{region}")
+        }
         Fact::AlarmFiring { alarm, .. } => {
             format!("aws cloudwatch describe-alarms --alarm-names {alarm}")
         }
@@ -292,14 +319,24 @@ pub(crate) fn fix(fact: &Fact, location: &Location) -> Option<String> {
         Fact::NoRoom { .. } => {
             format!("aws ecs list-container-instances --cluster {cluster}")
         }
+        Fact::RedirectIsHealthy { arn, .. } => {
+            format!("aws elbv2 modify-target-group --target-group-arn {arn} --matcher HttpCode=200")
+        }
+        Fact::OutsideLimits { service, cluster, desired, min, max } => {
+            scalable(service, cluster, *min.min(desired), *max.max(desired))
+        }
+        Fact::OnlySpot { service } => update(
+            service,
+            "--capacity-provider-strategy capacityProvider=FARGATE,base=1,weight=1 \
+             capacityProvider=FARGATE_SPOT,weight=1 --force-new-deployment",
+        ),
+        Fact::OneSubnet { .. } | Fact::OneZone { .. } => {
+            "add a subnet of another zone to the service's networkConfiguration".to_owned()
+        }
         Fact::Plan(_)
         | Fact::Sticky { .. }
         | Fact::TargetType { .. }
-        | Fact::RedirectIsHealthy { .. }
-        | Fact::OutsideLimits { .. }
         | Fact::Forecast { .. }
-        | Fact::OnlySpot { .. }
-        | Fact::OneSubnet { .. }
         | Fact::NeverCompleted { .. } => return None,
     })
 }

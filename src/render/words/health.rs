@@ -44,6 +44,7 @@ fn means(meaning: Meaning) -> &'static str {
             "the image does not exist, or the execution role may not pull it"
         }
         Meaning::NoPermission => "the execution role lacks a permission",
+        Meaning::VolumeRole => "the infrastructure role of a volume lacks a permission",
         Meaning::WrongArchitecture => "the image is built for another CPU architecture",
         Meaning::BadImageName => "the image name is not valid",
         Meaning::NoLibrary => "the image lacks a library that the command needs",
@@ -78,6 +79,7 @@ fn means(meaning: Meaning) -> &'static str {
         Meaning::NoCapacity => "no capacity right now",
         Meaning::NoRoom => "no instance has enough CPU units or memory left",
         Meaning::NoInterface => "no network interface is free",
+        Meaning::NoAddress => "a subnet of the service has no free address",
         Meaning::NoGpu => "no instance has a GPU left",
         Meaning::Quota => "a quota of the account is used up",
         Meaning::Throttled => "AWS throttles the account's calls",
@@ -173,6 +175,9 @@ fn helps(meaning: Meaning) -> &'static str {
         }
         Meaning::Certificate => "Use a registry with a certificate that a public authority signed.",
         Meaning::NoPermission => "Allow the action that is named to the execution role.",
+        Meaning::VolumeRole => {
+            "Give the infrastructure role the policy `AmazonECSInfrastructureRolePolicyForVolumes`."
+        }
         Meaning::RoleNotAssumable => {
             "The role's trust policy must allow `ecs-tasks.amazonaws.com` (an infrastructure role: `ecs.amazonaws.com`)."
         }
@@ -217,6 +222,7 @@ fn helps(meaning: Meaning) -> &'static str {
             "Add instances or subnets in other zones."
         }
         Meaning::NoInterface => "Add instances, or turn on `awsvpcTrunking`.",
+        Meaning::NoAddress => "Give the service larger subnets, or more of them.",
         Meaning::Quota => "Ask for a higher quota in Service Quotas.",
         Meaning::Throttled | Meaning::AwsError => "Look at the AWS Health Dashboard if it lasts.",
         Meaning::Resources => "Read the rest of the reason: a secret, the network or a volume.",
@@ -423,6 +429,42 @@ mod tests {
                 "Capacity is unavailable at this time. Please try again later.",
                 Meaning::NoCapacity,
                 Passing,
+            ),
+            (
+                None,
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref public.ecr.aws/shop/api:2: public.ecr.aws/shop/api:2: not found",
+                Meaning::NoImage,
+                Hopeless,
+            ),
+            (
+                None,
+                "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/none:1\": name unknown: The repository with name 'shop/none' does not exist in the registry with id '123456789012'",
+                Meaning::NoImage,
+                Hopeless,
+            ),
+            (
+                None,
+                "CannotPullContainerError: Error response from daemon: no matching manifest for linux/amd64 in the manifest list entries",
+                Meaning::WrongArchitecture,
+                Hopeless,
+            ),
+            (
+                None,
+                "CannotPullContainerError: Error response from daemon: Get \"https://registry.example.com/v2/shop/manifests/2\": no basic auth credentials",
+                Meaning::NoImageOrPermission,
+                Hopeless,
+            ),
+            (
+                None,
+                "CannotPullContainerError: failed to resolve ref: pulling from host 123456789012.dkr.ecr.eu-central-1.amazonaws.com failed with status code [manifests 2]: 403 Forbidden",
+                Meaning::NoImageOrPermission,
+                Hopeless,
+            ),
+            (
+                None,
+                "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve secret from asm: InvalidRequestException: You can't perform this operation on the secret because it was marked for deletion.",
+                Meaning::NoSecret,
+                Hopeless,
             ),
             (None, "RESOURCE:MEMORY", Meaning::NoRoom, Passing),
             (None, "RESOURCE:ENI", Meaning::NoInterface, Passing),

@@ -84,6 +84,9 @@ pub(crate) fn warning(warning: &Warning) -> String {
             "--follow {}: requests may be lost, a load balancer can take 30s and more to apply new weights",
             time(*follow)
         ),
+        Warning::NotRegistered { revision, why } => {
+            format!("AWS will not register the copy of {revision}: {why}")
+        }
         Warning::RecordTagsCopied { service } => format!(
             "{service} copies the tags of its task definition to its tasks (propagateTags=TASK_DEFINITION): the \
              tags of the record, ecs-bg:*, are copied too"
