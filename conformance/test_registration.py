@@ -51,6 +51,11 @@ def each(member, values):
 FIRST = ("containerDefinitions", 0)
 # Input: what makes it right.
 RIGHT = {
+    "awsfirelens-without-log-router": container(firelensConfiguration={"type": "fluentbit"}),
+    "container-name-with-space": container(name="a_b-1"),
+    "environmentFiles-eleven": lambda request: request["containerDefinitions"][0]["environmentFiles"].pop(),
+    "environmentFiles-txt": container(environmentFiles=[{"type": "s3", "value": "arn:aws:s3:::shop/web.env"}]),
+    "environmentFiles-without-execution-role": task(**ROLE),
     "EXTERNAL-awsvpc": task(networkMode="bridge"),
     "awslogs-without-group": container(
         logConfiguration={"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "eu-central-1"}}
@@ -87,17 +92,40 @@ RIGHT = {
         task(networkMode="bridge")(request),
         request["containerDefinitions"].append({"name": "b", "image": "nginx", "memory": 128}),
     ),
+    "host-port-twice": each(
+        "portMappings", [[{"containerPort": 80, "hostPort": 8080}], [{"containerPort": 81, "hostPort": 8081}]]
+    ),
     "links-to-unknown": container(links=[]),
+    "log-router-without-awsfirelens": container(logConfiguration={"logDriver": "awsfirelens"}),
     "memoryReservation-memory": container(memory=512, memoryReservation=511),
     "none-mode-with-ports": container(portMappings=[]),
+    "port-name-with-capitals": container(portMappings=[{"containerPort": 80, "name": "http_1-a"}]),
+    "port-range-backwards": container(portMappings=[{"containerPortRange": "8080-8081"}]),
+    "port-range-on-host": task(networkMode="bridge"),
+    "port-range-over-a-port": container(portMappings=[{"containerPortRange": "8080-8090"}, {"containerPort": 8091}]),
+    "port-range-with-containerPort": container(portMappings=[{"containerPortRange": "8080-8090"}]),
+    "port-without-containerPort": container(portMappings=[{"containerPort": 80, "hostPort": 8080}]),
     "proxy-on-bridge": without("proxyConfiguration"),
+    "proxy-to-unknown": task(proxyConfiguration={"type": "APPMESH", "containerName": "a", "properties": []}),
     "repositoryCredentials-without-execution-role": task(**ROLE),
     "secret-named-as-a-variable": container(environment=[{"name": "OTHER", "value": "1"}]),
     "startTimeout-1": container(startTimeout=2),
     "sum-of-cpu-over-task-cpu": each("cpu", [100, 156]),
+    "systemControls-ipc-on-host": task(ipcMode="task"),
+    "systemControls-net-on-host": task(networkMode="awsvpc"),
     "task-cpu-abc-on-EC2": task(cpu="256"),
     "ulimit-bad-name": container(ulimits=[{"name": "nofile", "softLimit": 1, "hardLimit": 2}]),
     "unknown-log-driver": container(logConfiguration={"logDriver": "syslog"}),
+    "volume-of-two-types": task(
+        volumes=[{"name": "v", "host": {}, "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]
+    ),
+    "volumes-two-at-launch": task(
+        volumes=[{"name": "v", "configuredAtLaunch": True}, {"name": "w", "configuredAtLaunch": False}]
+    ),
+    "volumesFrom-self": without(*FIRST, "volumesFrom"),
+    "volumesFrom-unknown": lambda request: request["containerDefinitions"].append(
+        {"name": "nobody", "image": "nginx", "memory": 128}
+    ),
     "windows-fargate-256": task(cpu="1024", memory="2048"),
 }
 
@@ -147,7 +175,7 @@ PAIRS = [
     ("EC2", "container", LINUX, {"devices": [{"hostPath": "/dev/x", "permissions": ["all"]}]},
      {"devices": [{"hostPath": "/dev/x", "permissions": ["read"]}]}),
     ("EC2", "container", "versionConsistency", "off", "disabled"),
-    ("EC2", "container", "environmentFiles", [{"type": "file", "value": "arn:aws:s3:::b/a.env"}],
+    ("FARGATE", "container", "environmentFiles", [{"type": "file", "value": "arn:aws:s3:::b/a.env"}],
      [{"type": "s3", "value": "arn:aws:s3:::b/a.env"}]),
     ("EC2", "container", "restartPolicy", {"enabled": True, "restartAttemptPeriod": 59},
      {"enabled": True, "restartAttemptPeriod": 60}),

@@ -1,15 +1,19 @@
 //! What RegisterTaskDefinition refuses beyond wrong types: values that are not in AWS's lists, ports that
-//! do not fit the network mode, members that need another one. What only Fargate refuses is in
-//! `check_fargate`. Texts that AWS documents or that are well known are AWS's; the others are of its style.
+//! do not fit the network mode, members that need another one. Ports are in `check_ports`, parts that name
+//! or need another part in `check_references`, and what only Fargate refuses is in `check_fargate`. Texts
+//! that AWS documents or that are well known are AWS's; the others are of its style.
 
 use serde_json::{Map, Value};
 
-use super::listed;
+use super::{check_ports, check_references, listed};
 use crate::protocol::{Fault, json::int};
 
 /// (member of a container that may need a role, how AWS says it)
-const NEED_ROLE: [(&str, &str); 2] =
-    [("secrets", "container secrets"), ("repositoryCredentials", "repository credentials")];
+const NEED_ROLE: [(&str, &str); 3] = [
+    ("secrets", "container secrets"),
+    ("repositoryCredentials", "repository credentials"),
+    ("environmentFiles", "environment files"),
+];
 
 /// (member of healthCheck, least, most)
 const HEALTH_CHECK: &[(&str, i64, i64)] =
@@ -24,7 +28,8 @@ pub(super) fn check(request: &Map<String, Value>) -> Result<(), Fault> {
     for one in containers.into_iter().flatten().filter_map(Value::as_object) {
         container(request, one, mode)?;
     }
-    ports(request, mode)?;
+    check_ports::check(request, mode)?;
+    check_references::check(request)?;
     dependencies(request)?;
     sums(request)?;
     let wanted = crate::protocol::json::texts(request.get("requiresCompatibilities"));
@@ -80,6 +85,9 @@ fn container(
         return Err(Fault::client(format!(
             "Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
         )));
+    }
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+        return Err(Fault::client("Container.name contains invalid characters."));
     }
     if name.len() > 255 {
         return Err(Fault::client("Container.name must not be longer than 255 characters."));
@@ -139,18 +147,6 @@ fn container(
         }
     }
     logging(one)?;
-    for port in list("portMappings") {
-        let own = int(port.get("containerPort"));
-        let host = int(port.get("hostPort")).filter(|host| *host != 0);
-        if ["awsvpc", "host"].contains(&mode) && host.is_some() && own.is_some() && host != own {
-            return Err(Fault::client(format!(
-                "When networkMode={mode}, the host ports and container ports in port mappings must match."
-            )));
-        }
-        if own.is_some_and(|port| !(1..=65_535).contains(&port)) {
-            return Err(Fault::client("Invalid containerPort: it should be between 1 and 65535."));
-        }
-    }
     let swappiness = one.get("linuxParameters").and_then(|linux| int(linux.get("swappiness")));
     if swappiness.is_some_and(|own| !(0..=100).contains(&own)) {
         return Err(Fault::client("swappiness should be between 0 and 100."));
@@ -186,7 +182,7 @@ fn fargate(request: &Map<String, Value>) -> bool {
     wanted.iter().any(|one| one == "FARGATE")
 }
 
-fn named(request: &Map<String, Value>, list: &str, other: &str) -> bool {
+pub(super) fn named(request: &Map<String, Value>, list: &str, other: &str) -> bool {
     let all = request.get(list).and_then(Value::as_array).into_iter().flatten();
     all.filter_map(|one| one.get("name")?.as_str()).any(|own| own == other)
 }
@@ -201,27 +197,8 @@ fn logging(container: &Map<String, Value>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The ports of all containers: those with one network interface share it.
-fn ports(request: &Map<String, Value>, mode: &str) -> Result<(), Fault> {
-    let mut seen = Vec::new();
-    for (container, port) in each(request, "portMappings") {
-        if mode == "none" {
-            return Err(Fault::client("Port mappings are not allowed in network mode 'none'."));
-        }
-        let protocol = port["protocol"].as_str().unwrap_or("tcp");
-        let Some(number) = int(port.get("containerPort")) else { continue };
-        if mode == "awsvpc" && seen.contains(&(number, protocol)) {
-            return Err(Fault::client(format!(
-                "Container '{container}' uses port {number}/{protocol}, which another port mapping uses."
-            )));
-        }
-        seen.push((number, protocol));
-    }
-    Ok(())
-}
-
 /// The items of a list of each container, with the container's name.
-fn each<'r>(
+pub(super) fn each<'r>(
     request: &'r Map<String, Value>,
     list: &'static str,
 ) -> impl Iterator<Item = (&'r str, &'r Value)> {

@@ -16,6 +16,8 @@ mod account;
 mod alarms;
 mod check_definition;
 mod check_fargate;
+mod check_ports;
+mod check_references;
 mod check_service;
 mod cluster;
 pub(crate) mod definition;

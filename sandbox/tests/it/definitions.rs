@@ -175,17 +175,25 @@ fn what_aws_refuses_is_refused_and_each_for_its_own_reason() {
         assert_eq!(code, "ClientException", "{name}: {text}");
         texts.insert(name, text);
     }
-    assert_eq!(texts.len(), 37);
+    assert_eq!(texts.len(), 57);
     for (name, part) in [
         ("EXTERNAL-awsvpc", "EXTERNAL"),
-        ("awsvpc-duplicate-ports", "uses port 80/tcp"),
+        (
+            "awsfirelens-without-log-router",
+            "a firelens configuration object must be configured in one of the containers.",
+        ),
+        ("awsvpc-duplicate-ports", "TCP host port '80' is mapped multiple times in task."),
         ("bad-protocol", "Invalid protocol: 'http'"),
         ("container-memory-over-task-memory-two", "take 800 of 'memory', the task has 512"),
+        ("container-name-with-space", "Container.name contains invalid characters."),
         ("dependsOn-HEALTHY-without-healthCheck", "no health check"),
         ("dependsOn-cycle", "cycle"),
         ("dependsOn-self", "itself"),
         ("ec2-secrets-without-execution-role", "must also specify a value for 'executionRoleArn'"),
         ("efs-iam-without-transit-encryption", "transit encryption"),
+        ("environmentFiles-eleven", "a maximum of 10 environment files"),
+        ("environmentFiles-txt", "'arn:aws:s3:::shop/web.txt'"),
+        ("environmentFiles-without-execution-role", "specifying environment files"),
         ("fargate-awslogs-without-stream-prefix", "awslogs-stream-prefix"),
         ("fargate-awslogs-without-execution-role", "to support log driver awslogs."),
         ("fargate-ecr-without-execution-role", "to support ECR images."),
@@ -194,14 +202,32 @@ fn what_aws_refuses_is_refused_and_each_for_its_own_reason() {
         ("firelens-bad-type", "'logstash'"),
         ("healthCheck-command-without-CMD", "CMD-SHELL"),
         ("host-links", "network mode 'bridge'"),
+        ("host-port-twice", "TCP host port '8080' is mapped multiple times in task."),
         ("links-to-unknown", "'nobody'"),
+        (
+            "log-router-without-awsfirelens",
+            "at least one container has to be configured with the awsfirelens log driver.",
+        ),
         ("memoryReservation-memory", "greater than 'memoryReservation'"),
         ("none-mode-with-ports", "network mode 'none'"),
+        ("port-name-with-capitals", "Invalid 'name' setting for a port mapping"),
+        ("port-range-backwards", "The first port must be less than the last port."),
+        ("port-range-on-host", "network mode must be 'bridge' or 'awsvpc'"),
+        ("port-range-over-a-port", "more than one port mapping of container 'a'"),
+        ("port-range-with-containerPort", "together with containerPort"),
+        ("port-without-containerPort", "Invalid 'containerPort' setting for container 'a'."),
+        ("proxy-to-unknown", "Unknown container: 'nobody'"),
         ("secret-named-as-a-variable", "such as 'A'."),
         ("startTimeout-1", "startTimeout"),
         ("sum-of-cpu-over-task-cpu", "take 400 of 'cpu', the task has 256"),
+        ("systemControls-ipc-on-host", "'kernel.shmmax' is not supported when ipcMode is 'host'"),
+        ("systemControls-net-on-host", "not supported when networkMode is 'host'"),
         ("task-cpu-abc-on-EC2", "Invalid 'cpu' setting for task."),
         ("ulimit-bad-name", "'bogus'"),
+        ("volume-of-two-types", "only one volume configuration type should be used."),
+        ("volumes-two-at-launch", "one volume configured at launch"),
+        ("volumesFrom-self", "'a' cannot mount its own volumes"),
+        ("volumesFrom-unknown", "Invalid 'volumesFrom' setting. Unknown container: 'nobody'."),
         ("windows-fargate-256", "No Fargate configuration exists"),
     ] {
         let text = &texts[name];

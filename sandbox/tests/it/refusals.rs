@@ -69,7 +69,10 @@ fn task_definitions_that_cannot_run_are_refused() {
             container(json!({"healthCheck": {"command": ["CMD"], "interval": 4}})),
             "interval should be between 5 and 300.",
         ),
-        (container(json!({"portMappings": [{"containerPort": 70_000}]})), "Invalid containerPort"),
+        (
+            container(json!({"portMappings": [{"containerPort": 70_000}]})),
+            "Invalid 'containerPort' setting for container 'a'.",
+        ),
         (json!({"ephemeralStorage": {"sizeInGiB": 10}}), "Ephemeral storage size"),
     ];
     for (members, text) in cases {
