@@ -101,7 +101,7 @@ fn each_thing_that_may_go_wrong_is_found() {
         (
             vec![(
                 service,
-                "desiredCount = 2\ndeploymentConfiguration = { minimumHealthyPercent = 100, maximumPercent = 100 }",
+                "desiredCount = 2\ndeploymentConfiguration = { minimumHealthyPercent = 100, maximumPercent = 149 }",
             )],
             "error progress",
         ),

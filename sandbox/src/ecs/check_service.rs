@@ -27,6 +27,22 @@ pub(super) fn check(members: &Map<String, Value>) -> Result<(), Fault> {
             controller(members)
         )));
     }
+    let daemon = text("schedulingStrategy") == Some("DAEMON");
+    // AWS's words as others met them: kayac/ecspresso#402.
+    if daemon && some("placementStrategy") {
+        return Err(Fault::parameter(
+            "The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again",
+        ));
+    }
+    let strategies = members.get("placementStrategy").and_then(Value::as_array);
+    for one in strategies.into_iter().flatten().filter(|one| one["type"] == "binpack") {
+        let field = one["field"].as_str().unwrap_or_default();
+        if !["cpu", "memory"].contains(&field.to_lowercase().as_str()) {
+            return Err(Fault::parameter(format!(
+                "Invalid field of a binpack placement strategy: '{field}'. It should be cpu or memory."
+            )));
+        }
+    }
     for (member, what) in [
         ("placementStrategy", "Placement strategies"),
         ("placementConstraints", "Placement constraints"),
@@ -89,6 +105,24 @@ fn configuration(members: &Map<String, Value>) -> Result<(), Fault> {
     }
     if number("maximumPercent") == Some(0) {
         return Err(Fault::parameter("maximumPercent must be greater than 0."));
+    }
+    let most = number("maximumPercent");
+    if members.get("schedulingStrategy").is_some_and(|one| one == "DAEMON") {
+        // AWS's words as others met them: aws/aws-cdk#2209.
+        if most.is_some_and(|most| most > 100) {
+            return Err(Fault::parameter(
+                "The daemon scheduling strategy does not support values above 100 for maximumPercent on a deployment configuration. Change the maximumPercent value to 100, and try again",
+            ));
+        }
+    } else if controller == "ECS"
+        && own.get("strategy").is_none_or(|strategy| strategy == "ROLLING")
+        && most == Some(100)
+        && number("minimumHealthyPercent").unwrap_or(100) == 100
+    {
+        // hashicorp/terraform-provider-aws#6315; there the minimum was not sent.
+        return Err(Fault::parameter(
+            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
+        ));
     }
     let enabled = |member: &str| own.get(member).is_some_and(|one| one["enable"] == true);
     for (member, what) in [

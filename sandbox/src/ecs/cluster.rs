@@ -25,10 +25,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     let tags = tags::of_request(request)?;
     check_settings(&request.value)?;
     let providers = request.texts_of("capacityProviders");
-    providers::check_strategy(
-        request.value.get("defaultCapacityProviderStrategy"),
-        Some(&providers),
-    )?;
+    providers::check_strategy(request.value.get("defaultCapacityProviderStrategy"), &providers)?;
     if let Some(old) = here.region.ecs.clusters.get(&name)
         && old.status == "ACTIVE"
     {

@@ -12,7 +12,7 @@ use crate::{
     },
     state::{
         Here,
-        ecs::{Provider, last},
+        ecs::{Cluster, Provider, last},
     },
 };
 
@@ -41,8 +41,8 @@ pub(super) fn put_for_cluster(here: &mut Here<'_>, request: &Request<'_>) -> Ans
         return Err(not_found());
     }
     let strategy = request.value.get("defaultCapacityProviderStrategy");
-    check_strategy(strategy, Some(&names))?;
-    let before = here.region.ecs.clusters.get(&cluster).map(of_cluster).unwrap_or_default();
+    check_strategy(strategy, &names)?;
+    let before = of_cluster(here, &cluster);
     let services = here.region.ecs.services.values().filter(|one| one.cluster == cluster);
     let used = services.filter(|one| one.status != "INACTIVE").flat_map(|one| used(&one.members));
     if used.collect::<Vec<_>>().iter().any(|own| before.contains(own) && !names.contains(own)) {
@@ -85,8 +85,14 @@ fn set(
     Ok(raw(&json!({"cluster": cluster::shown(here, cluster)})))
 }
 
-fn of_cluster(cluster: &crate::state::ecs::Cluster) -> Vec<String> {
-    texts(cluster.members.get("capacityProviders"))
+/// The capacity providers that are associated with a cluster.
+pub(super) fn of_cluster(here: &Here<'_>, cluster: &str) -> Vec<String> {
+    here.region.ecs.clusters.get(cluster).map(associated).unwrap_or_default()
+}
+
+fn associated(cluster: &Cluster) -> Vec<String> {
+    let own = texts(cluster.members.get("capacityProviders"));
+    own.iter().map(|name| last(name).to_owned()).collect()
 }
 
 /// The capacity providers that a strategy names.
@@ -97,10 +103,7 @@ fn used(members: &Map<String, Value>) -> Vec<String> {
 }
 
 /// A strategy (API reference of CapacityProviderStrategyItem), whose providers must be the cluster's.
-pub(super) fn check_strategy(
-    strategy: Option<&Value>,
-    own: Option<&[String]>,
-) -> Result<(), Fault> {
+pub(super) fn check_strategy(strategy: Option<&Value>, own: &[String]) -> Result<(), Fault> {
     let list = strategy.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if list.is_empty() {
         return Ok(());
@@ -111,9 +114,10 @@ pub(super) fn check_strategy(
         ));
     }
     let name = |one: &Value| last(one["capacityProvider"].as_str().unwrap_or_default()).to_owned();
-    if own.is_some_and(|own| !list.iter().all(|one| own.contains(&name(one)))) {
+    if !list.iter().all(|one| own.contains(&name(one))) {
+        // AWS's words as others met them: dask/dask-cloudprovider#328.
         return Err(Fault::parameter(
-            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.",
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.",
         ));
     }
     let number = |one: &Value, member: &str| int(one.get(member)).unwrap_or(0);
@@ -227,7 +231,7 @@ pub(super) fn delete(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "The specified capacity provider is reserved for AWS Fargate and cannot be deleted.",
         ));
     }
-    let used = here.region.ecs.clusters.values().any(|one| of_cluster(one).contains(&name));
+    let used = here.region.ecs.clusters.values().any(|one| associated(one).contains(&name));
     let found = here.region.ecs.providers.get_mut(&name).filter(|one| one.status == "ACTIVE");
     let found = found.ok_or_else(not_found)?;
     if used {

@@ -25,7 +25,7 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     }
     let definition =
         definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
-    service::check(here, &request.value, Some(&definition))?;
+    service::check(here, &cluster, &request.value, Some(&definition))?;
     check(request, &definition)?;
     let mut asked = request.value.clone();
     if !request.has("launchType") && !request.has("capacityProviderStrategy") {

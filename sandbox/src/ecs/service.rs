@@ -87,7 +87,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "You cannot specify an IAM role for services that require a service linked role.",
         ));
     }
-    check(here, &members, definition.as_ref())?;
+    check(here, &cluster, &members, definition.as_ref())?;
     if controller(&members) == "ECS" {
         native::refusals::check(here, &members)?;
     }
@@ -170,9 +170,10 @@ pub(super) fn controller(members: &Map<String, Value>) -> &str {
         .unwrap_or("ECS")
 }
 
-/// What CreateService and UpdateService refuse.
+/// What CreateService, UpdateService and RunTask refuse.
 pub(super) fn check(
     here: &Here<'_>,
+    cluster: &str,
     members: &Map<String, Value>,
     definition: Option<&Definition>,
 ) -> Result<(), Fault> {
@@ -182,7 +183,8 @@ pub(super) fn check(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         ));
     }
-    providers::check_strategy(members.get("capacityProviderStrategy"), None)?;
+    let own = providers::of_cluster(here, cluster);
+    providers::check_strategy(members.get("capacityProviderStrategy"), &own)?;
     let Some(definition) = definition else { return Ok(()) };
     if definition.network_mode == "awsvpc" && !members.contains_key("networkConfiguration") {
         return Err(Fault::parameter(
@@ -195,6 +197,10 @@ pub(super) fn check(
         ));
     }
     let network = members.get("networkConfiguration").map(|one| &one["awsvpcConfiguration"]);
+    // AWS's words as others met them: awslabs/fargatecli#73.
+    if network.is_some_and(|own| own["subnets"].as_array().is_none_or(Vec::is_empty)) {
+        return Err(Fault::parameter("subnets can not be empty."));
+    }
     let public = network.is_some_and(|own| own["assignPublicIp"] == "ENABLED");
     if public && members.get("launchType").is_some_and(|own| own == "EC2") {
         return Err(Fault::parameter("Assign public IP is not supported for this launch type."));

@@ -65,8 +65,8 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     };
     let members = merged(&old.members, request, here.shared.merges_settings);
     check_service::check(&members)?;
-    if touches_revision(request) {
-        service::check(here, &members, definition.as_ref())?;
+    if touches_revision(request) || request.has("capacityProviderStrategy") {
+        service::check(here, &cluster, &members, definition.as_ref())?;
     }
     let shifts = request.has("loadBalancers") || request.has("deploymentConfiguration");
     if shifts && wanted == "ECS" {

@@ -282,7 +282,8 @@ fn fargate_without_capacity_starts_nothing_until_there_is_some() {
 #[test]
 fn no_more_vcpus_run_than_the_quota_allows() {
     let quota = "[[limit]]\nname = 'Fargate On-Demand vCPU resource count'\nmax = 1";
-    let mut world = World::with(&format!("extends = 'shop'\n{quota}"));
+    let spot = "[[cluster]]\nname = 'shop'\ncapacityProviders = ['FARGATE_SPOT']";
+    let mut world = World::with(&format!("extends = 'shop'\n{quota}\n{spot}"));
     // Each has a quarter of one.
     world.update("web", json!({"desiredCount": 5}));
     world.pass(120);

@@ -21,6 +21,7 @@ mod partitions;
 mod policies;
 mod protocol;
 mod refusals;
+mod refused_services;
 mod rollout;
 mod rollouts;
 mod saved;

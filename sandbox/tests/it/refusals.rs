@@ -188,7 +188,9 @@ fn services_that_cannot_be_are_refused() {
 
 #[test]
 fn lists_are_cleared_with_empty_ones() {
-    let mut world = World::shop();
+    let mut world = World::with(
+        "extends = 'shop'\n[[cluster]]\nname = 'shop'\ncapacityProviders = ['FARGATE']",
+    );
     let updated = world.update("web", json!({"loadBalancers": []}));
     assert_eq!(updated["loadBalancers"], json!([]));
     assert_eq!(updated["deployments"].as_array().map(Vec::len), Some(2), "that is a deployment");

@@ -252,9 +252,9 @@ fn a_container_is_killed_for_its_memory() {
 }
 
 #[test]
-fn a_rollout_within_100_percent_cannot_move() {
+fn a_rollout_without_room_for_one_task_cannot_move() {
     let bounds = "extends = 'shop'\n[[service]]\nserviceName = 'web'\n\
-        deploymentConfiguration = { maximumPercent = 100, minimumHealthyPercent = 100 }";
+        deploymentConfiguration = { maximumPercent = 149, minimumHealthyPercent = 100 }";
     let mut world = World::with(bounds);
     let arn = world.register("2");
     world.update("web", json!({"taskDefinition": arn}));
