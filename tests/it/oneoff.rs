@@ -189,8 +189,11 @@ fn logs_that_cannot_be_read_are_one_warning_and_change_nothing() {
     assert!(warning.starts_with("warning: the task's logs are not shown (GetLogEvents p/api/"));
     assert!(warning.ends_with("; allow logs:GetLogEvents"), "{warning}");
 
+    // Fargate takes none without a prefix.
     let nameless = same_group.replace(", awslogs-stream-prefix = 'p'", "");
-    let life = logging("1s", &nameless).run(migrate);
+    let on_ec2 = "[[container_instance]]\nname = 'one'\ncluster = 'shop'\naz = 'a'\ncpu = 4096\nmemory = 8192\n\
+        [[service]]\nserviceName = 'api'\nlaunchType = 'EC2'\ndesiredCount = 1";
+    let life = logging("1s", &format!("{nameless}\n{on_ec2}")).run(migrate);
     let [warning] = warnings(&life)[..] else { panic!("{}", life.text) };
     assert!(warning.contains("container side") && warning.contains("awslogs-stream-prefix"));
     assert_eq!(told(&life), all(), "{}", life.text);

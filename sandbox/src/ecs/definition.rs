@@ -251,10 +251,10 @@ fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::p
     shown.set("revision", raw(&definition.revision));
     shown.set("status", raw(&status(definition)));
     shown.set("requiresAttributes", raw(&attributes(definition)));
-    let compatibilities: &[&str] = if definition.network_mode == "awsvpc" {
-        &["EC2", "FARGATE"]
-    } else {
-        &["EXTERNAL", "EC2"]
+    let compatibilities: &[&str] = match definition.network_mode.as_str() {
+        "awsvpc" if fits_fargate(definition) => &["EC2", "FARGATE"],
+        "awsvpc" => &["EC2"],
+        _ => &["EXTERNAL", "EC2"],
     };
     shown.set("compatibilities", raw(&compatibilities));
     shown.set("registeredAt", raw(&definition.registered_at.seconds()));
@@ -267,6 +267,22 @@ fn answer(here: &Here<'_>, definition: &Definition, with_tags: bool) -> crate::p
         answer.set("tags", raw(&tags::show(&definition.tags)));
     }
     raw(&answer)
+}
+
+/// The members without the bytes that they were sent as.
+pub(super) fn plain(definition: &Definition) -> serde_json::Map<String, Value> {
+    let own = serde_json::to_value(&definition.members).ok();
+    own.and_then(|own| own.as_object().cloned()).unwrap_or_default()
+}
+
+/// Whether tasks of it can run on Fargate, which does not depend on `requiresCompatibilities`
+/// (API reference of TaskDefinition, `compatibilities`).
+pub(super) fn fits_fargate(definition: &Definition) -> bool {
+    let own = plain(definition);
+    definition.network_mode == "awsvpc"
+        && own.contains_key("cpu")
+        && own.contains_key("memory")
+        && check_fargate::check(&own, definition.cpu, definition.memory).is_ok()
 }
 
 fn status(definition: &Definition) -> &'static str {

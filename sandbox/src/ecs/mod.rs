@@ -19,6 +19,7 @@ mod check_fargate;
 mod check_ports;
 mod check_references;
 mod check_service;
+mod check_task;
 mod cluster;
 pub(crate) mod definition;
 pub(crate) mod depend;

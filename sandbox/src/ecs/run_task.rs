@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    cluster, definition,
+    check_task, cluster, definition,
     instance::{self, Rules},
     launch, service, tags, task_api,
 };
@@ -25,6 +25,7 @@ pub(super) fn run(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     }
     let definition =
         definition::usable(here, request.text_of("taskDefinition").unwrap_or_default())?;
+    check_task::role(&request.value, Some(&definition), check_task::NO_ROLE_TO_RUN)?;
     service::check(here, &cluster, &request.value, Some(&definition))?;
     check(request, &definition)?;
     let mut asked = request.value.clone();

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    check_service, cluster, definition, listing, native, providers, rollout, scheduler, show, tags,
-    task,
+    check_service, check_task, cluster, definition, listing, native, providers, rollout, scheduler,
+    show, tags, task,
 };
 use crate::{
     elb,
@@ -87,6 +87,7 @@ pub(super) fn create(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
             "You cannot specify an IAM role for services that require a service linked role.",
         ));
     }
+    check_task::role(&members, definition.as_ref(), check_task::NO_ROLE_TO_CREATE)?;
     check(here, &cluster, &members, definition.as_ref())?;
     if controller(&members) == "ECS" {
         native::refusals::check(here, &members)?;
@@ -205,10 +206,7 @@ pub(super) fn check(
     if public && members.get("launchType").is_some_and(|own| own == "EC2") {
         return Err(Fault::parameter("Assign public IP is not supported for this launch type."));
     }
-    let fargate = members.get("launchType").and_then(Value::as_str) == Some("FARGATE");
-    if fargate && definition.network_mode != "awsvpc" {
-        return Err(Fault::parameter("Task definition does not support launch_type FARGATE."));
-    }
+    check_task::check(members, definition)?;
     let attachments = attachments(members);
     if attachments.len() > 5 {
         return Err(Fault::parameter("load balancers can have at most 5 items."));
@@ -230,6 +228,12 @@ fn check_attachment(
     if !found.ports.contains(port) {
         return Err(Fault::parameter(format!(
             "The container {container} did not have a container port {port} defined."
+        )));
+    }
+    if found.ports.iter().filter(|own| *own == port).count() > 1 {
+        // AWS's words as others met them: aws/amazon-ecs-agent#3428.
+        return Err(Fault::parameter(format!(
+            "Container port {port} is used in more than one port mapping for container {container}"
         )));
     }
     let unattached = || {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    check_service, cluster, definition, native,
+    check_service, check_task, cluster, definition, native,
     service::{self, REVISION_MEMBERS},
 };
 use crate::{
@@ -65,6 +65,7 @@ pub(super) fn update(here: &mut Here<'_>, request: &Request<'_>) -> Answer {
     };
     let members = merged(&old.members, request, here.shared.merges_settings);
     check_service::check(&members)?;
+    check_task::role(&members, definition.as_ref(), check_task::NO_ROLE_TO_UPDATE)?;
     if touches_revision(request) || request.has("capacityProviderStrategy") {
         service::check(here, &cluster, &members, definition.as_ref())?;
     }

@@ -25,6 +25,7 @@ fn a_region_names_everything_as_its_partition_does() {
              [[listener]]\nname = 'l'\nloadBalancer = 'shop'\nport = 80\nprotocol = 'HTTP'\n\
              actions = [{{ type = 'forward', targetGroups = [{{ targetGroup = 'web', weight = 1 }}] }}]\n\
              [[task_definition]]\nfamily = 'web'\nnetworkMode = 'awsvpc'\ncpu = '256'\nmemory = '512'\n\
+             executionRoleArn = 'arn:{partition}:iam::123456789012:role/execution'\n\
              containerDefinitions = [{{ name = 'web', image = '123456789012.dkr.ecr.{region}.{suffix}/shop/web:1', portMappings = [{{ containerPort = 80 }}] }}]\n\
              [[service]]\ncluster = 'shop'\nserviceName = 'web'\ntaskDefinition = 'web'\ndesiredCount = 1\nlaunchType = 'FARGATE'\n\
              loadBalancers = [{{ targetGroup = 'web', containerName = 'web', containerPort = 80 }}]\n\

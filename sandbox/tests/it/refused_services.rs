@@ -1,5 +1,5 @@
-//! What CreateService, UpdateService and RunTask refuse because it does not go with the cluster or with
-//! itself.
+//! What CreateService, UpdateService and RunTask refuse because it does not go with the task definition,
+//! with the cluster or with itself.
 
 use serde_json::{Value, json};
 
@@ -51,6 +51,32 @@ fn refused(answer: Result<Value, Refused>, text: &str) {
     let (code, own) = answer.expect_err(text);
     assert_eq!(code, PARAMETER, "{own}");
     assert!(own.contains(text), "{own}");
+}
+
+#[test]
+fn ecs_exec_needs_a_task_role() {
+    let mut world = World::shop();
+    register(&mut world, json!({}), json!({}));
+    let exec = json!({"enableExecuteCommand": true});
+    refused(
+        create(&mut world, exec.clone()),
+        "The service couldn't be created because a valid taskRoleArn is not being used. Specify a valid task role in your task definition and try again.",
+    );
+    create(&mut world, json!({})).expect("created");
+    let text = "The service couldn't be updated because a valid taskRoleArn is not being used.";
+    refused(update(&mut world, exec.clone()), text);
+    let role = "arn:aws:iam::123456789012:role/own";
+    let run = |overrides: Value| {
+        let members = json!({"serviceName": null, "desiredCount": null, "enableExecuteCommand": true, "overrides": overrides});
+        service(members)
+    };
+    let text = "The execute command failed because a valid task role is not being used.";
+    refused(world.ecs("RunTask", run(json!({}))), text);
+    world.ecs("RunTask", run(json!({"taskRoleArn": role}))).expect("its override has a role");
+    register(&mut world, json!({}), json!({"taskRoleArn": role}));
+    update(&mut world, with(json!({"taskDefinition": "own"}), exec)).expect("it has a role");
+    let text = "The service couldn't be updated because";
+    refused(update(&mut world, json!({"taskDefinition": "own:1"})), text);
 }
 
 #[test]
@@ -126,4 +152,74 @@ fn a_capacity_provider_must_be_associated_with_the_cluster() {
     let text = "at least one capacity provider with a weight greater than 0";
     refused(update(&mut world, of(&["FARGATE", "FARGATE_SPOT"])), text);
     update(&mut world, of(&["FARGATE_SPOT"])).expect("updated");
+}
+
+#[test]
+fn a_port_name_must_be_in_the_task_definition() {
+    let mut world = World::shop();
+    register(&mut world, json!({}), json!({}));
+    let connect = |enabled: bool, name: &str| json!({"serviceConnectConfiguration": {"enabled": enabled, "namespace": "shop", "services": [{"portName": name}]}});
+    let lattice = |name: &str| {
+        json!({"vpcLatticeConfigurations": [{"roleArn": "arn:aws:iam::123456789012:role/own",
+        "targetGroupArn": "arn:aws:vpc-lattice:eu-central-1:123456789012:targetgroup/tg-1", "portName": name}]})
+    };
+    refused(create(&mut world, connect(true, "web")), "the portName \"web\"");
+    refused(create(&mut world, lattice("web")), "the portName \"web\"");
+    create(&mut world, with(connect(true, "dns"), lattice("dns"))).expect("created");
+    refused(update(&mut world, connect(true, "web")), "the portName \"web\"");
+    update(&mut world, connect(false, "web")).expect("it is not enabled");
+}
+
+#[test]
+fn fargate_needs_a_definition_that_fits_it() {
+    let mut world = World::shop();
+    register(&mut world, json!({}), json!({}));
+    create(&mut world, json!({})).expect("created");
+    let text = "Task definition does not support launch_type FARGATE.";
+    for (container, task) in [
+        (json!({"memory": 64}), json!({"cpu": null})),
+        (json!({"memory": 64}), json!({"memory": null})),
+        (json!({"privileged": true}), json!({})),
+        (json!({}), json!({"memory": "600"})),
+    ] {
+        register(&mut world, container, with(task, json!({"requiresCompatibilities": ["EC2"]})));
+        refused(create(&mut world, json!({"serviceName": "two"})), text);
+        refused(update(&mut world, json!({"taskDefinition": "own"})), text);
+        let shown = world.ecs("DescribeTaskDefinition", json!({"taskDefinition": "own"}));
+        assert_eq!(shown.expect("described")["taskDefinition"]["compatibilities"], json!(["EC2"]));
+    }
+    register(&mut world, json!({}), json!({"requiresCompatibilities": null}));
+    update(&mut world, json!({"taskDefinition": "own"})).expect("it need not say so");
+}
+
+#[test]
+fn a_volume_configured_at_launch_is_configured_by_the_service() {
+    let mut world = World::shop();
+    register(
+        &mut world,
+        json!({}),
+        json!({"volumes": [{"name": "data", "configuredAtLaunch": true}]}),
+    );
+    let of = |name: &str| json!({"volumeConfigurations": [{"name": name, "managedEBSVolume": {"roleArn": "arn:aws:iam::123456789012:role/own", "sizeInGiB": 10}}]});
+    let text = "Volume configuration provided but no matching configuredAtLaunch volume found in task definition.";
+    refused(create(&mut world, of("other")), text);
+    refused(create(&mut world, json!({})), "The volume \"data\" is configured at launch");
+    create(&mut world, of("data")).expect("created");
+    register(&mut world, json!({}), json!({"volumes": [{"name": "data"}]}));
+    refused(update(&mut world, json!({"taskDefinition": "own"})), text);
+    let none = json!({"taskDefinition": "own", "volumeConfigurations": []});
+    update(&mut world, none).expect("neither has one");
+}
+
+#[test]
+fn a_load_balancer_needs_a_port_with_one_mapping() {
+    let mut world = World::shop();
+    let ports = json!({"portMappings": [{"containerPort": 53}, {"containerPort": 53, "protocol": "udp"}, {"containerPort": 80}]});
+    register(&mut world, ports, json!({}));
+    let group = world.group("web-b");
+    let to = |port: u32| json!({"loadBalancers": [{"targetGroupArn": group, "containerName": "app", "containerPort": port}]});
+    let text = "Container port 53 is used in more than one port mapping for container app";
+    refused(create(&mut world, to(53)), text);
+    create(&mut world, to(80)).expect("created");
+    refused(update(&mut world, to(53)), text);
 }
