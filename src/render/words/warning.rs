@@ -122,7 +122,8 @@ pub(crate) fn warning(warning: &Warning) -> String {
              elasticloadbalancing:Describe*"
         ),
         Warning::RulesUnread { .. } => {
-            "rules cannot be read: where they send requests is not checked; allow elasticloadbalancing:Describe*"
+            "rules cannot be read: where they send requests is not checked; allow elasticloadbalancing:DescribeListeners \
+             and elasticloadbalancing:DescribeRules"
                 .to_owned()
         }
         Warning::HistoryUnread { failure } => {
