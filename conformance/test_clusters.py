@@ -115,7 +115,7 @@ def test_container_instances(ecs):
     gone = {"name": "stack", "targetId": arn, "targetType": "container-instance"}
     assert ecs.delete_attributes(cluster="shop", attributes=[gone])["attributes"] == [put]
     names = ecs.list_attributes(cluster="shop", targetType="container-instance")["attributes"]
-    assert [one["name"] for one in names] == ["ecs.availability-zone", "ecs.os-type", "rack"]
+    assert [one["name"] for one in names] == ["ecs.availability-zone", "ecs.instance-type", "ecs.os-type", "rack"]
     lost = put | {"targetId": arn[:-1]}
     assert refused(ecs.put_attributes, cluster="shop", attributes=[lost]) == "TargetNotFoundException"
     ecs.register_task_definition(

@@ -240,12 +240,20 @@ impl Aws {
         // A filter takes 50 values (API reference of ParameterStringFilter).
         for names in names.chunks(50) {
             let filter = serde_json::json!({ "Key": "Name", "Option": "Equals", "Values": names });
-            let body = serde_json::json!({ "ParameterFilters": [filter], "MaxResults": 50 });
-            let sent = self.signed.send(PARAMETERS, &self.region, about.clone(), body.to_string());
-            let answer: Value =
-                serde_json::from_str(&sent.await?).map_err(|error| unreadable(&about, error))?;
-            let own = answer["Parameters"].as_array().into_iter().flatten();
-            found.extend(own.filter_map(|one| one["Name"].as_str().map(str::to_owned)));
+            let mut body = serde_json::json!({ "ParameterFilters": [filter], "MaxResults": 50 });
+            // A page may be empty, and not the last one (API reference).
+            loop {
+                let (about, sent) = (about.clone(), body.to_string());
+                let sent = self.signed.send(PARAMETERS, &self.region, about.clone(), sent);
+                let answer: Value = serde_json::from_str(&sent.await?)
+                    .map_err(|error| unreadable(&about, error))?;
+                let own = answer["Parameters"].as_array().into_iter().flatten();
+                found.extend(own.filter_map(|one| one["Name"].as_str().map(str::to_owned)));
+                match &answer["NextToken"] {
+                    Value::Null => break,
+                    next => body["NextToken"] = next.clone(),
+                }
+            }
         }
         Ok(found)
     }

@@ -210,7 +210,11 @@ impl Run<'_> {
         if !passes || self.failed > FAILURES_MAX {
             return Some(Stop::Blind(error));
         }
-        self.warn(error, Then::TriesAgain);
+        // The same, again and again, is said once.
+        if self.failed == 1 || self.blinded.as_ref() != Some(&error) {
+            self.blinded = Some(error.clone());
+            self.warn(error, Then::TriesAgain);
+        }
         self.sleep(LOOK_TWICE).await;
         None
     }

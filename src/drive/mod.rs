@@ -179,6 +179,7 @@ pub async fn run(
         recorded: kept != Kept::Memory,
         unwritten: kept == Kept::OlderTags,
         failed: 0,
+        blinded: None,
         unwritable: 0,
         decided: false,
         scaling_unread: (0, None),
@@ -250,6 +251,8 @@ struct Run<'a> {
     said: (Option<(&'static str, WaitReason)>, SystemTime),
     /// Calls that failed one after the other.
     failed: u32,
+    /// How the last read did that was said to have failed.
+    blinded: Option<Failure>,
     /// Readings of the scalable targets that failed one after the other, and how the last one did.
     scaling_unread: (u32, Option<Failure>),
     /// What the engine has to tell once was told.

@@ -9,7 +9,7 @@ use crate::event::{Cause, Ended, Error, Event, Hint, Kind, Number, Then, WaitRea
 use crate::model::reads::Moment;
 use crate::model::world::World;
 use crate::plan::trust::{Bounds, Limited};
-use crate::plan::{Survey, readable};
+use crate::plan::{Survey, readable, unfinished};
 use crate::record::{Closed, Heading, Reason, Record};
 use crate::request::{Keep, Scale};
 use crate::route::watch::Watch;
@@ -54,10 +54,14 @@ pub(super) async fn overtake(
 ) -> Result<Option<Ended>, Error> {
     let setting = &Setting { on_conflict: OnConflict::Supersede, by_name: true, ..setting.clone() };
     let (asked, to) = (Scale::default(), Heading::Overtaken);
+    let unfinished = unfinished(survey, &record);
     let followed = follow(setting, record, survey, asked, to, service, emit).await?;
     let Some((ended, _, closed)) = followed else { return Ok(None) };
+    // It is over, and its record does not say so: ours cannot begin.
+    let is_over = matches!(ended.exit_code, 0 | 1) || ended.why == Some(Cause::Replaced);
     match closed {
         Some(_) => Ok(None),
+        None if is_over => Err(unfinished.into()),
         None => Ok(Some(end(setting, ended, emit))),
     }
 }
@@ -99,6 +103,10 @@ pub(super) async fn follow(
             View { record: &record, watch: &watch, world: &world }.turned_back(reason)
         }
         (false, Heading::Overtaken) => Record { heading: Heading::Overtaken, ..record },
+        // Who was to take its place did not.
+        (false, back @ Heading::Back(_)) if record.heading == Heading::Overtaken => {
+            Record { heading: back, ..record }
+        }
         _ => Record { promoted: promoted.or(record.promoted), ..record },
     };
     begin(setting, &record, true, emit);

@@ -212,8 +212,8 @@ async fn turn(
             if record.may_be_overtaken(survey.world.at) =>
         {
             let id = record.id.clone();
-            let ended = overtake(setting, *record, &survey, service, emit).await?;
             so_far.changed = true;
+            let ended = overtake(setting, *record, &survey, service, emit).await?;
             if ended.is_none() {
                 so_far.overtaken.push(id);
             }

@@ -15,7 +15,8 @@ use crate::drive::{Kept, RECORD_WAIT, Setting};
 use crate::error::FailureKind;
 use crate::event::refusal::{OptionsRefused, RecordRefused};
 use crate::event::{
-    Ended, Ending, Error, Event, Hint, Kind, Nothing, Paused, Refusal, Refused, Then, Warning,
+    Ended, Ending, Error, Event, Hint, Kind, LeftBehind, Nothing, Paused, Refusal, Refused, Then,
+    Warning,
 };
 use crate::model::arn::{family, short};
 use crate::model::reads::Moment;
@@ -172,7 +173,10 @@ pub async fn run(
             refuse(judged(&record, target))
         }
         (Verb::Resume { .. }, Some(record)) => {
-            let heading = record.heading.clone();
+            let heading = match &record.heading {
+                Heading::Overtaken => Heading::Back(Reason::Superseded),
+                own => own.clone(),
+            };
             ended(
                 adopt(setting, record, &survey, none, heading, service, emit).await?,
                 setting,
@@ -188,7 +192,10 @@ pub async fn run(
             // It was over already, and the new version serves: that is not what was asked for.
             let is_live = adopted.as_ref().is_some_and(|ended| ended.exit_code == 0);
             match is_live && matches!(verb, Verb::Rollback { .. }) {
-                true => Box::pin(run(verb, target, setting, emit)).await,
+                true => Box::pin(run(verb, target, setting, emit)).await.map_err(|error| {
+                    let (service, cluster) = (service.clone(), target.cluster.clone());
+                    error.after(LeftBehind::Earlier { service, cluster })
+                }),
                 false => ended(adopted, setting, emit),
             }
         }

@@ -132,6 +132,13 @@ fn each_thing_that_may_go_wrong_is_found() {
             )],
             "warning plain-secret",
         ),
+        (
+            vec![(
+                container,
+                "essential = true\nenvironment = [{ name = 'DB', value = 'jdbc:mysql://db/shop?user=u&password=x' }]",
+            )],
+            "warning plain-secret",
+        ),
         (vec![("timeout_seconds' = '15'", "timeout_seconds' = '300'")], "hint slow-draining"),
         (vec![("timeout_seconds' = '15'", "timeout_seconds' = '0'")], "warning draining"),
         (vec![("matcher = '200'", "matcher = '200-399'")], "hint redirect"),
@@ -210,6 +217,7 @@ fn what_only_looks_like_a_finding_is_none() {
         (container, variable("PASSWORD_MIN_LENGTH", "12"), "plain-secret"),
         (container, variable("DISABLE_PASSWORD_LOGIN", "true"), "plain-secret"),
         (container, variable("DATABASE_URL", "postgres://shop@db:5432/shop"), "plain-secret"),
+        (container, variable("DATABASE_URL", "postgres://%s:%s@%s:%d/%s"), "plain-secret"),
         ("desiredCount = 2", tagged("terraform = 'false'"), "owner"),
         ("desiredCount = 2", tagged("Team = 'terraform-guild'"), "owner"),
         (
@@ -267,6 +275,14 @@ fn terraform_must_leave_alone_what_a_deployment_changes() {
             scaled("api"),
             "",
             "ignore_changes = [task_definition, desired_count] } in aws_ecs_service; ".to_owned(),
+        ),
+        (
+            "solo",
+            "api",
+            String::new(),
+            " --desired-count 2 --max-percent 200",
+            "ignore_changes = [task_definition, desired_count, deployment_maximum_percent] } in aws_ecs_service; "
+                .to_owned(),
         ),
         ("shop", "web", String::new(), "", pair.to_owned()),
         ("shop", "web", both, "", format!("{pair}{limits}")),

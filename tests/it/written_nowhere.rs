@@ -7,8 +7,9 @@ use ecs_bg_sandbox::faults::Order;
 use serde_json::{Value, json};
 
 use crate::cases::native::{native, runs, settings};
+use crate::support::fate::{Death, Fate, When};
 use crate::support::invariants::{Promise, broken, scaled_as_found, serves};
-use crate::support::lives::{REPOSITORY, World, deploy};
+use crate::support::lives::{REPOSITORY, World, deploy, outside};
 use crate::support::scenes::SCALED;
 
 const PROMISE: Promise = Promise {
@@ -300,4 +301,81 @@ fn a_deployment_that_cannot_begin_after_another_one_was_ended_says_so() {
         // Where nothing is left, nothing is changed.
         world.ends(&command, 3);
     }
+}
+
+/// A process was interrupted, and died while it rolled back, `later` calls after that.
+fn dies_while_rolling_back(scenario: &str, command: &str, nth: u32, later: u32) -> Option<World> {
+    let world = World::new(scenario);
+    let (count, counted) = tokio::sync::watch::channel(0);
+    let outsider = outside(When::Call(nth), move |_| {
+        count.send_replace(1);
+    });
+    let dies = Some((nth + later, Death::BeforeSend));
+    let interrupts = Some(counted);
+    let life = world.live(command, Fate { dies, outsider, interrupts, ..Fate::default() });
+    world.wait(240);
+    (life.code.is_none() && life.text.contains("rolling back")).then_some(world)
+}
+
+/// (scenario, service, repository, options)
+const DYING: [(&str, &str, &str, &str); 3] = [
+    ("solo", ALONE, "shop/api", "--bake 30s"),
+    ("shop", PAIR, "shop/web", "--bake 30s --follow 30s"),
+    ("native", ECS, "shop/shop", "--bake 1m"),
+];
+
+/// How an abandoned rollback ended is not how the deployment did that came after it.
+#[test]
+fn a_deployment_that_could_not_overtake_another_one_did_not_succeed() {
+    for (scenario, service, repository, options) in DYING {
+        let mut tried = 0;
+        for nth in (20..72).step_by(2) {
+            let command = format!("deploy {service} --tag {repository}=2 {options}");
+            let Some(world) = dies_while_rolling_back(scenario, &command, nth, 2) else { continue };
+            for from in 1..5 {
+                let world = World::of(world.cloud().clone());
+                world.fault("TagResource", from, does("denied"));
+                let life = world.run(&format!("deploy {service} --tag {repository}=5 {options}"));
+                let is_other = !life.text.contains("5 in ") && life.code == Some(0);
+                assert!(!is_other, "{scenario} {nth} {from}: {}", life.text);
+                assert_ne!(life.code, Some(5), "{scenario} {nth} {from}: {}", life.text);
+                tried += 1;
+            }
+        }
+        assert!(tried > 10, "{scenario}: {tried}");
+    }
+}
+
+/// The one that overtakes dies, too: a person's command finishes the rollback.
+#[test]
+fn what_an_interrupted_deployment_was_overtaking_can_be_aborted() {
+    let mut tried = 0;
+    for nth in (30..60).step_by(6) {
+        let command = deploy("2", "--bake 30s --follow 30s");
+        let Some(world) = dies_while_rolling_back("shop", &command, nth, 2) else { continue };
+        for dies in (16..40).step_by(3) {
+            for verb in ["abort", "resume", "rollback"] {
+                let world = World::of(world.cloud().clone());
+                let next = deploy("5", "--bake 30s --follow 30s");
+                if world.run_until(&next, dies, Death::BeforeSend).code.is_some() {
+                    continue;
+                }
+                if world
+                    .cloud()
+                    .journal()
+                    .iter()
+                    .any(|entry| format!("{entry:?}").contains("web:3"))
+                {
+                    continue;
+                }
+                world.wait(240);
+                let life = world.run(&format!("{verb} {PAIR}"));
+                assert!(matches!(life.code, Some(0 | 1)), "{nth} {dies} {verb}: {}", life.text);
+                serves(&world.cloud(), &format!("{REPOSITORY}:1"), 2)
+                    .unwrap_or_else(|why| panic!("{nth} {dies} {verb}: {why}\n{}", life.text));
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
 }

@@ -80,6 +80,11 @@ fn needs_role(one: &Value) -> Option<&'static str> {
     is_ecr.then_some("ECR images").or(logs.then_some("log driver awslogs"))
 }
 
+/// An empty list says nothing.
+fn is_said(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+}
+
 fn container(one: &Value) -> Result<(), Fault> {
     let unsupported = |what: &str| Err(Fault::client(format!("Fargate does not support {what}.")));
     let filled = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
@@ -102,7 +107,7 @@ fn container(one: &Value) -> Result<(), Fault> {
         return unsupported("GPUs");
     }
     let linux = &one["linuxParameters"];
-    if let Some(member) = LINUX.iter().find(|member| linux.get(**member).is_some()) {
+    if let Some(member) = LINUX.iter().find(|member| is_said(linux.get(**member))) {
         return unsupported(&format!("linuxParameters.{member}"));
     }
     let added = linux["capabilities"]["add"].as_array();

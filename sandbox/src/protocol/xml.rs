@@ -13,7 +13,7 @@ pub(crate) fn response(
     request_id: &str,
 ) -> String {
     let mut xml = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
-    members(&mut xml, result);
+    members(&mut xml, result, "member");
     xml.push_str(&format!("</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"));
     xml
 }
@@ -38,15 +38,7 @@ pub(crate) fn ec2(
     let mut xml = format!(
         "<{operation}Response xmlns=\"http://ec2.amazonaws.com/doc/{version}/\"><requestId>{request_id}</requestId>"
     );
-    for (name, value) in result {
-        let Value::Array(items) = value else {
-            element(&mut xml, name, value);
-            continue;
-        };
-        xml.push_str(&format!("<{name}>"));
-        items.iter().for_each(|item| element(&mut xml, "item", item));
-        xml.push_str(&format!("</{name}>"));
-    }
+    members(&mut xml, result, "item");
     xml.push_str(&format!("</{operation}Response>"));
     xml
 }
@@ -69,23 +61,24 @@ fn text_of(text: &str) -> String {
     escape(&text).into_owned()
 }
 
-fn members(xml: &mut String, map: &Map<String, Value>) {
+/// The members of a map; what is in a list is called `item`.
+fn members(xml: &mut String, map: &Map<String, Value>, item: &str) {
     for (name, value) in map {
         match value {
             Value::Null => {}
             Value::Array(entries) if name == "entry" => {
-                entries.iter().for_each(|entry| element(xml, name, entry));
+                entries.iter().for_each(|entry| element(xml, name, entry, item));
             }
-            value => element(xml, name, value),
+            value => element(xml, name, value, item),
         }
     }
 }
 
-fn element(xml: &mut String, name: &str, value: &Value) {
+fn element(xml: &mut String, name: &str, value: &Value, item: &str) {
     xml.push_str(&format!("<{name}>"));
     match value {
-        Value::Object(map) => members(xml, map),
-        Value::Array(list) => list.iter().for_each(|item| element(xml, "member", item)),
+        Value::Object(map) => members(xml, map, item),
+        Value::Array(list) => list.iter().for_each(|one| element(xml, item, one, item)),
         Value::String(text) => xml.push_str(&text_of(text)),
         other => xml.push_str(&other.to_string()),
     }

@@ -20,8 +20,14 @@ pub(super) fn of_definition(build: &mut Build<'_>, definition: &Map<String, Valu
         }
     }
     let containers = definition.get("containerDefinitions").and_then(Value::as_array);
-    let secrets = containers.into_iter().flatten().filter_map(|one| one["secrets"].as_array());
-    for from in secrets.flatten().filter_map(|one| one["valueFrom"].as_str()) {
+    let of_container = |one: &Value| {
+        let lists = [&one["secrets"], &one["logConfiguration"]["secretOptions"]];
+        let named = lists.into_iter().filter_map(Value::as_array).flatten();
+        let named = named.map(|one| &one["valueFrom"]);
+        let named = named.chain([&one["repositoryCredentials"]["credentialsParameter"]]);
+        named.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for from in containers.into_iter().flatten().flat_map(of_container) {
         match from.split_once(":secret:") {
             // `name-AbCdEf:key:stage:version`
             Some((_, rest)) => {
@@ -29,7 +35,7 @@ pub(super) fn of_definition(build: &mut Build<'_>, definition: &Map<String, Valu
                 here.region.named.secrets.insert(name.to_owned());
             }
             None => {
-                let name = from.split_once(":parameter").map_or(from, |(_, name)| name);
+                let name = from.split_once(":parameter").map_or(from.as_str(), |(_, name)| name);
                 here.region.named.parameters.insert(name.to_owned());
             }
         }

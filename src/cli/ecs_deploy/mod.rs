@@ -19,7 +19,7 @@ use crate::drive::claim::OnConflict;
 use crate::drive::interrupt::{Registration, or_interrupted};
 use crate::drive::{OnCancel, OnTrouble, Setting};
 use crate::error::{FailureKind, Usage};
-use crate::event::{Error, Warning};
+use crate::event::{Error, Interruption, LeftBehind, Warning};
 use crate::host::Host;
 use crate::ops::deploy::deploy;
 use crate::ops::look::digests;
@@ -192,8 +192,9 @@ fn code(error: &Error) -> u8 {
         }
         Error::Aws(_) => AWS_REFUSED,
         Error::Interrupted(interruption) if interruption.code == 130 => 130,
+        Error::After(..)
+        | Error::Interrupted(Interruption { left: LeftBehind::Earlier { .. }, .. }) => FAILED,
         Error::Usage(_) | Error::Refused(_) | Error::Interrupted(_) => REFUSED,
-        Error::After(_, error) => code(error),
     }
 }
 

@@ -91,13 +91,20 @@ fn is_setting(value: &str) -> bool {
     is_number || switches.contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// `postgres://user:password@host`
+/// `postgres://user:password@host`, `jdbc:mysql://host/db?password=…`
 fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
-    // A placeholder is filled in elsewhere.
-    user.is_some_and(|(_, password)| !password.is_empty() && !password.contains(['$', '{', '<']))
+    value.split([',', ' ']).filter_map(|one| one.split_once("://")).any(|(_, rest)| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+        let mut parameters = rest.split(['?', '&', ';']).filter_map(|one| one.split_once('='));
+        user.is_some_and(|(_, password)| is_written_out(password))
+            || parameters.any(|(name, value)| name == "password" && is_written_out(value))
+    })
+}
+
+/// A placeholder is filled in elsewhere.
+fn is_written_out(password: &str) -> bool {
+    !password.is_empty() && !password.contains(['$', '{', '<', '%', '*', '['])
 }
 
 /// Everybody who may read task definitions reads their variables.

@@ -90,8 +90,11 @@ fn left_alone(exam: &Exam<'_>) -> Vec<Ignored> {
     let Exam { request, survey, .. } = *exam;
     let is_pair = exam.engine.twin.is_some();
     let scaled = survey.scalable(&exam.live.name).is_some();
-    let sets_strategy =
-        request.strategy.is_some() || request.bake.is_some() || !request.pauses.is_empty();
+    let sets_strategy = request.strategy.is_some()
+        || request.bake.is_some()
+        || !request.pauses.is_empty()
+        || !request.gates.named().is_empty();
+    let scale = &request.scale;
     let ecs_shifts = exam.engine.second_set && !is_pair;
     let of_rules = |is_default: bool| {
         let shifts = exam.engine.second_set;
@@ -102,7 +105,9 @@ fn left_alone(exam: &Exam<'_>) -> Vec<Ignored> {
             "aws_ecs_service",
             &[
                 ("task_definition", true),
-                ("desired_count", scaled || is_pair),
+                ("desired_count", scaled || is_pair || scale.count.is_some()),
+                ("deployment_minimum_healthy_percent", scale.min_healthy.is_some()),
+                ("deployment_maximum_percent", scale.max_percent.is_some()),
                 ("deployment_configuration", ecs_shifts && sets_strategy),
             ],
         ),
