@@ -55,6 +55,8 @@
 //! The sandbox (package `ecs-bg-sandbox`) is an AWS that lives in the process; the real SDK talks to
 //! it through its own HTTP client setting, in virtual time. Demo, transcripts and simulations are
 //! this crate on that AWS, through [`run`] and [`execute`].
+//! What it knows of RegisterTaskDefinition's refusals [`plan`] asks it, as a function of the definition,
+//! to warn of them beforehand.
 
 pub mod aws;
 pub mod call;

@@ -23,13 +23,10 @@ const VPC: &str = "vpc-0123456789abcdef0";
 /// What an operation lists.
 struct Kind {
     operation: &'static str,
-    /// How it is named by id: in requests, and in the sentence that refuses both an id and a page size.
+    /// How requests name one by its id.
     id: &'static str,
-    ids: &'static str,
-    /// Pages have from 5 items to so many.
+    /// Pages have from 5 items to so many, which is how many they have without a size.
     most: usize,
-    /// Without a size, a page has so many.
-    usual: usize,
     /// The member of the answer.
     list: &'static str,
     /// The filters that there are, and the member that each is about.
@@ -45,9 +42,7 @@ const KINDS: [Kind; 3] = [
     Kind {
         operation: "DescribeSubnets",
         id: "SubnetId",
-        ids: "SubnetIds",
         most: 1000,
-        usual: 1000,
         list: "subnetSet",
         filters: &[
             ("subnet-id", "/subnetId"),
@@ -66,9 +61,7 @@ const KINDS: [Kind; 3] = [
     Kind {
         operation: "DescribeInstances",
         id: "InstanceId",
-        ids: "InstanceIds",
         most: 1000,
-        usual: 1000,
         list: "reservationSet",
         filters: &[
             ("instance-id", "/instancesSet/0/instanceId"),
@@ -83,9 +76,7 @@ const KINDS: [Kind; 3] = [
     Kind {
         operation: "DescribeInstanceTypes",
         id: "InstanceType",
-        ids: "InstanceTypes",
         most: 100,
-        usual: 100,
         list: "instanceTypeSet",
         filters: &[
             ("instance-type", "/instanceType"),
@@ -156,10 +147,10 @@ fn numbered<'r>(request: &'r Map<String, Value>, name: &str) -> impl Iterator<It
 /// How many items a page has.
 fn size(kind: &Kind, request: &Map<String, Value>, by_id: bool) -> Result<usize, Fault> {
     match query::text(request, "MaxResults").map(str::parse) {
-        None => Ok(kind.usual),
+        None => Ok(kind.most),
         Some(Ok(_)) if by_id => Err(Fault::new(
             "InvalidParameterCombination",
-            format!("The parameter {} cannot be used with the parameter MaxResults", kind.ids),
+            format!("The parameter {}s cannot be used with the parameter MaxResults", kind.id),
         )),
         Some(Ok(size)) if (5..=kind.most).contains(&size) => Ok(size),
         _ => Err(Fault::new(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Aws;
 use super::error::of;
 use super::observe::unreadable;
-use super::rules::{flatten, members, versioned};
+use super::rules::{flatten, get, members, versioned};
 use super::signed::{CLOUDWATCH, QUOTAS};
 use crate::call::Call;
 use crate::error::Failure;
@@ -101,8 +101,8 @@ impl Aws {
         let leaves = flatten(&answer).map_err(|error| unreadable(&about, error))?;
         let points = members(&leaves, "GetMetricStatisticsResult.Datapoints.");
         let value = |point: &[(&str, &str)]| {
-            let get = |name| point.iter().find(|(path, _)| *path == name).map(|(_, text)| *text);
-            Some((get("Timestamp")?.to_owned(), get("Maximum")?.parse::<f64>().ok()?))
+            let used = get(point, "Maximum")?.parse::<f64>().ok()?;
+            Some((get(point, "Timestamp")?.to_owned(), used))
         };
         // In no order (API reference); times of one form are in theirs as text.
         let newest = points.iter().filter_map(|point| value(point)).max_by(|a, b| a.0.cmp(&b.0));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Aws;
 use super::observe::unreadable;
-use super::rules::{flatten, members, versioned};
+use super::rules::{flatten, get, members, owned, versioned};
 use super::signed::IAM;
 use crate::call::{About, Allowance, Call};
 use crate::error::Failure;
@@ -165,15 +165,13 @@ fn denied(leaves: &[(String, String)]) -> BTreeSet<Allowance> {
     let results = members(leaves, "SimulatePrincipalPolicyResult.EvaluationResults.");
     let mut denied = BTreeSet::new();
     for own in results {
-        let owned = own.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
-        let owned: Vec<(String, String)> = owned.collect();
+        let owned = owned(&own);
         let Some(action) = leaf(&owned, "EvalActionName") else { continue };
         for each in members(&owned, "ResourceSpecificResults.") {
-            let get =
-                |member: &str| each.iter().find(|(key, _)| *key == member).map(|(_, text)| *text);
             let lacks = each.iter().any(|(key, _)| key.starts_with("MissingContextValues.member."));
-            let is_denied = get("EvalResourceDecision").is_some_and(|said| said != "allowed");
-            if let Some(resource) = get("EvalResourceName").filter(|_| is_denied && !lacks) {
+            let is_denied =
+                get(&each, "EvalResourceDecision").is_some_and(|said| said != "allowed");
+            if let Some(resource) = get(&each, "EvalResourceName").filter(|_| is_denied && !lacks) {
                 let (action, resource) = (action.clone(), resource.to_owned());
                 denied.insert(Allowance { action, resource });
             }

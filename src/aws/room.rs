@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::ContainerInstanceStatus;
 use super::Aws;
 use super::error::of;
 use super::observe::unreadable;
-use super::rules::{flatten, members, versioned};
+use super::rules::{flatten, get, members, owned, versioned};
 use super::signed::EC2;
 use crate::call::{About, Call};
 use crate::error::Failure;
@@ -123,13 +123,4 @@ impl Aws {
         let answer = self.signed.send(EC2, &self.region, about.clone(), body).await?;
         flatten(&answer).map_err(|error| unreadable(&about, error))
     }
-}
-
-/// The text of a leaf.
-fn get<'a>(leaves: &[(&str, &'a str)], path: &str) -> Option<&'a str> {
-    leaves.iter().find(|(own, _)| *own == path).map(|(_, text)| *text)
-}
-
-fn owned(leaves: &[(&str, &str)]) -> Vec<(String, String)> {
-    leaves.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }

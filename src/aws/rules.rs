@@ -157,6 +157,16 @@ pub(super) fn members<'a>(
     members.into_iter().map(|(_, leaves)| leaves).collect()
 }
 
+/// The text of one of these leaves.
+pub(super) fn get<'a>(leaves: &[(&str, &'a str)], path: &str) -> Option<&'a str> {
+    leaves.iter().find(|(own, _)| *own == path).map(|(_, text)| *text)
+}
+
+/// The same leaves, in which lists can be looked for.
+pub(super) fn owned(leaves: &[(&str, &str)]) -> Vec<(String, String)> {
+    leaves.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
 fn below(leaves: &[(&str, &str)], prefix: &str) -> Vec<(String, String)> {
     leaves
         .iter()

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::error::{causes, of};
 use super::observe::unreadable;
-use super::rules::{flatten, members, versioned};
+use super::rules::{flatten, get, members, versioned};
 use super::{Aws, Meter, once};
 use crate::call::{About, Call};
 use crate::error::{Failure, FailureKind};
@@ -189,8 +189,8 @@ fn said(protocol: Protocol, body: &str) -> ErrorMetadata {
 
 /// An alarm from its members, whose order AWS does not promise.
 fn alarm(members: &[(&str, &str)]) -> Option<Alarm> {
-    let get = |name: &str| members.iter().find(|(path, _)| *path == name).map(|(_, text)| *text);
-    Some(Alarm { name: get("AlarmName")?.to_owned(), fires: get("StateValue")? == "ALARM" })
+    let fires = get(members, "StateValue")? == "ALARM";
+    Some(Alarm { name: get(members, "AlarmName")?.to_owned(), fires })
 }
 
 impl Aws {

@@ -5,27 +5,21 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::support::lives::{REPOSITORY, stopwatch};
+use crate::support::lives::{REPOSITORY, logging, stopwatch};
 
 /// A container that logs far more than a pipe holds.
 fn world(folder: &std::path::Path) -> String {
     let line = "x".repeat(200);
     let logs = vec![format!("'{line}'"); 1000].join(", ");
     let toml = format!(
-        "extends = 'solo'
-        [[task_definition]]
-        family = 'api'
-        [[task_definition.containerDefinitions]]
-        name = 'api'
-        image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
-        portMappings = [{{ containerPort = 8080 }}]
-        logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = 'eu-west-1', awslogs-stream-prefix = 'p' }} }}
+        "{}
         [[image]]
         ref = 'shop/api:1'
         command = 'talk'
         does = 'exit'
         code = 0
-        logs = [{logs}]"
+        logs = [{logs}]",
+        logging("eu-west-1")
     );
     let path = folder.join("world.toml");
     std::fs::write(&path, toml).expect("written");

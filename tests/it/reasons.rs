@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ecs_bg_sandbox::iam::Policy;
 
-use crate::support::lives::{Life, World};
+use crate::support::lives::{Life, World, logging};
 
 fn world(case: &str) -> World {
     with(case, "")
@@ -222,19 +222,13 @@ fn what_the_log_says_of_the_end_is_the_reason() {
         ),
     ] {
         let world = World::parsed(&format!(
-            "extends = 'solo'
-            [[task_definition]]
-            family = 'api'
-            [[task_definition.containerDefinitions]]
-            name = 'api'
-            image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
-            portMappings = [{{ containerPort = 8080 }}]
-            logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = 'eu-central-1', awslogs-stream-prefix = 'p' }} }}
+            "{}
             [[image]]
             ref = 'shop/api:2'
             does = 'exit'
             code = 1
-            logs = ['{line}']"
+            logs = ['{line}']",
+            logging("eu-central-1")
         ));
         let life = world.run("deploy --cluster shop --service api --tag 2");
         assert_eq!(life.code, Some(1), "{}", life.text);

@@ -313,6 +313,20 @@ fn version(service: &str) -> &'static str {
     if service == "iam" { "2010-05-08" } else { "2015-12-01" }
 }
 
+/// The scenario `solo` whose container logs to CloudWatch Logs of this region.
+pub(crate) fn logging(region: &str) -> String {
+    format!(
+        "extends = 'solo'
+        [[task_definition]]
+        family = 'api'
+        [[task_definition.containerDefinitions]]
+        name = 'api'
+        image = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/api:1'
+        portMappings = [{{ containerPort = 8080 }}]
+        logConfiguration = {{ logDriver = 'awslogs', options = {{ awslogs-group = '/shop/api', awslogs-region = '{region}', awslogs-stream-prefix = 'p' }} }}"
+    )
+}
+
 /// Another tool puts `service` on a revision of its own: what `like` runs, with this image and as
 /// many tasks.
 pub(crate) fn takes(cloud: &mut Cloud, service: &str, like: &str, image: &str) {
